@@ -1,0 +1,21 @@
+"""Test a run's checkpoints: ``python scripts/evaluate.py run=outputs/cnn_digits/<run>``. See ``--help``."""
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.command import run_command
+
+
+def main(config: dict[str, Any], folder: Path) -> None:
+    from pellucid.console import start_logging
+    from pellucid.evaluate import evaluate
+    from pellucid.run import Run
+
+    start_logging(None)
+    evaluate(
+        Run.open(folder), checkpoint=config["checkpoint"], accelerator=config["accelerator"]
+    )
+
+
+if __name__ == "__main__":
+    run_command(main, conf=Path(__file__).resolve().parents[1] / "conf", name="evaluate")

@@ -1,0 +1,85 @@
+"""From configuration to a data module and a task that fit each other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from pellucid.config.build import build
+from pellucid.data.base import ImageData
+from pellucid.data.spec import Spec
+from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.randomness import seed_global
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+
+
+def make_data(config: Mapping[str, Any]) -> ImageData:
+    """The data module that the configuration describes."""
+    data = build(config["data"], packages=config["packages"])
+    if not isinstance(data, ImageData):
+        raise UserError(f"data._target_={config['data']['_target_']}: expected an ImageData.")
+    return data
+
+
+def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
+    """The task around its net, built for ``spec``; weights are a function of the seed."""
+    packages = config["packages"]
+    seed_global(config["seed"], "weights")
+    shape, classes = spec.image_shape, len(spec.classes)
+    net = build(config["model"], packages=packages, image_shape=shape, num_classes=classes)
+    if not isinstance(net, nn.Module):
+        raise UserError(f"model._target_={config['model']['_target_']}: expected an nn.Module.")
+    scheduler = config["scheduler"]
+    task = build(
+        config["task"],
+        packages=packages,
+        net=net,
+        optimizer=build(config["optimizer"], packages=packages),
+        scheduler=build(scheduler, packages=packages) if scheduler else None,
+        image_shape=shape,
+        num_classes=classes,
+        mean=spec.mean,
+        std=spec.std,
+        seed=config["seed"],
+    )
+    if not isinstance(task, Task):
+        raise UserError(f"task._target_={config['task']['_target_']}: expected a Task.")
+    return task
+
+
+def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
+    """Data and task. Images too small for the net are enlarged, unless the user has set their size."""
+    data = make_data(config)
+    try:
+        return data, make_task(config, data.spec)
+    except ImageTooSmallError as error:
+        if not data.size_is_open:
+            raise
+        before = data.spec.image_shape[1]
+        data.enlarge(error.smallest)
+        log.info(
+            "Images are enlarged from %d to %d pixels a side, the smallest that this model takes.",
+            before,
+            error.smallest,
+        )
+        return data, make_task(config, data.spec)
+
+
+def restore_task(checkpoint: Mapping[str, Any]) -> tuple[Task, Spec]:
+    """The task of a checkpoint, from what is inside it alone."""
+    config, spec = checkpoint["pellucid"]["config"], checkpoint["pellucid"]["spec"]
+    model = {**config["model"]}
+    if "weights" in model:  # what it started from is not needed to come back to what it became
+        model["weights"] = "none"
+    spec = Spec.from_dict(spec)
+    task = make_task({**config, "model": model}, spec)
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"The checkpoint's weights do not fit its own net: {error}") from error
+    return task, spec

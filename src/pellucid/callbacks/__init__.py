@@ -1,0 +1,1 @@
+"""Callbacks: when to look, and where it goes. They read, never change."""

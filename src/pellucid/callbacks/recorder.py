@@ -1,0 +1,83 @@
+"""Keeps the run's record: a row an epoch in ``metrics.csv``, the newest figures in ``metrics.json``.
+
+The rows are part of the checkpoint, so the record of a resumed run is that of one never interrupted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from pellucid.checkpoint import KEY
+from pellucid.run import FORMAT, Run
+
+
+class Recorder(Callback):
+    """``config`` and ``spec`` are plain containers; every checkpoint holds them."""
+
+    def __init__(self, *, run: Run, config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+        self.run, self.config, self.spec = run, dict(config), dict(spec)
+        self.rows: list[dict[str, float]] = []
+        self.started = False
+        self._epoch_start = self._epoch_seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[KEY] = {"format": FORMAT, "config": self.config, "spec": self.spec}
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.started = True
+        self._epoch_start = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        if trainer.is_last_batch:
+            if pl_module.device.type == "cuda":
+                torch.cuda.synchronize()
+            self._epoch_seconds = time.perf_counter() - self._epoch_start
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            loss = {"step/loss": float(outputs["loss"])}
+            for logger in trainer.loggers:
+                logger.log_metrics(loss, step=trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if isinstance(value, Tensor) and name.startswith(("train/", "val/"))
+        }
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **metrics}
+        self.rows.append({**row, "lr": float(rate), "seconds/train": self._epoch_seconds})
+        for logger in trainer.loggers:
+            logger.log_metrics({"lr": float(rate)}, step=trainer.global_step)
+        self.run.write_rows(self.rows)
+        self.run.record({"epochs": len(self.rows)})
+
+    def figures(self) -> dict[str, float]:
+        """What the rows say of the whole training."""
+        if not self.rows:
+            return {"epochs": 0}
+        seconds = statistics.median(row["seconds/train"] for row in self.rows)
+        return {"epochs": len(self.rows), "seconds/train_epoch": round(seconds, 4)}

@@ -1,0 +1,70 @@
+"""At the start: the net's layers as a table, on the console and in TensorBoard's text."""
+
+from __future__ import annotations
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.table import Table
+
+from pellucid.console import console
+from pellucid.errors import UserError
+from pellucid.inside.summary import Layer, summarize
+
+
+class Summary(Callback):
+    """``depth``: how many levels of the net to show, from 1."""
+
+    def __init__(self, *, depth: int, image_shape: tuple[int, int, int]) -> None:
+        if depth < 1:
+            raise UserError(f"callbacks.summary.depth={depth}: expected at least 1.")
+        self.depth, self.image_shape = depth, image_shape
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        layers = summarize(pl_module.net, self.image_shape, self.depth)
+        title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
+        console.print(_rich_table(layers, title))
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_text("model/summary", _markdown(layers, title), 0)
+
+
+HEADER = ("layer", "kind", "output", "parameters", "trained", "FLOPs")
+
+
+def _cells(layer: Layer) -> tuple[str, ...]:
+    output = _shape(layer.output) if layer.output else ""
+    trained = f"{layer.trainable:,}" if layer.parameters else ""
+    parameters = f"{layer.parameters:,}" if layer.parameters else ""
+    return layer.name, layer.kind, output, parameters, trained, _short(layer.flops)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(size) for size in shape)
+
+
+def _short(count: int) -> str:
+    """A count in at most five characters: 12.3M."""
+    value = float(count)
+    for unit in ("", "K", "M", "G"):
+        if value < 1000:
+            return "" if count == 0 else f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g}T"
+
+
+def _rich_table(layers: list[Layer], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in HEADER:
+        table.add_column(name, justify="left" if name in ("layer", "kind") else "right")
+    for layer in layers[:-1]:
+        table.add_row(*_cells(layer))
+    table.add_section()
+    table.add_row(*_cells(layers[-1]), style="bold")
+    return table
+
+
+def _markdown(layers: list[Layer], title: str) -> str:
+    rows = [HEADER, ("---",) * len(HEADER), *(_cells(layer) for layer in layers)]
+    return f"**{title}**\n\n" + "\n".join("|" + "|".join(row) + "|" for row in rows)

@@ -1,0 +1,98 @@
+"""What every command shares: check the line, compose, run; errors without a traceback, exit codes.
+
+Nothing here imports torch: ``--help`` and a mistyped option answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from pellucid.config.command_line import CommandLine, check, split
+from pellucid.config.resume import resumed_config
+from pellucid.errors import UserError
+from pellucid.run import Run, check_new_folder
+
+Work = Callable[[dict[str, Any], Path], Any]
+
+# Two runs that start in the same second get two folders.
+OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def run_command(work: Work, *, conf: Path, name: str) -> None:
+    """Run ``work(config, folder)`` for this process's command line; ends the process by its exit code.
+
+    2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
+    """
+    try:
+        if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
+            run = Run.open(os.environ["PELLUCID_RUN"])
+            _call(work, run.config(), run.folder)
+            return
+        line = split(sys.argv[1:])
+        if not line.show_only:
+            check(line, conf=conf, name=name)
+            if line.value("resume") is not None:
+                _resume(work, line, conf)
+                return
+            if name == "train":
+                _check_places(line)
+            else:
+                Run.open(line.value("run"))
+        sys.argv[1:] = line.argv
+
+        @hydra.main(version_base="1.3", config_path=str(conf), config_name=name)
+        def job(config: DictConfig) -> None:
+            folder = Path(HydraConfig.get().runtime.output_dir)
+            _call(work, _plain(config), folder)
+
+        job()
+    except UserError as error:
+        _fail(error)
+
+
+def _resume(work: Work, line: CommandLine, conf: Path) -> None:
+    if line.multirun:
+        raise UserError("resume= continues one run; leave -m out.")
+    run = Run.open(line.value("resume"))
+    config = resumed_config(run, line, conf)
+    if config is not None:
+        _call(lambda config, folder: work(config, folder, resume=True), config, run.folder)  # type: ignore[call-arg]
+
+
+def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
+    """Run the work; a user's mistake ends the process here, as Hydra would print its traceback."""
+    try:
+        work(config, folder)
+    except UserError as error:
+        _fail(error)
+
+
+def _fail(error: UserError) -> None:
+    print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, Mapping)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _check_places(line: CommandLine) -> None:
+    """Refuse a folder that cannot be written, or that holds a run, before anything is made."""
+    given = line.value("hydra.sweep.dir" if line.multirun else "hydra.run.dir")
+    check_new_folder(Path(given) if given else Path("outputs") / "new")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ:
+        raise UserError(
+            "This process was started as one of several (by torchrun?). pellucid starts its own: "
+            "python train.py trainer=ddp trainer.devices=2."
+        )

@@ -1,0 +1,155 @@
+"""Checks of a composed configuration: unknown keys and wrong types, with the nearest valid name."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pellucid.config.signature import Signature, read_signature
+
+SPECIAL = {"_target_", "_partial_"}
+# What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
+ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "str": ((str,), "a text"),
+    "None": ((type(None),), "null"),
+    "list": ((list,), "a list"),
+    "tuple": ((list,), "a list"),
+    "Sequence": ((list,), "a list"),
+    "dict": ((dict,), "a mapping"),
+    "Mapping": ((dict,), "a mapping"),
+}
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """`` Did you mean 'x'?``, or the empty text where nothing is near."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def targets(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping with a ``_target_`` in ``config``, with its dotted key."""
+    if "_target_" in config:
+        yield prefix.rstrip("."), config
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from targets(value, f"{prefix}{key}.")
+
+
+def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
+    """Problems of every ``_target_`` node against its class's signature, by dotted key."""
+    problems = {}
+    for where, node in targets(config):
+        signature = read_signature(str(node["_target_"]))
+        if signature is None:  # not readable as text: building it will tell
+            continue
+        for key, value in node.items():
+            if key in SPECIAL:
+                continue
+            name = f"{where}.{key}"
+            if key in signature.annotations:
+                problem = type_problem(value, signature.annotations[key])
+                if problem:
+                    problems[name] = f"{name}: expected {problem}, got {value!r}."
+            elif not signature.open:
+                problems[name] = unknown_key(where, key, node, signature)
+    return problems
+
+
+def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signature) -> str:
+    """The message for a key that the node's class does not take."""
+    short = str(node["_target_"]).rpartition(".")[2]
+    hint = did_you_mean(key, signature.annotations)
+    return f"{where}.{key}: {short} has no option '{key}'.{hint}"
+
+
+def type_problem(value: Any, annotation: ast.expr | None) -> str | None:
+    """What was expected where ``value`` does not fit ``annotation``; None where it fits or is open."""
+    if isinstance(value, str) and value == "???":
+        return "a value: it must be given"
+    if isinstance(value, Mapping) and "_target_" in value:
+        return None
+    options = _options(annotation)
+    if options is None:
+        return None
+    if any(_fits(value, option) for option in options):
+        return None
+    return " or ".join(dict.fromkeys(_describe(option) for option in options))
+
+
+def _options(annotation: ast.expr | None) -> list[ast.expr] | None:
+    """The alternatives of a union, flat; None where the annotation says nothing we can check."""
+    if annotation is None:
+        return None
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return _options(ast.parse(annotation.value, mode="eval").body)
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        return _join(annotation.left, annotation.right)
+    if isinstance(annotation, ast.Subscript):
+        name = _name(annotation.value)
+        if name == "Optional":
+            return _join(annotation.slice, ast.Constant(None))
+        if name == "Union" and isinstance(annotation.slice, ast.Tuple):
+            return _join(*annotation.slice.elts)
+        if name == "Literal" or name in ACCEPTS:
+            return [annotation]
+        return None
+    if isinstance(annotation, ast.Constant) and annotation.value is None:
+        return [annotation]
+    return [annotation] if _name(annotation) in ACCEPTS else None
+
+
+def _join(*parts: ast.expr) -> list[ast.expr] | None:
+    found = [_options(part) for part in parts]
+    if any(options is None for options in found):
+        return None
+    return [option for options in found for option in options or ()]
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Name):
+        return node.id
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def _literals(option: ast.expr) -> list[Any] | None:
+    if isinstance(option, ast.Subscript) and _name(option.value) == "Literal":
+        return list(ast.literal_eval(ast.Tuple(elts=_elements(option.slice), ctx=ast.Load())))
+    return None
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def _fits(value: Any, option: ast.expr) -> bool:
+    literals = _literals(option)
+    if literals is not None:
+        return value in literals
+    base = option.value if isinstance(option, ast.Subscript) else option
+    name = _name(base)
+    kinds, _ = ACCEPTS[name]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and name in ("int", "float")):
+        return False
+    if isinstance(option, ast.Subscript) and isinstance(value, list):
+        inner = [e for e in _elements(option.slice) if _name(e) != "Ellipsis"]
+        return all(type_problem(item, inner[0]) is None for item in value)
+    return True
+
+
+def _describe(option: ast.expr) -> str:
+    literals = _literals(option)
+    if literals is not None:
+        return "one of " + ", ".join(str(item) for item in literals)
+    base = option.value if isinstance(option, ast.Subscript) else option
+    text = ACCEPTS[_name(base)][1]
+    if isinstance(option, ast.Subscript) and text == "a list":
+        inner = ACCEPTS.get(_name(_elements(option.slice)[0]))
+        return f"a list, each {inner[1]}" if inner else text
+    return text

@@ -1,0 +1,332 @@
+"""The command line, checked as a whole before anything heavy is imported.
+
+Every problem of one line is found and reported together: unknown groups, choices and keys (also those
+added with ``+``), wrong types, missing values; each with the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    QuotedString,
+    RangeSweep,
+)
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
+from pellucid.config.signature import read_signature
+from pellucid.errors import UserError
+
+# Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets.
+PATHS = {"run", "resume", "checkpoint", "data.root", "data.cache", "model.weights"}
+PATHS |= {"hydra.run.dir", "hydra.sweep.dir"}
+OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
+SHOW_ONLY = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line taken apart: Hydra's own options, overrides with paths quoted."""
+
+    options: list[str]
+    overrides: list[str]
+    multirun: bool
+    show_only: bool
+    config_dir: str | None
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self.options, *self.overrides]
+
+    def value(self, key: str) -> Any:
+        """The last value given to ``key`` on the line; None where it was not."""
+        found = [o.value() for o in self.parsed() if o.key_or_group == key]
+        return found[-1] if found else None
+
+    def parsed(self) -> list[Override]:
+        """The overrides, parsed. Raises Hydra's error for one that cannot be."""
+        return OverridesParser.create().parse_overrides(self.overrides)
+
+
+def split(argv: list[str]) -> CommandLine:
+    """Take ``argv`` (without the program's name) apart."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flags in (["--config-dir", "-cd"], ["--config-name", "-cn"], ["--config-path", "-cp"]):
+        parser.add_argument(*flags)
+    for flags in (["--package", "-p"], ["--cfg", "-c"], ["--experimental-rerun"]):
+        parser.add_argument(*flags)
+    parser.add_argument("--multirun", "-m", action="store_true")
+    known, rest = parser.parse_known_args(argv)
+    overrides = [item for item in rest if not item.startswith("-")]
+    texts = set(overrides)
+    return CommandLine(
+        options=[item for item in argv if item not in texts],
+        overrides=[quote_path(item, multirun=known.multirun) for item in overrides],
+        multirun=known.multirun,
+        show_only=not SHOW_ONLY.isdisjoint(rest),
+        config_dir=known.config_dir,
+    )
+
+
+def quote_path(override: str, *, multirun: bool) -> str:
+    """``run=a b=1`` as ``run='a b=1'``; other overrides, and values already quoted, as they are."""
+    key, _, value = override.partition("=")
+    if key.lstrip("+") not in PATHS or value in ("", "null", "none", "default"):
+        return override
+    if value[0] in "'\"" or "${" in value or (multirun and "," in value):
+        return override
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def check(line: CommandLine, *, conf: Path, name: str) -> None:
+    """Raise one UserError that lists every problem of the command line."""
+    checker = _Checker(line, conf, name)
+    problems = checker.problems()
+    if problems:
+        raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def compose_config(conf: Path, name: str, overrides: list[str]) -> DictConfig:
+    """The composed configuration ``name`` of the folder ``conf``, Hydra's part with it."""
+    hydra = GlobalHydra.instance()
+    if hydra.is_initialized():
+        hydra.clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf)):
+        return compose(name, overrides, return_hydra_config=True)
+
+
+class _Checker:
+    def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
+        self.line, self.conf, self.name = line, conf, name
+        self.groups = _groups([conf, *([Path(line.config_dir)] if line.config_dir else [])])
+
+    def problems(self) -> list[str]:
+        found: list[str] = []
+        overrides: list[Override] = []
+        for text in self.line.overrides:
+            try:
+                overrides.append(OverridesParser.create().parse_override(text))
+            except HydraException:
+                found.append(f"{text}: cannot be read; expected group=choice or group.key=value.")
+        good = []
+        for override in overrides:
+            bad = list(self._choice_problems(override))
+            found += bad
+            if not bad:
+                good.append(override)
+        try:
+            base = self._compose([_plain(o, first(o)) for o in good if self._is_group(o)])
+        except (HydraException, OmegaConfBaseException) as error:
+            return [*found, _first_line(error)]
+        for variant in _variants(good):
+            found += self._variant_problems(base, variant)
+        return found
+
+    def _is_group(self, override: Override) -> bool:
+        key = override.key_or_group
+        return key in self.groups or "/" in key or override.package is not None
+
+    def _choice_problems(self, override: Override) -> Iterator[str]:
+        key, text = override.key_or_group, override.input_line
+        if override.is_sweep_override() and not self.line.multirun:
+            yield f"{text}: several values need -m: python train.py -m {text}"
+        if key not in self.groups:
+            if "." not in key and "/" not in key and isinstance(first(override), str):
+                group = did_you_mean(key, self.groups)
+                known = key in OmegaConf.load(self.conf / f"{self.name}.yaml")
+                if group and not known:
+                    yield f"{text}: there is no group or option '{key}'.{group}"
+            return
+        for value in _values(override):
+            for choice in value if isinstance(value, list) else [value]:
+                if choice is not None and choice not in self.groups[key]:
+                    names = ", ".join(self.groups[key])
+                    hint = did_you_mean(str(choice), self.groups[key])
+                    yield f"{key}={choice}: there is no such {key}.{hint} Choices: {names}."
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        if self.line.config_dir:
+            folder = Path(self.line.config_dir).absolute().as_uri()
+            overrides = [*overrides, f"hydra.searchpath=['{folder}']"]
+        return compose_config(self.conf, self.name, overrides)
+
+    def _variant_problems(
+        self, base: DictConfig, variant: list[tuple[Override, Any]]
+    ) -> Iterator[str]:
+        """Problems of one combination of values."""
+        try:
+            composed = self._compose(
+                [_plain(o, value, force=not self._is_group(o)) for o, value in variant]
+            )
+            config = _container(composed)
+        except (HydraException, OmegaConfBaseException) as error:
+            yield _first_line(error)
+            return
+        wrong = check_targets(config)
+        yield from wrong.values()
+        for override, value in variant:
+            key = override.key_or_group
+            if self._is_group(override) or key in wrong:
+                continue
+            if key.startswith("hydra."):
+                if _missing(base, key) and not override.is_add():
+                    yield f"{key}: Hydra has no such option. See --hydra-help."
+                continue
+            yield from _key_problems(override, value, base, config)
+        yield from _required(config)
+
+
+def _key_problems(
+    override: Override, value: Any, base: DictConfig, config: dict[str, Any]
+) -> Iterator[str]:
+    key, parent = override.key_or_group, override.key_or_group.rpartition(".")[0]
+    new = _missing(base, key)
+    owner = dict(targets(config)).get(parent)
+    if new and override.is_delete():
+        yield f"~{key}: there is no such option.{did_you_mean(key, _keys(_container(base)))}"
+    elif new and owner is not None:  # its class takes it, or the check of targets had refused it
+        signature = read_signature(str(owner["_target_"]))
+        if key.rpartition(".")[2] in SPECIAL:
+            if not override.is_add() and not override.is_force_add():
+                yield f"{key}: not in the configuration; add it by +{override.input_line}"
+        elif signature is not None and not override.is_add() and not override.is_force_add():
+            yield f"{key}: known, but not in the configuration; write +{override.input_line}"
+    elif new and not _in_open_room(key, config):
+        yield f"{key}: there is no such option.{did_you_mean(key, _keys(_container(base)))}"
+    elif not new and override.is_add():
+        yield f"+{key}: it is there already; write {key}={override.get_value_element_as_str()}"
+    elif not new and not override.is_delete():
+        default = OmegaConf.to_container(base, resolve=False)
+        for part in key.split("."):
+            default = default[part]  # type: ignore[index,call-overload]
+        expected = _kind_problem(value, default)
+        if expected:
+            yield f"{key}: expected {expected}, got {value!r}."
+
+
+def _kind_problem(value: Any, default: Any) -> str | None:
+    """What was expected where ``value`` is of another kind than the YAML's number or truth value."""
+    if isinstance(value, str) and "${" in value:
+        return None
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, int):
+        return None if number and isinstance(value, int) else "a whole number"
+    if isinstance(default, float):
+        return None if number else "a number"
+    if isinstance(default, Mapping):
+        return None if isinstance(value, dict) else "a mapping"
+    return None
+
+
+def _in_open_room(key: str, config: dict[str, Any]) -> bool:
+    room, *rest = key.split(".")
+    if room not in OPEN_ROOMS or not rest:
+        return False
+    added = config.get(room, {}).get(rest[0])
+    return isinstance(added, Mapping) and "_target_" in added
+
+
+def _required(config: dict[str, Any]) -> Iterator[str]:
+    for key, value in config.items():
+        if value == "???":
+            yield f"{key}: it must be given: {key}=…"
+
+
+def _missing(config: DictConfig, key: str) -> bool:
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, DictConfig) or part not in node.keys():  # noqa: SIM118
+            return True
+        node = node._get_node(part)
+        if isinstance(node, DictConfig) and node._is_none():
+            return part != key.split(".")[-1]
+    return False
+
+
+def _container(config: DictConfig) -> dict[str, Any]:
+    """The configuration without Hydra's part, interpolations resolved."""
+    part = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return OmegaConf.to_container(part, resolve=True)  # type: ignore[return-value]
+
+
+def _keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")
+
+
+def _groups(folders: list[Path]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*/*.yaml")):
+            groups.setdefault(path.parent.name, []).append(path.stem)
+    return groups
+
+
+def _values(override: Override) -> list[Any]:
+    """Every value that an override stands for; the two ends of an interval."""
+    value = override._value
+    if isinstance(value, ChoiceSweep):
+        return [_unquoted(item) for item in value.list]
+    if isinstance(value, RangeSweep):
+        return list(value.range())
+    if isinstance(value, IntervalSweep):
+        return [value.start, value.end]
+    if isinstance(value, Glob):
+        return []
+    return [override.value()]
+
+
+def _unquoted(value: Any) -> Any:
+    return value.text if isinstance(value, QuotedString) else value
+
+
+def first(override: Override) -> Any:
+    """The override's value, the first one of a sweep."""
+    values = _values(override)
+    return values[0] if values else None
+
+
+def _variants(overrides: list[Override]) -> Iterator[list[tuple[Override, Any]]]:
+    """All first values together, then each further value of a sweep in its place."""
+    start = [(override, first(override)) for override in overrides]
+    yield start
+    for index, override in enumerate(overrides):
+        for value in _values(override)[1:]:
+            yield [*start[:index], (override, value), *start[index + 1 :]]
+
+
+def _plain(override: Override, value: Any, *, force: bool = False) -> str:
+    """The override with that one value, as text; ``force`` sets it whether it was there or not."""
+    if not override.is_sweep_override() and not force:
+        return str(override.input_line)
+    if override.is_delete():
+        return str(override.input_line)
+    if override.is_sweep_override():
+        text = Override._get_value_element_as_str(value)
+    else:
+        text = override.get_value_element_as_str()
+    key = override.key_or_group
+    return f"++{key}={text}" if force and not key.startswith("hydra.") else f"{key}={text}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,62 @@
+"""The configuration of a run that is continued: its own, with another budget or device."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from pellucid.config.command_line import CommandLine, compose_config
+from pellucid.errors import UserError
+from pellucid.run import Run
+
+BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
+DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
+
+
+def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
+    """The run's configuration with the line's budget and devices; None where it has finished.
+
+    Raises UserError, with the list, where the line changes anything else.
+    """
+    config = run.config()
+    changed = copy.deepcopy(config)
+    refused = []
+    choices = run.choices()
+    for override in line.parsed():
+        key, value = override.key_or_group, override.value()
+        if key == "resume" or (key in choices and choices[key] == value):
+            continue
+        if key == "trainer" and isinstance(value, str):
+            chosen = compose_config(conf, "train", [f"trainer={value}"])["trainer"]
+            for name in DEVICES:
+                _, part = name.split(".")
+                changed["trainer"][part] = chosen[part]
+        elif key in BUDGETS | DEVICES:
+            changed["trainer"][key.split(".")[1]] = value
+        elif key in choices or _get(config, key) != value:
+            before = choices.get(key, _get(config, key))
+            refused.append(f"{key}={value} (the run has {before})")
+    if refused:
+        raise UserError(
+            f"resume={run.folder}: a run is continued with its own configuration; only budgets "
+            f"({', '.join(sorted(BUDGETS))}) and devices may change. Refused: {'; '.join(refused)}. "
+            "Start a new run for that."
+        )
+    metrics = run.metrics()
+    done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
+    if metrics.get("status") == "finished" and budget is not None and done >= budget:
+        print(
+            f"This run has finished its {done} epochs. To train on: python train.py "
+            f"resume={run.folder} trainer.max_epochs={done + 10}"
+        )
+        return None
+    if changed != config:
+        run.save_config(OmegaConf.create(changed))
+    return changed
+
+
+def _get(config: dict[str, Any], key: str) -> Any:
+    return OmegaConf.select(OmegaConf.create(config), key)

@@ -1,0 +1,104 @@
+"""The parameters of a class, read from its source text: nothing is imported, so torch is not."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a class or function takes.
+
+    ``annotations`` maps each named parameter to its annotation (None: not annotated);
+    ``required`` holds those without a default; ``open`` is true where ``**kwargs`` takes any name.
+    """
+
+    annotations: dict[str, ast.expr | None]
+    required: frozenset[str]
+    open: bool
+
+
+@cache
+def read_signature(target: str) -> Signature | None:
+    """The signature of the dotted name ``target``; None where the source text does not tell."""
+    module, _, name = target.rpartition(".")
+    return _find(module, name, frozenset())
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module, found without running any package's ``__init__``."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top) if top else None
+    if spec is None or spec.origin is None:
+        return None
+    if not rest:
+        return Path(spec.origin)
+    for folder in spec.submodule_search_locations or ():
+        base = Path(folder).joinpath(*rest)
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _find(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Signature | None:
+    path = _source(module)
+    if path is None or path.suffix != ".py" or (module, name) in seen:
+        return None
+    seen |= {(module, name)}
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in _parse(path).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return _signature(node, skip_first=False)
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return _class_signature(node, module, seen)
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _find(_absolute(node, package), alias.name, seen)
+    return None
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if node.level == 0:
+        return node.module or ""
+    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _class_signature(
+    node: ast.ClassDef, module: str, seen: frozenset[tuple[str, str]]
+) -> Signature | None:
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return _signature(item, skip_first=True)
+    for base in node.bases:  # the constructor is inherited
+        if isinstance(base, ast.Name):
+            return _find(module, base.id, seen)
+    return None
+
+
+def _signature(node: ast.FunctionDef, *, skip_first: bool) -> Signature:
+    positional = [*node.args.posonlyargs, *node.args.args][1 if skip_first else 0 :]
+    keyword = node.args.kwonlyargs
+    optional = {a.arg for a in positional[len(positional) - len(node.args.defaults) :]}
+    if not node.args.defaults:
+        optional = set()
+    optional |= {
+        a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None
+    }
+    annotations = {a.arg: a.annotation for a in [*positional, *keyword]}
+    return Signature(
+        annotations=annotations,
+        required=frozenset(annotations.keys() - optional),
+        open=node.args.kwarg is not None,
+    )

@@ -1,0 +1,40 @@
+"""The one console, and the log that goes both there and into the run folder."""
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+console = Console(highlight=False)
+
+
+class ConsoleHandler(logging.Handler):
+    """Log records through the console, which knows of a progress bar that is showing."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno)
+        console.print(self.format(record), style=style, markup=False, soft_wrap=True)
+
+
+def start_logging(file: Path | None, *, quiet: bool = False) -> None:
+    """Send our log to the console (unless ``quiet``) and to ``file``; Lightning's only if it warns."""
+    stop_logging()
+    ours = logging.getLogger("pellucid")
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
+    if not quiet:
+        ours.addHandler(ConsoleHandler())
+    if file is not None:
+        handler = logging.FileHandler(file, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        ours.addHandler(handler)
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def stop_logging() -> None:
+    """Close what ``start_logging`` opened."""
+    ours = logging.getLogger("pellucid")
+    for handler in list(ours.handlers):
+        ours.removeHandler(handler)
+        handler.close()

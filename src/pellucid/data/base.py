@@ -1,0 +1,102 @@
+"""The one abstract base of all data modules."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+
+from pellucid.data.augment import find_augment, none
+from pellucid.data.loader import BatchLoader, Order
+from pellucid.data.spec import Spec, Split
+from pellucid.errors import UserError
+
+Size = int | Literal["auto"]
+
+
+class ImageData(LightningDataModule, ABC):
+    """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
+
+    A data set gives its spec at construction and implements ``read``. ``source`` says where the images
+    came from, once they are read; ``left_out`` counts files that could not be used.
+    """
+
+    spec: Spec
+
+    def __init__(
+        self, *, spec: Spec, image_size: Size, batch_size: int, augment: str, seed: int
+    ) -> None:
+        super().__init__()
+        if isinstance(image_size, str) and image_size != "auto":
+            raise UserError(f"data.image_size={image_size}: expected auto or a number of pixels.")
+        if image_size != "auto" and not 1 <= image_size <= 4096:
+            raise UserError(f"data.image_size={image_size}: expected 1 to 4096 pixels, or auto.")
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
+        self.size_is_open = image_size == "auto"
+        self.spec = spec if image_size == "auto" else spec.at_size(image_size)
+        self.batch_size, self.seed = batch_size, seed
+        self.augment = find_augment(augment)
+        self.splits: dict[str, Split] = {}
+        self.source = ""
+        self.left_out = 0
+
+    @abstractmethod
+    def read(self) -> dict[str, Split]:
+        """The splits ``train``, ``val`` and ``test``; sets ``source``. Raises UserError."""
+
+    def fingerprint(self) -> str:
+        """A hash of every pixel and label of every split."""
+        digest = hashlib.sha256()
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            images = split.images(torch.arange(len(split)))
+            digest.update(f"{name}{tuple(images.shape)}".encode())
+            digest.update(images.numpy().data)
+            digest.update(split.labels_N.numpy().data)
+        return digest.hexdigest()[:16]
+
+    def enlarge(self, size: int) -> None:
+        """Give images of ``size`` pixels a side from now on, before anything was read."""
+        assert self.size_is_open and not self.splits
+        self.spec = self.spec.at_size(size)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the splits, once."""
+        if not self.splits:
+            self.splits = self.read()
+            for name, split in self.splits.items():
+                if len(split) == 0:
+                    raise UserError(f"The {name} split of {self.source} has no images.")
+
+    def loader(self, name: str, *, shuffle: bool = False, augmented: bool = False) -> BatchLoader:
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
+        trainer = self.trainer
+        split = self.splits[name]
+        order = Order(
+            count=len(split),
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
+        return BatchLoader(
+            split=split,
+            spec=self.spec,
+            order=order,
+            augment=self.augment if augmented else none,
+            device=trainer.strategy.root_device if trainer else torch.device("cpu"),
+        )
+
+    def train_dataloader(self) -> BatchLoader:
+        return self.loader("train", shuffle=True, augmented=True)
+
+    def val_dataloader(self) -> BatchLoader:
+        return self.loader("val")
+
+    def test_dataloader(self) -> BatchLoader:
+        return self.loader("test")

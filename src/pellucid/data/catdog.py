@@ -1,0 +1,160 @@
+"""Cats and dogs: a folder of photos, else Oxford-IIIT Pet, else our own drawings.
+
+Parkhi et al., "Cats and dogs", 2012 (Oxford-IIIT Pet).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torchvision import datasets
+
+from pellucid.data.base import ImageData, Size
+from pellucid.data.download import download
+from pellucid.data.drawn import draw_faces
+from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.photos import load_photos
+from pellucid.data.spec import (
+    IMAGENET_MEAN,
+    IMAGENET_SOURCE,
+    IMAGENET_STD,
+    Spec,
+    Split,
+    numbered,
+)
+from pellucid.data.split import stratified_split
+from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
+
+AUTO_SIZE = 64
+DRAWN = {"train": 800, "test": 200}  # faces of each class
+DRAWN_SOURCE = "drawn cat and dog faces, not photos"
+
+
+class CatDog(ImageData):
+    """Two classes, ``cat`` and ``dog``.
+
+    ``source`` is ``folder`` (``root/{train,test}/{cat,dog}``), ``pets`` (downloaded to root), ``drawn``, or
+    ``auto``: the first of these that can be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        source: Literal["auto", "folder", "pets", "drawn"],
+        image_size: Size,
+        batch_size: int,
+        augment: str,
+        val_fraction: float,
+        cache: str,
+        seed: int,
+    ) -> None:
+        spec = Spec(
+            image_shape=(3, AUTO_SIZE, AUTO_SIZE),
+            classes=("cat", "dog"),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            statistics=IMAGENET_SOURCE,
+        )
+        super().__init__(
+            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
+        )
+        if source not in ("auto", "folder", "pets", "drawn"):
+            raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")
+        self.wanted = source
+        self.root = Path(root).expanduser()
+        self.cache = Path(cache).expanduser()
+        self.val_fraction = val_fraction
+        if source == "folder" or (source == "auto" and self._has_folder()):
+            self._folder()  # a mistake in it is told at once
+
+    def read(self) -> dict[str, Split]:
+        if self.wanted == "folder" or (self.wanted == "auto" and self._has_folder()):
+            return self._read_folder()
+        if self.wanted == "drawn":
+            return self._read_drawn()
+        try:
+            return self._read_pets()
+        except UserError as error:
+            if self.wanted == "pets":
+                raise
+            log.warning("%s", error)
+            log.warning(
+                "DRAWN DATA: no photos were found at data.root=%s and none could be downloaded, so this "
+                "run uses %s. Its accuracy says nothing about photos.",
+                self.root,
+                DRAWN_SOURCE,
+            )
+            return self._read_drawn()
+
+    def _has_folder(self) -> bool:
+        return any((self.root / split).is_dir() for split in ("train", "test"))
+
+    def _folder(self) -> PhotoFolder:
+        layout = f"Expected {self.root}/train/{{cat,dog}} and {self.root}/test/{{cat,dog}}."
+        folder = PhotoFolder.find(self.root)
+        if set(folder.splits) - {"val"} != {"train", "test"} or folder.classes != ("cat", "dog"):
+            found = f"{', '.join(folder.splits)} with {', '.join(folder.classes)}"
+            raise UserError(
+                f"data.root={self.root}: found {found}. {layout} For other classes use "
+                "data=image_folder."
+            )
+        return folder
+
+    def _read_folder(self) -> dict[str, Split]:
+        splits, self.left_out = load_folder(
+            self._folder(),
+            size=self.spec.image_shape[1],
+            cache=self.cache,
+            val_fraction=self.val_fraction,
+            test_fraction=None,
+            seed=self.seed,
+        )
+        self.source = f"folder {self.root}"
+        return splits
+
+    def _read_pets(self) -> dict[str, Split]:
+        splits = {}
+        for name, part in (("train", "trainval"), ("test", "test")):
+            download(
+                "Oxford-IIIT Pet",
+                str(self.root),
+                "photos as train/{cat,dog} and test/{cat,dog}",
+                lambda part=part: datasets.OxfordIIITPet(
+                    str(self.root), part, target_types="binary-category", download=True
+                ),
+            )
+            folder = self.root / "oxford-iiit-pet"
+            rows = [
+                line.split()
+                for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()
+            ]  # file name, breed, species (1 cat, 2 dog), breed within the species
+            files = [folder / "images" / f"{row[0]}.jpg" for row in rows]
+            photos = load_photos(
+                files, root=self.root, size=self.spec.image_shape[1], cache=self.cache
+            )
+            labels = torch.tensor([int(row[2]) - 1 for row in rows])[photos.kept]
+            names = [str(files[i].relative_to(self.root)) for i in photos.kept]
+            splits[name] = Split.whole(photos.images, labels, names)
+            self.left_out += len(photos.broken)
+        self.source = "Oxford-IIIT Pet"
+        return self._with_validation(splits)
+
+    def _read_drawn(self) -> dict[str, Split]:
+        splits = {}
+        for place, (name, count) in enumerate(DRAWN.items()):  # each split's faces from a seed of its own
+            images, labels = draw_faces(count, size=self.spec.image_shape[1], seed=place)
+            pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+            splits[name] = Split.whole(pixels, torch.from_numpy(labels), numbered(name, len(labels)))
+        self.source = DRAWN_SOURCE
+        return self._with_validation(splits)
+
+    def _with_validation(self, splits: dict[str, Split]) -> dict[str, Split]:
+        everything = splits["train"]
+        train, val = stratified_split(everything.labels_N, [self.val_fraction], self.seed)
+        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}

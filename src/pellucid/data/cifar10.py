@@ -1,0 +1,64 @@
+"""CIFAR-10: 50,000 + 10,000 colour photos of ten classes, 32 × 32.
+
+Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+"""
+
+from pathlib import Path
+
+import torch
+from torchvision import datasets
+
+from pellucid.data.base import ImageData, Size
+from pellucid.data.download import download
+from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.split import stratified_split
+
+CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer",
+    "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+
+class CIFAR10(ImageData):
+    """``root`` holds ``cifar-10-batches-py``; torchvision checks the files and downloads them."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: Size,
+        batch_size: int,
+        augment: str,
+        val_fraction: float,
+        seed: int,
+    ) -> None:
+        spec = Spec(
+            image_shape=(3, 32, 32),
+            classes=CLASSES,
+            mean=(0.4914, 0.4822, 0.4465),
+            std=(0.2470, 0.2435, 0.2616),
+            statistics="the training images",
+        )
+        super().__init__(
+            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
+        )
+        self.root = Path(root).expanduser()
+        self.val_fraction = val_fraction
+
+    def read(self) -> dict[str, Split]:
+        root = str(self.root)
+        splits = {}
+        for name in ("train", "test"):
+            found = download(
+                "CIFAR-10",
+                root,
+                "the folder cifar-10-batches-py with the publisher's files",
+                lambda train=name == "train": datasets.CIFAR10(root, train=train, download=True),
+            )
+            images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+            labels = torch.tensor(found.targets)
+            splits[name] = Split.whole(images, labels, numbered(name, len(labels)))
+        self.source = f"CIFAR-10 in {root}"
+        train, val = stratified_split(splits["train"].labels_N, [self.val_fraction], self.seed)
+        everything = splits["train"]
+        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}

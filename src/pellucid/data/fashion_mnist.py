@@ -1,0 +1,112 @@
+"""Fashion-MNIST: 60,000 + 10,000 grey images of clothes, 28 × 28.
+
+Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+algorithms", 2017.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision import datasets
+
+from pellucid.data.base import ImageData, Size
+from pellucid.data.download import download
+from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.split import stratified_split
+from pellucid.errors import UserError
+
+CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+FILES = {"train": "train", "test": "t10k"}
+
+
+class FashionMNIST(ImageData):
+    """``root`` holds the four idx files, gzipped or not, directly or under ``FashionMNIST/raw``."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: Size,
+        batch_size: int,
+        augment: str,
+        val_fraction: float,
+        seed: int,
+    ) -> None:
+        spec = Spec(
+            image_shape=(1, 28, 28),
+            classes=CLASSES,
+            mean=(0.2860,),
+            std=(0.3530,),
+            statistics="the training images",
+        )
+        super().__init__(
+            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
+        )
+        self.root = Path(root).expanduser()
+        self.val_fraction = val_fraction
+
+    def prepare_data(self) -> None:
+        if self._folder() is None:
+            download(
+                "Fashion-MNIST",
+                str(self.root),
+                "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the two t10k files",
+                lambda: datasets.FashionMNIST(str(self.root), download=True),
+            )
+
+    def read(self) -> dict[str, Split]:
+        self.prepare_data()
+        folder = self._folder()
+        assert folder is not None
+        self.source = f"Fashion-MNIST in {folder}"
+        splits = {}
+        for name, prefix in FILES.items():
+            images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"))
+            labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"))
+            if len(images) != len(labels) or images.ndim != 3:
+                raise UserError(
+                    f"{folder}: {len(images)} {name} images but {len(labels)} labels. "
+                    "The files do not belong together; download them again."
+                )
+            splits[name] = Split.whole(
+                torch.from_numpy(images)[:, None],
+                torch.from_numpy(labels).long(),
+                numbered(name, len(labels)),
+            )
+        train, val = stratified_split(splits["train"].labels_N, [self.val_fraction], self.seed)
+        everything = splits["train"]
+        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+
+    def _folder(self) -> Path | None:
+        """The folder where all four files are."""
+        for folder in (self.root, self.root / "FashionMNIST" / "raw"):
+            names = [f"{p}-{kind}" for p in FILES.values() for kind in
+                     ("images-idx3-ubyte", "labels-idx1-ubyte")]  # fmt: skip
+            if all(_find(folder, name).is_file() for name in names):
+                return folder
+        return None
+
+
+def _find(folder: Path, name: str) -> Path:
+    plain = folder / name
+    return plain if plain.is_file() else folder / f"{name}.gz"
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """An idx file of bytes (http://yann.lecun.com/exdb/mnist): 0, 0, type 8, dimensions, sizes, data."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if data[:3] != b"\0\0\x08":
+            raise ValueError("it does not begin as an idx file of bytes")
+        sizes = np.frombuffer(data, ">u4", count=data[3], offset=4)
+        array = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(tuple(sizes))
+    except (ValueError, IndexError, EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it and download it again.") from error
+    return array.copy()  # writable, as torch wants it

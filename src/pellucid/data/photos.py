@@ -1,0 +1,171 @@
+"""Folders of photos: found, decoded once in parallel, and kept as one mapped file of pixels.
+
+A cache entry is a folder named by a hash of the file list, sizes, times and image size. It is built beside
+its place and renamed into it, so that a half-built one is never seen and two runs may build it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
+
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+LARGEST_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
+BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wrong with the folder
+FORMAT = 1  # of the cache: what decode() gives for the same file
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Decoded photos: (N, 3, S, S) uint8, mapped from the cache, and which of the files they are."""
+
+    images: Tensor
+    kept: list[int]
+    broken: dict[str, str]
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """Every image file below ``folder``, sorted; hidden files and folders are passed over."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in EXTENSIONS
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def decode(path: Path, size: int) -> NDArray[np.uint8]:
+    """The photo as (3, size, size) uint8 RGB: turned upright, shorter side to ``size``, centre cropped.
+
+    Transparency is laid on white; 16-bit grey is scaled to 8. Raises OSError or ValueError with the reason
+    for a file that is none, is truncated, or has fewer than 2 or more than 179 million pixels.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; large files are bounded below
+        with Image.open(path) as opened:
+            if opened.width * opened.height > LARGEST_PIXELS:
+                raise ValueError(f"{opened.width} × {opened.height} pixels, more than 179 million")
+            if opened.width * opened.height < 2:
+                raise ValueError("a single pixel")
+            opened.draft("RGB", (2 * size, 2 * size))  # JPEGs are decoded at the nearest scale above
+            upright = ImageOps.exif_transpose(opened)
+            image = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        grey = np.asarray(image, dtype=np.float64)
+        most = 65535 if image.mode != "F" or grey.max() > 255 else 255
+        return Image.fromarray((grey.clip(0, most) * (255 / most)).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) -> Photos:
+    """The files' pixels, from the cache or decoded into it.
+
+    Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
+    """
+    entry = cache / _key(files, root, size)
+    if not (entry / "index.json").is_file():
+        _build(entry, files, root, size)
+    index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
+    kept, broken = index["kept"], index["broken"]
+    if broken:
+        log.warning("%s", _broken_text(broken, len(files)))
+    shape = (len(kept), 3, size, size)
+    pixels = torch.from_file(
+        str(entry / "pixels.bin"), shared=False, size=int(np.prod(shape)), dtype=torch.uint8
+    )
+    return Photos(pixels.view(shape), kept, broken)
+
+
+def _key(files: Sequence[Path], root: Path, size: int) -> str:
+    digest = hashlib.sha256(f"{FORMAT}/{size}/{root.resolve()}".encode())
+    for path in files:
+        status = path.stat()
+        digest.update(f"{path.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
+    from rich.progress import track
+
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        half_built = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
+    except OSError as error:
+        raise UserError(
+            f"The photo cache {entry.parent} cannot be written ({error}). "
+            "Choose another folder by data.cache=<folder>."
+        ) from error
+    try:
+        kept, broken = [], {}
+        workers = min(32, os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
+        with ThreadPoolExecutor(workers) as pool, (half_built / "pixels.bin").open("wb") as pixels:
+            decoded = pool.map(lambda path: _try_decode(path, size), files)
+            for number, result in track(
+                enumerate(decoded), "Decoding photos, once", total=len(files), transient=True
+            ):
+                if isinstance(result, str):
+                    broken[str(files[number].relative_to(root))] = result
+                else:
+                    kept.append(number)
+                    pixels.write(result.tobytes())
+        if len(broken) > BAD_SHARE * len(files):
+            raise UserError(
+                _broken_text(broken, len(files))
+                + " More than a tenth cannot be used: mend or remove them."
+            )
+        index = {"kept": kept, "broken": broken}
+        (half_built / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        try:
+            half_built.rename(entry)
+        except OSError:  # another run was first; its entry is the same
+            if not (entry / "index.json").is_file():
+                raise
+    except OSError as error:
+        raise UserError(
+            f"The photo cache {entry.parent} could not be written ({error}). Make room on that disk, "
+            "or choose another folder by data.cache=<folder>."
+        ) from error
+    finally:
+        shutil.rmtree(half_built, ignore_errors=True)
+
+
+def _try_decode(path: Path, size: int) -> NDArray[np.uint8] | str:
+    """The pixels, or the reason why there are none."""
+    try:
+        return decode(path, size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return str(error).splitlines()[0].replace(str(path), path.name)  # Pillow raises all of these
+
+
+def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:
+    named = "; ".join(f"{file} ({why})" for file, why in list(broken.items())[:most])
+    more = f"; and {len(broken) - most} more" if len(broken) > most else ""
+    return f"{len(broken)} of {count} image files cannot be used and are left out: {named}{more}."

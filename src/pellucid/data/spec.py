@@ -1,0 +1,91 @@
+"""What a net must know of a data set, and the data set itself as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels.
+
+    ``statistics`` says where mean and standard deviation come from.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    statistics: str
+
+    def at_size(self, size: int) -> Spec:
+        """The same for square images of ``size`` pixels a side."""
+        return replace(self, image_shape=(self.image_shape[0], size, size))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, as a checkpoint holds them."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Spec:
+        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return cls(**plain)
+
+    def normalise(self, images_BCHW: Tensor) -> Tensor:
+        """uint8 pixels, or floats in [0, 255], as the net takes them."""
+        mean, std = (
+            torch.tensor(values, device=images_BCHW.device).view(1, -1, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return images_BCHW.float().mul_(1 / (255 * std)).sub_(mean / std)
+
+    def denormalise(self, images_BCHW: Tensor) -> Tensor:
+        """Normalised images as floats in [0, 1]."""
+        mean, std = (
+            torch.tensor(values, device=images_BCHW.device).view(1, -1, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return (images_BCHW * std + mean).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Split:
+    """N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file.
+
+    ``labels_N`` are int64, ``files`` their names. Subsets share the store.
+    """
+
+    store: Tensor
+    rows_N: Tensor
+    labels_N: Tensor
+    files: Sequence[str]
+
+    @classmethod
+    def whole(cls, store: Tensor, labels_N: Tensor, files: Sequence[str]) -> Split:
+        """All of a store."""
+        return cls(store, torch.arange(len(store)), labels_N, files)
+
+    def __len__(self) -> int:
+        return len(self.rows_N)
+
+    def images(self, index_B: Tensor) -> Tensor:
+        """Those of the split's images, (B, C, H, W) uint8, copied."""
+        return self.store[self.rows_N[index_B]]
+
+    def subset(self, index_B: Tensor) -> Split:
+        """Those of the split's images as a split."""
+        files = [self.files[i] for i in index_B.tolist()]
+        return Split(self.store, self.rows_N[index_B], self.labels_N[index_B], files)
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Names for images that are not files: ``train/00042``."""
+    return [f"{name}/{index:05d}" for index in range(count)]

@@ -1,0 +1,39 @@
+"""Stratified splits, made from the seed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.errors import UserError
+from pellucid.randomness import derive
+
+
+def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> list[Tensor]:
+    """Sorted positions of the parts: first what the fractions leave, then one part for each fraction.
+
+    Every class is divided by the same fractions, rounded; a part with a fraction gets at least one image of
+    each class, and so does the rest. Raises UserError where a class has too few images for that.
+    """
+    for fraction in fractions:
+        if not 0 < fraction < 1:
+            raise UserError(f"A split's fraction must lie between 0 and 1, got {fraction}.")
+    if sum(fractions) >= 1:
+        raise UserError(f"The splits' fractions {list(fractions)} leave nothing to train on.")
+    parts: list[list[np.ndarray]] = [[] for _ in range(len(fractions) + 1)]
+    for label in labels.unique().tolist():
+        places = np.flatnonzero(labels.numpy() == label)
+        if len(places) <= len(fractions):
+            raise UserError(
+                f"Class number {label} has {len(places)} images, too few for {len(parts)} splits: "
+                f"each needs at least {len(parts)}. Add images or leave the class out."
+            )
+        places = np.random.default_rng(derive(seed, "split", label)).permutation(places)
+        for part, fraction in zip(parts[1:], fractions, strict=True):
+            count = max(1, round(fraction * len(labels[labels == label])))
+            count = min(count, len(places) - len(fractions))
+            part.append(places[:count])
+            places = places[count:]
+        parts[0].append(places)
+    return [torch.from_numpy(np.sort(np.concatenate(part))) for part in parts]

@@ -1,0 +1,19 @@
+"""The one exception for a user's mistake."""
+
+
+class UserError(ValueError):
+    """Something the user can mend; the message says what was expected, what came, what to do.
+
+    The commands print it without a traceback and end with exit code 2.
+    """
+
+
+class ImageTooSmallError(UserError):
+    """A net met an image that its pools shrink to nothing; ``smallest`` pixels a side would do."""
+
+    def __init__(self, net: str, size: int, smallest: int) -> None:
+        super().__init__(
+            f"{net} cannot take images of {size} pixels a side: the smallest that works is "
+            f"{smallest}. Set data.image_size={smallest} or larger, or leave it at auto."
+        )
+        self.smallest = smallest

@@ -1,0 +1,75 @@
+"""A table of a net's layers: shapes, parameters, floating point operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from pellucid.inside.mode import evaluation_mode
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row. ``output`` is the shape for one image; ``flops`` counts multiplications and additions."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...] | None
+    parameters: int
+    trainable: int
+    flops: int
+
+
+def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> list[Layer]:
+    """Layers down to ``depth`` levels, then the whole net under the name ``total``.
+
+    Runs the net once on a black image, in evaluation mode, and leaves it as it was.
+    """
+    outputs: dict[str, tuple[int, ...]] = {}
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    counter = FlopCounterMode(mods=None, display=False, depth=depth + 1)
+    with evaluation_mode(net), _recorded_shapes(net, outputs), counter:
+        net(torch.zeros(1, *image_shape, device=device))
+    flops = counter.get_flop_counts()
+    prefix = type(net).__name__
+
+    def row(name: str, module: nn.Module, key: str) -> Layer:
+        parameters = list(module.parameters())
+        return Layer(
+            name=name,
+            kind=type(module).__name__,
+            output=outputs.get(key),
+            parameters=sum(p.numel() for p in parameters),
+            trainable=sum(p.numel() for p in parameters if p.requires_grad),
+            flops=sum(flops.get(f"{prefix}.{key}" if key else prefix, {}).values()),
+        )
+
+    layers = [
+        row(name, module, name)
+        for name, module in net.named_modules()
+        if name and name.count(".") < depth
+    ]
+    return [*layers, row("total", net, "")]
+
+
+@contextmanager
+def _recorded_shapes(net: nn.Module, outputs: dict[str, tuple[int, ...]]) -> Iterator[None]:
+    def recorder(name: str) -> Any:
+        def record(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                outputs[name] = tuple(output.shape[1:])
+
+        return record
+
+    handles = [m.register_forward_hook(recorder(name)) for name, m in net.named_modules()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

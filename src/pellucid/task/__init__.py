@@ -1,0 +1,1 @@
+"""Tasks: LightningModules that give a net its loss, metrics, steps and optimizer. They never draw."""

@@ -1,0 +1,120 @@
+"""The one abstract base of all tasks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from pellucid.errors import UserError
+from pellucid.inside.mode import evaluation_mode
+from pellucid.randomness import seed_step
+
+STAGES = ("train", "val", "test")
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeScheduler = Callable[[Optimizer], Any]
+
+
+class Task(LightningModule, ABC):
+    """Loss, metrics and optimizer around a net.
+
+    A task implements ``_step`` and says which metric chooses the best checkpoint (``monitor``, ``mode``).
+    Metrics stay on the device and are read once an epoch.
+    """
+
+    monitor: str
+    mode: str
+
+    def __init__(
+        self,
+        *,
+        net: nn.Module,
+        optimizer: MakeOptimizer,
+        scheduler: MakeScheduler | None,
+        image_shape: tuple[int, int, int],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.seed = seed
+        self.metrics = nn.ModuleDict(
+            {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
+        )
+        images_BCHW = torch.zeros(2, *image_shape)
+        with evaluation_mode(net):
+            self._check_output(images_BCHW, net(images_BCHW))
+
+    @abstractmethod
+    def _make_metrics(self) -> dict[str, Metric]:
+        """Fresh metrics by name, one set a stage."""
+
+    @abstractmethod
+    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+        """Raise UserError where a net with that output cannot do this task."""
+
+    @abstractmethod
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+        """Update the stage's metrics with the batch; the loss to minimise."""
+
+    def stage_metrics(self, stage: str) -> dict[str, Metric]:
+        """The metrics of ``train``, ``val`` or ``test``."""
+        return dict(self.metrics[f"{stage}_metrics"].items())  # type: ignore[operator,arg-type]
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        output: Tensor = self.net(images_BCHW)
+        return output
+
+    def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        # Dropout of this step is a function of seed, epoch, rank and step alone.
+        seed_step(self.seed, self.device, self.current_epoch, self.global_rank, batch_idx)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._step(batch, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._step(batch, "test")
+
+    def on_train_batch_end(
+        self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int
+    ) -> None:
+        if self.trainer.is_last_batch:
+            self._log_metrics("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_metrics("test")
+
+    def _log_metrics(self, stage: str) -> None:
+        for name, metric in self.stage_metrics(stage).items():
+            # A value, not the metric: it has been summed over all ranks, so each rank logs the same.
+            self.log(f"{stage}/{name}", metric.compute(), on_step=False, on_epoch=True)
+            metric.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        if not trained:
+            raise UserError("No parameter of the net is trained. Set model.trainable.")
+        try:
+            optimizer = self.make_optimizer(trained)
+            if self.make_scheduler is None:
+                return optimizer
+            scheduler = self.make_scheduler(optimizer)
+        except (ValueError, TypeError) as error:  # torch's own checks: a negative learning rate
+            raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"},
+        }

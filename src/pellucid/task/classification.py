@@ -1,0 +1,62 @@
+"""Which class is it? Cross-entropy and accuracy."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy
+
+from pellucid.errors import UserError
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+
+
+class Classification(Task):
+    """For nets whose ``forward`` gives ``num_classes`` scores an image. Raises UserError for another."""
+
+    monitor, mode = "val/accuracy", "max"
+
+    def __init__(
+        self,
+        *,
+        net: nn.Module,
+        optimizer: MakeOptimizer,
+        scheduler: MakeScheduler | None,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        label_smoothing: float,
+        seed: int,
+    ) -> None:
+        self.num_classes = num_classes
+        if not 0 <= label_smoothing < 1:
+            raise UserError(f"task.label_smoothing={label_smoothing}: expected 0 up to below 1.")
+        self.label_smoothing = label_smoothing
+        super().__init__(
+            net=net, optimizer=optimizer, scheduler=scheduler, image_shape=image_shape, seed=seed
+        )
+
+    def _make_metrics(self) -> dict[str, Metric]:
+        return {
+            "loss": MeanMetric(),
+            "accuracy": MulticlassAccuracy(
+                self.num_classes, average="micro", validate_args=False
+            ),
+        }
+
+    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+        expected = (len(images_BCHW), self.num_classes)
+        if not isinstance(output, Tensor) or output.shape != expected:
+            raise UserError(
+                f"task=classification needs a net that gives {self.num_classes} class scores an image, "
+                f"shape {expected} for two images; {type(self.net).__name__} gives "
+                f"{tuple(output.shape)}. Leave task out: the model chooses its own."
+            )
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+        images_BCHW, labels_B = batch
+        logits_BK = self(images_BCHW)
+        loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
+        metrics = self.stage_metrics(stage)
+        with torch.no_grad():
+            metrics["loss"].update(loss.detach().float(), weight=len(labels_B))
+            metrics["accuracy"].update(logits_BK.argmax(dim=1), labels_B)
+        return loss

@@ -1,0 +1,59 @@
+"""Draw the image again: mean squared error over pixels in [0, 1]."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics import MeanMetric, Metric
+
+from pellucid.errors import UserError
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+
+
+class Reconstruction(Task):
+    """For nets whose ``forward`` gives images in [0, 1]. Raises UserError for another.
+
+    The net sees normalised images; its target are the same images in [0, 1], undone by ``mean`` and
+    ``std``, so that the error is in units of pixels whatever the data set's statistics.
+    """
+
+    monitor, mode = "val/mse", "min"
+
+    def __init__(
+        self,
+        *,
+        net: nn.Module,
+        optimizer: MakeOptimizer,
+        scheduler: MakeScheduler | None,
+        image_shape: tuple[int, int, int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        seed: int,
+    ) -> None:
+        super().__init__(
+            net=net, optimizer=optimizer, scheduler=scheduler, image_shape=image_shape, seed=seed
+        )
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+
+    mean: Tensor
+    std: Tensor
+
+    def _make_metrics(self) -> dict[str, Metric]:
+        return {"loss": MeanMetric(), "mse": MeanMetric()}
+
+    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+        if not isinstance(output, Tensor) or output.shape != images_BCHW.shape:
+            raise UserError(
+                f"task=reconstruction needs a net that gives an image for an image, "
+                f"shape {tuple(images_BCHW.shape)}; {type(self.net).__name__} gives "
+                f"{tuple(output.shape)}. Use model=autoencoder, or leave task out."
+            )
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+        images_BCHW, _ = batch
+        loss = functional.mse_loss(self(images_BCHW), images_BCHW * self.std + self.mean)
+        for metric in self.stage_metrics(stage).values():
+            metric.update(loss.detach().float(), weight=len(images_BCHW))
+        return loss

@@ -1,0 +1,326 @@
+"""Train a net: from a checked configuration to a finished run folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import subprocess
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import AcceleratorRegistry
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from rich.text import Text
+from rich.tree import Tree
+
+from pellucid.assemble import assemble
+from pellucid.callbacks.checkpoint import Checkpoint
+from pellucid.callbacks.finite import FiniteLoss
+from pellucid.callbacks.recorder import Recorder
+from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
+from pellucid.config.build import build, flatten
+from pellucid.console import console, start_logging, stop_logging
+from pellucid.data.base import ImageData
+from pellucid.errors import UserError
+from pellucid.run import Run
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
+LABELS = {"_target_": "class"}
+# Lightning's remarks on what is meant to be so here.
+EXPECTED_WARNINGS = (
+    ".*module.* in eval mode at the start of training",
+    "The number of training batches .* is smaller than the logging interval",
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
+)
+
+
+def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Train, test the best checkpoint, and record all in ``folder``; the content of metrics.json.
+
+    ``resume`` continues from the folder's last checkpoint. Raises UserError for what the user can mend; a
+    run that has not yet trained then leaves nothing behind. Ctrl-C and SIGTERM end in SystemExit.
+    """
+    main = int(os.environ.get("LOCAL_RANK", 0)) == 0
+    run = Run(folder.absolute())
+    run.folder.mkdir(parents=True, exist_ok=True)
+    start_logging(run.log if main else None, quiet=not main)
+    if main:
+        run.lock()
+    session = _Session(config, run, main=main, resume=resume)
+    try:
+        with _signals() as received, _quiet_warnings():
+            try:
+                session.execute()
+            except (KeyboardInterrupt, SystemExit):
+                if not received:
+                    raise
+                session.close("interrupted")
+                log.warning("Interrupted. Continue by: python train.py resume=%s", quoted(folder))
+                raise SystemExit(128 + received[0]) from None
+        session.close("finished")
+    except SystemExit:
+        raise
+    except BaseException as error:
+        wrapped = _as_user_error(error)
+        if isinstance(wrapped, UserError) and not session.has_trained():
+            stop_logging()
+            if main and not resume:
+                run.discard()
+        else:
+            if not isinstance(wrapped, UserError):
+                log.debug("%s", traceback.format_exc())
+                _write_traceback(run, main=main)
+            session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
+        if wrapped is error:
+            raise
+        raise wrapped from error
+    finally:
+        stop_logging()
+        run.unlock()
+    return run.metrics()
+
+
+class _Session:
+    """One process's work on a run."""
+
+    def __init__(self, config: Mapping[str, Any], run: Run, *, main: bool, resume: bool) -> None:
+        self.config, self.run, self.main, self.resume = config, run, main, resume
+        self.start = time.perf_counter()
+        self.recorder: Recorder | None = None
+        self.before = run.metrics() if resume else {}
+        self.last = load_checkpoint(run.last) if resume and run.last.exists() else None
+
+    def has_trained(self) -> bool:
+        return self.recorder is not None and self.recorder.started
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        if self.main:
+            self.run.record(values)
+
+    def close(self, status: str, **more: Any) -> None:
+        figures = self.recorder.figures() if self.recorder else {}
+        seconds = self.before.get("seconds/total", 0) + time.perf_counter() - self.start
+        self.record({"status": status, **more, **figures, "seconds/total": round(seconds, 3)})
+
+    def execute(self) -> None:
+        config, run = self.config, self.run
+        check_device(config["trainer"])
+        data, task = assemble(config)
+        data.prepare_data()
+        data.setup()
+        self.recorder = Recorder(run=run, config=config, spec=data.spec.to_dict())
+        trainer = self._trainer(data, task)
+        if self.main:
+            console.print(_tree(config))
+            self.record({"status": "running", "error": None, **describe(config, data, trainer)})
+            log.info("Data: %s (%s)", data.source, _counts(data))
+            log.info("Run folder: %s", run.folder)
+        self._fit(trainer, task, data)
+        self._test(trainer, task, data)
+
+    def _trainer(self, data: ImageData, task: Task) -> Trainer:
+        config, packages = self.config, self.config["packages"]
+        offered = {"image_shape": data.spec.image_shape, "save_dir": str(self.run.folder)}
+        if self.last:  # TensorBoard hides what was logged after the last checkpoint
+            offered["purge_step"] = self.last["global_step"] + 1
+        rooms = {
+            room: [
+                build(node, packages=packages, **offered)
+                for node in (config[room] or {}).values()
+            ]
+            for room in ("callbacks", "logger")
+        }
+        keep = Checkpoint(
+            folder=self.run.checkpoints,
+            monitor=task.monitor,
+            mode=task.mode,
+            keep_every=config["keep_every"],
+        )
+        trainer: Trainer = build(
+            config["trainer"],
+            packages=packages,
+            callbacks=[*rooms["callbacks"], FiniteLoss(), self.recorder, keep],
+            logger=rooms["logger"],
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=str(self.run.folder),
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        return trainer
+
+    def _fit(self, trainer: Trainer, task: Task, data: ImageData) -> None:
+        start = time.perf_counter()
+        os.environ["PELLUCID_RUN"] = str(self.run.folder)  # for the other processes of a ddp run
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=str(self.run.last) if self.last else None)
+        finally:
+            del os.environ["PELLUCID_RUN"]
+            seconds = self.before.get("seconds/fit", 0) + time.perf_counter() - start
+            self.record({"seconds/fit": round(seconds, 3)})
+
+    def _test(self, trainer: Trainer, task: Task, data: ImageData) -> None:
+        if not self.run.best.exists():
+            return
+        best = load_checkpoint(self.run.best)
+        task.load_state_dict(best["state_dict"])
+        trainer.test(task, datamodule=data, verbose=False)
+        tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
+        assert self.recorder is not None
+        row = self.recorder.rows[best["epoch"]]
+        final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
+        if not self.main:
+            return
+        self.record({**final, "best/epoch": row["epoch"]})
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(flatten(dict(self.config)), final)
+                logger.finalize("success")
+        figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
+        log.info("Best epoch %d:   %s", row["epoch"], figures)
+        log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
+        if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
+            log.info(
+                "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
+                quoted(self.run.folder),
+            )
+
+
+def check_device(trainer: Mapping[str, Any]) -> None:
+    """Raise UserError where the machine lacks the accelerator that was asked for."""
+    wanted = str(trainer["accelerator"])
+    if wanted == "auto":
+        return
+    if wanted == "gpu":
+        here = torch.cuda.is_available() or torch.backends.mps.is_available()
+    elif wanted in AcceleratorRegistry:
+        here = AcceleratorRegistry.get(wanted).is_available()
+    else:
+        return  # Lightning knows the names and says so
+    if not here:
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        raise UserError(
+            f"trainer.accelerator={wanted}: this machine has no such device (torch "
+            f"{torch.__version__}, {built}). Use trainer=cpu, or trainer=default for the best one here."
+        )
+
+
+def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> dict[str, Any]:
+    """What a run's figures must travel with: data, seed, device, versions, commit."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "data/source": data.source,
+        "data/fingerprint": data.fingerprint(),
+        "data/left_out": data.left_out,
+        **{f"data/{split}": len(images) for split, images in data.splits.items()},
+        "seed": config["seed"],
+        "device": f"{device.type} ({name})" if name else device.type,
+        "devices": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        **{f"versions/{name}": version(name) for name in PACKAGES},
+        "versions/python": platform.python_version(),
+        "git/commit": _git_commit(),
+    }
+
+
+def quoted(path: Path) -> str:
+    """A path as one word of a shell."""
+    import shlex
+
+    try:
+        path = path.relative_to(Path.cwd())
+    except ValueError:
+        pass
+    return shlex.quote(str(path))
+
+
+def _git_commit() -> str | None:
+    """The commit of the working directory, with + where files have changed since; None outside git."""
+    try:
+        command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Turn SIGINT and SIGTERM into KeyboardInterrupt and note which it was."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # a launcher's worker thread
+        yield received
+        return
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def _as_user_error(error: BaseException) -> BaseException:
+    """Lightning's own word for a mistake in its options becomes ours."""
+    if isinstance(error, MisconfigurationException):
+        return UserError(f"The trainer's options: {str(error).strip()}")
+    return error
+
+
+def _write_traceback(run: Run, *, main: bool) -> None:
+    if main:
+        with run.log.open("a", encoding="utf-8") as file:
+            file.write(traceback.format_exc())
+
+
+def _counts(data: ImageData) -> str:
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
+    return f"{sizes} images, {len(data.spec.classes)} classes"
+
+
+def _tree(config: Mapping[str, Any]) -> Tree:
+    tree = Tree("[bold]configuration")
+
+    def grow(branch: Tree, node: Mapping[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, Mapping) and value:
+                grow(branch.add(str(key)), value)
+            elif key != "_partial_":
+                branch.add(Text.assemble((LABELS.get(key, key), "dim"), "  ", _shown(value)))
+
+    grow(tree, config)
+    return tree
+
+
+def _shown(value: Any) -> str:
+    return "none" if value in (None, {}, []) else str(value)
+
+
