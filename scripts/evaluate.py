@@ -12,9 +12,7 @@ def main(config: dict[str, Any], folder: Path) -> None:
     from pellucid.run import Run
 
     start_logging(None)
-    evaluate(
-        Run.open(folder), checkpoint=config["checkpoint"], accelerator=config["accelerator"]
-    )
+    evaluate(Run.open(folder), checkpoint=config["checkpoint"], accelerator=config["accelerator"])
 
 
 if __name__ == "__main__":

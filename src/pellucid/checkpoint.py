@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.run import FORMAT, write_atomically
 
 KEY = "pellucid"  # our part of a checkpoint: format, configuration, spec
@@ -47,7 +47,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise UserError(
             f"{path} is damaged or not a checkpoint of plain tensors, so it was not read; nothing in it "
-            f"was executed ({str(error).splitlines()[0]}). Use another checkpoint of the run."
+            f"was executed ({first_line(error)}). Use another checkpoint of the run."
         ) from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not {"format", "config", "spec"} <= ours.keys():

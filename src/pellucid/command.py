@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from pellucid.config.command_line import CommandLine, check, split
+from pellucid.config.command_line import CommandLine, check, container, split
 from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
@@ -52,7 +52,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
         @hydra.main(version_base="1.3", config_path=str(conf), config_name=name)
         def job(config: DictConfig) -> None:
             folder = Path(HydraConfig.get().runtime.output_dir)
-            _call(work, _plain(config), folder)
+            _call(work, container(config), folder)
 
         job()
     except UserError as error:
@@ -79,12 +79,6 @@ def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
 def _fail(error: UserError) -> None:
     print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
     raise SystemExit(2) from None
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, Mapping)
-    return {str(key): value for key, value in plain.items()}
 
 
 def _check_places(line: CommandLine) -> None:

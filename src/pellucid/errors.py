@@ -17,3 +17,9 @@ class ImageTooSmallError(UserError):
             f"{smallest}. Set data.image_size={smallest} or larger, or leave it at auto."
         )
         self.smallest = smallest
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in a line; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

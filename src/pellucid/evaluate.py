@@ -16,7 +16,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError
 from pellucid.run import Run
-from pellucid.train import check_device
+from pellucid.train import check_device, quiet_warnings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ def evaluate(run: Run, *, checkpoint: str, accelerator: str) -> list[dict[str, A
     ``checkpoint``: best, last, all, or a path. The data are those of the run's configuration.
     """
     check_device({"accelerator": accelerator})
-    rows, data = [], None
+    rows: list[dict[str, Any]] = []
+    data = None
     for path in find_checkpoints(run, checkpoint):
         content = load_checkpoint(path)
         task, spec = restore_task(content)
@@ -43,9 +44,10 @@ def evaluate(run: Run, *, checkpoint: str, accelerator: str) -> list[dict[str, A
             enable_model_summary=False,
         )
         row: dict[str, Any] = {"checkpoint": path.name, "epoch": content["epoch"] + 1}
-        for pass_over in (trainer.validate, trainer.test):
-            pass_over(task, datamodule=data, verbose=False)
-            row |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+        with quiet_warnings():
+            for pass_over in (trainer.validate, trainer.test):
+                pass_over(task, datamodule=data, verbose=False)
+                row |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         rows.append(row)
     console.print(_table(rows, f"{data.source if data else ''}"))
     return rows

@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
 FORMAT = 1  # of the run folder and of what a checkpoint holds of ours
 OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
@@ -57,7 +57,7 @@ class Run:
         try:
             config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
         except (OmegaConfBaseException, OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
+            raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
         if not isinstance(config, dict) or not {"model", "data", "task"} <= config.keys():
             raise UserError(f"{path} is not the configuration of a run: it names no model and data.")
         return config  # type: ignore[return-value]
@@ -70,9 +70,7 @@ class Run:
         return dict(chosen or {})
 
     def save_config(self, config: Mapping[str, Any]) -> None:
-        write_atomically(
-            self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode()
-        )
+        write_atomically(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode())
 
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``; empty before anything was recorded."""

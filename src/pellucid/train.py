@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shlex
 import signal
 import subprocess
 import threading
@@ -12,7 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
         run.lock()
     session = _Session(config, run, main=main, resume=resume)
     try:
-        with _signals() as received, _quiet_warnings():
+        with _signals() as received, quiet_warnings():
             try:
                 session.execute()
             except (KeyboardInterrupt, SystemExit):
@@ -128,6 +129,9 @@ class _Session:
         if self.main:
             console.print(_tree(config))
             self.record({"status": "running", "error": None, **describe(config, data, trainer)})
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_text("data/source", data.source, 0)
             log.info("Data: %s (%s)", data.source, _counts(data))
             log.info("Run folder: %s", run.folder)
         self._fit(trainer, task, data)
@@ -136,14 +140,12 @@ class _Session:
     def _trainer(self, data: ImageData, task: Task) -> Trainer:
         config, packages = self.config, self.config["packages"]
         offered = {"image_shape": data.spec.image_shape, "save_dir": str(self.run.folder)}
-        if self.last:  # TensorBoard hides what was logged after the last checkpoint
-            offered["purge_step"] = self.last["global_step"] + 1
         rooms = {
-            room: [
-                build(node, packages=packages, **offered)
-                for node in (config[room] or {}).values()
-            ]
-            for room in ("callbacks", "logger")
+            room: [build(node, packages=packages, **offered) for node in nodes]
+            for room, nodes in (
+                ("callbacks", (config["callbacks"] or {}).values()),
+                ("logger", [self._resumed(node) for node in (config["logger"] or {}).values()]),
+            )
         }
         keep = Checkpoint(
             folder=self.run.checkpoints,
@@ -163,6 +165,12 @@ class _Session:
             enable_model_summary=False,
         )
         return trainer
+
+    def _resumed(self, logger: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The logger's node; TensorBoard is told to hide what was logged after the last checkpoint."""
+        if self.last and str(logger["_target_"]).endswith(".TensorBoardLogger"):
+            return {**logger, "purge_step": self.last["global_step"] + 1}
+        return logger
 
     def _fit(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         start = time.perf_counter()
@@ -189,7 +197,8 @@ class _Session:
         self.record({**final, "best/epoch": row["epoch"]})
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(flatten(dict(self.config)), final)
+                best_names = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
+                logger.log_hyperparams(flatten(dict(self.config)), best_names, trainer.global_step)
                 logger.finalize("success")
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
@@ -241,12 +250,8 @@ def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> di
 
 def quoted(path: Path) -> str:
     """A path as one word of a shell."""
-    import shlex
-
-    try:
+    with suppress(ValueError):
         path = path.relative_to(Path.cwd())
-    except ValueError:
-        pass
     return shlex.quote(str(path))
 
 
@@ -281,7 +286,8 @@ def _signals() -> Iterator[list[int]]:
 
 
 @contextmanager
-def _quiet_warnings() -> Iterator[None]:
+def quiet_warnings() -> Iterator[None]:
+    """Without the warnings that are expected here."""
     with warnings.catch_warnings():
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
@@ -322,5 +328,3 @@ def _tree(config: Mapping[str, Any]) -> Tree:
 
 def _shown(value: Any) -> str:
     return "none" if value in (None, {}, []) else str(value)
-
-

@@ -25,7 +25,7 @@ class Recorder(Callback):
         self.run, self.config, self.spec = run, dict(config), dict(spec)
         self.rows: list[dict[str, float]] = []
         self.started = False
-        self._epoch_start = self._epoch_seconds = 0.0
+        self._epoch_start = self._epoch_seconds = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
@@ -40,6 +40,7 @@ class Recorder(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.started = True
+        self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._epoch_start = time.perf_counter()
 
     def on_train_batch_end(
@@ -67,11 +68,10 @@ class Recorder(Callback):
             for name, value in trainer.callback_metrics.items()
             if isinstance(value, Tensor) and name.startswith(("train/", "val/"))
         }
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
         row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **metrics}
-        self.rows.append({**row, "lr": float(rate), "seconds/train": self._epoch_seconds})
+        self.rows.append({**row, "lr": self._rate, "seconds/train": self._epoch_seconds})
         for logger in trainer.loggers:
-            logger.log_metrics({"lr": float(rate)}, step=trainer.global_step)
+            logger.log_metrics({"lr": self._rate}, step=trainer.global_step)
         self.run.write_rows(self.rows)
         self.run.record({"epochs": len(self.rows)})
 

@@ -38,7 +38,12 @@ def build(config: Mapping[str, Any], *, packages: Sequence[str] = (), **offered:
         inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from None
-    return factory()
+    try:
+        return factory()
+    except UserError:
+        raise
+    except ValueError as error:  # another package's own check of its options
+        raise UserError(f"{target} refused its options: {error}.") from error
 
 
 def _build_nested(value: Any, packages: Sequence[str]) -> Any:

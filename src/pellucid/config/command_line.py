@@ -29,13 +29,22 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
 from pellucid.config.signature import read_signature
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
 # Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets.
 PATHS = {"run", "resume", "checkpoint", "data.root", "data.cache", "model.weights"}
 PATHS |= {"hydra.run.dir", "hydra.sweep.dir"}
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
-SHOW_ONLY = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
+SHOW_ONLY = {
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--version",
+    "--info",
+    "-i",
+    "--shell-completion",
+    "-sc",
+}
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,8 @@ class _Checker:
         try:
             base = self._compose([_plain(o, first(o)) for o in good if self._is_group(o)])
         except (HydraException, OmegaConfBaseException) as error:
-            return [*found, _first_line(error)]
+            return [*found, first_line(error)]
+        good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in _variants(good):
             found += self._variant_problems(base, variant)
         return found
@@ -140,6 +150,19 @@ class _Checker:
     def _is_group(self, override: Override) -> bool:
         key = override.key_or_group
         return key in self.groups or "/" in key or override.package is not None
+
+    def _is_dead(self, override: Override, base: DictConfig, found: list[str]) -> bool:
+        """Whether Hydra would not even compose with it; the reason goes to ``found``."""
+        key = override.key_or_group
+        if self._is_group(override) or not _missing(base, key):
+            return False
+        if override.is_delete():
+            found.append(f"~{key}: there is no such option.{did_you_mean(key, _keys(container(base)))}")
+        elif key.startswith("hydra.") and not (override.is_add() or override.is_force_add()):
+            found.append(f"{key}: Hydra has no such option. See --hydra-help.")
+        else:
+            return False
+        return True
 
     def _choice_problems(self, override: Override) -> Iterator[str]:
         key, text = override.key_or_group, override.input_line
@@ -165,41 +188,31 @@ class _Checker:
             overrides = [*overrides, f"hydra.searchpath=['{folder}']"]
         return compose_config(self.conf, self.name, overrides)
 
-    def _variant_problems(
-        self, base: DictConfig, variant: list[tuple[Override, Any]]
-    ) -> Iterator[str]:
+    def _variant_problems(self, base: DictConfig, variant: list[tuple[Override, Any]]) -> Iterator[str]:
         """Problems of one combination of values."""
         try:
-            composed = self._compose(
-                [_plain(o, value, force=not self._is_group(o)) for o, value in variant]
-            )
-            config = _container(composed)
+            composed = self._compose([_plain(o, value, force=not self._is_group(o)) for o, value in variant])
+            config = container(composed)
         except (HydraException, OmegaConfBaseException) as error:
-            yield _first_line(error)
+            yield first_line(error)
             return
-        wrong = check_targets(config)
+        wrong = {
+            key: problem for key, problem in check_targets(config).items() if not _is_reference(composed, key)
+        }
         yield from wrong.values()
         for override, value in variant:
             key = override.key_or_group
-            if self._is_group(override) or key in wrong:
-                continue
-            if key.startswith("hydra."):
-                if _missing(base, key) and not override.is_add():
-                    yield f"{key}: Hydra has no such option. See --hydra-help."
+            if self._is_group(override) or key in wrong or key.startswith("hydra."):
                 continue
             yield from _key_problems(override, value, base, config)
         yield from _required(config)
 
 
-def _key_problems(
-    override: Override, value: Any, base: DictConfig, config: dict[str, Any]
-) -> Iterator[str]:
+def _key_problems(override: Override, value: Any, base: DictConfig, config: dict[str, Any]) -> Iterator[str]:
     key, parent = override.key_or_group, override.key_or_group.rpartition(".")[0]
     new = _missing(base, key)
     owner = dict(targets(config)).get(parent)
-    if new and override.is_delete():
-        yield f"~{key}: there is no such option.{did_you_mean(key, _keys(_container(base)))}"
-    elif new and owner is not None:  # its class takes it, or the check of targets had refused it
+    if new and owner is not None:  # its class takes it, or the check of targets had refused it
         signature = read_signature(str(owner["_target_"]))
         if key.rpartition(".")[2] in SPECIAL:
             if not override.is_add() and not override.is_force_add():
@@ -207,7 +220,7 @@ def _key_problems(
         elif signature is not None and not override.is_add() and not override.is_force_add():
             yield f"{key}: known, but not in the configuration; write +{override.input_line}"
     elif new and not _in_open_room(key, config):
-        yield f"{key}: there is no such option.{did_you_mean(key, _keys(_container(base)))}"
+        yield f"{key}: there is no such option.{did_you_mean(key, _keys(container(base)))}"
     elif not new and override.is_add():
         yield f"+{key}: it is there already; write {key}={override.get_value_element_as_str()}"
     elif not new and not override.is_delete():
@@ -260,7 +273,14 @@ def _missing(config: DictConfig, key: str) -> bool:
     return False
 
 
-def _container(config: DictConfig) -> dict[str, Any]:
+def _is_reference(config: DictConfig, key: str) -> bool:
+    """Whether the value is another key's, ``${…}``: that one is told of."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, parent)
+    return isinstance(node, DictConfig) and name in node and OmegaConf.is_interpolation(node, name)
+
+
+def container(config: DictConfig) -> dict[str, Any]:
     """The configuration without Hydra's part, interpolations resolved."""
     part = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     return OmegaConf.to_container(part, resolve=True)  # type: ignore[return-value]
@@ -326,7 +346,3 @@ def _plain(override: Override, value: Any, *, force: bool = False) -> str:
         text = override.get_value_element_as_str()
     key = override.key_or_group
     return f"++{key}={text}" if force and not key.startswith("hydra.") else f"{key}={text}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -75,9 +75,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def _class_signature(
-    node: ast.ClassDef, module: str, seen: frozenset[tuple[str, str]]
-) -> Signature | None:
+def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str, str]]) -> Signature | None:
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return _signature(item, skip_first=True)
@@ -93,9 +91,7 @@ def _signature(node: ast.FunctionDef, *, skip_first: bool) -> Signature:
     optional = {a.arg for a in positional[len(positional) - len(node.args.defaults) :]}
     if not node.args.defaults:
         optional = set()
-    optional |= {
-        a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None
-    }
+    optional |= {a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None}
     annotations = {a.arg: a.annotation for a in [*positional, *keyword]}
     return Signature(
         annotations=annotations,

@@ -14,8 +14,6 @@ from pellucid.data.loader import BatchLoader, Order
 from pellucid.data.spec import Spec, Split
 from pellucid.errors import UserError
 
-Size = int | Literal["auto"]
-
 
 class ImageData(LightningDataModule, ABC):
     """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
@@ -27,7 +25,13 @@ class ImageData(LightningDataModule, ABC):
     spec: Spec
 
     def __init__(
-        self, *, spec: Spec, image_size: Size, batch_size: int, augment: str, seed: int
+        self,
+        *,
+        spec: Spec,
+        image_size: int | Literal["auto"],
+        batch_size: int,
+        augment: str,
+        seed: int,
     ) -> None:
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
@@ -61,7 +65,8 @@ class ImageData(LightningDataModule, ABC):
 
     def enlarge(self, size: int) -> None:
         """Give images of ``size`` pixels a side from now on, before anything was read."""
-        assert self.size_is_open and not self.splits
+        assert self.size_is_open
+        assert not self.splits
         self.spec = self.spec.at_size(size)
 
     def setup(self, stage: str | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torchvision import datasets
 
-from pellucid.data.base import ImageData, Size
+from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.drawn import draw_faces
 from pellucid.data.folder import PhotoFolder, load_folder
@@ -47,7 +47,7 @@ class CatDog(ImageData):
         *,
         root: str,
         source: Literal["auto", "folder", "pets", "drawn"],
-        image_size: Size,
+        image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
         val_fraction: float,
@@ -61,9 +61,7 @@ class CatDog(ImageData):
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
         )
-        super().__init__(
-            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
-        )
+        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
         if source not in ("auto", "folder", "pets", "drawn"):
             raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")
         self.wanted = source
@@ -101,8 +99,7 @@ class CatDog(ImageData):
         if set(folder.splits) - {"val"} != {"train", "test"} or folder.classes != ("cat", "dog"):
             found = f"{', '.join(folder.splits)} with {', '.join(folder.classes)}"
             raise UserError(
-                f"data.root={self.root}: found {found}. {layout} For other classes use "
-                "data=image_folder."
+                f"data.root={self.root}: found {found}. {layout} For other classes use data=image_folder."
             )
         return folder
 
@@ -131,13 +128,10 @@ class CatDog(ImageData):
             )
             folder = self.root / "oxford-iiit-pet"
             rows = [
-                line.split()
-                for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()
+                line.split() for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             ]  # file name, breed, species (1 cat, 2 dog), breed within the species
             files = [folder / "images" / f"{row[0]}.jpg" for row in rows]
-            photos = load_photos(
-                files, root=self.root, size=self.spec.image_shape[1], cache=self.cache
-            )
+            photos = load_photos(files, root=self.root, size=self.spec.image_shape[1], cache=self.cache)
             labels = torch.tensor([int(row[2]) - 1 for row in rows])[photos.kept]
             names = [str(files[i].relative_to(self.root)) for i in photos.kept]
             splits[name] = Split.whole(photos.images, labels, names)

@@ -4,11 +4,12 @@ Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torchvision import datasets
 
-from pellucid.data.base import ImageData, Size
+from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
 from pellucid.data.split import stratified_split
@@ -26,7 +27,7 @@ class CIFAR10(ImageData):
         self,
         *,
         root: str,
-        image_size: Size,
+        image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
         val_fraction: float,
@@ -39,9 +40,7 @@ class CIFAR10(ImageData):
             std=(0.2470, 0.2435, 0.2616),
             statistics="the training images",
         )
-        super().__init__(
-            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
-        )
+        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
         self.root = Path(root).expanduser()
         self.val_fraction = val_fraction
 

@@ -1,12 +1,11 @@
 """Drawn cat and dog faces: a small data set that needs neither a folder of photos nor a network.
 
 One hand draws both kinds, part by part. A kind sets only the odds of each part (``_ODDS``), so
-that no single cue settles which it is; pose, scene, light and what stands in front say nothing.
+that no single cue settles which it is; pose, scene, light and what is in the way say nothing.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -79,21 +78,18 @@ def _pick(rng: Generator, row: tuple[Colour, ...], place: tuple[float, float]) -
     return row[round(float(np.clip(rng.normal(*place), 0, len(row) - 1)))]
 
 
-@lru_cache
-def _rounding(count: int) -> Floats:
-    """Matrix (6 * count, count) from a polygon's corners to a closed quadratic B-spline."""
-    t = np.arange(6)[:, None] / 6
-    weights = np.concatenate([(1 - t) ** 2 / 2, 0.5 + t * (1 - t), t**2 / 2], axis=1)
-    matrix = np.zeros((count, 6, count))
-    for i in range(count):
-        matrix[i][:, [i - 1, i, (i + 1) % count]] = weights
-    return matrix.reshape(6 * count, count)
-
-
-_T: Final = np.linspace(0, 1, 9)[:, None]
-_BEND: Final[Floats] = np.concatenate([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1)
+_T: Final = np.linspace(0, 1, 8)[:, None]
+_BEND: Final[Floats] = np.concatenate([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1)  # Bézier
 _TURN: Final = np.linspace(0, 2 * np.pi, 40, endpoint=False)
 _CIRCLE: Final[Floats] = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+
+
+def _rounded(corners_P2: ArrayLike) -> Floats:
+    """A polygon (8P, 2) with round corners: it bends from the middle of each side to the next."""
+    corners = np.asarray(corners_P2, dtype=np.float64)
+    middles = (corners + np.roll(corners, 1, axis=0)) / 2
+    bends_P32 = np.stack([middles, corners, np.roll(middles, -1, axis=0)], axis=1)
+    return (_BEND @ bends_P32).reshape(-1, 2)
 
 
 def _mirrored(half_P2: ArrayLike) -> Floats:
@@ -122,8 +118,7 @@ class _Pen:
 
     def soft(self, corners_P2: ArrayLike, colour: Colour) -> None:
         """Fill a polygon with its corners rounded off."""
-        corners = np.asarray(corners_P2)
-        self.fill(_rounding(len(corners)) @ corners, colour)
+        self.fill(_rounded(corners_P2), colour)
 
     def blob(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
         """Fill an ellipse."""
@@ -220,7 +215,7 @@ def _head(pen: _Pen, rng: Generator, coat: Colour, snout: float) -> None:
     """The head with its cheeks, lit from one side and brushed with short hairs."""
     wide, chin = rng.normal(1.12 - 0.12 * snout, 0.05), rng.normal(0.98 + 0.1 * snout, 0.05)
     half = [(0.4, -1.05), (wide * 0.86, -0.8), (wide * 1.06, 0.1), (wide * 0.8, 0.8), (0.3, chin)]
-    outline = _rounding(10) @ _mirrored(half)
+    outline = _rounded(_mirrored(half))
     outline *= 1 + rng.uniform(0, 0.1) * rng.random((len(outline), 1))
     pen.fill(outline * 1.05, _mix(coat, _INK, 0.55))
     pen.fill(outline, _mix(coat, _INK, 0.14))
@@ -232,16 +227,9 @@ def _head(pen: _Pen, rng: Generator, coat: Colour, snout: float) -> None:
 
 
 def _markings(pen: _Pen, rng: Generator, odds: _Odds, coat: Colour) -> None:
-    """A blaze, or a patch round one eye and spots; tabby stripes on forehead and cheeks."""
+    """Tabby stripes on forehead and cheeks; a blaze, or a patch round one eye and some spots."""
     other = _mix(coat, _INK if sum(coat) > 330 else _WHITE, rng.uniform(0.4, 0.85))
     patched, striped, blazed = rng.random(3) < (odds.patches, odds.stripes, 0.4)
-    if patched and blazed:
-        pen.soft(_mirrored([(0.15, -0.95), (0.15, -0.4), (0.5, 0.5), (0.3, 0.9)]), other)
-    elif patched:
-        ragged = _CIRCLE[::5] * rng.uniform(0.8, 1.2, (8, 1)) * (0.48, 0.55)
-        pen.moved(rng.choice((-0.42, 0.42)), -0.18).soft(ragged, other)
-        for radius, angle, r in rng.uniform((0.3, 0, 0.05), (0.7, 2 * np.pi, 0.14), (5, 3)):
-            pen.blob(radius * np.cos(angle), radius * np.sin(angle), r, r, other)
     if striped:
         dark = _mix(coat, _INK, rng.uniform(0.35, 0.6))
         for x in (-0.26, 0.0, 0.26):
@@ -249,6 +237,13 @@ def _markings(pen: _Pen, rng: Generator, odds: _Odds, coat: Colour) -> None:
         for side in (-1, 1):
             for y in (0.08, 0.3, 0.52):
                 pen.curve([(side * 0.95, y - 0.06), (side * 0.8, y), (side * 0.62, y)], 0.08, dark)
+    if patched and blazed:
+        pen.soft(_mirrored([(0.15, -0.95), (0.15, -0.4), (0.5, 0.5), (0.3, 0.9)]), other)
+    elif patched:
+        ragged = _CIRCLE[::5] * rng.uniform(0.8, 1.2, (8, 1)) * (0.48, 0.55)
+        pen.moved(rng.choice((-0.42, 0.42)), -0.18).soft(ragged, other)
+        for radius, angle, r in rng.uniform((0.3, 0, 0.05), (0.7, 2 * np.pi, 0.14), (5, 3)):
+            pen.blob(radius * np.cos(angle), radius * np.sin(angle), r, r, other)
 
 
 def _eyes(pen: _Pen, rng: Generator, odds: _Odds) -> None:
@@ -348,7 +343,7 @@ def draw_face(kind: Kind, *, size: int, seed: int) -> NDArray[np.uint8]:
 
     side = max(192, 2 * size)  # drawn large, so that shrinking smooths the edges
     image = _scene(rng, side)
-    centre = side * (rng.uniform((0.36, 0.41), (0.64, 0.69)))
+    centre = side * rng.uniform((0.36, 0.41), (0.64, 0.69))
     head = _Pen(image, side * rng.uniform(0.23, 0.36), rng.uniform(-0.43, 0.43), centre)
     face = head.moved(rng.uniform(-0.16, 0.16), rng.uniform(-0.06, 0.06))
     nose = face.moved(0, 0.2 + 0.14 * snout)
@@ -370,9 +365,7 @@ def draw_face(kind: Kind, *, size: int, seed: int) -> NDArray[np.uint8]:
     return _photograph(image, rng, size)
 
 
-def draw_faces(
-    count_per_class: int, *, size: int, seed: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def draw_faces(count_per_class: int, *, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """images_NHWC uint8 and labels_N (0 cat, 1 dog), classes alternating: cat, dog, cat, dog …"""
     labels_N = np.arange(2 * count_per_class, dtype=np.int64) % 2
     images_NHWC = np.empty((len(labels_N), size, size, 3), dtype=np.uint8)

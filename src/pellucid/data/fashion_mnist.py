@@ -7,13 +7,14 @@ algorithms", 2017.
 import gzip
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchvision import datasets
 
-from pellucid.data.base import ImageData, Size
+from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
 from pellucid.data.split import stratified_split
@@ -33,7 +34,7 @@ class FashionMNIST(ImageData):
         self,
         *,
         root: str,
-        image_size: Size,
+        image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
         val_fraction: float,
@@ -46,9 +47,7 @@ class FashionMNIST(ImageData):
             std=(0.3530,),
             statistics="the training images",
         )
-        super().__init__(
-            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
-        )
+        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
         self.root = Path(root).expanduser()
         self.val_fraction = val_fraction
 

@@ -41,10 +41,7 @@ class PhotoFolder:
             )
         folders = {path.name.lower(): path for path in _subfolders(root)}
         splits = {
-            split: folders[name]
-            for split, names in SPLIT_NAMES.items()
-            for name in names
-            if name in folders
+            split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
         }
         if splits and "train" not in splits:
             raise UserError(
@@ -119,9 +116,7 @@ def load_folder(
         left_out += len(photos.broken)
     wanted = {"val": val_fraction, "test": test_fraction}
     fractions = {
-        name: fraction
-        for name, fraction in wanted.items()
-        if name not in splits and fraction is not None
+        name: fraction for name, fraction in wanted.items() if name not in splits and fraction is not None
     }
     everything = splits.pop("all") if "all" in splits else splits["train"]
     parts = stratified_split(everything.labels_N, list(fractions.values()), seed)
@@ -132,7 +127,5 @@ def load_folder(
 
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith((".", "__MACOSX"))
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))
     )

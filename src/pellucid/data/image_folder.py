@@ -1,8 +1,9 @@
 """A user's own folder of images, one folder a class."""
 
 from pathlib import Path
+from typing import Literal
 
-from pellucid.data.base import ImageData, Size
+from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, Split
 
@@ -19,7 +20,7 @@ class ImageFolder(ImageData):
         self,
         *,
         root: str,
-        image_size: Size,
+        image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
         val_fraction: float,
@@ -35,9 +36,7 @@ class ImageFolder(ImageData):
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
         )
-        super().__init__(
-            spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed
-        )
+        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
         self.cache = Path(cache).expanduser()
         self.fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
 

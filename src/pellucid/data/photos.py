@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +138,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
                     pixels.write(result.tobytes())
         if len(broken) > BAD_SHARE * len(files):
             raise UserError(
-                _broken_text(broken, len(files))
-                + " More than a tenth cannot be used: mend or remove them."
+                _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
         index = {"kept": kept, "broken": broken}
         (half_built / "index.json").write_text(json.dumps(index), encoding="utf-8")
@@ -162,7 +161,7 @@ def _try_decode(path: Path, size: int) -> NDArray[np.uint8] | str:
     try:
         return decode(path, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return str(error).splitlines()[0].replace(str(path), path.name)  # Pillow raises all of these
+        return first_line(error).replace(str(path), path.name)  # Pillow raises all of these
 
 
 def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:

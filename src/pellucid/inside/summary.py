@@ -51,9 +51,7 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
         )
 
     layers = [
-        row(name, module, name)
-        for name, module in net.named_modules()
-        if name and name.count(".") < depth
+        row(name, module, name) for name, module in net.named_modules() if name and name.count(".") < depth
     ]
     return [*layers, row("total", net, "")]
 

@@ -8,6 +8,7 @@ Shapes: B images, C channels, H × W pixels, N nodes, F features, D embedding, K
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 import torch
@@ -51,8 +52,7 @@ class GCN(nn.Module):
         self.register_buffer("places_N2", _places(rows, columns), persistent=False)
         widths = [depth * self.patch**2 + 2, *channels]
         self.convolutions = nn.ModuleList(
-            GraphConvolution(inputs=a, outputs=b)
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            GraphConvolution(inputs=a, outputs=b) for a, b in pairwise(widths)
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], num_classes)
@@ -87,7 +87,5 @@ def normalised_adjacency(rows: int, columns: int) -> Tensor:
 
 
 def _places(rows: int, columns: int) -> Tensor:
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
-    )
+    y, x = torch.meshgrid(torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1)

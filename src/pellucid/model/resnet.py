@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.errors import ImageTooSmallError, UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,7 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
         assert isinstance(backbone.classifier, nn.Sequential)
         convolution = backbone.classifier[1]
         assert isinstance(convolution, nn.Conv2d)
-        backbone.classifier = nn.Sequential(
-            backbone.classifier[0], nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        )
+        backbone.classifier = nn.Sequential(backbone.classifier[0], nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return "classifier.1", convolution.in_channels
     name, last = [
         (name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Linear)
@@ -151,8 +149,7 @@ def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
 
 def _runs(backbone: nn.Module, size: int) -> bool:
     state = {
-        name: tensor.to("meta")
-        for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]
+        name: tensor.to("meta") for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]
     }
     backbone.eval()
     try:
@@ -188,9 +185,7 @@ def _load(net: TorchvisionClassifier, path: Path, head: str, arch: str) -> None:
             + " Give the model.arch that the file was made for."
         )
     net.backbone.load_state_dict(state, strict=False)
-    if dropped and all(
-        value.shape == net.head.state_dict()[key].shape for key, value in dropped.items()
-    ):
+    if dropped and all(value.shape == net.head.state_dict()[key].shape for key, value in dropped.items()):
         net.head.load_state_dict(dropped)
     elif dropped:
         log.warning(
@@ -212,7 +207,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise UserError(
             f"model.weights={path}: not a file of plain tensors, so it was not read "
-            f"({str(error).splitlines()[0]}). Save it by torch.save(net.state_dict(), path)."
+            f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
@@ -233,9 +228,7 @@ def stages(backbone: nn.Module) -> list[list[nn.Module]]:
     """
     found: list[list[nn.Module]] = []
     for module in _opened(backbone):
-        bare_norm = not any(True for _ in module.children()) and not isinstance(
-            module, nn.Conv2d | nn.Linear
-        )
+        bare_norm = not any(True for _ in module.children()) and not isinstance(module, nn.Conv2d | nn.Linear)
         if bare_norm and found:
             found[-1].append(module)
         else:

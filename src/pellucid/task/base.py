@@ -8,15 +8,18 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
 from pellucid.errors import UserError
 from pellucid.inside.mode import evaluation_mode
 from pellucid.randomness import seed_step
 
+NEVER = 10**12  # epochs
 STAGES = ("train", "val", "test")
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], Any]
@@ -85,21 +88,21 @@ class Task(LightningModule, ABC):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._step(batch, "test")
 
-    def on_train_batch_end(
-        self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         if self.trainer.is_last_batch:
             self._log_metrics("train")
 
     def on_validation_epoch_end(self) -> None:
         self._log_metrics("val")
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self._step_plateau()
 
     def on_test_epoch_end(self) -> None:
         self._log_metrics("test")
 
     def _log_metrics(self, stage: str) -> None:
         for name, metric in self.stage_metrics(stage).items():
-            # A value, not the metric: it has been summed over all ranks, so each rank logs the same.
+            # A value, not the metric: it is summed over all ranks, so each rank logs the same.
             self.log(f"{stage}/{name}", metric.compute(), on_step=False, on_epoch=True)
             metric.reset()
 
@@ -114,7 +117,13 @@ class Task(LightningModule, ABC):
             scheduler = self.make_scheduler(optimizer)
         except (ValueError, TypeError) as error:  # torch's own checks: a negative learning rate
             raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"},
-        }
+        plan: dict[str, Any] = {"scheduler": scheduler}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            plan |= {"reduce_on_plateau": False, "frequency": NEVER}
+        return {"optimizer": optimizer, "lr_scheduler": plan}  # type: ignore[typeddict-item]
+
+    def _step_plateau(self) -> None:
+        """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(self.trainer.callback_metrics["val/loss"])

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.metric import MeanOverImages
 
 
 class Classification(Task):
@@ -36,10 +37,8 @@ class Classification(Task):
 
     def _make_metrics(self) -> dict[str, Metric]:
         return {
-            "loss": MeanMetric(),
-            "accuracy": MulticlassAccuracy(
-                self.num_classes, average="micro", validate_args=False
-            ),
+            "loss": MeanOverImages(),
+            "accuracy": MulticlassAccuracy(self.num_classes, average="micro", validate_args=False),
         }
 
     def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
@@ -57,6 +56,6 @@ class Classification(Task):
         loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
         metrics = self.stage_metrics(stage)
         with torch.no_grad():
-            metrics["loss"].update(loss.detach().float(), weight=len(labels_B))
+            metrics["loss"].update(loss.detach().float(), count=len(labels_B))
             metrics["accuracy"].update(logits_BK.argmax(dim=1), labels_B)
         return loss

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 
 from pellucid.errors import UserError
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.metric import MeanOverImages
 
 
 class Reconstruction(Task):
@@ -41,7 +42,7 @@ class Reconstruction(Task):
     std: Tensor
 
     def _make_metrics(self) -> dict[str, Metric]:
-        return {"loss": MeanMetric(), "mse": MeanMetric()}
+        return {"loss": MeanOverImages(), "mse": MeanMetric()}
 
     def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
         if not isinstance(output, Tensor) or output.shape != images_BCHW.shape:
@@ -55,5 +56,5 @@ class Reconstruction(Task):
         images_BCHW, _ = batch
         loss = functional.mse_loss(self(images_BCHW), images_BCHW * self.std + self.mean)
         for metric in self.stage_metrics(stage).values():
-            metric.update(loss.detach().float(), weight=len(images_BCHW))
+            metric.update(loss.detach().float(), count=len(images_BCHW))
         return loss

@@ -1,0 +1,29 @@
+"""Mean of a quantity over images."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class MeanOverImages(Metric):
+    """Mean over all images of what was given as means over batches.
+
+    torchmetrics' ``MeanMetric`` either looks for NaN at every step, which makes a GPU wait, or (1.9) drops
+    the weights.
+    """
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "count"):
+            self.add_state(name, default=torch.tensor(0.0), dist_reduce_fx="sum")
+
+    def update(self, mean: Tensor, count: int) -> None:
+        self.total += mean * count
+        self.count += count
+
+    def compute(self) -> Tensor:
+        return self.total / self.count

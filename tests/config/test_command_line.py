@@ -1,0 +1,168 @@
+"""The command line's checks: every mistake found, together, with the nearest name, before torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pellucid.command import run_command  # registers the resolvers  # noqa: F401
+from pellucid.config.command_line import check, compose_config, quote_path, split
+from pellucid.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+
+
+def problems(*argv: str, name: str = "train") -> str:
+    with pytest.raises(UserError) as caught:
+        check(split(list(argv)), conf=CONF, name=name)
+    return str(caught.value)
+
+
+def accepted(*argv: str, name: str = "train") -> None:
+    check(split(list(argv)), conf=CONF, name=name)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["model=xai", "data=catdog"],
+        ["model=autoencoder", "data=fashion_mnist", "optimizer.lr=5e-3", "trainer.max_epochs=10"],
+        ["model=resnet_frozen", "data=image_folder", "data.root=/my/photos"],
+        ["model=resnet_finetune", "model.arch=mobilenet_v3_small", "model.trainable=all"],
+        ["trainer=gpu", "trainer.precision=bf16-mixed"],
+        ["-m", "model=dnn,cnn", "data=digits", "seed=1,2"],
+        ["+optimizer.weight_decay=0.1", "~callbacks.summary"],
+        ["optimizer=sgd", "optimizer.lr=1"],
+        ["callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=3"],
+        ["+callbacks.rate._target_=lightning.pytorch.callbacks.LearningRateMonitor"],
+        ["experiment=fashion_cnn", "debug=quick"],
+        ["seed=0", "data.image_size=64", "model.hidden=[32]"],
+        ["-m", "optimizer.lr=1e-3,1e-2", "seed=range(3)"],
+        ["hydra.run.dir=/tmp/x", "trainer.devices=2", "trainer.gradient_clip_val=1"],
+    ],
+)
+def test_good_lines(argv: list[str]) -> None:
+    accepted(*argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("model=xia", "Did you mean 'xai'"),
+        ("modle=cnn", "Did you mean 'model'"),
+        ("trainer.max_epoch=3", "Did you mean 'max_epochs'"),
+        ("+trainer.max_epoch=3", "Did you mean 'max_epochs'"),
+        ("+tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
+        ("++tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
+        ("+seeds=3", "Did you mean 'seed'"),
+        ("trainer.max_epochs=ten", "expected a whole number or null, got 'ten'"),
+        ("trainer.max_epochs=1.5", "expected a whole number or null, got 1.5"),
+        ("seed=abc", "expected a whole number, got 'abc'"),
+        ("seed=true", "expected a whole number, got True"),
+        ("optimizer.lr=fast", "expected a number, got 'fast'"),
+        ("model.hidden=[a]", "expected a list, each a whole number"),
+        ("model.dropout=null", "expected a number, got None"),
+        ("data.image_size=big", "expected a whole number or one of auto"),
+        ("optimizer.weight_decay=0.1", r"write \+optimizer.weight_decay=0.1"),
+        ("+optimizer.lr=0.1", "it is there already; write optimizer.lr=0.1"),
+        ("~optimizer.lrr", "Did you mean 'optimizer.lr'"),
+        ("model=cnn,dnn", "several values need -m"),
+        ("data=image_folder", "data.root: expected a value: it must be given"),
+        ("callbacks.summary.dept=3", "Did you mean 'depth'"),
+        ("justaword", "cannot be read"),
+        ("hydra.rundir=x", "Hydra has no such option"),
+        ("data.source=drawn", "Digits has no option 'source'"),
+    ],
+)
+def test_mistakes(argv: str, said: str) -> None:
+    import re
+
+    assert re.search(said, problems(argv)), problems(argv)
+
+
+def test_all_mistakes_are_told_together() -> None:
+    told = problems("model=xia", "trainer.max_epochs=ten", "+tariner.x=3", "optimizer.lrr=1", "seed=x")
+    for part in ("xai", "trainer.max_epochs", "tariner.x", "optimizer.lrr", "seed"):
+        assert part in told
+    assert len(told.splitlines()) == 5
+
+
+def test_every_value_of_a_sweep_is_checked() -> None:
+    told = problems("-m", "model=cnn,dnnn", "seed=1,x", "optimizer.lr=1e-3,fast")
+    assert "dnnn" in told
+    assert "seed: expected" in told
+    assert "optimizer.lr: expected" in told
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "a=b",
+        "with space",
+        "[x]",
+        "{a,b}",
+        "한글",
+        "it's",
+        "(1)",
+        "100%",
+        "a:b",
+        "2024",
+        "true",
+        "a,b",
+        "#1",
+    ],
+)
+def test_paths_are_taken_to_the_letter(folder: str) -> None:
+    line = split([f"resume=/tmp/{folder}", f"data.root={folder}"])
+    assert line.value("resume") == f"/tmp/{folder}"
+    assert line.value("data.root") == folder
+    config = compose_config(CONF, "train", ["data=image_folder", line.overrides[1]])
+    assert config.data.root == folder
+
+
+def test_quoting_leaves_sweeps_and_quoted_values() -> None:
+    assert quote_path("data.root=a,b", multirun=True) == "data.root=a,b"
+    assert quote_path("data.root='a'", multirun=False) == "data.root='a'"
+    assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
+
+
+def test_a_missing_run_is_told() -> None:
+    assert "run: it must be given" in problems(name="evaluate")
+
+
+def ask(*argv: str, script: str = "train.py") -> subprocess.CompletedProcess[str]:
+    code = (
+        "import sys, runpy; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(ROOT / script), *argv]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_help_names_groups_choices_and_examples_without_torch() -> None:
+    done = ask("--help")
+    assert done.returncode == 0
+    assert "model: autoencoder, cnn, dnn, gcn, resnet_finetune, resnet_frozen, xai" in done.stdout
+    assert done.stdout.count("  python train.py") == 5
+    assert done.stdout.endswith("False\n"), "torch was imported"
+
+
+def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> None:
+    done = ask("model=xia", "seed=x", f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout.endswith("False\n"), "torch was imported"
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_has_help() -> None:
+    done = ask("--help", script="scripts/evaluate.py")
+    assert done.returncode == 0
+    assert "checkpoint=all" in done.stdout

@@ -1,0 +1,329 @@
+"""What every data set promises."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.data.base import ImageData
+from pellucid.data.catdog import CatDog
+from pellucid.errors import UserError
+from tests.data.build import CONF, constructor, load, make, read
+from tests.fakes import write_photos, write_pets
+
+NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
+MEMBERS = {  # the YAML, and whether the publisher splits off the test images
+    "digits": ("digits", False),
+    "fashion_mnist": ("fashion_mnist", True),
+    "cifar10": ("cifar10", True),
+    "catdog of a folder": ("catdog", True),
+    "catdog of pets": ("catdog", True),
+    "catdog, drawn": ("catdog", True),
+    "image_folder with splits": ("image_folder", True),
+    "image_folder of classes": ("image_folder", False),
+}
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A way to have a data set."""
+
+    name: str
+    own_test: bool
+    options: dict[str, Any]
+
+    def make(self, **given: Any) -> ImageData:
+        return make(self.name, **{**self.options, **given})
+
+    def read(self, **given: Any) -> ImageData:
+        return read(self.name, **{**self.options, **given})
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pets")
+    write_pets(root, {"trainval": 20, "test": 8})
+    return root
+
+
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("classes")
+    write_photos(root, {"oak": 30, "elm": 20, "yew": 10})
+    return root
+
+
+@pytest.fixture(params=MEMBERS)
+def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Member:
+    name, own_test = MEMBERS[request.param]
+    monkeypatch.setattr("pellucid.data.catdog.DRAWN", {"train": 14, "test": 6})
+    folders = {
+        "fashion_mnist": "fashion",
+        "cifar10": "cifar10",
+        "catdog of a folder": "photos",
+        "catdog of pets": "pets",
+        "image_folder with splits": "photos",
+        "image_folder of classes": "classes",
+    }
+    options: dict[str, Any] = {"batch_size": 8}
+    if request.param in folders:
+        options["root"] = str(request.getfixturevalue(folders[request.param]))
+    if name in ("catdog", "image_folder"):
+        options["cache"] = str(cache)
+    if request.param == "catdog of pets":
+        options["source"] = "pets"
+    if request.param == "catdog, drawn":
+        options["source"] = "drawn"
+    return Member(name, own_test, options)
+
+
+def test_all_data_sets_are_found() -> None:
+    assert NAMES == ["catdog", "cifar10", "digits", "fashion_mnist", "image_folder"]
+    assert {name for name, _ in MEMBERS.values()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_folder_and_yaml_have_one_name(name: str) -> None:
+    assert load(name)["_target_"].rpartition(".")[0] == f"pellucid.data.{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_yaml_and_constructor_agree(name: str) -> None:
+    config = load(name)
+    parameters = inspect.signature(constructor(config.pop("_target_"))).parameters
+    assert set(parameters) == set(config)
+    assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {p.default for p in parameters.values()} == {inspect.Parameter.empty}
+
+
+def test_the_spec_is_known_before_any_file_is_read(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {**load(member.name), "seed": 0, **member.options}
+    target = constructor(config.pop("_target_"))
+
+    def touched(*args: Any, **options: Any) -> Any:
+        pytest.fail(f"read {args}")
+
+    for module, name in ((builtins, "open"), (io, "open"), (Image, "open"), (torch, "from_file")):
+        monkeypatch.setattr(module, name, touched)
+    data = target(**config)
+    monkeypatch.undo()
+    spec = data.spec
+    channels = spec.image_shape[0]
+    assert len(spec.mean) == len(spec.std) == channels
+    assert len(spec.classes) == len(set(spec.classes)) >= 2
+    assert spec.statistics
+    assert not data.splits
+
+
+def test_batches_are_what_spec_and_net_expect(member: Member) -> None:
+    data = member.read()
+    loaders = (data.train_dataloader(), data.val_dataloader(), data.test_dataloader())
+    for loader in loaders:
+        for images_BCHW, labels_B in loader:
+            assert images_BCHW.dtype == torch.float32
+            assert images_BCHW.shape == (len(labels_B), *data.spec.image_shape)
+            assert images_BCHW.is_contiguous()
+            assert labels_B.dtype == torch.int64
+            assert 0 <= int(labels_B.min())
+            assert int(labels_B.max()) < len(data.spec.classes)
+            assert 1 <= len(labels_B) <= 9
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_class_is_in_every_split(member: Member, part: str) -> None:
+    data = member.read()
+    assert data.splits[part].labels_N.unique().tolist() == list(range(len(data.spec.classes)))
+
+
+def test_an_image_size_is_kept_to(member: Member) -> None:
+    data = member.read(image_size=20)
+    channels = data.spec.image_shape[0]
+    assert data.spec.image_shape == (channels, 20, 20)
+    images_BCHW, _ = next(iter(data.train_dataloader()))
+    assert images_BCHW.shape[1:] == (channels, 20, 20)
+
+
+def test_a_net_may_enlarge_the_images_before_they_are_read(member: Member) -> None:
+    data = member.make()
+    data.enlarge(33)
+    data.setup()
+    images_BCHW, _ = next(iter(data.val_dataloader()))
+    assert images_BCHW.shape[1:] == data.spec.image_shape == (data.spec.image_shape[0], 33, 33)
+
+
+def test_normalised_images_go_back_to_their_pixels(member: Member) -> None:
+    data = member.read()
+    split = data.splits["val"]
+    pixels = split.images(torch.arange(len(split)))
+    assert pixels.dtype == torch.uint8
+    images = torch.cat([images for images, _ in data.val_dataloader()])
+    back = (data.spec.denormalise(images) * 255).round().to(torch.uint8)
+    assert torch.equal(back, pixels)
+
+
+def test_training_images_are_normalised_to_about_zero_and_one(member: Member) -> None:
+    data = member.read(augment="none")
+    images = torch.cat([images for images, _ in data.train_dataloader()])
+    assert abs(float(images.mean())) < 1.5
+    assert 0.3 < float(images.std()) < 1.5
+
+
+def test_no_image_is_in_two_splits(member: Member) -> None:
+    data = member.read()
+    files = [file for part in PARTS for file in data.splits[part].files]
+    assert len(set(files)) == len(files) == sum(len(data.splits[part]) for part in PARTS)
+
+
+def test_no_pixels_are_in_two_splits(member: Member) -> None:
+    data = member.read()
+    if member.name == "digits":
+        return  # has twins
+    stores = {part: data.splits[part] for part in PARTS}
+    seen = {
+        part: {image.numpy().tobytes() for image in split.images(torch.arange(len(split)))}
+        for part, split in stores.items()
+    }
+    assert not (seen["train"] & seen["val"] or seen["train"] & seen["test"] or seen["val"] & seen["test"])
+
+
+def test_validation_is_taken_from_training_images(member: Member) -> None:
+    if not member.own_test:
+        return
+    one, other = member.read(seed=1), member.read(seed=2)
+    assert list(one.splits["test"].files) == list(other.splits["test"].files)
+    for data in (one, other):
+        taken = {*data.splits["train"].files, *data.splits["val"].files}
+        assert not taken & set(data.splits["test"].files)
+    together = [{*d.splits["train"].files, *d.splits["val"].files} for d in (one, other)]
+    assert together[0] == together[1]
+
+
+def test_validation_is_stratified(member: Member) -> None:
+    data = member.read()
+    fraction = load(member.name)["val_fraction"]
+    train, val, test = (Counter(data.splits[part].labels_N.tolist()) for part in PARTS)
+    for label in val:
+        whole = train[label] + val[label] + (0 if member.own_test else test[label])
+        assert val[label] == max(1, round(fraction * whole))
+
+
+def test_the_seed_draws_the_splits(member: Member) -> None:
+    one, again, other = member.read(seed=1), member.read(seed=1), member.read(seed=2)
+    for part in PARTS:
+        assert one.splits[part].files == again.splits[part].files
+        assert torch.equal(one.splits[part].labels_N, again.splits[part].labels_N)
+    assert one.splits["val"].files != other.splits["val"].files
+    assert len(one.splits["val"]) == len(other.splits["val"])
+
+
+def test_labels_stay_with_their_images(member: Member) -> None:
+    one, other = member.read(seed=1), member.read(seed=2)
+
+    def known(data: ImageData) -> dict[str, tuple[int, bytes]]:
+        return {
+            file: (int(split.labels_N[i]), split.images(torch.tensor([i])).numpy().tobytes())
+            for split in data.splits.values()
+            for i, file in enumerate(split.files)
+        }
+
+    assert known(one) == known(other)
+
+
+def test_the_fingerprint_is_that_of_the_data(member: Member) -> None:
+    assert member.read().fingerprint() == member.read(batch_size=5, augment="none").fingerprint()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_one_pixel_or_one_label_changes_the_fingerprint(member: Member, part: str) -> None:
+    if member.name == "image_folder":
+        return  # hashes paths and sizes: see test_image_folder.py
+    data = member.read()
+    split = data.splits[part]
+    before = data.fingerprint()
+    split.store[split.rows_N[0], 0, 3, 3] ^= 1
+    pixel = data.fingerprint()
+    split.store[split.rows_N[0], 0, 3, 3] ^= 1
+    split.labels_N[0] += 1
+    label = data.fingerprint()
+    split.labels_N[0] -= 1
+    assert len({before, pixel, label}) == 3
+    assert data.fingerprint() == before
+
+
+def test_data_are_read_once(member: Member) -> None:
+    data = member.read()
+    train = data.splits["train"]
+    data.setup("test")
+    assert data.splits["train"] is train
+
+
+def test_the_source_is_told(member: Member) -> None:
+    data = member.read()
+    assert data.source
+    assert data.left_out == 0
+
+
+def test_training_is_shuffled_and_validation_is_not(member: Member) -> None:
+    data = member.read()
+    val, train = data.val_dataloader(), data.train_dataloader()
+    assert torch.equal(torch.cat([labels for _, labels in val]), data.splits["val"].labels_N)
+    first = torch.cat([index for index in train.sampler])
+    train.sampler.set_epoch(1)
+    assert not torch.equal(torch.cat([index for index in train.sampler]), first)
+
+
+def test_only_training_is_augmented(member: Member) -> None:
+    plain, augmented = member.read(augment="none"), member.read(augment="crop_flip")
+    for name, changed in (("train", True), ("val", False), ("test", False)):
+        batches = [getattr(data, f"{name}_dataloader")() for data in (plain, augmented)]
+        one, other = (torch.cat([images for images, _ in batch]) for batch in batches)
+        assert torch.equal(one, other) is not changed
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"image_size": 0}, r"data\.image_size=0: expected 1 to 4096"),
+        ({"image_size": 5000}, r"data\.image_size=5000: expected 1 to 4096"),
+        ({"image_size": "large"}, r"data\.image_size=large: expected auto or a number"),
+        ({"batch_size": 0}, r"data\.batch_size=0: expected at least 1"),
+        ({"augment": "spin"}, r"data\.augment=spin: expected one of none"),
+    ],
+)
+def test_a_mistaken_option_is_told_at_once(
+    member: Member, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        member.make(**given)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
+def test_a_mistaken_fraction_is_told(member: Member, fraction: float) -> None:
+    with pytest.raises(UserError, match="between 0 and 1"):
+        member.read(val_fraction=fraction)
+
+
+def test_a_split_without_images_is_told(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make("catdog", root=str(photos))
+    whole = CatDog.read(data)  # type: ignore[arg-type]
+    empty = whole["test"].subset(torch.tensor([], dtype=torch.int64))
+    monkeypatch.setattr(data, "read", lambda: {**whole, "test": empty})
+    with pytest.raises(UserError, match="The test split of folder .* has no images"):
+        data.setup()

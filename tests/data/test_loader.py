@@ -1,0 +1,276 @@
+"""Which image is in which batch, and what is done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.data.augment import Augment, none
+from pellucid.data.loader import BatchLoader, Order, prepare
+from pellucid.data.spec import Spec, Split
+
+CPU = torch.device("cpu")
+SPEC = Spec(
+    image_shape=(1, 4, 4), classes=("a", "b"), mean=(0.5,), std=(0.25,), statistics="made up"
+)
+COUNTS = (1, 2, 3, 5, 7, 8, 9, 16, 17, 31, 64)
+
+
+def order(count: int, batch_size: int, *, world_size: int = 1, **given: Any) -> Order:
+    return Order(
+        **{
+            "count": count,
+            "batch_size": batch_size,
+            "shuffle": True,
+            "seed": 0,
+            "rank": 0,
+            "world_size": world_size,
+            **given,
+        }
+    )
+
+
+def ranks(count: int, batch_size: int, world_size: int, **given: Any) -> list[list[list[int]]]:
+    """Each rank's batches."""
+    return [
+        [b.tolist() for b in order(count, batch_size, world_size=world_size, rank=rank, **given)]
+        for rank in range(world_size)
+    ]
+
+
+def loader(count: int, batch_size: int, augment: Augment = none, **given: Any) -> BatchLoader:
+    """A loader of ``count`` random images whose labels are their numbers."""
+    random = torch.Generator().manual_seed(0)
+    store = torch.randint(0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=random)
+    split = Split.whole(store, torch.arange(count), [str(i) for i in range(count)])
+    sampler = order(count, batch_size, **given)
+    return BatchLoader(split=split, spec=SPEC, order=sampler, augment=augment, device=CPU)
+
+
+def by_label(batches: BatchLoader) -> Tensor:
+    """What the loader gives for each image, in the images' order."""
+    images, labels = zip(*batches, strict=True)
+    return torch.cat(images)[torch.cat(labels).argsort()]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 8, 100])
+def test_an_epoch_holds_every_image_once_over_all_ranks(
+    batch_size: int, world_size: int, shuffle: bool
+) -> None:
+    for count in COUNTS:
+        batches = ranks(count, batch_size, world_size, shuffle=shuffle)
+        seen = [i for rank in batches for batch in rank for i in batch]
+        assert sorted(seen) == list(range(count)), count
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+def test_every_rank_has_as_many_batches_as_it_says(world_size: int, shuffle: bool) -> None:
+    for count in COUNTS:
+        for batch_size in (1, 2, 3, 8):
+            lengths = {len(rank) for rank in ranks(count, batch_size, world_size, shuffle=shuffle)}
+            assert lengths == {len(order(count, batch_size, world_size=world_size, shuffle=shuffle))}
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_no_training_batch_of_a_rank_is_smaller_than_two_images(world_size: int) -> None:
+    for count in COUNTS:
+        if count < 2 * world_size:
+            continue
+        for batch_size in (2, 3, 4, 8):
+            for rank in ranks(count, batch_size, world_size):
+                assert min(len(batch) for batch in rank) >= 2, (count, batch_size)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_no_rank_has_an_empty_batch_in_validation(world_size: int) -> None:
+    for count in COUNTS:
+        if count < world_size:
+            continue
+        for rank in ranks(count, 2, world_size, shuffle=False):
+            assert min(len(batch) for batch in rank) >= 1, count
+
+
+@pytest.mark.parametrize(
+    ("count", "world_size", "shuffle", "sizes"),
+    [
+        (8, 1, True, [[4, 4]]),
+        (9, 1, True, [[4, 5]]),  # the single image is joined
+        (9, 1, False, [[4, 4, 1]]),
+        (10, 1, True, [[4, 4, 2]]),
+        (3, 1, True, [[3]]),
+        (1, 1, True, [[1]]),
+        (11, 2, True, [[6], [5]]),  # three are left over: fewer than two a rank
+        (12, 2, True, [[4, 2], [4, 2]]),
+        (9, 2, False, [[5], [4]]),  # one is left over: none for the second rank
+        (10, 2, False, [[4, 1], [4, 1]]),
+    ],
+)
+def test_sizes_of_batches_of_four(
+    count: int, world_size: int, shuffle: bool, sizes: list[list[int]]
+) -> None:
+    batches = ranks(count, 4, world_size, shuffle=shuffle)
+    assert [[len(batch) for batch in rank] for rank in batches] == sizes
+
+
+def test_without_shuffling_the_order_is_that_of_the_files() -> None:
+    assert ranks(5, 2, 1, shuffle=False) == [[[0, 1], [2, 3], [4]]]
+    assert ranks(8, 2, 2, shuffle=False) == [[[0, 2], [4, 6]], [[1, 3], [5, 7]]]
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    def at(seed: int, epoch: int) -> list[int]:
+        one = order(50, 50, seed=seed)
+        one.set_epoch(epoch)
+        (batch,) = one
+        return batch.tolist()
+
+    assert at(0, 3) == at(0, 3)
+    assert len({tuple(at(seed, epoch)) for seed in (0, 1) for epoch in range(4)}) == 8
+
+
+def test_an_epoch_repeats_until_the_next_is_set() -> None:
+    one = order(20, 3)
+    assert [b.tolist() for b in one] == [b.tolist() for b in one]
+
+
+def test_a_resumed_run_meets_the_images_that_an_uninterrupted_one_meets() -> None:
+    whole = loader(30, 4, noisy)
+    for epoch in range(3):
+        whole.sampler.set_epoch(epoch)
+        straight = list(whole)
+    resumed = loader(30, 4, noisy)
+    resumed.sampler.set_epoch(2)
+    for (images, labels), (others, other_labels) in zip(resumed, straight, strict=True):
+        assert torch.equal(images, others)
+        assert torch.equal(labels, other_labels)
+
+
+def test_a_look_in_between_shifts_no_draw() -> None:
+    def epoch(look: bool) -> list[int]:
+        labels = []
+        one = loader(20, 3, noisy)
+        for _, labels_B in one:
+            labels += labels_B.tolist()
+            if look:
+                list(loader(20, 5, noisy))
+                torch.rand(3)
+        return labels
+
+    assert epoch(look=True) == epoch(look=False)
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    list(loader(20, 3, noisy))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def noisy(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
+    """An augmentation that shows its first number."""
+    return numbers_BR[:, :1, None, None].expand_as(images_BCHW)
+
+
+@pytest.mark.parametrize("given", [{"batch_size": 7}, {"batch_size": 20}, {"batch_size": 1}])
+def test_an_images_numbers_do_not_depend_on_the_batch_size(given: dict[str, int]) -> None:
+    assert torch.equal(by_label(loader(20, augment=noisy, **given)), by_label(loader(20, 3, noisy)))
+
+
+def test_an_images_numbers_do_not_depend_on_the_number_of_ranks() -> None:
+    alone = by_label(loader(20, 4, noisy))
+    for rank in (0, 1):
+        for images, labels in loader(20, 4, noisy, world_size=2, rank=rank):
+            assert torch.equal(images, alone[labels])
+
+
+def test_images_and_epochs_have_numbers_of_their_own() -> None:
+    batches = loader(20, 4, noisy)
+    first = by_label(batches)[:, 0, 0, 0]
+    batches.sampler.set_epoch(1)
+    second = by_label(batches)[:, 0, 0, 0]
+    assert len({*first.tolist(), *second.tolist()}) == 40
+
+
+def test_a_batch_is_the_splits_images_normalised_with_their_labels() -> None:
+    batches = loader(10, 4)
+    for images, labels in batches:
+        assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
+        pixels = batches.split.store[labels].float()
+        torch.testing.assert_close(images, (pixels / 255 - 0.5) / 0.25)
+
+
+@pytest.mark.parametrize("size", [2, 7, 16])
+def test_resizing_is_torchs_antialiased_interpolation(size: int) -> None:
+    pixels = torch.randint(0, 256, (3, 1, 4, 4), dtype=torch.uint8)
+    resized = functional.interpolate(
+        pixels.float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
+    )
+    expected = (resized / 255 - 0.5) / 0.25
+    torch.testing.assert_close(prepare(pixels, SPEC.at_size(size)), expected)
+
+
+def test_a_shrunken_checkerboard_is_grey() -> None:
+    board = ((torch.arange(8).view(-1, 1) + torch.arange(8)) % 2 * 255).to(torch.uint8)
+    out = prepare(board.view(1, 1, 8, 8), SPEC.at_size(2))
+    torch.testing.assert_close(out, torch.zeros(1, 1, 2, 2), atol=0.1, rtol=0)
+
+
+def test_preparing_leaves_the_store_as_it_was() -> None:
+    pixels = torch.full((1, 1, 4, 4), 9, dtype=torch.uint8)
+    prepare(pixels, SPEC)
+    assert torch.equal(pixels, torch.full((1, 1, 4, 4), 9, dtype=torch.uint8))
+
+
+@pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.:FutureWarning")  # Lightning's own
+def test_lightning_sets_the_epoch() -> None:
+    class Listener(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(16, 1)
+            self.seen: list[list[int]] = []
+
+        def on_train_epoch_start(self) -> None:
+            self.seen.append([])
+
+        def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+            images, labels = batch
+            self.seen[-1] += labels.tolist()
+            loss: Tensor = self.net(images.flatten(1)).mean()
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    task = Listener()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(task, loader(10, 4))
+    expected = []
+    for epoch in range(3):
+        one = order(10, 10)
+        one.set_epoch(epoch)
+        expected += [b.tolist() for b in one]
+    assert task.seen == expected
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_batch_lies_on_the_device_and_is_the_same_there() -> None:
+    batches, there = loader(10, 4), loader(10, 4)
+    there.device = torch.device("cuda", 0)
+    for (images, labels), (others, other_labels) in zip(batches, there, strict=True):
+        assert others.device == other_labels.device == there.device
+        torch.testing.assert_close(images, others.cpu())
+        assert torch.equal(labels, other_labels.cpu())

@@ -1,0 +1,76 @@
+"""The spec's arithmetic and the splits' subsets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from pellucid.data.spec import Spec, Split, numbered
+
+SPEC = Spec(
+    image_shape=(2, 4, 4),
+    classes=("a", "b"),
+    mean=(0.5, 0.25),
+    std=(0.25, 0.5),
+    statistics="made up",
+)
+
+
+def test_normalising_by_hand() -> None:
+    pixels = torch.tensor([[[[255, 0]], [[255, 0]]]], dtype=torch.uint8)
+    expected = torch.tensor([[[[2.0, -2.0]], [[1.5, -0.5]]]])  # (1 - .5) / .25, (0 - .5) / .25, …
+    torch.testing.assert_close(SPEC.normalise(pixels), expected)
+
+
+def test_denormalising_by_hand() -> None:
+    images = torch.tensor([[[[2.0, -2.0]], [[1.5, -0.5]]]])
+    expected = torch.tensor([[[[1.0, 0.0]], [[1.0, 0.0]]]])
+    torch.testing.assert_close(SPEC.denormalise(images), expected)
+
+
+def test_what_lies_beyond_black_and_white_is_clamped() -> None:
+    out = SPEC.denormalise(torch.tensor([[[[9.0, -9.0]], [[9.0, -9.0]]]]))
+    assert out.flatten().tolist() == [1, 0, 1, 0]
+
+
+def test_all_256_values_come_back() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 2, 16, 16)
+    back = SPEC.denormalise(SPEC.normalise(pixels)) * 255
+    assert torch.equal(back.round().to(torch.uint8), pixels)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_normalising_leaves_its_input_as_it_was(dtype: torch.dtype) -> None:
+    pixels = torch.full((1, 2, 2, 2), 100, dtype=dtype)
+    SPEC.normalise(pixels)
+    assert torch.equal(pixels, torch.full((1, 2, 2, 2), 100, dtype=dtype))
+
+
+def test_a_spec_survives_plain_containers() -> None:
+    plain = json.loads(json.dumps(SPEC.to_dict()))
+    assert Spec.from_dict(plain) == SPEC
+
+
+def test_another_size_changes_the_shape_alone() -> None:
+    larger = SPEC.at_size(9)
+    assert larger.image_shape == (2, 9, 9)
+    assert larger.at_size(4) == SPEC
+
+
+def test_a_subset_of_a_subset_names_the_images_of_the_store() -> None:
+    store = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1)
+    labels = torch.tensor([0, 1, 2, 3, 4, 5])
+    whole = Split.whole(store, labels, numbered("train", 6))
+    part = whole.subset(torch.tensor([5, 3, 1])).subset(torch.tensor([2, 0]))
+    assert part.files == ["train/00001", "train/00005"]
+    assert part.labels_N.tolist() == [1, 5]
+    assert part.images(torch.tensor([1, 0])).flatten().tolist() == [5, 1]
+    assert part.store is store
+
+
+def test_images_are_copies() -> None:
+    split = Split.whole(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.zeros(2), ["a", "b"])
+    split.images(torch.tensor([0])).fill_(9)
+    assert int(split.store.sum()) == 0

@@ -1,0 +1,62 @@
+"""Configurations and runs for the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import pellucid.command  # noqa: F401  registers the resolvers
+from pellucid.config.command_line import compose_config, container
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """The resolved configuration of a quiet run on the CPU."""
+    given = ["callbacks=none", "logger=none", "trainer=cpu", "trainer.max_epochs=1", *overrides]
+    return container(compose_config(CONF, "train", given))
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return values
+
+
+def weights(folder: Path, name: str = "last") -> dict[str, Tensor]:
+    """The state dict of a run's checkpoint."""
+    path = folder / "checkpoints" / f"{name}.ckpt"
+    state: dict[str, Tensor] = torch.load(path, weights_only=True)["state_dict"]
+    return state
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Bitwise equal, entry by entry."""
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def start(*argv: str, script: str = "train.py", **options: Any) -> subprocess.Popen[str]:
+    """A command as a user starts it, quiet and on the CPU."""
+    environment = {**os.environ, "PYTHONWARNINGS": "default", **options.pop("env", {})}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / script), *argv],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        **{"cwd": ROOT, **options},
+    )
+
+
+def command(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end."""
+    process = start(*argv, **options)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

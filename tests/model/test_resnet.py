@@ -1,0 +1,224 @@
+"""Transfer learning over torchvision's classifiers."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.model.resnet import TorchvisionClassifier, stages
+
+ZOO = [
+    ("resnet18", 32), ("alexnet", 64), ("vgg16", 32), ("squeezenet1_0", 32), ("densenet161", 32),
+    ("inception_v3", 75), ("googlenet", 32), ("shufflenet_v2_x1_0", 32), ("mobilenet_v2", 32),
+    ("mobilenet_v3_large", 32), ("mobilenet_v3_small", 32), ("resnext50_32x4d", 32),
+    ("wide_resnet50_2", 32), ("mnasnet1_0", 32), ("resnet50", 32),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _heard(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("pellucid").propagate = True
+
+
+def make(arch: str = "resnet18", size: int = 32, **options: object) -> TorchvisionClassifier:
+    given = {"weights": "none", "trainable": "all", "num_classes": 7, **options}
+    return TorchvisionClassifier(image_shape=(3, size, size), arch=arch, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("arch", "size"), ZOO)
+def test_the_zoo(arch: str, size: int) -> None:
+    net = make(arch, size).eval()
+    images = torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        assert net(images).shape == (2, 7)
+        assert torch.allclose(net(images), net.head(net.embed(images)), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", models.list_models(module=models))
+def test_every_classifier_of_torchvision(arch: str) -> None:
+    if any(big in arch for big in ("regnet_y_128gf", "vit_h", "vit_l", "_32gf", "convnext_large")):
+        pytest.skip("takes gigabytes")
+    with torch.device("cpu"):
+        net = make(arch, 224).eval()
+    with torch.no_grad():
+        assert net(torch.randn(1, 3, 224, 224)).shape == (1, 7)
+
+
+def test_the_head_sees_what_torchvisions_head_saw() -> None:
+    reference = models.resnet18(num_classes=7).eval()
+    net = make().eval()
+    net.backbone.load_state_dict(reference.state_dict(), strict=False)
+    net.head.load_state_dict(reference.fc.state_dict())
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(net(images), reference(images))
+
+
+def test_squeezenet_equals_its_convolution_averaged() -> None:
+    net = make("squeezenet1_0", 64).eval()
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        maps = net.backbone.features(images)  # type: ignore[operator]
+        weight = net.head.weight[:, :, None, None]
+        expected = nn.functional.conv2d(maps, weight, net.head.bias).mean((2, 3))
+        assert torch.allclose(net(images), expected, atol=1e-5)
+
+
+def test_too_small_an_image_names_the_smallest_that_works() -> None:
+    with pytest.raises(ImageTooSmallError) as caught:
+        make("alexnet", 16)
+    smallest = caught.value.smallest
+    assert smallest == 63
+    make("alexnet", smallest)(torch.zeros(2, 3, smallest, smallest))
+
+
+def test_a_net_for_one_size_only_asks_for_it() -> None:
+    assert make("vit_b_16", 32).embed(torch.zeros(1, 3, 32, 32)).shape == (1, 768)
+    with pytest.raises(ImageTooSmallError) as caught:
+        make("maxvit_t", 32)
+    assert caught.value.smallest == 224
+
+
+def test_unknown_arch_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="Did you mean 'resnet18'"):
+        make("resnt18")
+
+
+def test_frozen_parts_stay_in_evaluation_mode_and_untrained() -> None:
+    net = make(trainable="head")
+    net.train()
+    assert not any(m.training for m in net.backbone.modules())
+    assert {n for n, p in net.named_parameters() if p.requires_grad} == {"head.weight", "head.bias"}
+    before = {n: b.clone() for n, b in net.named_buffers()}
+    net(torch.randn(4, 3, 32, 32))
+    assert all(torch.equal(before[n], b) for n, b in net.named_buffers()), "statistics drifted"
+
+
+def test_last_two_stages_of_resnet18() -> None:
+    net = make(trainable="last_2")
+    trained = {n.split(".")[1] for n, p in net.backbone.named_parameters(prefix="b") if p.requires_grad}
+    assert trained == {"layer3", "layer4"}
+    backbone = net.train().backbone
+    assert backbone.layer4.training  # type: ignore[union-attr]
+    assert not backbone.layer2.training  # type: ignore[union-attr]
+    assert not backbone.bn1.training  # type: ignore[union-attr]
+
+
+def test_all_trains_everything() -> None:
+    net = make(trainable="all").train()
+    assert all(p.requires_grad for p in net.parameters())
+    assert all(m.training for m in net.modules())
+
+
+@pytest.mark.parametrize("trainable", ["last_0", "last_9", "some", "last_x"])
+def test_impossible_trainable_says_how_many_stages_there_are(trainable: str) -> None:
+    with pytest.raises(UserError, match="from 1 to 5"):
+        make(trainable=trainable)
+
+
+@pytest.mark.parametrize(("arch", "count"), [("resnet18", 5), ("vgg16", 15), ("densenet161", 8)])
+def test_stages(arch: str, count: int) -> None:
+    backbone = make(arch).backbone
+    found = stages(backbone)
+    assert len(found) == count
+    owned = [id(p) for stage in found for module in stage for p in module.parameters()]
+    assert sorted(owned) == sorted(id(p) for p in backbone.parameters()), "each in one stage"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_weights_from_a_file(tmp_path: Path, dtype: torch.dtype) -> None:
+    source = models.resnet18(num_classes=7)
+    path = tmp_path / "weights=1.pth"
+    torch.save(
+        {k: v.to(dtype) if v.is_floating_point() else v for k, v in source.state_dict().items()},
+        path,
+    )
+    net = make(weights=str(path))
+    expected = source.layer4[1].conv2.weight.to(dtype).float()
+    assert torch.equal(net.get_parameter("backbone.layer4.1.conv2.weight"), expected)
+    assert torch.equal(net.head.weight, source.fc.weight.to(dtype).float())
+    assert net.head.weight.dtype == torch.float32
+
+
+def test_a_head_of_another_size_is_dropped_with_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(models.resnet18(num_classes=10).state_dict(), path)
+    make(weights=str(path))
+    assert [r.getMessage() for r in caplog.records] == [
+        "weights.pth: its head for 10 classes was dropped; the new head for 7 starts at random."
+    ]
+
+
+def test_a_file_that_does_not_fit_lists_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(models.resnet34(num_classes=7).state_dict(), path)
+    with pytest.raises(UserError, match=r"does not fit resnet18.*Not in the net: layer1\.2"):
+        make(weights=str(path))
+    state = models.resnet18(num_classes=7).state_dict()
+    del state["layer1.0.conv1.weight"]
+    torch.save(state, path)
+    with pytest.raises(UserError, match=r"Missing: layer1\.0\.conv1\.weight"):
+        make(weights=str(path))
+
+
+class Bomb:
+    """Executes on unpickling."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("bomb_went_off"),)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
+def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not a file of plain tensors"):
+        make(weights=str(path))
+
+
+def test_a_malicious_file_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv1.weight": Bomb()}, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match="not a file of plain tensors"):
+        make(weights="weights.pth")
+    assert not (tmp_path / "bomb_went_off").exists()
+
+
+def test_default_weights_without_network_give_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights=none"):
+        make(weights="default")
+
+
+def test_default_weights_are_torchvisions_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = models.googlenet(aux_logits=True, init_weights=True)
+    url = models.GoogLeNet_Weights.DEFAULT.url
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(source.state_dict(), folder / url.rpartition("/")[2])  # as torchvision had downloaded it
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    net = make("googlenet", 64, weights="default").eval()
+    weight = net.get_parameter("backbone.inception5b.branch1.conv.weight")
+    assert torch.equal(weight, source.inception5b.branch1.conv.weight)
+    assert not any("aux" in name for name, _ in net.named_parameters())
+    assert net(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
+
+
+def test_grey_images_are_repeated_into_three_channels() -> None:
+    net = TorchvisionClassifier(
+        image_shape=(1, 32, 32), num_classes=3, arch="resnet18", weights="none", trainable="all"
+    ).eval()
+    grey = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(net(grey), net(grey.repeat(1, 3, 1, 1)))

@@ -1,0 +1,337 @@
+"""Training as a function: the run folder, reproducibility, resuming, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pellucid.assemble import restore_task
+from pellucid.checkpoint import load_checkpoint
+from pellucid.errors import UserError
+from pellucid.train import train
+from tests.helpers import compose, metrics, same, weights
+
+
+def run(folder: Path, *overrides: str, resume: bool = False, **more: Any) -> dict[str, Any]:
+    return train({**compose(*overrides), **more}, folder, resume=resume)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = run(folder, "model=dnn", "trainer.max_epochs=2", "logger=tensorboard", "seed=0")
+    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if "events" not in p.name}
+    assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "metrics.csv", "metrics.json", "train.log"} <= names
+    assert list((folder / "tensorboard").glob("events*"))
+    expected = {
+        "status": "finished", "epochs": 2, "seed": 0, "data/source": "scikit-learn's digits",
+        "data/train": 1259, "data/val": 179, "data/test": 359,
+    }  # fmt: skip
+    assert expected.items() <= result.items()
+    numbers = ["val/accuracy", "val/loss", "test/accuracy", "test/loss", "seconds/total", "seconds/fit"]
+    for key in [*numbers, "seconds/train_epoch"]:
+        assert result[key] > 0
+    assert {"device", "data/fingerprint", "versions/torch", "git/commit"} <= result.keys()
+    kept = rows(folder / "metrics.csv")
+    assert [row["epoch"] for row in kept] == ["1", "2"]
+    assert float(kept[result["best/epoch"] - 1]["val/accuracy"]) == result["val/accuracy"]
+
+
+def test_the_best_is_chosen_on_validation_and_reported_on_test(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=dnn", "trainer.max_epochs=4", "optimizer.lr=0.01")
+    scores = [float(row["val/accuracy"]) for row in rows(tmp_path / "metrics.csv")]
+    assert result["best/epoch"] == scores.index(max(scores)) + 1
+    assert load_checkpoint(tmp_path / "checkpoints" / "best.ckpt")["epoch"] + 1 == result["best/epoch"]
+
+
+def test_metrics_equal_a_plain_evaluation(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=cnn")
+    task, spec = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
+    from pellucid.assemble import make_data
+
+    data = make_data(compose("model=cnn"))
+    data.setup()
+    right = total = 0
+    loss = 0.0
+    task.eval()
+    with torch.no_grad():
+        for images, labels in data.test_dataloader():
+            logits = task(images)
+            right += int((logits.argmax(1) == labels).sum())
+            loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+            total += len(labels)
+    assert result["test/accuracy"] == pytest.approx(right / total, abs=1e-7)
+    assert result["test/loss"] == pytest.approx(loss / total, rel=1e-5)
+
+
+def test_reconstruction_error_is_in_units_of_pixels(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=autoencoder")
+    task, spec = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
+    from pellucid.assemble import make_data
+
+    data = make_data(compose("model=autoencoder"))
+    data.setup()
+    split = data.splits["test"]
+    pixels = split.images(torch.arange(len(split))).float() / 255
+    task.eval()
+    with torch.no_grad():
+        error = (task(data.spec.normalise(pixels * 255)) - pixels).square().mean()
+    assert result["test/mse"] == pytest.approx(float(error), rel=1e-4)
+    assert "test/accuracy" not in result
+
+
+def test_the_checkpoint_rebuilds_its_net_with_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path, "model=gcn", "model.grid=4")
+    raw = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert raw["pellucid"]["config"]["model"]["grid"] == 4
+    assert raw["pellucid"]["spec"]["classes"] == list("0123456789")
+    task, spec = restore_task(raw)
+    assert spec.image_shape == (1, 8, 8)
+    assert same(task.state_dict(), raw["state_dict"])
+
+
+@pytest.mark.parametrize("model", ["dnn", "cnn", "autoencoder"])
+def test_same_seed_same_weights(tmp_path: Path, model: str) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.rand(ord(name))  # what came before must not matter
+        run(tmp_path / name, f"model={model}", f"seed={seed}", "data.augment=shift")
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert same(a, b)
+    assert not same(a, c)
+
+
+@pytest.mark.parametrize("extra", ["scheduler=none", "scheduler=cosine", "scheduler=plateau", "optimizer=sgd"])
+def test_resumed_equals_uninterrupted(tmp_path: Path, extra: str) -> None:
+    options = ["model=cnn", extra, "data.augment=shift", "trainer.accumulate_grad_batches=2"]
+    if "plateau" in extra:
+        options += ["scheduler.patience=0", "optimizer.lr=0.02"]
+    if "cosine" in extra:
+        options += ["scheduler.T_max=4"]
+    run(tmp_path / "whole", *options, "trainer.max_epochs=4")
+    run(tmp_path / "parts", *options, "trainer.max_epochs=2")
+    run(tmp_path / "parts", *options, "trainer.max_epochs=4", resume=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    whole, parts = (
+        [{k: v for k, v in row.items() if k != "seconds/train"} for row in rows(path)]
+        for path in (tmp_path / "whole" / "metrics.csv", tmp_path / "parts" / "metrics.csv")
+    )
+    assert whole == parts
+    assert metrics(tmp_path / "whole")["best/epoch"] == metrics(tmp_path / "parts")["best/epoch"]
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path) -> None:
+    run(tmp_path / "whole", "model=dnn")
+    (tmp_path / "killed").mkdir()
+    run(tmp_path / "killed", "model=dnn", resume=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_keep_every_keeps_numbered_checkpoints(tmp_path: Path) -> None:
+    run(tmp_path, "model=dnn", "trainer.max_epochs=4", "keep_every=2")
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["best.ckpt", "epoch_0002.ckpt", "epoch_0004.ckpt", "last.ckpt"]
+    assert load_checkpoint(tmp_path / "checkpoints" / "epoch_0002.ckpt")["epoch"] == 1
+
+
+def test_tensorboard_holds_curves_hyperparameters_and_the_source(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=dnn", "trainer.max_epochs=2", "logger=tensorboard", "callbacks=default")
+    tags: dict[str, set[str]] = {"scalars": set(), "tensors": set()}
+    seen = {}
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    for kind in tags:
+        tags[kind] |= set(events.Tags()[kind])
+    for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy"):
+        assert len(events.Scalars(name)) >= 2, name
+        seen[name] = events.Scalars(name)[-1].value
+    assert events.Scalars("test/accuracy")[-1].value == pytest.approx(result["test/accuracy"])
+    assert {"model/summary/text_summary", "data/source/text_summary"} <= tags["tensors"]
+    plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    assert plugin.plugin_name == "hparams"
+    assert b"optimizer.lr" in plugin.content
+    assert "hp_metric" not in tags["scalars"]
+
+
+def test_resuming_hides_what_was_logged_after_the_last_checkpoint(tmp_path: Path) -> None:
+    options = ["model=dnn", "logger=tensorboard", "trainer.max_epochs=2"]
+    run(tmp_path, *options)
+    run(tmp_path, *options[:2], "trainer.max_epochs=4", resume=True)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    steps = [event.step for event in events.Scalars("val/loss") if event.step < 10**6]
+    assert steps == sorted(set(steps)), "no epoch stands twice"
+    assert len(steps) == 4
+
+
+def test_early_stopping_by_name(tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        "model=dnn",
+        "callbacks=[default,early_stopping]",
+        "callbacks.early_stopping.patience=1",
+        "trainer.max_epochs=30",
+        "optimizer.lr=0.05",
+    )
+    assert result["epochs"] < 30
+
+
+# What goes wrong.
+
+
+def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"not a finite number at step \d+ of epoch 1") as caught:
+        run(tmp_path, "model=dnn", "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3")
+    assert "optimizer.lr" in str(caught.value)
+    assert metrics(tmp_path)["status"] == "failed"
+    assert "not a finite number" in metrics(tmp_path)["error"]
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+def test_nan_later_keeps_the_epoch_before(tmp_path: Path) -> None:
+    run(tmp_path, "model=dnn", "trainer.max_epochs=1")
+    good = weights(tmp_path)
+    config = compose("model=dnn", "trainer.max_epochs=3")
+    config["callbacks"] = {"poison": {"_target_": "tests.test_train.Poison"}}
+    with pytest.raises(UserError, match="at step 7 of epoch 2"):
+        train({**config, "packages": ["tests"]}, tmp_path, resume=True)
+    assert same(good, weights(tmp_path))
+
+
+class Poison(Callback):
+    """Makes the weights infinite in the second epoch, after its sixth step."""
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.current_epoch == 1 and batch_idx == 6:
+            with torch.no_grad():
+                next(pl_module.parameters()).fill_(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model=autoencoder", "task=classification"], "needs a net that gives 10 class scores"),
+        (["model=cnn", "task=reconstruction"], "needs a net that gives an image for an image"),
+        (["model=xai", "data.image_size=16"], "the smallest that works is 34"),
+        (["data=image_folder", "data.root=/nowhere/at/all"], "there is no such folder"),
+        (["data=fashion_mnist"], "could not be downloaded"),
+        (["data=cifar10"], "could not be downloaded"),
+        (["model=resnet_frozen"], "could not be downloaded"),
+        (["trainer.accelerator=gpu"], "this machine has no such device"),
+        (["trainer.accelerator=mps"], "this machine has no such device"),
+        (["trainer.accelerator=quantum"], "quantum"),
+        (["trainer.precision=9-bit"], "9-bit"),
+        (["optimizer.lr=-1"], "refused its options"),
+        (["data.batch_size=0"], "at least 1 image"),
+        (["data.augment=swirl"], "expected one of none, flip"),
+        (["data.val_fraction=1.5"], "between 0 and 1"),
+        (["keep_every=-1"], "expected 0"),
+        (["model._target_=os.system"], "not a class of"),
+        (["model._target_=torch.utils.data.dataset.random_split"], "not a class of"),
+        (["model._target_=torch.hub.load"], "not a class of"),
+        (["model._target_=torch.hub.os.PathLike"], "was not found"),
+        (["model._target_=pellucid.model.nothing.Net"], "was not found"),
+    ],
+)
+def test_mistakes_leave_nothing_behind(
+    tmp_path: Path, overrides: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available() and "gpu" in overrides[0]:
+        pytest.skip("this machine has a GPU")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    with pytest.raises(UserError, match=said):
+        run(tmp_path / "outputs" / "dnn_digits" / "run", *overrides)
+    assert not (tmp_path / "outputs" / "dnn_digits").exists()
+
+
+def test_a_bug_is_recorded_with_its_line(tmp_path: Path) -> None:
+    config = compose("model=dnn")
+    config["callbacks"] = {"bug": {"_target_": "tests.test_train.Bug"}}
+    with pytest.raises(ZeroDivisionError):
+        train({**config, "packages": ["tests"]}, tmp_path)
+    assert metrics(tmp_path)["status"] == "failed"
+    assert metrics(tmp_path)["error"] == "ZeroDivisionError: division by zero"
+    assert "Traceback" in (tmp_path / "train.log").read_text()
+
+
+class Bug(Callback):
+    """Fails in the first epoch."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        _ = 1 / 0
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    run(tmp_path, "model=dnn", "trainer.max_epochs=1")
+    good = weights(tmp_path)
+    size = (tmp_path / "checkpoints" / "last.ckpt").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, hard))  # no file may grow beyond that
+    try:
+        with pytest.raises(UserError, match="could not be written") as caught:
+            run(tmp_path, "model=dnn", "trainer.max_epochs=2", resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "resume=" in str(caught.value)
+    assert same(good, weights(tmp_path))
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir() if p.name.startswith(".")] == []
+    assert metrics(tmp_path)["status"] == "failed"
+
+
+def test_frozen_net_trains_its_head_alone(tmp_path: Path, photos: Path) -> None:
+    run(
+        tmp_path / "run",
+        "model=resnet_frozen",
+        "model.weights=none",
+        "data=catdog",
+        f"data.root={photos}",
+        f"data.cache={tmp_path}",
+        "data.image_size=32",
+        "trainer.max_epochs=1",
+    )
+    from pellucid.assemble import assemble
+
+    config = compose("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")
+    _, task = assemble(config)
+    before, after = task.state_dict(), weights(tmp_path / "run")
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"net.head.weight", "net.head.bias"}
+
+
+def test_a_user_net_of_another_package(tmp_path: Path) -> None:
+    config = compose("packages=[tests]", "model=dnn")
+    config["model"] = {"_target_": "tests.test_train.OwnNet", "width": 5}
+    result = train(config, tmp_path)
+    assert result["status"] == "finished"
+
+
+class OwnNet(torch.nn.Module):
+    """Inherits from nothing of ours."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, width), torch.nn.Linear(width, num_classes)
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(images)
+        return logits
+
+
+def test_every_line_of_the_log_is_ours(tmp_path: Path) -> None:
+    run(tmp_path, "model=dnn", "callbacks=default")
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert any("epoch 1/1" in line and "val/accuracy" in line for line in lines)
+    assert any("tensorboard --logdir" in line for line in lines) is False, "there was no logger"
+    assert not logging.getLogger("pellucid").handlers
