@@ -32,7 +32,13 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     result = run(folder, "model=dnn", "trainer.max_epochs=2", "logger=tensorboard", "seed=0")
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if "events" not in p.name}
-    assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "metrics.csv", "metrics.json", "train.log"} <= names
+    assert {
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "metrics.csv",
+        "metrics.json",
+        "train.log",
+    } <= names
     assert list((folder / "tensorboard").glob("events*"))
     expected = {
         "status": "finished", "epochs": 2, "seed": 0, "data/source": "scikit-learn's digits",
@@ -111,7 +117,9 @@ def test_same_seed_same_weights(tmp_path: Path, model: str) -> None:
     assert not same(a, c)
 
 
-@pytest.mark.parametrize("extra", ["scheduler=none", "scheduler=cosine", "scheduler=plateau", "optimizer=sgd"])
+@pytest.mark.parametrize(
+    "extra", ["scheduler=none", "scheduler=cosine", "scheduler=plateau", "optimizer=sgd"]
+)
 def test_resumed_equals_uninterrupted(tmp_path: Path, extra: str) -> None:
     options = ["model=cnn", extra, "data.augment=shift", "trainer.accumulate_grad_batches=2"]
     if "plateau" in extra:

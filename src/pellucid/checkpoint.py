@@ -54,4 +54,4 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is a checkpoint, but not one of pellucid's: it names no configuration.")
     if ours["format"] > FORMAT:
         raise UserError(f"{path} was written by a newer pellucid (format {ours['format']}). Update.")
-    return checkpoint
+    return dict(checkpoint)

@@ -22,7 +22,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from rich.text import Text
 from rich.tree import Tree
 
@@ -46,6 +46,7 @@ LABELS = {"_target_": "class"}
 EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
     "The number of training batches .* is smaller than the logging interval",
+    "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
     "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
 )
 
@@ -64,7 +65,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
         run.lock()
     session = _Session(config, run, main=main, resume=resume)
     try:
-        with _signals() as received, quiet_warnings():
+        with _signals() as received, quiet_warnings(), _process_group():
             try:
                 session.execute()
             except (KeyboardInterrupt, SystemExit):
@@ -124,7 +125,12 @@ class _Session:
         data, task = assemble(config)
         data.prepare_data()
         data.setup()
-        self.recorder = Recorder(run=run, config=config, spec=data.spec.to_dict())
+        self.recorder = Recorder(
+            run=run,
+            config=config,
+            spec=data.spec.to_dict(),
+            log_every=config["trainer"]["log_every_n_steps"],
+        )
         trainer = self._trainer(data, task)
         if self.main:
             console.print(_tree(config))
@@ -292,6 +298,22 @@ def quiet_warnings() -> Iterator[None]:
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         yield
+
+
+@contextmanager
+def _process_group() -> Iterator[None]:
+    """Leave nothing of a ddp run behind in this process, so that the next run of a sweep starts its own."""
+    names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _as_user_error(error: BaseException) -> BaseException:

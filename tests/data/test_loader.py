@@ -15,9 +15,7 @@ from pellucid.data.loader import BatchLoader, Order, prepare
 from pellucid.data.spec import Spec, Split
 
 CPU = torch.device("cpu")
-SPEC = Spec(
-    image_shape=(1, 4, 4), classes=("a", "b"), mean=(0.5,), std=(0.25,), statistics="made up"
-)
+SPEC = Spec(image_shape=(1, 4, 4), classes=("a", "b"), mean=(0.5,), std=(0.25,), statistics="made up")
 COUNTS = (1, 2, 3, 5, 7, 8, 9, 16, 17, 31, 64)
 
 
@@ -113,9 +111,7 @@ def test_no_rank_has_an_empty_batch_in_validation(world_size: int) -> None:
         (10, 2, False, [[4, 1], [4, 1]]),
     ],
 )
-def test_sizes_of_batches_of_four(
-    count: int, world_size: int, shuffle: bool, sizes: list[list[int]]
-) -> None:
+def test_sizes_of_batches_of_four(count: int, world_size: int, shuffle: bool, sizes: list[list[int]]) -> None:
     batches = ranks(count, 4, world_size, shuffle=shuffle)
     assert [[len(batch) for batch in rank] for rank in batches] == sizes
 
@@ -208,7 +204,7 @@ def test_a_batch_is_the_splits_images_normalised_with_their_labels() -> None:
 
 @pytest.mark.parametrize("size", [2, 7, 16])
 def test_resizing_is_torchs_antialiased_interpolation(size: int) -> None:
-    pixels = torch.randint(0, 256, (3, 1, 4, 4), dtype=torch.uint8)
+    pixels = loader(3, 3).split.store
     resized = functional.interpolate(
         pixels.float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     )

@@ -37,9 +37,7 @@ def test_every_class_is_divided_by_the_same_fractions() -> None:
         (10, [0.1, 0.1, 0.1], [7, 1, 1, 1]),
     ],
 )
-def test_the_parts_have_the_sizes_asked_for(
-    count: int, fractions: list[float], sizes: list[int]
-) -> None:
+def test_the_parts_have_the_sizes_asked_for(count: int, fractions: list[float], sizes: list[int]) -> None:
     parts = stratified_split(labels(count, count), fractions, seed=0)
     assert [len(part) for part in parts] == [2 * size for size in sizes]
 

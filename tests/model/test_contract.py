@@ -75,7 +75,7 @@ def test_one_training_step(name: str, shape: tuple[int, int, int], classes: int)
         assert 0 <= output.min() <= output.max() <= 1
     else:
         assert output.shape == (3, classes)
-    output.square().sum().backward()
+    torch.autograd.backward(output.square().sum())
     trained = [p for p in net.parameters() if p.requires_grad]
     assert trained
     assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)

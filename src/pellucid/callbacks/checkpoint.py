@@ -43,6 +43,7 @@ class Checkpoint(LightningCheckpoint):
                 self._copy_last(f"epoch_{epoch:04d}.ckpt")
             if improved:
                 self._copy_last("best.ckpt")
+        trainer.strategy.barrier()  # the other processes will read them
 
     def _better(self, score: float) -> bool:
         if not math.isfinite(score):

@@ -19,10 +19,15 @@ from pellucid.run import FORMAT, Run
 
 
 class Recorder(Callback):
-    """``config`` and ``spec`` are plain containers; every checkpoint holds them."""
+    """``config`` and ``spec`` are plain containers, held by every checkpoint.
 
-    def __init__(self, *, run: Run, config: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
-        self.run, self.config, self.spec = run, dict(config), dict(spec)
+    ``log_every``: the loss of every so many steps goes to the loggers.
+    """
+
+    def __init__(
+        self, *, run: Run, config: Mapping[str, Any], spec: Mapping[str, Any], log_every: int
+    ) -> None:
+        self.run, self.config, self.spec, self.log_every = run, dict(config), dict(spec), log_every
         self.rows: list[dict[str, float]] = []
         self.started = False
         self._epoch_start = self._epoch_seconds = self._rate = 0.0
@@ -55,14 +60,12 @@ class Recorder(Callback):
             if pl_module.device.type == "cuda":
                 torch.cuda.synchronize()
             self._epoch_seconds = time.perf_counter() - self._epoch_start
-        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+        if self.log_every and (batch_idx + 1) % self.log_every == 0:
             loss = {"step/loss": float(outputs["loss"])}
             for logger in trainer.loggers:
                 logger.log_metrics(loss, step=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.sanity_checking or not trainer.is_global_zero:
-            return
         metrics = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
@@ -72,8 +75,9 @@ class Recorder(Callback):
         self.rows.append({**row, "lr": self._rate, "seconds/train": self._epoch_seconds})
         for logger in trainer.loggers:
             logger.log_metrics({"lr": self._rate}, step=trainer.global_step)
-        self.run.write_rows(self.rows)
-        self.run.record({"epochs": len(self.rows)})
+        if trainer.is_global_zero:
+            self.run.write_rows(self.rows)
+            self.run.record({"epochs": len(self.rows)})
 
     def figures(self) -> dict[str, float]:
         """What the rows say of the whole training."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.table import Table
+from torch import nn
 
 from pellucid.console import console
 from pellucid.errors import UserError
@@ -22,6 +23,7 @@ class Summary(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
+        assert isinstance(pl_module.net, nn.Module)
         layers = summarize(pl_module.net, self.image_shape, self.depth)
         title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
         console.print(_rich_table(layers, title))

@@ -6,6 +6,7 @@ Parkhi et al., "Cats and dogs", 2012 (Oxford-IIIT Pet).
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -122,8 +123,12 @@ class CatDog(ImageData):
                 "Oxford-IIIT Pet",
                 str(self.root),
                 "photos as train/{cat,dog} and test/{cat,dog}",
-                lambda part=part: datasets.OxfordIIITPet(
-                    str(self.root), part, target_types="binary-category", download=True
+                partial(
+                    datasets.OxfordIIITPet,
+                    str(self.root),
+                    part,
+                    target_types="binary-category",
+                    download=True,
                 ),
             )
             folder = self.root / "oxford-iiit-pet"

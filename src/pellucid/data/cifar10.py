@@ -3,6 +3,7 @@
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -52,7 +53,7 @@ class CIFAR10(ImageData):
                 "CIFAR-10",
                 root,
                 "the folder cifar-10-batches-py with the publisher's files",
-                lambda train=name == "train": datasets.CIFAR10(root, train=train, download=True),
+                partial(datasets.CIFAR10, root, train=name == "train", download=True),
             )
             images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
             labels = torch.tensor(found.targets)

@@ -70,7 +70,8 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
             opened.draft("RGB", (2 * size, 2 * size))  # JPEGs are decoded at the nearest scale above
             upright = ImageOps.exif_transpose(opened)
             image = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image).transpose(2, 0, 1)
+    pixels: NDArray[np.uint8] = np.asarray(image).transpose(2, 0, 1)
+    return pixels
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -125,7 +126,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         ) from error
     try:
         kept, broken = [], {}
-        workers = min(32, os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
+        workers = min(32, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers) as pool, (half_built / "pixels.bin").open("wb") as pixels:
             decoded = pool.map(lambda path: _try_decode(path, size), files)
             for number, result in track(

@@ -36,8 +36,8 @@ class Spec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Spec:
-        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        return cls(**plain)
+        """The spec of which ``to_dict`` gave that."""
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
 
     def normalise(self, images_BCHW: Tensor) -> Tensor:
         """uint8 pixels, or floats in [0, 255], as the net takes them."""

@@ -22,7 +22,7 @@ def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> l
     if sum(fractions) >= 1:
         raise UserError(f"The splits' fractions {list(fractions)} leave nothing to train on.")
     parts: list[list[np.ndarray]] = [[] for _ in range(len(fractions) + 1)]
-    for label in labels.unique().tolist():
+    for label in torch.unique(labels).tolist():
         places = np.flatnonzero(labels.numpy() == label)
         if len(places) <= len(fractions):
             raise UserError(

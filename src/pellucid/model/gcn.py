@@ -51,9 +51,7 @@ class GCN(nn.Module):
         self.register_buffer("adjacency_NN", normalised_adjacency(rows, columns), persistent=False)
         self.register_buffer("places_N2", _places(rows, columns), persistent=False)
         widths = [depth * self.patch**2 + 2, *channels]
-        self.convolutions = nn.ModuleList(
-            GraphConvolution(inputs=a, outputs=b) for a, b in pairwise(widths)
-        )
+        self.convolutions = nn.ModuleList(GraphConvolution(inputs=a, outputs=b) for a, b in pairwise(widths))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], num_classes)
 

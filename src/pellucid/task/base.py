@@ -69,7 +69,7 @@ class Task(LightningModule, ABC):
 
     def stage_metrics(self, stage: str) -> dict[str, Metric]:
         """The metrics of ``train``, ``val`` or ``test``."""
-        return dict(self.metrics[f"{stage}_metrics"].items())  # type: ignore[operator,arg-type]
+        return dict(self.metrics[f"{stage}_metrics"].items())  # type: ignore[operator]
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         output: Tensor = self.net(images_BCHW)
@@ -117,10 +117,10 @@ class Task(LightningModule, ABC):
             scheduler = self.make_scheduler(optimizer)
         except (ValueError, TypeError) as error:  # torch's own checks: a negative learning rate
             raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
-        plan: dict[str, Any] = {"scheduler": scheduler}
         if isinstance(scheduler, ReduceLROnPlateau):
-            plan |= {"reduce_on_plateau": False, "frequency": NEVER}
-        return {"optimizer": optimizer, "lr_scheduler": plan}  # type: ignore[typeddict-item]
+            never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
+            return [optimizer], [never]  # type: ignore[return-value]
+        return [optimizer], [scheduler]
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""

@@ -42,7 +42,7 @@ class Reconstruction(Task):
     std: Tensor
 
     def _make_metrics(self) -> dict[str, Metric]:
-        return {"loss": MeanOverImages(), "mse": MeanMetric()}
+        return {"loss": MeanOverImages(), "mse": MeanOverImages()}
 
     def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
         if not isinstance(output, Tensor) or output.shape != images_BCHW.shape:

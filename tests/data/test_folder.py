@@ -1,0 +1,234 @@
+"""Trees of photos: which layouts are understood, and what is said about the others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.spec import Split
+from pellucid.errors import UserError
+from tests.fakes import write_photos
+
+
+def read(root: Path, **given: Any) -> dict[str, Split]:
+    options = {"val_fraction": 0.2, "test_fraction": 0.1, "seed": 0, "size": 8, **given}
+    splits, _ = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", **options)
+    return splits
+
+
+def sizes(splits: dict[str, Split]) -> dict[str, int]:
+    return {name: len(split) for name, split in splits.items()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+def test_class_folders_alone_are_split_in_three(root: Path) -> None:
+    write_photos(root, {"oak": 20, "elm": 10})
+    assert sizes(read(root)) == {"train": 21, "val": 6, "test": 3}
+
+
+def test_with_train_and_test_validation_is_taken_from_train(root: Path) -> None:
+    write_photos(root / "train", {"oak": 20, "elm": 10})
+    write_photos(root / "test", {"oak": 4, "elm": 5})
+    splits = read(root)
+    assert sizes(splits) == {"train": 24, "val": 6, "test": 9}
+    assert {file.split("/")[0] for file in splits["val"].files} == {"train"}
+
+
+def test_with_train_and_validation_the_test_is_taken_from_train(root: Path) -> None:
+    write_photos(root / "train", {"oak": 20, "elm": 10})
+    write_photos(root / "val", {"oak": 4, "elm": 5})
+    splits = read(root)
+    assert sizes(splits) == {"train": 27, "val": 9, "test": 3}
+    assert {file.split("/")[0] for file in splits["test"].files} == {"train"}
+
+
+def test_train_alone_is_split_in_three(root: Path) -> None:
+    write_photos(root / "train", {"oak": 20, "elm": 10})
+    assert sizes(read(root)) == {"train": 21, "val": 6, "test": 3}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val", "test"),
+        ("training", "valid", "testing"),
+        ("Train", "validation", "TEST"),
+    ],
+)
+def test_three_folders_are_taken_as_they_are(root: Path, names: tuple[str, str, str]) -> None:
+    for name, count in zip(names, (5, 3, 2), strict=True):
+        write_photos(root / name, {"oak": count, "elm": count})
+    splits = read(root)
+    assert sizes(splits) == {"train": 10, "val": 6, "test": 4}
+    for split, name in zip(("train", "val", "test"), names, strict=True):
+        assert {file.split("/")[0] for file in splits[split].files} == {name}
+
+
+def test_without_a_test_fraction_no_test_is_taken(root: Path) -> None:
+    write_photos(root / "train", {"oak": 10, "elm": 10})
+    write_photos(root / "test", {"oak": 2, "elm": 2})
+    assert sizes(read(root, test_fraction=None)) == {"train": 16, "val": 4, "test": 4}
+
+
+def test_classes_are_sorted_and_number_the_labels(root: Path) -> None:
+    write_photos(root, {"yew": 4, "elm": 4, "oak": 4})
+    assert PhotoFolder.find(root).classes == ("elm", "oak", "yew")
+    for split in read(root).values():
+        names = [("elm", "oak", "yew")[label] for label in split.labels_N.tolist()]
+        assert [file.split("/")[0] for file in split.files] == names
+
+
+def test_a_test_folder_may_lack_a_class(root: Path) -> None:
+    write_photos(root / "train", {"elm": 5, "oak": 5, "yew": 5})
+    write_photos(root / "test", {"yew": 2})
+    assert read(root)["test"].labels_N.tolist() == [2, 2]
+
+
+def test_photos_of_folders_within_a_class_belong_to_it(root: Path) -> None:
+    write_photos(root, {"oak/spring/north": 4, "oak/autumn": 4, "elm": 4})
+    splits = read(root)
+    assert sum(sizes(splits).values()) == 12
+    labels = torch.cat([split.labels_N for split in splits.values()])
+    assert torch.bincount(labels).tolist() == [4, 8]
+
+
+def test_a_class_folder_may_be_a_link(root: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path / "elsewhere", {"oak": 4})
+    write_photos(root, {"elm": 4})
+    (root / "oak").symlink_to(tmp_path / "elsewhere" / "oak")
+    assert sum(sizes(read(root)).values()) == 8
+
+
+def test_hidden_files_and_folders_are_passed_over(root: Path) -> None:
+    write_photos(root, {"oak": 4, "elm": 4, ".cache": 4, "__MACOSX": 4, "oak/.thumbs": 4})
+    (root / "oak" / ".DS_Store").touch()
+    (root / "elm" / "._000.jpg").write_text("no picture")
+    (root / "read me.txt").touch()
+    assert PhotoFolder.find(root).classes == ("elm", "oak")
+    assert sum(sizes(read(root)).values()) == 8
+
+
+@pytest.mark.parametrize("name", ["a=b", "two words", "[x] {y}", "고양이", os.fsdecode(b"caf\xe9")])
+def test_names_may_hold_any_sign(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    write_photos(root, {name: 4, "elm": 4})
+    folder = PhotoFolder.find(root)
+    assert set(folder.classes) == {name, "elm"}
+    assert len(folder.fingerprint()) == 16
+    assert sum(sizes(read(root)).values()) == 8
+
+
+def test_files_left_out_are_counted(root: Path) -> None:
+    write_photos(root / "train", {"oak": 20, "elm": 20})
+    write_photos(root / "test", {"oak": 20, "elm": 20})
+    for split in ("train", "test"):
+        (root / split / "oak" / "bad.jpg").write_text("no picture")
+    options: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": None, "seed": 0, "size": 8}
+    splits, left_out = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", **options)
+    assert left_out == 2
+    assert sizes(splits) == {"train": 32, "val": 8, "test": 40}
+
+
+def test_after_a_file_is_left_out_labels_still_fit_their_files(root: Path) -> None:
+    write_photos(root, {"elm": 10, "oak": 10})
+    (root / "elm" / "000a.jpg").write_text("no picture")
+    for split in read(root).values():
+        assert [file.split("/")[0] for file in split.files] == [
+            ("elm", "oak")[label] for label in split.labels_N.tolist()
+        ]
+
+
+# --- what cannot be used ---------------------------------------------------------------------
+
+
+def test_a_missing_root_is_told_with_the_layout(root: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no such folder\. Expected .*<root>/<class>/\*\.jpg"):
+        PhotoFolder.find(root)
+
+
+def test_a_file_as_root_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").touch()
+    with pytest.raises(UserError, match="there is no such folder"):
+        PhotoFolder.find(tmp_path / "a.zip")
+
+
+def test_an_empty_root_is_told(root: Path) -> None:
+    root.mkdir()
+    with pytest.raises(UserError, match="found no class folders; at least two are needed"):
+        PhotoFolder.find(root)
+
+
+def test_photos_without_class_folders_are_told(root: Path) -> None:
+    write_photos(root.parent, {"root": 3})
+    with pytest.raises(UserError, match="found no class folders"):
+        PhotoFolder.find(root)
+
+
+@pytest.mark.parametrize("inside", ["", "train/"])
+def test_a_single_class_is_told(root: Path, inside: str) -> None:
+    write_photos(root, {f"{inside}oak": 3})
+    with pytest.raises(UserError, match="found only the class 'oak'; at least two are needed"):
+        PhotoFolder.find(root)
+
+
+@pytest.mark.parametrize("name", ["test", "val", "validation"])
+def test_a_split_without_train_is_told(root: Path, name: str) -> None:
+    write_photos(root / name, {"oak": 3, "elm": 3})
+    with pytest.raises(UserError, match=r"found (test|val) but no train folder"):
+        PhotoFolder.find(root)
+
+
+def test_a_class_folder_without_images_is_told(root: Path) -> None:
+    write_photos(root, {"oak": 3, "elm": 3, "yew": 0})
+    (root / "yew" / "notes.txt").touch()
+    with pytest.raises(UserError, match="no images in the class folder yew"):
+        PhotoFolder.find(root).files()
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_class_that_is_not_in_train_is_told(root: Path, split: str) -> None:
+    write_photos(root / "train", {"oak": 3, "elm": 3})
+    write_photos(root / split, {"oak": 3, "birch": 3})
+    with pytest.raises(
+        UserError, match=f"the classes birch are in {split} but not in train, which has elm, oak"
+    ):
+        PhotoFolder.find(root)
+
+
+def test_a_class_too_small_to_split_is_told(root: Path) -> None:
+    write_photos(root, {"oak": 10, "elm": 2})
+    with pytest.raises(UserError, match="has 2 images, too few for 3 splits"):
+        read(root)
+
+
+# --- the fingerprint -------------------------------------------------------------------------
+
+
+def test_the_fingerprint_follows_paths_and_sizes(root: Path) -> None:
+    write_photos(root, {"oak": 3, "elm": 3})
+    seen = [PhotoFolder.find(root).fingerprint()]
+    (root / "oak" / "000.jpg").write_bytes(b"another size")
+    seen.append(PhotoFolder.find(root).fingerprint())
+    (root / "oak" / "000.jpg").rename(root / "oak" / "renamed.jpg")
+    seen.append(PhotoFolder.find(root).fingerprint())
+    (root / "oak" / "renamed.jpg").rename(root / "elm" / "renamed.jpg")
+    seen.append(PhotoFolder.find(root).fingerprint())
+    (root / "elm" / "renamed.jpg").unlink()
+    seen.append(PhotoFolder.find(root).fingerprint())
+    assert len(set(seen)) == 5
+
+
+def test_the_fingerprint_is_the_same_in_another_place(tmp_path: Path) -> None:
+    for place in ("here", "there"):
+        write_photos(tmp_path / place, {"oak": 3, "elm": 3})
+    one, other = (PhotoFolder.find(tmp_path / place).fingerprint() for place in ("here", "there"))
+    assert one == other

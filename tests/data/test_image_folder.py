@@ -1,0 +1,67 @@
+"""A user's own folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import UserError
+from tests.data.build import make, read
+from tests.fakes import write_photos
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "trees = [oak, elm]"
+    write_photos(root, {"oak": 10, "elm": 10, "yew": 10})
+    return root
+
+
+def test_classes_are_found_at_construction(root: Path) -> None:
+    assert make("image_folder", root=str(root)).spec.classes == ("elm", "oak", "yew")
+
+
+def test_a_folder_without_classes_is_told_at_construction(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="found no class folders"):
+        make("image_folder", root=str(tmp_path))
+
+
+def test_a_tilde_is_the_home_folder(home: Path) -> None:
+    write_photos(home / "trees", {"oak": 10, "elm": 10})
+    assert len(read("image_folder", root="~/trees").splits["train"]) == 12
+    assert (home / ".cache" / "pellucid" / "photos").is_dir()
+
+
+def test_the_fractions_are_those_of_the_options(root: Path) -> None:
+    splits = read("image_folder", root=str(root), val_fraction=0.2, test_fraction=0.3).splits
+    assert {name: len(split) for name, split in splits.items()} == {"train": 15, "val": 6, "test": 9}
+
+
+def test_the_source_names_the_folder(root: Path) -> None:
+    assert str(root) in read("image_folder", root=str(root)).source
+
+
+def test_files_left_out_are_counted(root: Path) -> None:
+    (root / "oak" / "bad.jpg").write_text("no picture")
+    assert read("image_folder", root=str(root)).left_out == 1
+
+
+def test_the_fingerprint_changes_with_a_file(root: Path) -> None:
+    before = read("image_folder", root=str(root)).fingerprint()
+    (root / "oak" / "000.jpg").write_bytes((root / "elm" / "001.jpg").read_bytes())
+    assert read("image_folder", root=str(root)).fingerprint() != before
+
+
+def test_the_fingerprint_does_not_depend_on_size_or_seed(root: Path) -> None:
+    one = read("image_folder", root=str(root))
+    other = read("image_folder", root=str(root), image_size=16, seed=7)
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_a_test_folder_without_photos_is_told(tmp_path: Path) -> None:
+    write_photos(tmp_path / "train", {"oak": 10, "elm": 10})
+    write_photos(tmp_path / "test", {"oak": 0, "elm": 0})
+    data = make("image_folder", root=str(tmp_path))
+    with pytest.raises(UserError, match=r"The test split of folder .* has no images"):
+        data.setup()
