@@ -45,7 +45,18 @@ def write_cifar10(root: Path, *, per_batch: int = 40) -> dict[str, str]:
         data = random.integers(0, 256, (per_batch, 3072), dtype=np.uint8)
         content = {"batch_label": name, "labels": labels, "data": data, "filenames": names}
         sums[name] = _dump(folder / name, content)
-    labels_by_name = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    labels_by_name = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
     sums["batches.meta"] = _dump(folder / "batches.meta", {"label_names": labels_by_name})
     return sums
 

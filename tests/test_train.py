@@ -63,7 +63,7 @@ def test_the_best_is_chosen_on_validation_and_reported_on_test(tmp_path: Path) -
 
 def test_metrics_equal_a_plain_evaluation(tmp_path: Path) -> None:
     result = run(tmp_path, "model=cnn")
-    task, spec = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
+    task, _ = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
     from pellucid.assemble import make_data
 
     data = make_data(compose("model=cnn"))
@@ -83,7 +83,7 @@ def test_metrics_equal_a_plain_evaluation(tmp_path: Path) -> None:
 
 def test_reconstruction_error_is_in_units_of_pixels(tmp_path: Path) -> None:
     result = run(tmp_path, "model=autoencoder")
-    task, spec = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
+    task, _ = restore_task(load_checkpoint(tmp_path / "checkpoints" / "best.ckpt"))
     from pellucid.assemble import make_data
 
     data = make_data(compose("model=autoencoder"))

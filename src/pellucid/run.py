@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from pellucid.errors import UserError, first_line
 
@@ -56,7 +57,7 @@ class Run:
         path = self.folder / ".hydra" / "config.yaml"
         try:
             config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-        except (OmegaConfBaseException, OSError, ValueError) as error:
+        except (OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
         if not isinstance(config, dict) or not {"model", "data", "task"} <= config.keys():
             raise UserError(f"{path} is not the configuration of a run: it names no model and data.")

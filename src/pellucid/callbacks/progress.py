@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn
-from rich.progress import TaskID, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from pellucid.console import console
 

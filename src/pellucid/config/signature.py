@@ -65,6 +65,8 @@ def _find(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Signature
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     return _find(_absolute(node, package), alias.name, seen)
+                if alias.name == "*" and (found := _find(_absolute(node, package), name, seen)):
+                    return found
     return None
 
 

@@ -57,7 +57,7 @@ class Order:
 
 
 class BatchLoader:
-    """Batches ``(images_BCHW, labels_B)`` of a split on a device: at the spec's size, normalised, augmented."""
+    """Batches ``(images_BCHW, labels_B)`` of a split on a device: resized, normalised, augmented."""
 
     def __init__(
         self, *, split: Split, spec: Spec, order: Order, augment: Augment, device: torch.device

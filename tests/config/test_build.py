@@ -1,0 +1,78 @@
+"""The one door to instantiation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pellucid.config.build import build, flatten, locate
+from pellucid.errors import UserError
+
+
+def test_a_class_of_torch_with_its_arguments() -> None:
+    layer = build({"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2})
+    assert isinstance(layer, torch.nn.Linear)
+    assert layer.weight.shape == (2, 3)
+
+
+def test_partial_is_a_factory() -> None:
+    make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5})
+    assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
+
+
+def test_nested_targets_and_lists_are_built() -> None:
+    inner = {"_target_": "torch.nn.ReLU"}
+    outer = build({"_target_": "torch.nn.ModuleList", "modules": [inner, inner]})
+    assert [type(m).__name__ for m in outer] == ["ReLU", "ReLU"]
+
+
+def test_offered_arguments_reach_those_who_name_them() -> None:
+    layer = build({"_target_": "torch.nn.Linear", "in_features": 3}, out_features=2, classes=7)
+    assert layer.out_features == 2
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "subprocess.Popen",
+        "builtins.eval",
+        "torch.hub.load",
+        "torch.load",
+        "torch.utils.data.dataset.random_split",
+        "lightning.pytorch.trainer.trainer.os.system",
+    ],
+)
+def test_what_is_no_class_of_a_known_package_is_refused(target: str) -> None:
+    with pytest.raises(UserError):
+        locate(target, ())
+
+
+def test_a_class_that_came_from_elsewhere_is_refused() -> None:
+    import torch.hub as module
+
+    assert module.Path.__module__.split(".")[0] == "pathlib", "what this test stands on"
+    with pytest.raises(UserError, match="is not a class of"):
+        locate("torch.hub.Path", ())
+
+
+def test_packages_opens_the_door_for_a_users_own() -> None:
+    with pytest.raises(UserError, match=r"packages=\[mypackage\]"):
+        locate("tests.test_train.OwnNet", ())
+    assert locate("tests.test_train.OwnNet", ("tests",)).__name__ == "OwnNet"
+
+
+def test_wrong_arguments_name_the_right_ones() -> None:
+    with pytest.raises(UserError, match=r"'widht'.*in_features, out_features"):
+        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3})
+
+
+def test_a_classs_own_refusal_is_told() -> None:
+    with pytest.raises(UserError, match="dropout probability has to be between 0 and 1"):
+        build({"_target_": "torch.nn.Dropout", "p": 2.0})
+
+
+def test_flatten() -> None:
+    config = {"a": {"b": 1, "c": [1, 2]}, "d": None, "e": float("inf"), "f": 0.5, "g": True}
+    expected = {"a.b": 1, "a.c": "[1, 2]", "d": "None", "e": "inf", "f": 0.5, "g": True}
+    assert flatten(config) == expected

@@ -1,0 +1,115 @@
+"""Losses and metrics by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import UserError
+from pellucid.task.classification import Classification
+from pellucid.task.metric import MeanOverImages
+from pellucid.task.reconstruction import Reconstruction
+
+
+class Fixed(nn.Module):
+    """Gives the same scores for every image."""
+
+    def __init__(self, scores: list[float]) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.tensor(scores))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.scores.expand(len(images), -1)
+
+
+def classification(net: nn.Module, classes: int = 2, smoothing: float = 0.0) -> Classification:
+    return Classification(
+        net=net,
+        optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
+        scheduler=None,
+        image_shape=(1, 2, 2),
+        num_classes=classes,
+        label_smoothing=smoothing,
+        seed=0,
+    )
+
+
+def test_cross_entropy_and_accuracy_by_hand() -> None:
+    task = classification(Fixed([math.log(3.0), 0.0]))  # probabilities 3/4 and 1/4
+    images = torch.zeros(4, 1, 2, 2)
+    task._step((images, torch.tensor([0, 0, 0, 1])), "val")
+    values = {name: float(m.compute()) for name, m in task.stage_metrics("val").items()}
+    assert values["accuracy"] == pytest.approx(3 / 4)
+    assert values["loss"] == pytest.approx((3 * math.log(4 / 3) + math.log(4)) / 4)
+
+
+def test_metrics_weigh_images_not_batches() -> None:
+    task = classification(Fixed([1.0, 0.0]))
+    task._step((torch.zeros(3, 1, 2, 2), torch.zeros(3, dtype=torch.long)), "val")
+    task._step((torch.zeros(1, 1, 2, 2), torch.ones(1, dtype=torch.long)), "val")
+    assert float(task.stage_metrics("val")["accuracy"].compute()) == pytest.approx(3 / 4)
+
+
+def test_mean_over_images_by_hand() -> None:
+    metric = MeanOverImages()
+    metric.update(torch.tensor(1.0), 3)
+    metric.update(torch.tensor(5.0), 1)
+    assert float(metric.compute()) == 2.0
+    metric.reset()
+    metric.update(torch.tensor(7.0), 2)
+    assert float(metric.compute()) == 7.0
+
+
+def test_stages_have_metrics_of_their_own() -> None:
+    task = classification(Fixed([1.0, 0.0]))
+    task._step((torch.zeros(2, 1, 2, 2), torch.zeros(2, dtype=torch.long)), "train")
+    task._step((torch.zeros(2, 1, 2, 2), torch.ones(2, dtype=torch.long)), "val")
+    assert float(task.stage_metrics("train")["accuracy"].compute()) == 1
+    assert float(task.stage_metrics("val")["accuracy"].compute()) == 0
+
+
+class Copy(nn.Module):
+    """Gives grey images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grey = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.grey.expand_as(images)
+
+
+def test_reconstruction_error_in_pixels_by_hand() -> None:
+    task = Reconstruction(
+        net=Copy(),
+        optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
+        scheduler=None,
+        image_shape=(1, 2, 2),
+        mean=[0.2],
+        std=[0.4],
+        seed=0,
+    )
+    pixels = torch.tensor([0.0, 0.5, 1.0, 0.5]).view(1, 1, 2, 2)
+    loss = task._step(((pixels - 0.2) / 0.4, torch.zeros(1)), "test")
+    assert float(loss.detach()) == pytest.approx((0.25 + 0 + 0.25 + 0) / 4)
+
+
+def test_only_trained_parameters_reach_the_optimizer() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Linear(3, 2))
+    net[1].requires_grad_(False)
+    optimizer = classification(net).configure_optimizers()
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    assert [p.shape for g in optimizer.param_groups for p in g["params"]] == [(2, 3), (2,)]
+    net.requires_grad_(False)
+    with pytest.raises(UserError, match=r"model\.trainable"):
+        classification(net).configure_optimizers()
+
+
+def test_a_net_of_another_kind_is_refused() -> None:
+    with pytest.raises(UserError, match="gives 3 class scores"):
+        classification(Fixed([0.0, 0.0]), classes=3)
+    with pytest.raises(UserError, match="label_smoothing"):
+        classification(Fixed([0.0, 0.0]), smoothing=1.0)
