@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import pellucid.command  # noqa: F401  registers the resolvers
-from pellucid.config.command_line import compose_config, container
+from pellucid.config import compose as composing
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -22,7 +21,7 @@ CONF = ROOT / "conf"
 def compose(*overrides: str) -> dict[str, Any]:
     """The resolved configuration of a quiet run on the CPU."""
     given = ["callbacks=none", "logger=none", "trainer=cpu", "trainer.max_epochs=1", *overrides]
-    return container(compose_config(CONF, "train", given))
+    return composing.container(composing.compose(CONF, "train", given))
 
 
 def metrics(folder: Path) -> dict[str, Any]:

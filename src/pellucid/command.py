@@ -6,7 +6,6 @@ Nothing here imports torch: ``--help`` and a mistyped option answer at once.
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +13,15 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from pellucid.config.command_line import CommandLine, check, container, split
+from pellucid.config.command_line import CommandLine, check, split
+from pellucid.config.compose import VERSION_BASE, container
 from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 
 Work = Callable[[dict[str, Any], Path], Any]
-
-# Two runs that start in the same second get two folders.
-OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
 
 def run_command(work: Work, *, conf: Path, name: str) -> None:
@@ -49,7 +46,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 Run.open(line.value("run"))
         sys.argv[1:] = line.argv
 
-        @hydra.main(version_base="1.3", config_path=str(conf), config_name=name)
+        @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
         def job(config: DictConfig) -> None:
             folder = Path(HydraConfig.get().runtime.output_dir)
             _call(work, container(config), folder)

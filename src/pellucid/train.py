@@ -23,8 +23,6 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.loggers import TensorBoardLogger
-from rich.text import Text
-from rich.tree import Tree
 
 from pellucid.assemble import assemble
 from pellucid.callbacks.checkpoint import Checkpoint
@@ -32,7 +30,7 @@ from pellucid.callbacks.finite import FiniteLoss
 from pellucid.callbacks.recorder import Recorder
 from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
 from pellucid.config.build import build, flatten
-from pellucid.console import console, start_logging, stop_logging
+from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from pellucid.run import Run
@@ -41,7 +39,6 @@ from pellucid.task.base import Task
 log = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
-LABELS = {"_target_": "class"}
 # Lightning's remarks on what is meant to be so here.
 EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
@@ -133,7 +130,6 @@ class _Session:
         )
         trainer = self._trainer(data, task)
         if self.main:
-            console.print(_tree(config))
             self.record({"status": "running", "error": None, **describe(config, data, trainer)})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
@@ -145,7 +141,11 @@ class _Session:
 
     def _trainer(self, data: ImageData, task: Task) -> Trainer:
         config, packages = self.config, self.config["packages"]
-        offered = {"image_shape": data.spec.image_shape, "save_dir": str(self.run.folder)}
+        offered = {
+            "image_shape": data.spec.image_shape,
+            "config": config,
+            "save_dir": str(self.run.folder),
+        }
         rooms = {
             room: [build(node, packages=packages, **offered) for node in nodes]
             for room, nodes in (
@@ -332,21 +332,3 @@ def _write_traceback(run: Run, *, main: bool) -> None:
 def _counts(data: ImageData) -> str:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
     return f"{sizes} images, {len(data.spec.classes)} classes"
-
-
-def _tree(config: Mapping[str, Any]) -> Tree:
-    tree = Tree("[bold]configuration")
-
-    def grow(branch: Tree, node: Mapping[str, Any]) -> None:
-        for key, value in node.items():
-            if isinstance(value, Mapping) and value:
-                grow(branch.add(str(key)), value)
-            elif key != "_partial_":
-                branch.add(Text.assemble((LABELS.get(key, key), "dim"), "  ", _shown(value)))
-
-    grow(tree, config)
-    return tree
-
-
-def _shown(value: Any) -> str:
-    return "none" if value in (None, {}, []) else str(value)

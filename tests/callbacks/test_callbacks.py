@@ -72,4 +72,4 @@ def test_a_terminal_gets_a_bar_and_a_line_an_epoch(tmp_path: Path, monkeypatch: 
 
 def test_summary_refuses_depth_zero() -> None:
     with pytest.raises(UserError, match="at least 1"):
-        summary.Summary(depth=0, image_shape=(1, 8, 8))
+        summary.Summary(depth=0, image_shape=(1, 8, 8), config={})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.command import run_command  # registers the resolvers  # noqa: F401
-from pellucid.config.command_line import check, compose_config, quote_path, split
+from pellucid.config.command_line import check, quote_path, split
+from pellucid.config.compose import compose
 from pellucid.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ def test_paths_are_taken_to_the_letter(folder: str) -> None:
     line = split([f"resume=/tmp/{folder}", f"data.root={folder}"])
     assert line.value("resume") == f"/tmp/{folder}"
     assert line.value("data.root") == folder
-    config = compose_config(CONF, "train", ["data=image_folder", line.overrides[1]])
+    config = compose(CONF, "train", ["data=image_folder", line.overrides[1]])
     assert config.data.root == folder
 
 

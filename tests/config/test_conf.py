@@ -13,7 +13,7 @@ from tests.helpers import CONF, ROOT, compose
 OURS = ["model", "task", "data", "callbacks"]
 THIRD_PARTY = ["optimizer", "scheduler", "trainer", "logger"]
 # What the wiring gives beside the YAML.
-OFFERED = {"image_shape", "num_classes", "net", "optimizer", "scheduler", "seed", "mean", "std", "save_dir"}
+OFFERED = {"image_shape", "num_classes", "net", "optimizer", "scheduler", "seed", "mean", "std", "config"}
 
 
 @pytest.mark.parametrize("room", OURS)
@@ -69,9 +69,9 @@ def test_the_model_chooses_its_task() -> None:
 
 
 def test_two_compositions_have_folders_of_their_own() -> None:
-    from pellucid.config.command_line import compose_config
+    from pellucid.config.compose import compose as compose_all
 
-    one, other = (compose_config(CONF, "train", []) for _ in range(2))
+    one, other = (compose_all(CONF, "train", []) for _ in range(2))
     names = []
     for config in (one, other):
         raw = OmegaConf.to_container(config.hydra.run, resolve=False)

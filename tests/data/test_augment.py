@@ -134,11 +134,11 @@ def test_crops_keep_to_their_range_of_area_and_aspect() -> None:
     height = (out[:, 1, 40, 32] - out[:, 1, 24, 32]) / 0.5
     area, aspect = breadth * height, breadth / height
     assert area.min() > 0.349
-    assert area.max() < 1.001
+    assert max(breadth.max(), height.max()) < 1.001
     assert area.min() < 0.37, "the smallest crops occur"
     assert aspect.min() > 0.749
     assert aspect.max() < 1.334
-    assert torch.equal(out.abs().amax() <= 1, torch.tensor(True)), "nothing from outside the image"
+    assert float(out.abs().max()) <= 1, "nothing from outside the image"
 
 
 def test_the_joint_ones_move_first_and_mirror_then() -> None:

@@ -273,10 +273,15 @@ def test_the_source_is_told(member: Member) -> None:
     assert data.left_out == 0
 
 
-def test_training_is_shuffled_and_validation_is_not(member: Member) -> None:
-    data = member.read()
-    val, train = data.val_dataloader(), data.train_dataloader()
-    assert torch.equal(torch.cat([labels for _, labels in val]), data.splits["val"].labels_N)
+def test_validation_and_test_come_in_the_order_of_the_files(member: Member) -> None:
+    data = member.read(augment="none")
+    for part, loader in (("val", data.val_dataloader()), ("test", data.test_dataloader())):
+        labels_N = torch.cat([labels_B for _, labels_B in loader])
+        assert torch.equal(labels_N, data.splits[part].labels_N)
+
+
+def test_training_is_shuffled_for_each_epoch(member: Member) -> None:
+    train = member.read().train_dataloader()
     first = torch.cat(list(train.sampler))
     train.sampler.set_epoch(1)
     assert not torch.equal(torch.cat(list(train.sampler)), first)

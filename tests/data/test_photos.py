@@ -168,6 +168,11 @@ def test_16_bit_grey_is_scaled_to_8(tmp_path: Path) -> None:
     assert np.array_equal(out, np.stack([np.arange(256).reshape(16, 16)] * 3))
 
 
+def test_16_bit_grey_between_two_values_is_near_both(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 51_200, np.uint16)).save(tmp_path / "deep.png")
+    assert set(decode(tmp_path / "deep.png", 8).flatten().tolist()) == {199}  # 51,200 / 257 = 199.2
+
+
 @pytest.mark.parametrize("name", ["turned.jpg", "turned.png", "turned.webp"])
 def test_a_turned_photo_is_put_upright(tmp_path: Path, name: str) -> None:
     exif = Image.Exif()

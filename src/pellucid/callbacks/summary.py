@@ -1,10 +1,15 @@
-"""At the start: the net's layers as a table, on the console and in TensorBoard's text."""
+"""At the start: the configuration as a tree, and the net's layers as a table, also in TensorBoard's text."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
 from torch import nn
 
 from pellucid.console import console
@@ -15,10 +20,10 @@ from pellucid.inside.summary import Layer, summarize
 class Summary(Callback):
     """``depth``: how many levels of the net to show, from 1."""
 
-    def __init__(self, *, depth: int, image_shape: tuple[int, int, int]) -> None:
+    def __init__(self, *, depth: int, image_shape: tuple[int, int, int], config: Mapping[str, Any]) -> None:
         if depth < 1:
             raise UserError(f"callbacks.summary.depth={depth}: expected at least 1.")
-        self.depth, self.image_shape = depth, image_shape
+        self.depth, self.image_shape, self.config = depth, image_shape, config
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -26,6 +31,7 @@ class Summary(Callback):
         assert isinstance(pl_module.net, nn.Module)
         layers = summarize(pl_module.net, self.image_shape, self.depth)
         title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
+        console.print(_rich_tree(self.config))
         console.print(_rich_table(layers, title))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
@@ -70,3 +76,21 @@ def _rich_table(layers: list[Layer], title: str) -> Table:
 def _markdown(layers: list[Layer], title: str) -> str:
     rows = [HEADER, ("---",) * len(HEADER), *(_cells(layer) for layer in layers)]
     return f"**{title}**\n\n" + "\n".join("|" + "|".join(row) + "|" for row in rows)
+
+
+def _rich_tree(config: Mapping[str, Any]) -> Tree:
+    tree = Tree("[bold]configuration")
+
+    def grow(branch: Tree, node: Mapping[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, Mapping) and value:
+                grow(branch.add(str(key)), value)
+            elif key != "_partial_":
+                branch.add(Text.assemble(("class" if key == "_target_" else key, "dim"), "  ", _shown(value)))
+
+    grow(tree, config)
+    return tree
+
+
+def _shown(value: Any) -> str:
+    return "none" if value in (None, {}, []) else str(value)

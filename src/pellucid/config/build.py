@@ -14,25 +14,25 @@ from pellucid.errors import UserError
 PACKAGES = ("pellucid", "torch", "torchvision", "torchmetrics", "lightning")
 
 
-def build(config: Mapping[str, Any], *, packages: Sequence[str] = (), **offered: Any) -> Any:
+def build(node: Mapping[str, Any], /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
     """The object that a ``_target_`` mapping describes; with ``_partial_: true`` its factory.
 
     ``offered`` are arguments that the class gets if it names them. ``packages`` are allowed beside
     ours, torch, torchvision, torchmetrics and lightning.
     Raises UserError for a class that is not allowed, not there, or does not take the arguments.
     """
-    target = str(config["_target_"])
+    target = str(node["_target_"])
     cls = locate(target, packages)
     arguments = {
         key: _build_nested(value, packages)
-        for key, value in config.items()
+        for key, value in node.items()
         if key not in ("_target_", "_partial_")
     }
     parameters = inspect.signature(cls).parameters
     arguments |= {key: value for key, value in offered.items() if key in parameters}
     factory = partial(cls, **arguments)
     try:
-        if config.get("_partial_"):
+        if node.get("_partial_"):
             inspect.signature(cls).bind_partial(**arguments)
             return factory
         inspect.signature(cls).bind(**arguments)

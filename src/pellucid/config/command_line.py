@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -28,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
+from pellucid.config.compose import compose, container
 from pellucid.config.signature import read_signature
 from pellucid.errors import UserError, first_line
 
@@ -110,15 +109,6 @@ def check(line: CommandLine, *, conf: Path, name: str) -> None:
         raise UserError("\n".join(dict.fromkeys(problems)))
 
 
-def compose_config(conf: Path, name: str, overrides: list[str]) -> DictConfig:
-    """The composed configuration ``name`` of the folder ``conf``, Hydra's part with it."""
-    hydra = GlobalHydra.instance()
-    if hydra.is_initialized():
-        hydra.clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf)):
-        return compose(name, overrides, return_hydra_config=True)
-
-
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name = line, conf, name
@@ -186,7 +176,7 @@ class _Checker:
         if self.line.config_dir:
             folder = Path(self.line.config_dir).absolute().as_uri()
             overrides = [*overrides, f"hydra.searchpath=['{folder}']"]
-        return compose_config(self.conf, self.name, overrides)
+        return compose(self.conf, self.name, overrides)
 
     def _variant_problems(self, base: DictConfig, variant: list[tuple[Override, Any]]) -> Iterator[str]:
         """Problems of one combination of values."""
@@ -278,12 +268,6 @@ def _is_reference(config: DictConfig, key: str) -> bool:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent)
     return isinstance(node, DictConfig) and name in node and OmegaConf.is_interpolation(node, name)
-
-
-def container(config: DictConfig) -> dict[str, Any]:
-    """The configuration without Hydra's part, interpolations resolved."""
-    part = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    return OmegaConf.to_container(part, resolve=True)  # type: ignore[return-value]
 
 
 def _keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

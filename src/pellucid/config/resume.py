@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pellucid.config.command_line import CommandLine, compose_config
+from pellucid.config.command_line import CommandLine
+from pellucid.config.compose import compose
 from pellucid.errors import UserError
 from pellucid.run import Run
 
@@ -30,7 +31,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
         if key == "resume" or (key in choices and choices[key] == value):
             continue
         if key == "trainer" and isinstance(value, str):
-            chosen = compose_config(conf, "train", [f"trainer={value}"])["trainer"]
+            chosen = compose(conf, "train", [f"trainer={value}"])["trainer"]
             for name in DEVICES:
                 _, part = name.split(".")
                 changed["trainer"][part] = chosen[part]

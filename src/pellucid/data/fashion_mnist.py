@@ -105,7 +105,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         if data[:3] != b"\0\0\x08":
             raise ValueError("it does not begin as an idx file of bytes")
         sizes = np.frombuffer(data, ">u4", count=data[3], offset=4)
-        array: NDArray[np.uint8] = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(tuple(sizes))
+        array = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(tuple(sizes))
     except (ValueError, IndexError, EOFError, OSError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it and download it again.") from error
-    return array.copy()  # writable, as torch wants it
+    writable: NDArray[np.uint8] = array.copy()  # as torch wants it
+    return writable

@@ -37,7 +37,8 @@ class Spec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Spec:
         """The spec of which ``to_dict`` gave that."""
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
 
     def normalise(self, images_BCHW: Tensor) -> Tensor:
         """uint8 pixels, or floats in [0, 255], as the net takes them."""
