@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 # Hydra 1.3 wants to be told which version's defaults to use; 1.4 warns about being told.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
-_register = OmegaConf.register_new_resolver if VERSION_BASE else OmegaConf.register_resolver
+_register: Any = getattr(OmegaConf, "register_new_resolver" if VERSION_BASE else "register_resolver")
 
 # Two runs that start in the same second get two folders.
 _register("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
