@@ -15,8 +15,8 @@ from pellucid.console import console
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError
+from pellucid.process import check_device, quiet_warnings
 from pellucid.run import Run
-from pellucid.train import check_device, quiet_warnings
 
 log = logging.getLogger(__name__)
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import shlex
-import signal
-import subprocess
-import threading
 import time
 import traceback
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from importlib.metadata import version
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from pellucid.assemble import assemble
@@ -29,23 +21,16 @@ from pellucid.callbacks.checkpoint import Checkpoint
 from pellucid.callbacks.finite import FiniteLoss
 from pellucid.callbacks.recorder import Recorder
 from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
-from pellucid.config.build import build, flatten
+from pellucid.config.build import build
 from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
+from pellucid.describe import describe, hyperparameters
 from pellucid.errors import UserError
+from pellucid.process import check_device, process_group, quiet_warnings, signals
 from pellucid.run import Run
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-
-PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
-# Lightning's remarks on what is meant to be so here.
-EXPECTED_WARNINGS = (
-    ".*module.* in eval mode at the start of training",
-    "The number of training batches .* is smaller than the logging interval",
-    "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
-    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
-)
 
 
 def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -62,7 +47,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
         run.lock()
     session = _Session(config, run, main=main, resume=resume)
     try:
-        with _signals() as received, quiet_warnings(), _process_group():
+        with signals() as received, quiet_warnings(), process_group():
             try:
                 session.execute()
             except (KeyboardInterrupt, SystemExit):
@@ -81,9 +66,9 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
             if main and not resume:
                 run.discard()
         else:
-            if not isinstance(wrapped, UserError):
-                log.debug("%s", traceback.format_exc())
-                _write_traceback(run, main=main)
+            if main and not isinstance(wrapped, UserError):
+                with run.log.open("a", encoding="utf-8") as file:
+                    file.write(traceback.format_exc())
             session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
         if wrapped is error:
             raise
@@ -102,7 +87,7 @@ class _Session:
         self.start = time.perf_counter()
         self.recorder: Recorder | None = None
         self.before = run.metrics() if resume else {}
-        self.last = load_checkpoint(run.last) if resume and run.last.exists() else None
+        self.last: dict[str, Any] | None = None
 
     def has_trained(self) -> bool:
         return self.recorder is not None and self.recorder.started
@@ -119,6 +104,8 @@ class _Session:
     def execute(self) -> None:
         config, run = self.config, self.run
         check_device(config["trainer"])
+        if self.resume and run.last.exists():
+            self.last = load_checkpoint(run.last)
         data, task = assemble(config)
         data.prepare_data()
         data.setup()
@@ -204,7 +191,7 @@ class _Session:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 best_names = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
-                logger.log_hyperparams(flatten(dict(self.config)), best_names, trainer.global_step)
+                logger.log_hyperparams(hyperparameters(self.config), best_names, trainer.global_step)
                 logger.finalize("success")
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
@@ -216,106 +203,6 @@ class _Session:
             )
 
 
-def check_device(trainer: Mapping[str, Any]) -> None:
-    """Raise UserError where the machine lacks the accelerator that was asked for."""
-    wanted = str(trainer["accelerator"])
-    if wanted == "auto":
-        return
-    if wanted == "gpu":
-        here = torch.cuda.is_available() or torch.backends.mps.is_available()
-    elif wanted in AcceleratorRegistry:
-        here = AcceleratorRegistry.get(wanted).is_available()
-    else:
-        return  # Lightning knows the names and says so
-    if not here:
-        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-        raise UserError(
-            f"trainer.accelerator={wanted}: this machine has no such device (torch "
-            f"{torch.__version__}, {built}). Use trainer=cpu, or trainer=default for the best one here."
-        )
-
-
-def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> dict[str, Any]:
-    """What a run's figures must travel with: data, seed, device, versions, commit."""
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "data/source": data.source,
-        "data/fingerprint": data.fingerprint(),
-        "data/left_out": data.left_out,
-        **{f"data/{split}": len(images) for split, images in data.splits.items()},
-        "seed": config["seed"],
-        "device": f"{device.type} ({name})" if name else device.type,
-        "devices": trainer.world_size,
-        "threads": torch.get_num_threads(),
-        **{f"versions/{name}": version(name) for name in PACKAGES},
-        "versions/python": platform.python_version(),
-        "git/commit": _git_commit(),
-    }
-
-
-def quoted(path: Path) -> str:
-    """A path as one word of a shell."""
-    with suppress(ValueError):
-        path = path.relative_to(Path.cwd())
-    return shlex.quote(str(path))
-
-
-def _git_commit() -> str | None:
-    """The commit of the working directory, with + where files have changed since; None outside git."""
-    try:
-        command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt and note which it was."""
-    received: list[int] = []
-
-    def interrupt(number: int, frame: Any) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # a launcher's worker thread
-        yield received
-        return
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def quiet_warnings() -> Iterator[None]:
-    """Without the warnings that are expected here."""
-    with warnings.catch_warnings():
-        for message in EXPECTED_WARNINGS:
-            warnings.filterwarnings("ignore", message=message)
-        yield
-
-
-@contextmanager
-def _process_group() -> Iterator[None]:
-    """Leave nothing of a ddp run behind in this process, so that the next run of a sweep starts its own."""
-    names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-    before = {name: os.environ.get(name) for name in names}
-    try:
-        yield
-    finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
 def _as_user_error(error: BaseException) -> BaseException:
     """Lightning's own word for a mistake in its options becomes ours."""
     if isinstance(error, MisconfigurationException):
@@ -323,12 +210,13 @@ def _as_user_error(error: BaseException) -> BaseException:
     return error
 
 
-def _write_traceback(run: Run, *, main: bool) -> None:
-    if main:
-        with run.log.open("a", encoding="utf-8") as file:
-            file.write(traceback.format_exc())
-
-
 def _counts(data: ImageData) -> str:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
     return f"{sizes} images, {len(data.spec.classes)} classes"
+
+
+def quoted(path: Path) -> str:
+    """A path as one word of a shell."""
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))

@@ -34,7 +34,8 @@ class FiniteLoss(Callback):
         if len(self._losses) < self.LOOK_EVERY and not trainer.is_last_batch:
             return
         bad = ~torch.stack(self._losses).isfinite()
-        if bad.any():
+        # Every process stops, also where only another one's loss was bad.
+        if trainer.strategy.reduce_boolean_decision(bool(bad.any()), all=False):
             step = batch_idx + 1 - len(self._losses) + int(bad.int().argmax())
             raise UserError(
                 f"The loss is not a finite number at step {step + 1} of epoch "

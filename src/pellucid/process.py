@@ -1,0 +1,88 @@
+"""What a run needs of its process: a device, signals, a process group, quiet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.pytorch.accelerators import AcceleratorRegistry
+
+from pellucid.errors import UserError
+
+# Lightning's remarks on what is meant to be so here.
+EXPECTED_WARNINGS = (
+    ".*module.* in eval mode at the start of training",
+    "The number of training batches .* is smaller than the logging interval",
+    "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
+)
+
+
+def check_device(trainer: Mapping[str, Any]) -> None:
+    """Raise UserError where the machine lacks the accelerator that was asked for."""
+    wanted = str(trainer["accelerator"])
+    if wanted == "auto":
+        return
+    if wanted == "gpu":
+        here = torch.cuda.is_available() or torch.backends.mps.is_available()
+    elif wanted in AcceleratorRegistry:
+        here = AcceleratorRegistry.get(wanted).is_available()
+    else:
+        return  # Lightning knows the names and says so
+    if not here:
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        raise UserError(
+            f"trainer.accelerator={wanted}: this machine has no such device (torch "
+            f"{torch.__version__}, {built}). Use trainer=cpu, or trainer=default for the best one here."
+        )
+
+
+@contextmanager
+def signals() -> Iterator[list[int]]:
+    """Turn SIGINT and SIGTERM into KeyboardInterrupt and note which it was."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # a launcher's worker thread
+        yield received
+        return
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def quiet_warnings() -> Iterator[None]:
+    """Without the warnings that are expected here."""
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Leave nothing of a ddp run behind in this process, so that the next run of a sweep starts its own."""
+    names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
