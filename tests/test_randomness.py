@@ -80,12 +80,3 @@ def test_a_step_leaves_python_and_numpy_alone() -> None:
     seed_step(1, CPU, "step", 9)
     assert random.getstate() == python
     assert repr(np.random.get_state(legacy=True)) == repr(numpy)  # noqa: NPY002
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_step_sets_the_generator_of_the_device() -> None:
-    device = torch.device("cuda", 0)
-    seed_step(1, device, "step", 9)
-    first = torch.rand(8, device=device)
-    seed_step(1, device, "step", 9)
-    assert torch.equal(torch.rand(8, device=device), first)

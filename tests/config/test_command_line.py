@@ -43,6 +43,7 @@ def accepted(*argv: str, name: str = "train") -> None:
         ["experiment=fashion_cnn", "debug=quick"],
         ["seed=0", "data.image_size=64", "model.hidden=[32]"],
         ["-m", "optimizer.lr=1e-3,1e-2", "seed=range(3)"],
+        ["-m", "model=glob(resnet*)", "seed=choice(1,2)"],
         ["hydra.run.dir=/tmp/x", "trainer.devices=2", "trainer.gradient_clip_val=1"],
     ],
 )
@@ -75,6 +76,7 @@ def test_good_lines(argv: list[str]) -> None:
         ("data=image_folder", "data.root: expected a value: it must be given"),
         ("callbacks.summary.dept=3", "Did you mean 'depth'"),
         ("justaword", "cannot be read"),
+        ("model=glob(x*)", "stands for no value"),
         ("hydra.rundir=x", "Hydra has no such option"),
         ("data.source=drawn", "Digits has no option 'source'"),
     ],

@@ -129,11 +129,11 @@ class _Checker:
             if not bad:
                 good.append(override)
         try:
-            base = self._compose([_plain(o, first(o)) for o in good if self._is_group(o)])
+            base = self._compose([_plain(o, _values(o, self.groups)[0]) for o in good if self._is_group(o)])
         except (HydraException, OmegaConfBaseException) as error:
             return [*found, first_line(error)]
         good = [o for o in good if not self._is_dead(o, base, found)]
-        for variant in _variants(good):
+        for variant in _variants(good, self.groups):
             found += self._variant_problems(base, variant)
         return found
 
@@ -158,14 +158,17 @@ class _Checker:
         key, text = override.key_or_group, override.input_line
         if override.is_sweep_override() and not self.line.multirun:
             yield f"{text}: several values need -m: python train.py -m {text}"
+        values = _values(override, self.groups)
+        if not values:
+            yield f"{text}: it stands for no value at all."
         if key not in self.groups:
-            if "." not in key and "/" not in key and isinstance(first(override), str):
+            if "." not in key and "/" not in key and isinstance(values[0], str):
                 group = did_you_mean(key, self.groups)
                 known = key in OmegaConf.load(self.conf / f"{self.name}.yaml")
                 if group and not known:
                     yield f"{text}: there is no group or option '{key}'.{group}"
             return
-        for value in _values(override):
+        for value in values:
             for choice in value if isinstance(value, list) else [value]:
                 if choice is not None and choice not in self.groups[key]:
                     names = ", ".join(self.groups[key])
@@ -285,7 +288,7 @@ def _groups(folders: list[Path]) -> dict[str, list[str]]:
     return groups
 
 
-def _values(override: Override) -> list[Any]:
+def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Any]:
     """Every value that an override stands for; the two ends of an interval."""
     value = override._value
     if isinstance(value, ChoiceSweep):
@@ -295,7 +298,7 @@ def _values(override: Override) -> list[Any]:
     if isinstance(value, IntervalSweep):
         return [value.start, value.end]
     if isinstance(value, Glob):
-        return []
+        return list(value.filter(groups.get(override.key_or_group, [])))
     return [override.value()]
 
 
@@ -303,18 +306,15 @@ def _unquoted(value: Any) -> Any:
     return value.text if isinstance(value, QuotedString) else value
 
 
-def first(override: Override) -> Any:
-    """The override's value, the first one of a sweep."""
-    values = _values(override)
-    return values[0] if values else None
-
-
-def _variants(overrides: list[Override]) -> Iterator[list[tuple[Override, Any]]]:
+def _variants(
+    overrides: list[Override], groups: Mapping[str, list[str]]
+) -> Iterator[list[tuple[Override, Any]]]:
     """All first values together, then each further value of a sweep in its place."""
-    start = [(override, first(override)) for override in overrides]
+    values = [_values(override, groups) for override in overrides]
+    start = [(override, items[0]) for override, items in zip(overrides, values, strict=True)]
     yield start
     for index, override in enumerate(overrides):
-        for value in _values(override)[1:]:
+        for value in values[index][1:]:
             yield [*start[:index], (override, value), *start[index + 1 :]]
 
 
