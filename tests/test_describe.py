@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from pellucid.describe import _git_commit, hyperparameters
 from pellucid.errors import UserError
@@ -44,5 +45,8 @@ def test_the_commit_of_the_working_directory(tmp_path: Path, monkeypatch: pytest
 def test_a_device_that_is_not_there() -> None:
     check_device({"accelerator": "auto"})
     check_device({"accelerator": "cpu"})
-    with pytest.raises(UserError, match=r"no such device .*Use trainer=cpu"):
-        check_device({"accelerator": "tpu"})
+    missing = [name for name in ("cuda", "mps") if not AcceleratorRegistry.get(name).is_available()]
+    for name in missing:
+        with pytest.raises(UserError, match=r"no such device .*Use trainer=cpu"):
+            check_device({"accelerator": name})
+    assert missing, "no machine has both"

@@ -31,10 +31,10 @@ def check_device(trainer: Mapping[str, Any]) -> None:
         return
     if wanted == "gpu":
         here = torch.cuda.is_available() or torch.backends.mps.is_available()
-    elif wanted in AcceleratorRegistry:
+    elif wanted in ("cuda", "mps"):
         here = AcceleratorRegistry.get(wanted).is_available()
     else:
-        return  # Lightning knows the names and says so
+        return  # Lightning knows the others
     if not here:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         raise UserError(

@@ -76,7 +76,6 @@ def test_good_lines(argv: list[str]) -> None:
         ("data=image_folder", "data.root: expected a value: it must be given"),
         ("callbacks.summary.dept=3", "Did you mean 'depth'"),
         ("justaword", "cannot be read"),
-        ("model=glob(x*)", "stands for no value"),
         ("hydra.rundir=x", "Hydra has no such option"),
         ("data.source=drawn", "Digits has no option 'source'"),
     ],
@@ -92,6 +91,10 @@ def test_all_mistakes_are_told_together() -> None:
     for part in ("xai", "trainer.max_epochs", "tariner.x", "optimizer.lrr", "seed"):
         assert part in told
     assert len(told.splitlines()) == 5
+
+
+def test_a_glob_that_matches_nothing_is_told() -> None:
+    assert "stands for no value" in problems("-m", "model=glob(x*)")
 
 
 def test_every_value_of_a_sweep_is_checked() -> None:

@@ -161,6 +161,7 @@ class _Checker:
         values = _values(override, self.groups)
         if not values:
             yield f"{text}: it stands for no value at all."
+            return
         if key not in self.groups:
             if "." not in key and "/" not in key and isinstance(values[0], str):
                 group = did_you_mean(key, self.groups)
