@@ -94,7 +94,7 @@ def test_all_mistakes_are_told_together() -> None:
 
 
 def test_a_glob_that_matches_nothing_is_told() -> None:
-    assert "stands for no value" in problems("-m", "model=glob(x*)")
+    assert "stands for no value" in problems("-m", "model=glob(q*)")
 
 
 def test_every_value_of_a_sweep_is_checked() -> None:
