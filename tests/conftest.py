@@ -32,8 +32,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``train`` and ``test`` folders of cats and dogs: small noisy pictures, brighter for dogs."""
     root = tmp_path_factory.mktemp("photos")
-    for split, count in (("train", 20), ("test", 8)):
-        write_photos(root / split, {"cat": count, "dog": count})
+    for seed, (split, count) in enumerate((("train", 20), ("test", 8))):
+        write_photos(root / split, {"cat": count, "dog": count}, seed=seed)
     return root
 
 

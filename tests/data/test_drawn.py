@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 from torch.nn import functional
 
@@ -67,6 +70,16 @@ def test_a_face_fills_the_range_of_brightness() -> None:
     assert images.std(axis=(1, 2, 3)).min() > 20
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads that wait for one another take ten times as long where the cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """The data set as ``CatDog`` draws it."""
@@ -79,6 +92,7 @@ def drawn() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("strength", [1e-5, 1e-3, 1e-1])
 def test_pixels_alone_do_not_tell_cats_from_dogs(
     drawn: dict[str, tuple[torch.Tensor, torch.Tensor]], strength: float
@@ -94,6 +108,7 @@ def test_pixels_alone_do_not_tell_cats_from_dogs(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_a_small_net_learns_to_tell_them(drawn: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
     torch.manual_seed(0)
     layers: list[nn.Module] = []

@@ -232,3 +232,10 @@ def test_the_fingerprint_is_the_same_in_another_place(tmp_path: Path) -> None:
         write_photos(tmp_path / place, {"oak": 3, "elm": 3})
     one, other = (PhotoFolder.find(tmp_path / place).fingerprint() for place in ("here", "there"))
     assert one == other
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    write_photos(tmp_path, {"bus": 3, "car": 3, "train": 3})
+    found = PhotoFolder.find(tmp_path)
+    assert found.classes == ("bus", "car", "train")
+    assert list(found.splits) == ["all"]

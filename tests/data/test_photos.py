@@ -543,3 +543,9 @@ def test_decoding_in_threads_leaves_the_warning_filters_as_they_were(
         for thread in threads:
             thread.join()
         assert list(warnings.filters) == before
+
+
+def test_a_float_tiff_of_zero_to_one_is_scaled(tmp_path: Path) -> None:
+    path = tmp_path / "float.tiff"
+    Image.fromarray(np.array([[0.0, 1.0], [0.5, 0.25]], dtype=np.float32)).save(path)
+    assert decode(path, 2)[0].tolist() == [[0, 255], [127, 63]]

@@ -53,7 +53,8 @@ class ImageData(LightningDataModule, ABC):
         """The splits ``train``, ``val`` and ``test``; sets ``source``. Raises UserError."""
 
     def fingerprint(self) -> str:
-        """A hash of every pixel and label of every split."""
+        """A hash of every pixel and label of every split, once they are read."""
+        assert self.splits
         digest = hashlib.sha256()
         for name in sorted(self.splits):
             split = self.splits[name]

@@ -6,7 +6,6 @@ Parkhi et al., "Cats and dogs", 2012 (Oxford-IIIT Pet).
 from __future__ import annotations
 
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +71,15 @@ class CatDog(ImageData):
         if source == "folder" or (source == "auto" and self._has_folder()):
             self._folder()  # a mistake in it is told at once
 
+    def prepare_data(self) -> None:
+        """Download before other processes start; what cannot be had is found again by ``read``."""
+        if self.wanted == "pets" or (self.wanted == "auto" and not self._has_folder()):
+            try:
+                self._fetch("trainval")
+            except UserError:
+                if self.wanted == "pets":
+                    raise
+
     def read(self) -> dict[str, Split]:
         if self.wanted == "folder" or (self.wanted == "auto" and self._has_folder()):
             return self._read_folder()
@@ -116,21 +124,21 @@ class CatDog(ImageData):
         self.source = f"folder {self.root}"
         return splits
 
+    def _fetch(self, part: str) -> None:
+        """Download what is not there of Oxford-IIIT Pet."""
+        download(
+            "Oxford-IIIT Pet",
+            str(self.root),
+            "photos as train/{cat,dog} and test/{cat,dog}",
+            lambda: datasets.OxfordIIITPet(
+                str(self.root), part, target_types="binary-category", download=True
+            ),
+        )
+
     def _read_pets(self) -> dict[str, Split]:
         splits = {}
         for name, part in (("train", "trainval"), ("test", "test")):
-            download(
-                "Oxford-IIIT Pet",
-                str(self.root),
-                "photos as train/{cat,dog} and test/{cat,dog}",
-                partial(
-                    datasets.OxfordIIITPet,
-                    str(self.root),
-                    part,
-                    target_types="binary-category",
-                    download=True,
-                ),
-            )
+            self._fetch(part)
             folder = self.root / "oxford-iiit-pet"
             rows = [
                 line.split() for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()

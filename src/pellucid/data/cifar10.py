@@ -3,7 +3,6 @@
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -45,20 +44,27 @@ class CIFAR10(ImageData):
         self.root = Path(root).expanduser()
         self.val_fraction = val_fraction
 
+    def prepare_data(self) -> None:
+        self._fetch("train")  # all the files are in one archive
+
     def read(self) -> dict[str, Split]:
-        root = str(self.root)
         splits = {}
         for name in ("train", "test"):
-            found = download(
-                "CIFAR-10",
-                root,
-                "the folder cifar-10-batches-py with the publisher's files",
-                partial(datasets.CIFAR10, root, train=name == "train", download=True),
-            )
+            found = self._fetch(name)
             images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
             labels = torch.tensor(found.targets)
             splits[name] = Split.whole(images, labels, numbered(name, len(labels)))
-        self.source = f"CIFAR-10 in {root}"
+        self.source = f"CIFAR-10 in {self.root}"
         train, val = stratified_split(splits["train"].labels_N, [self.val_fraction], self.seed)
         everything = splits["train"]
         return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+
+    def _fetch(self, name: str) -> datasets.CIFAR10:
+        """The train or test images, checked by their md5 sums; downloaded where they are not there."""
+        root = str(self.root)
+        return download(
+            "CIFAR-10",
+            root,
+            "the folder cifar-10-batches-py with the publisher's files",
+            lambda: datasets.CIFAR10(root, train=name == "train", download=True),
+        )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,18 +13,19 @@ T = TypeVar("T")
 
 def download(what: str, root: str, layout: str, fetch: Callable[[], T]) -> T:
     """``fetch()``, or a UserError that says where the files are expected."""
+    before = {folder for folder, _, _ in os.walk(root)}
     try:
         return fetch()
-    except (OSError, RuntimeError) as error:  # URLError, time-outs; torchvision's corrupt file
-        _remove_empty(Path(root))
+    except (OSError, RuntimeError, HTTPException) as error:  # URLError, time-outs; torchvision's corrupt file
+        _remove_empty(Path(root), before)
         raise UserError(
             f"{what} is not in data.root={root} and could not be downloaded ({error}). "
             f"Connect to the network, or put the files there: {layout}."
         ) from error
 
 
-def _remove_empty(root: Path) -> None:
+def _remove_empty(root: Path, before: set[str]) -> None:
     """Remove the folders that the attempt made and left empty."""
     for folder, _, _ in os.walk(root, topdown=False):
-        if not any(Path(folder).iterdir()):
+        if folder not in before and not any(Path(folder).iterdir()):
             Path(folder).rmdir()

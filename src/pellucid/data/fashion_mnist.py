@@ -69,10 +69,14 @@ class FashionMNIST(ImageData):
         for name, prefix in FILES.items():
             images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"))
             labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"))
-            if len(images) != len(labels) or images.ndim != 3:
+            if len(images) != len(labels) or images.ndim != 3 or labels.ndim != 1:
                 raise UserError(
                     f"{folder}: {len(images)} {name} images but {len(labels)} labels. "
                     "The files do not belong together; download them again."
+                )
+            if labels.max(initial=0) >= len(CLASSES):
+                raise UserError(
+                    f"{folder}: the {name} labels go to {labels.max()}, expected 0 to 9. Is it Fashion-MNIST?"
                 )
             splits[name] = Split.whole(
                 torch.from_numpy(images)[:, None],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class PhotoFolder:
                 f"data.root={root}: there is no such folder. Expected a folder of class folders, "
                 "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
             )
-        folders = {path.name.lower(): path for path in _subfolders(root)}
+        # A split folder holds class folders; a class may be called train as well.
+        folders = {path.name.lower(): path for path in _subfolders(root) if _subfolders(path)}
         splits = {
             split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
         }
@@ -90,7 +92,7 @@ class PhotoFolder:
         for split, items in sorted(self.files().items()):
             for path, _ in items:
                 name = path.relative_to(self.root).as_posix()
-                digest.update(f"{split}\0{name}\0{path.stat().st_size}\n".encode())
+                digest.update(os.fsencode(f"{split}\0{name}\0{path.stat().st_size}\n"))
         return digest.hexdigest()[:16]
 
 

@@ -13,8 +13,9 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,16 +61,14 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     Transparency is laid on white; 16-bit grey is scaled to 8. Raises OSError or ValueError with the reason
     for a file that is none, is truncated, or has fewer than 2 or more than 179 million pixels.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; large files are bounded below
-        with Image.open(path) as opened:
-            if opened.width * opened.height > LARGEST_PIXELS:
-                raise ValueError(f"{opened.width} × {opened.height} pixels, more than 179 million")
-            if opened.width * opened.height < 2:
-                raise ValueError("a single pixel")
-            opened.draft("RGB", (2 * size, 2 * size))  # JPEGs are decoded at the nearest scale above
-            upright = ImageOps.exif_transpose(opened)
-            image = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR)
+    with Image.open(path) as opened:
+        if opened.width * opened.height > LARGEST_PIXELS:
+            raise ValueError(f"{opened.width} × {opened.height} pixels, more than 179 million")
+        if opened.width * opened.height < 2:
+            raise ValueError("a single pixel")
+        opened.draft("RGB", (2 * size, 2 * size))  # JPEGs are decoded at the nearest scale above
+        upright = ImageOps.exif_transpose(opened)
+        image = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR)
     pixels: NDArray[np.uint8] = np.asarray(image).transpose(2, 0, 1)
     return pixels
 
@@ -77,12 +76,12 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         grey = np.asarray(image, dtype=np.float64)
-        most = 65535 if image.mode != "F" or grey.max() > 255 else 255
-        return Image.fromarray((grey.clip(0, most) * (255 / most)).astype(np.uint8)).convert("RGB")
+        white = 65535.0 if image.mode != "F" else next((m for m in (1, 255) if grey.max() <= m), grey.max())
+        return Image.fromarray((grey.clip(0, white) * (255 / white)).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        ground = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, rgba).convert("RGB")
     return image.convert("RGB")
 
 
@@ -106,10 +105,11 @@ def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) ->
 
 
 def _key(files: Sequence[Path], root: Path, size: int) -> str:
-    digest = hashlib.sha256(f"{FORMAT}/{size}/{root.resolve()}".encode())
+    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{root.resolve()}"))
     for path in files:
-        status = path.stat()
-        digest.update(f"{path.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        found = path.stat() if path.exists() else None
+        state = f"{found.st_size}\0{found.st_mtime_ns}" if found else "missing"
+        digest.update(os.fsencode(f"{path.relative_to(root)}\0{state}\n"))
     return digest.hexdigest()[:24]
 
 
@@ -127,7 +127,12 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
     try:
         kept, broken = [], {}
         workers = min(32, os.cpu_count() or 1)
-        with ThreadPoolExecutor(workers) as pool, (half_built / "pixels.bin").open("wb") as pixels:
+        with (
+            _pool(workers) as pool,
+            warnings.catch_warnings(),
+            (half_built / "pixels.bin").open("wb") as pixels,
+        ):
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
             decoded = pool.map(lambda path: _try_decode(path, size), files)
             for number, result in track(
                 enumerate(decoded), "Decoding photos, once", total=len(files), transient=True
@@ -146,8 +151,9 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         try:
             half_built.rename(entry)
         except OSError:  # another run was first; its entry is the same
-            if not (entry / "index.json").is_file():
-                raise
+            if not (entry / "index.json").is_file():  # a damaged one
+                shutil.rmtree(entry)
+                half_built.rename(entry)
     except OSError as error:
         raise UserError(
             f"The photo cache {entry.parent} could not be written ({error}). Make room on that disk, "
@@ -155,6 +161,16 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         ) from error
     finally:
         shutil.rmtree(half_built, ignore_errors=True)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that leave the rest undone after an exception."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _try_decode(path: Path, size: int) -> NDArray[np.uint8] | str:
@@ -167,5 +183,6 @@ def _try_decode(path: Path, size: int) -> NDArray[np.uint8] | str:
 
 def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:
     named = "; ".join(f"{file} ({why})" for file, why in list(broken.items())[:most])
+    named = os.fsencode(named).decode(errors="backslashreplace")
     more = f"; and {len(broken) - most} more" if len(broken) > most else ""
     return f"{len(broken)} of {count} image files cannot be used and are left out: {named}{more}."

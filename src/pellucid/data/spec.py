@@ -46,7 +46,7 @@ class Spec:
             torch.tensor(values, device=images_BCHW.device).view(1, -1, 1, 1)
             for values in (self.mean, self.std)
         )
-        return images_BCHW.float().mul_(1 / (255 * std)).sub_(mean / std)
+        return images_BCHW.float().mul(1 / (255 * std)).sub_(mean / std)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
         """Normalised images as floats in [0, 1]."""

@@ -30,9 +30,9 @@ def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> l
                 f"each needs at least {len(parts)}. Add images or leave the class out."
             )
         places = np.random.default_rng(derive(seed, "split", label)).permutation(places)
-        for part, fraction in zip(parts[1:], fractions, strict=True):
+        for place, (part, fraction) in enumerate(zip(parts[1:], fractions, strict=True)):
             count = max(1, round(fraction * len(labels[labels == label])))
-            count = min(count, len(places) - len(fractions))
+            count = min(count, len(places) - (len(fractions) - place))  # one for each part to come
             part.append(places[:count])
             places = places[count:]
         parts[0].append(places)
