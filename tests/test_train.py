@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pellucid.assemble import restore_task
 from pellucid.checkpoint import load_checkpoint
 from pellucid.errors import UserError
-from pellucid.train import train
+from pellucid.train import _as_user_error, train
 from tests.helpers import compose, metrics, same, weights
 
 
@@ -192,6 +192,29 @@ def test_early_stopping_by_name(tmp_path: Path) -> None:
     assert result["epochs"] < 30
 
 
+def test_an_epoch_without_validation_has_no_validation_figures(tmp_path: Path) -> None:
+    run(tmp_path, "model=dnn", "trainer.max_epochs=4", "+trainer.check_val_every_n_epoch=2")
+    kept = rows(tmp_path / "metrics.csv")
+    assert [bool(row["val/accuracy"]) for row in kept] == [False, True, False, True]
+    assert all(row["train/accuracy"] for row in kept)
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        ["trainer.max_epochs=-1", "+trainer.max_steps=50"],
+        ["trainer.max_epochs=2", "+trainer.limit_val_batches=0"],
+        ["trainer.max_epochs=0"],
+        ["+trainer.limit_train_batches=0"],
+        ["+trainer.fast_dev_run=true"],
+        ["+trainer.val_check_interval=0.5"],
+        ["+trainer.limit_test_batches=0"],
+    ],
+)
+def test_odd_budgets_finish(tmp_path: Path, budget: list[str]) -> None:
+    assert run(tmp_path, "model=dnn", "callbacks=progress", *budget)["status"] == "finished"
+
+
 # What goes wrong.
 
 
@@ -260,6 +283,25 @@ def test_mistakes_leave_nothing_behind(
     with pytest.raises(UserError, match=said):
         run(tmp_path / "outputs" / "dnn_digits" / "run", *overrides)
     assert not (tmp_path / "outputs" / "dnn_digits").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "data.batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "data.batch_size"),
+        (ValueError("Expected more than 1 value per channel when training, got"), "2 or more"),
+    ],
+)
+def test_other_packages_words_become_ours(error: Exception, remedy: str) -> None:
+    assert isinstance(_as_user_error(error), UserError)
+    assert remedy in str(_as_user_error(error))
+    assert _as_user_error(RuntimeError("a bug")).args == ("a bug",)
+
+
+def test_a_batch_of_one_with_batch_norm_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.batch_size to 2 or more"):
+        run(tmp_path, "model=xai", "data.batch_size=1", "data.image_size=34", "debug=quick")
 
 
 def test_a_bug_is_recorded_with_its_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import time
 import traceback
@@ -25,7 +26,7 @@ from pellucid.config.build import build
 from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.describe import describe, hyperparameters
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.process import check_device, process_group, quiet_warnings, signals
 from pellucid.run import Run
 from pellucid.task.base import Task
@@ -204,9 +205,19 @@ class _Session:
 
 
 def _as_user_error(error: BaseException) -> BaseException:
-    """Lightning's own word for a mistake in its options becomes ours."""
+    """What other packages say of a user's mistake, in our words; other errors as they are."""
+    text = str(error).strip()
     if isinstance(error, MisconfigurationException):
-        return UserError(f"The trainer's options: {str(error).strip()}")
+        return UserError(f"The trainer's options: {text}")
+    if "Expected more than 1 value per channel when training" in text:
+        return UserError(
+            "Batch norm cannot train on a single image a batch: set data.batch_size to 2 or more."
+        )
+    if isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", text):
+        return UserError(
+            f"The memory does not suffice ({first_line(error)}). Try a smaller data.batch_size or "
+            "data.image_size, trainer.precision=bf16-mixed, or a smaller model."
+        )
     return error
 
 

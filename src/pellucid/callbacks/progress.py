@@ -35,8 +35,7 @@ class Progress(Callback):
             )
             self._task = self._bar.add_task("")
             self._bar.start()
-        name = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self._bar.reset(self._task, total=trainer.num_training_batches, description=name)
+        self._bar.reset(self._task, total=trainer.num_training_batches, description=_epoch_of(trainer))
 
     def on_train_batch_end(
         self,
@@ -57,9 +56,7 @@ class Progress(Callback):
             for name, value in sorted(trainer.callback_metrics.items())
             if name.startswith(("train/", "val/"))
         ]
-        width = len(str(trainer.max_epochs))
-        epoch = f"epoch {trainer.current_epoch + 1:{width}}/{trainer.max_epochs}"
-        log.info("%s", "   ".join([epoch, *shown]))
+        log.info("%s", "   ".join([_epoch_of(trainer), *shown]))
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -71,3 +68,11 @@ class Progress(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._stop()
+
+
+def _epoch_of(trainer: Trainer) -> str:
+    """``epoch  3/10``; without the total where a number of steps or a time is the budget."""
+    number, total = trainer.current_epoch + 1, trainer.max_epochs
+    if total is None or total < 0:
+        return f"epoch {number}"
+    return f"epoch {number:{len(str(total))}}/{total}"

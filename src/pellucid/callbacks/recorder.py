@@ -29,6 +29,7 @@ class Recorder(Callback):
     ) -> None:
         self.run, self.config, self.spec, self.log_every = run, dict(config), dict(spec), log_every
         self.rows: list[dict[str, float]] = []
+        self._validated: dict[str, float] = {}
         self.started = False
         self._epoch_start = self._epoch_seconds = self._rate = 0.0
 
@@ -45,6 +46,7 @@ class Recorder(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.started = True
+        self._validated = {}
         self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._epoch_start = time.perf_counter()
 
@@ -65,13 +67,12 @@ class Recorder(Callback):
             for logger in trainer.loggers:
                 logger.log_metrics(loss, step=trainer.global_step)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = _metrics(trainer, "val/")  # Lightning shows old ones in an epoch without
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics = {
-            name: float(value)
-            for name, value in trainer.callback_metrics.items()
-            if isinstance(value, Tensor) and name.startswith(("train/", "val/"))
-        }
-        row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **metrics}
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
+        row |= {**_metrics(trainer, "train/"), **self._validated}
         self.rows.append({**row, "lr": self._rate, "seconds/train": self._epoch_seconds})
         for logger in trainer.loggers:
             logger.log_metrics({"lr": self._rate}, step=trainer.global_step)
@@ -85,3 +86,11 @@ class Recorder(Callback):
             return {"epochs": 0}
         seconds = statistics.median(row["seconds/train"] for row in self.rows)
         return {"epochs": len(self.rows), "seconds/train_epoch": round(seconds, 4)}
+
+
+def _metrics(trainer: Trainer, prefix: str) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in trainer.callback_metrics.items()
+        if isinstance(value, Tensor) and name.startswith(prefix)
+    }

@@ -30,9 +30,10 @@ from pellucid.config.compose import compose, container
 from pellucid.config.signature import read_signature
 from pellucid.errors import UserError, first_line
 
-# Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets.
-PATHS = {"run", "resume", "checkpoint", "data.root", "data.cache", "model.weights"}
-PATHS |= {"hydra.run.dir", "hydra.sweep.dir"}
+# Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets. Those that a run
+# keeps are made absolute, as it may be resumed from another folder.
+KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
+PATHS = {"run", "resume", "checkpoint", "hydra.run.dir", "hydra.sweep.dir"} | KEPT_PATHS
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
     "--help",
@@ -97,6 +98,8 @@ def quote_path(override: str, *, multirun: bool) -> str:
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
         return override
+    if key.lstrip("+") in KEPT_PATHS and not value.startswith("~"):
+        value = str(Path(value).absolute())
     escaped = value.replace("'", "\\'")
     return f"{key}='{escaped}'"
 
