@@ -127,6 +127,20 @@ def test_resume_refuses_what_is_no_budget_or_device(tmp_path: Path) -> None:
     assert metrics(folder)["epochs"] == 2
 
 
+def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert command(*QUIET, "model=dnn", "trainer.max_epochs=1", f"hydra.run.dir={folder}").returncode == 0
+    (folder / "checkpoints" / "last.ckpt").write_bytes(b"damaged")
+    before = (folder / ".hydra" / "config.yaml").read_bytes()
+    done = command(f"resume={folder}", "trainer.max_epochs=2", "model=dnn", "optimizer.lr=0.001")
+    assert done.returncode == 2
+    assert "copy " in done.stderr
+    assert "best.ckpt over it" in done.stderr
+    assert (folder / ".hydra" / "config.yaml").read_bytes() == before
+    for wrong in ("trainer.max_epochs=ten", "optimizer.lrr=1"):
+        assert command(f"resume={folder}", wrong).returncode == 2
+
+
 def test_resume_of_a_folder_that_is_no_run(tmp_path: Path) -> None:
     for name in ("", "nowhere"):
         done = command(f"resume={tmp_path / name}")

@@ -16,7 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pellucid.assemble import restore_task
 from pellucid.checkpoint import load_checkpoint
 from pellucid.errors import UserError
-from pellucid.train import _as_user_error, train
+from pellucid.process import as_user_error
+from pellucid.train import train
 from tests.helpers import compose, metrics, same, weights
 
 
@@ -192,6 +193,21 @@ def test_early_stopping_by_name(tmp_path: Path) -> None:
     assert result["epochs"] < 30
 
 
+def test_an_unvalidated_epoch_never_replaces_the_best(tmp_path: Path) -> None:
+    odd = ["model=dnn", "+trainer.check_val_every_n_epoch=2", "optimizer.lr=0.01"]
+    run(tmp_path, *odd, "trainer.max_epochs=2")
+    assert run(tmp_path, *odd, "trainer.max_epochs=3", resume=True)["best/epoch"] == 2
+
+
+def test_an_epoch_that_the_budget_cuts_is_done_again_on_resuming(tmp_path: Path) -> None:
+    run(tmp_path / "whole", "model=dnn", "trainer.max_epochs=2")
+    cut = run(tmp_path / "cut", "model=dnn", "trainer.max_epochs=2", "+trainer.max_steps=60")
+    assert cut["epochs"] == 1
+    assert len(rows(tmp_path / "cut" / "metrics.csv")) == 1
+    run(tmp_path / "cut", "model=dnn", "trainer.max_epochs=2", resume=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
 def test_an_epoch_without_validation_has_no_validation_figures(tmp_path: Path) -> None:
     run(tmp_path, "model=dnn", "trainer.max_epochs=4", "+trainer.check_val_every_n_epoch=2")
     kept = rows(tmp_path / "metrics.csv")
@@ -267,6 +283,10 @@ class Poison(Callback):
         (["data.augment=swirl"], "expected one of none, flip"),
         (["data.val_fraction=1.5"], "between 0 and 1"),
         (["keep_every=-1"], "expected 0"),
+        (["trainer.devices=foo"], "devices"),
+        (["+optimizer.betas=[0.8]"], "refused its options"),
+        (["model=gcn", "model.grid=0"], "refused its options"),
+        (["+callbacks.bar._target_=torch.nn.ReLU"], "is no Callback"),
         (["model._target_=os.system"], "not a class of"),
         (["model._target_=torch.utils.data.dataset.random_split"], "not a class of"),
         (["model._target_=torch.hub.load"], "not a class of"),
@@ -294,9 +314,9 @@ def test_mistakes_leave_nothing_behind(
     ],
 )
 def test_other_packages_words_become_ours(error: Exception, remedy: str) -> None:
-    assert isinstance(_as_user_error(error), UserError)
-    assert remedy in str(_as_user_error(error))
-    assert _as_user_error(RuntimeError("a bug")).args == ("a bug",)
+    assert isinstance(as_user_error(error), UserError)
+    assert remedy in str(as_user_error(error))
+    assert as_user_error(RuntimeError("a bug")).args == ("a bug",)
 
 
 def test_a_batch_of_one_with_batch_norm_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Nothing here imports torch: ``--help`` and a mistyped option answer at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from pellucid.config.command_line import CommandLine, check, split
+from pellucid.config.command_line import CommandLine, check, check_readable, split
 from pellucid.config.compose import VERSION_BASE, container
 from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
@@ -29,6 +30,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
 
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
     """
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
             run = Run.open(os.environ["PELLUCID_RUN"])
@@ -36,12 +38,15 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             return
         line = split(sys.argv[1:])
         if not line.show_only:
-            check(line, conf=conf, name=name)
+            check_readable(line)
             if line.value("resume") is not None:
                 _resume(work, line, conf)
                 return
+            check(line, conf=conf, name=name)
             if name == "train":
                 _check_places(line)
+            elif line.multirun:
+                raise UserError("This command takes one run; leave -m out.")
             else:
                 Run.open(line.value("run"))
         sys.argv[1:] = line.argv
@@ -54,6 +59,13 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
         job()
     except UserError as error:
         _fail(error)
+    except KeyboardInterrupt as interrupt:
+        print("Interrupted.", file=sys.stderr)
+        raise SystemExit(143 if interrupt.args else 130) from None
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _resume(work: Work, line: CommandLine, conf: Path) -> None:
@@ -71,6 +83,11 @@ def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
         work(config, folder)
     except UserError as error:
         _fail(error)
+    except KeyboardInterrupt:  # before the training took over
+        run = Run(folder)
+        if run.log.parent.joinpath(".hydra").is_dir() and not run.metrics():
+            run.record({"status": "interrupted"})
+        raise
 
 
 def _fail(error: UserError) -> None:
@@ -80,6 +97,8 @@ def _fail(error: UserError) -> None:
 
 def _check_places(line: CommandLine) -> None:
     """Refuse a folder that cannot be written, or that holds a run, before anything is made."""
+    if any(override.key_or_group == "hydra.output_subdir" for override in line.parsed()):
+        raise UserError("hydra.output_subdir: a run is found again by its .hydra folder; leave it.")
     given = line.value("hydra.sweep.dir" if line.multirun else "hydra.run.dir")
     check_new_folder(Path(given) if given else Path("outputs") / "new")
     if os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ:

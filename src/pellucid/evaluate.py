@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from rich.table import Table
 
@@ -14,7 +15,7 @@ from pellucid.checkpoint import load_checkpoint
 from pellucid.console import console
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.process import check_device, quiet_warnings
 from pellucid.run import Run
 
@@ -34,15 +35,18 @@ def evaluate(run: Run, *, checkpoint: str, accelerator: str) -> list[dict[str, A
         task, spec = restore_task(content)
         if data is None:
             data = restore_data(content["pellucid"]["config"], spec)
-        trainer = Trainer(
-            accelerator=accelerator,
-            devices=1,
-            logger=False,
-            precision=content["pellucid"]["config"]["trainer"]["precision"],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        try:
+            trainer = Trainer(
+                accelerator=accelerator,
+                devices=1,
+                logger=False,
+                precision=content["pellucid"]["config"]["trainer"]["precision"],
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+        except (MisconfigurationException, ValueError) as error:
+            raise UserError(f"accelerator={accelerator}: {first_line(error)}") from error
         row: dict[str, Any] = {"checkpoint": path.name, "epoch": content["epoch"] + 1}
         with quiet_warnings():
             for pass_over in (trainer.validate, trainer.test):

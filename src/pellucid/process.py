@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import warnings
@@ -11,9 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
 # Lightning's remarks on what is meant to be so here.
 EXPECTED_WARNINGS = (
@@ -26,7 +28,7 @@ EXPECTED_WARNINGS = (
 
 def check_device(trainer: Mapping[str, Any]) -> None:
     """Raise UserError where the machine lacks the accelerator that was asked for."""
-    wanted = str(trainer["accelerator"])
+    wanted = str(trainer.get("accelerator", "auto"))
     if wanted == "auto":
         return
     if wanted == "gpu":
@@ -86,3 +88,22 @@ def process_group() -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def as_user_error(error: BaseException) -> BaseException:
+    """What other packages say of a user's mistake, in our words; other errors as they are."""
+    text = str(error).strip()
+    if "Early stopping conditioned on metric" in text:
+        return UserError(text)
+    if isinstance(error, MisconfigurationException):
+        return UserError(f"The trainer's options: {text}")
+    if "Expected more than 1 value per channel when training" in text:
+        return UserError(
+            "Batch norm cannot train on a single image a batch: set data.batch_size to 2 or more."
+        )
+    if isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", text):
+        return UserError(
+            f"The memory does not suffice ({first_line(error)}). Try a smaller data.batch_size or "
+            "data.image_size, trainer.precision=bf16-mixed, or a smaller model."
+        )
+    return error

@@ -65,18 +65,20 @@ class Run:
 
     def choices(self) -> dict[str, str]:
         """What was chosen from each config group, e.g. model: cnn."""
-        chosen = OmegaConf.select(
-            OmegaConf.load(self.folder / ".hydra" / "hydra.yaml"), "hydra.runtime.choices"
-        )
-        return dict(chosen or {})
+        path = self.folder / ".hydra" / "hydra.yaml"
+        if not path.is_file():
+            return {}
+        return dict(OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {})
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         write_atomically(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode())
 
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``; empty before anything was recorded."""
-        path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            return dict(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):  # a damaged one is written anew
+            return {}
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Set keys of ``metrics.json``; the others stay."""

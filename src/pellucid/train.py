@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shlex
 import time
 import traceback
@@ -13,9 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from pellucid.assemble import assemble
 from pellucid.callbacks.checkpoint import Checkpoint
@@ -26,8 +24,8 @@ from pellucid.config.build import build
 from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.describe import describe, hyperparameters
-from pellucid.errors import UserError, first_line
-from pellucid.process import check_device, process_group, quiet_warnings, signals
+from pellucid.errors import UserError
+from pellucid.process import as_user_error, check_device, process_group, quiet_warnings, signals
 from pellucid.run import Run
 from pellucid.task.base import Task
 
@@ -61,7 +59,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
     except SystemExit:
         raise
     except BaseException as error:
-        wrapped = _as_user_error(error)
+        wrapped = as_user_error(error)
         if isinstance(wrapped, UserError) and not session.has_trained():
             stop_logging()
             if main and not resume:
@@ -106,7 +104,12 @@ class _Session:
         config, run = self.config, self.run
         check_device(config["trainer"])
         if self.resume and run.last.exists():
-            self.last = load_checkpoint(run.last)
+            try:
+                self.last = load_checkpoint(run.last)
+            except UserError as error:
+                raise UserError(
+                    f"{error} To continue from the best epoch, copy {run.best} over it."
+                ) from error
         data, task = assemble(config)
         data.prepare_data()
         data.setup()
@@ -114,10 +117,12 @@ class _Session:
             run=run,
             config=config,
             spec=data.spec.to_dict(),
-            log_every=config["trainer"]["log_every_n_steps"],
+            log_every=config["trainer"].get("log_every_n_steps", 0),
         )
         trainer = self._trainer(data, task)
         if self.main:
+            if self.resume:  # from here on with the new budget and device
+                run.save_config(config)
             self.record({"status": "running", "error": None, **describe(config, data, trainer)})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
@@ -141,6 +146,10 @@ class _Session:
                 ("logger", [self._resumed(node) for node in (config["logger"] or {}).values()]),
             )
         }
+        for room, kind in (("callbacks", Callback), ("logger", Logger)):
+            for found in rooms[room]:
+                if not isinstance(found, kind):
+                    raise UserError(f"{room}: {type(found).__name__} is no {kind.__name__} of Lightning.")
         keep = Checkpoint(
             folder=self.run.checkpoints,
             monitor=task.monitor,
@@ -178,6 +187,7 @@ class _Session:
 
     def _test(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         if not self.run.best.exists():
+            log.warning("No whole epoch was trained, so there is no checkpoint and nothing to test.")
             return
         best = load_checkpoint(self.run.best)
         task.load_state_dict(best["state_dict"])
@@ -202,23 +212,6 @@ class _Session:
                 "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
                 quoted(self.run.folder),
             )
-
-
-def _as_user_error(error: BaseException) -> BaseException:
-    """What other packages say of a user's mistake, in our words; other errors as they are."""
-    text = str(error).strip()
-    if isinstance(error, MisconfigurationException):
-        return UserError(f"The trainer's options: {text}")
-    if "Expected more than 1 value per channel when training" in text:
-        return UserError(
-            "Batch norm cannot train on a single image a batch: set data.batch_size to 2 or more."
-        )
-    if isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", text):
-        return UserError(
-            f"The memory does not suffice ({first_line(error)}). Try a smaller data.batch_size or "
-            "data.image_size, trainer.precision=bf16-mixed, or a smaller model."
-        )
-    return error
 
 
 def _counts(data: ImageData) -> str:

@@ -76,6 +76,9 @@ def test_good_lines(argv: list[str]) -> None:
         ("data=image_folder", "data.root: expected a value: it must be given"),
         ("callbacks.summary.dept=3", "Did you mean 'depth'"),
         ("justaword", "cannot be read"),
+        ("scheduler=null", "there is no such scheduler"),
+        ("~logger", "write logger=none"),
+        ("packages=numpy", r"expected a list, \[a,b\]"),
         ("hydra.rundir=x", "Hydra has no such option"),
         ("data.source=drawn", "Digits has no option 'source'"),
     ],
@@ -134,6 +137,18 @@ def test_quoting_leaves_sweeps_and_quoted_values() -> None:
     assert quote_path("data.root=a,b", multirun=True) == "data.root=a,b"
     assert quote_path("data.root='a'", multirun=False) == "data.root='a'"
     assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
+
+
+def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    path = tmp_path / "experiment" / "mine.yaml"
+    path.write_text("# @package _global_\nsede: 7\nseed: abc\noptimizer: {lrr: 1}\n")
+    told = problems("--config-dir", str(tmp_path), "experiment=mine")
+    assert "sede: there is no such option. Did you mean 'seed'?" in told
+    assert "seed: expected a whole number, got 'abc'" in told
+    assert "optimizer.lrr: Adam has no option 'lrr'" in told
+    path.write_text("# @package _global_\nseed: 7\ntrainer: {limit_val_batches: 2}\n")
+    accepted("--config-dir", str(tmp_path), "experiment=mine")
 
 
 def test_a_missing_run_is_told() -> None:

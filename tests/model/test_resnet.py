@@ -82,6 +82,9 @@ def test_too_small_an_image_names_the_smallest_that_works() -> None:
 def test_a_net_for_one_size_only_asks_for_it() -> None:
     assert make("vit_b_16", 32).embed(torch.zeros(1, 3, 32, 32)).shape == (1, 768)
     with pytest.raises(ImageTooSmallError) as caught:
+        make("vit_b_16", 28)
+    assert caught.value.smallest == 32, "a whole number of patches"
+    with pytest.raises(ImageTooSmallError) as caught:
         make("maxvit_t", 32)
     assert caught.value.smallest == 224
 

@@ -32,8 +32,10 @@ class Checkpoint(LightningCheckpoint):
         self.best_score = state_dict["best_score"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_last_batch:  # the budget cut the epoch: resuming will do it again, whole
+            return
         score = trainer.callback_metrics.get(self.monitor)
-        improved = score is None or self._better(float(score))
+        improved = self.best_score is None if score is None else self._better(float(score))
         if improved and score is not None:
             self.best_score = float(score)
         trainer.save_checkpoint(self.folder / "last.ckpt")

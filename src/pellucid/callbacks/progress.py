@@ -49,7 +49,7 @@ class Progress(Callback):
             self._bar.advance(self._task)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not trainer.is_last_batch:
             return
         shown = [
             f"{name} {float(value):.4f}"

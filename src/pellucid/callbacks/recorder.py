@@ -5,6 +5,7 @@ The rows are part of the checkpoint, so the record of a resumed run is that of o
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from pellucid.checkpoint import KEY
 from pellucid.run import FORMAT, Run
+
+log = logging.getLogger(__name__)
 
 
 class Recorder(Callback):
@@ -71,6 +74,9 @@ class Recorder(Callback):
         self._validated = _metrics(trainer, "val/")  # Lightning shows old ones in an epoch without
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_last_batch:
+            log.warning("The budget ended within epoch %d, which is not kept.", trainer.current_epoch + 1)
+            return
         row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         row |= {**_metrics(trainer, "train/"), **self._validated}
         self.rows.append({**row, "lr": self._rate, "seconds/train": self._epoch_seconds})

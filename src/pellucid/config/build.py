@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
+# What classes raise for options that they cannot work with, where they do not check them.
+OPTION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, ImportError, RuntimeError)
 PACKAGES = ("pellucid", "torch", "torchvision", "torchmetrics", "lightning")
 
 
@@ -38,12 +40,14 @@ def build(node: Mapping[str, Any], /, *, packages: Sequence[str] = (), **offered
         inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from None
+    if target.split(".")[0] not in PACKAGES:  # a user's own class: its errors keep their traceback
+        return factory()
     try:
         return factory()
     except UserError:
         raise
-    except ValueError as error:  # another package's own check of its options
-        raise UserError(f"{target} refused its options: {error}.") from error
+    except OPTION_ERRORS as error:
+        raise UserError(f"{target} refused its options: {first_line(error)}.") from error
 
 
 def _build_nested(value: Any, packages: Sequence[str]) -> Any:

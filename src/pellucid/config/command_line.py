@@ -34,6 +34,7 @@ from pellucid.errors import UserError, first_line
 # keeps are made absolute, as it may be resumed from another folder.
 KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
 PATHS = {"run", "resume", "checkpoint", "hydra.run.dir", "hydra.sweep.dir"} | KEPT_PATHS
+COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
     "--help",
@@ -86,7 +87,7 @@ def split(argv: list[str]) -> CommandLine:
         options=[item for item in argv if item not in texts],
         overrides=[quote_path(item, multirun=known.multirun) for item in overrides],
         multirun=known.multirun,
-        show_only=not SHOW_ONLY.isdisjoint(rest),
+        show_only=not SHOW_ONLY.isdisjoint(rest) or known.cfg is not None,
         config_dir=known.config_dir,
     )
 
@@ -98,7 +99,8 @@ def quote_path(override: str, *, multirun: bool) -> str:
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
         return override
-    if key.lstrip("+") in KEPT_PATHS and not value.startswith("~"):
+    value = str(Path(value).expanduser())
+    if key.lstrip("+") in KEPT_PATHS:
         value = str(Path(value).absolute())
     escaped = value.replace("'", "\\'")
     return f"{key}='{escaped}'"
@@ -106,10 +108,22 @@ def quote_path(override: str, *, multirun: bool) -> str:
 
 def check(line: CommandLine, *, conf: Path, name: str) -> None:
     """Raise one UserError that lists every problem of the command line."""
-    checker = _Checker(line, conf, name)
-    problems = checker.problems()
+    check_readable(line)
+    problems = _Checker(line, conf, name).problems()
     if problems:
         raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def check_readable(line: CommandLine) -> None:
+    """Raise one UserError that lists every override that is no ``key=value`` at all."""
+    problems = []
+    for text in line.overrides:
+        try:
+            OverridesParser.create().parse_override(text)
+        except HydraException:
+            problems.append(f"{text}: cannot be read; expected group=choice or group.key=value.")
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 class _Checker:
@@ -119,21 +133,15 @@ class _Checker:
 
     def problems(self) -> list[str]:
         found: list[str] = []
-        overrides: list[Override] = []
-        for text in self.line.overrides:
-            try:
-                overrides.append(OverridesParser.create().parse_override(text))
-            except HydraException:
-                found.append(f"{text}: cannot be read; expected group=choice or group.key=value.")
         good = []
-        for override in overrides:
+        for override in self.line.parsed():
             bad = list(self._choice_problems(override))
             found += bad
             if not bad:
                 good.append(override)
         try:
             base = self._compose([_plain(o, _values(o, self.groups)[0]) for o in good if self._is_group(o)])
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSING as error:
             return [*found, first_line(error)]
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in _variants(good, self.groups):
@@ -165,6 +173,9 @@ class _Checker:
         if not values:
             yield f"{text}: it stands for no value at all."
             return
+        if override.is_delete() and "." not in key:
+            yield f"{text}: the configuration needs it; write {key}=none or another choice."
+            return
         if key not in self.groups:
             if "." not in key and "/" not in key and isinstance(values[0], str):
                 group = did_you_mean(key, self.groups)
@@ -174,7 +185,7 @@ class _Checker:
             return
         for value in values:
             for choice in value if isinstance(value, list) else [value]:
-                if choice is not None and choice not in self.groups[key]:
+                if choice not in self.groups[key]:
                     names = ", ".join(self.groups[key])
                     hint = did_you_mean(str(choice), self.groups[key])
                     yield f"{key}={choice}: there is no such {key}.{hint} Choices: {names}."
@@ -190,7 +201,7 @@ class _Checker:
         try:
             composed = self._compose([_plain(o, value, force=not self._is_group(o)) for o, value in variant])
             config = container(composed)
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSING as error:
             yield first_line(error)
             return
         wrong = {
@@ -203,6 +214,15 @@ class _Checker:
                 continue
             yield from _key_problems(override, value, base, config)
         yield from _required(config)
+        known = container(self._compose([]))
+        told = {override.key_or_group.split(".")[0] for override, _ in variant}
+        for key, value in config.items():  # what a YAML of the user's brought in
+            if key in told:
+                continue
+            if key not in known:
+                yield f"{key}: there is no such option.{did_you_mean(key, known)}"
+            elif expected := _kind_problem(value, known[key]):
+                yield f"{key}: expected {expected}, got {value!r}."
 
 
 def _key_problems(override: Override, value: Any, base: DictConfig, config: dict[str, Any]) -> Iterator[str]:
@@ -242,6 +262,8 @@ def _kind_problem(value: Any, default: Any) -> str | None:
         return None if number else "a number"
     if isinstance(default, Mapping):
         return None if isinstance(value, dict) else "a mapping"
+    if isinstance(default, list):
+        return None if isinstance(value, list) else "a list, [a,b]"
     return None
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from pellucid.config.build import flatten
+from pellucid.config.check import check_targets, did_you_mean
 from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose
 from pellucid.errors import UserError
@@ -28,6 +30,14 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     choices = run.choices()
     for override in line.parsed():
         key, value = override.key_or_group, override.value()
+        if (
+            key != "resume"
+            and key not in choices
+            and key not in BUDGETS | DEVICES
+            and _get(config, key) is None
+        ):
+            hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
+            raise UserError(f"{key}: the run has no such option.{hint}")
         if key == "resume" or (key in choices and choices[key] == value):
             continue
         if key == "trainer" and isinstance(value, str):
@@ -46,6 +56,9 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             f"({', '.join(sorted(BUDGETS))}) and devices may change. Refused: {'; '.join(refused)}. "
             "Start a new run for that."
         )
+    problems = check_targets(changed)
+    if problems:
+        raise UserError("\n".join(problems.values()))
     metrics = run.metrics()
     done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
     if metrics.get("status") == "finished" and budget is not None and done >= budget:
@@ -54,8 +67,11 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             f"resume={run.folder} trainer.max_epochs={done + 10}"
         )
         return None
-    if changed != config:
-        run.save_config(OmegaConf.create(changed))
+    period = (changed.get("scheduler") or {}).get("T_max")
+    if period is not None and budget is not None and budget > period:
+        print(
+            f"Note: scheduler.T_max stays {period}, so the learning rate climbs again after epoch {period}."
+        )
     return changed
 
 

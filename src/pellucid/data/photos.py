@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,9 +92,10 @@ def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) ->
     Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
     """
     entry = cache / _key(files, root, size)
-    if not (entry / "index.json").is_file():
+    index = _read_index(entry, size)
+    if index is None:
         _build(entry, files, root, size)
-    index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
     kept, broken = index["kept"], index["broken"]
     if broken:
         log.warning("%s", _broken_text(broken, len(files)))
@@ -102,6 +104,16 @@ def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) ->
         str(entry / "pixels.bin"), shared=False, size=int(np.prod(shape)), dtype=torch.uint8
     )
     return Photos(pixels.view(shape), kept, broken)
+
+
+def _read_index(entry: Path, size: int) -> dict[str, Any] | None:
+    """What the entry holds; None where there is none, or where it is damaged."""
+    try:
+        index: dict[str, Any] = json.loads((entry / "index.json").read_text(encoding="utf-8"))
+        whole = (entry / "pixels.bin").stat().st_size == len(index["kept"]) * 3 * size**2
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return index if whole else None
 
 
 def _key(files: Sequence[Path], root: Path, size: int) -> str:
@@ -151,7 +163,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         try:
             half_built.rename(entry)
         except OSError:  # another run was first; its entry is the same
-            if not (entry / "index.json").is_file():  # a damaged one
+            if _read_index(entry, size) is None:  # a damaged one
                 shutil.rmtree(entry)
                 half_built.rename(entry)
     except OSError as error:

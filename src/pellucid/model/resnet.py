@@ -93,6 +93,9 @@ def _check_arch(arch: str) -> None:
 def _build(arch: str, weights: str, size: int) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
     if arch.startswith("vit_") and weights == "none":
+        patch = int(arch.rpartition("_")[2])
+        if size % patch:
+            raise ImageTooSmallError(arch, size, (size // patch + 1) * patch)
         options["image_size"] = size  # its position embedding has one entry a patch
     if weights != "default":
         random: nn.Module = models.get_model(arch, weights=None, **options)

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
+from pellucid.config.build import OPTION_ERRORS
 from pellucid.errors import UserError
 from pellucid.inside.mode import evaluation_mode
 from pellucid.randomness import seed_step
@@ -115,7 +116,7 @@ class Task(LightningModule, ABC):
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
-        except (ValueError, TypeError) as error:  # torch's own checks: a negative learning rate
+        except OPTION_ERRORS as error:  # torch's own checks: a negative learning rate
             raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
         if isinstance(scheduler, ReduceLROnPlateau):
             never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
