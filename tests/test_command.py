@@ -58,6 +58,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
     assert (folder / "checkpoints" / "last.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_interrupted_while_reading(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(*QUIET, f"hydra.run.dir={folder}", "data=catdog", "data.source=drawn", "model=dnn")
@@ -227,6 +228,7 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
     assert f"{result['test/accuracy']:.4f}" in tested.stdout, "no test image lost or doubled"
 
 
+@pytest.mark.slow
 def test_two_processes_inside_a_grid_share_the_hyper_parameters(tmp_path: Path) -> None:
     ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
     done = command("-m", *ddp, "model=dnn", "optimizer.lr=1e-2,1e-3", "trainer.max_epochs=1", cwd=tmp_path)
