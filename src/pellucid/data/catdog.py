@@ -25,7 +25,7 @@ from pellucid.data.spec import (
     Split,
     numbered,
 )
-from pellucid.data.split import stratified_split
+from pellucid.data.split import with_validation
 from pellucid.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class CatDog(ImageData):
             splits[name] = Split.whole(photos.images, labels, names)
             self.left_out += len(photos.broken)
         self.source = "Oxford-IIIT Pet"
-        return self._with_validation(splits)
+        return with_validation(splits, self.val_fraction, self.seed)
 
     def _read_drawn(self) -> dict[str, Split]:
         splits = {}
@@ -159,9 +159,4 @@ class CatDog(ImageData):
             pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
             splits[name] = Split.whole(pixels, torch.from_numpy(labels), numbered(name, len(labels)))
         self.source = DRAWN_SOURCE
-        return self._with_validation(splits)
-
-    def _with_validation(self, splits: dict[str, Split]) -> dict[str, Split]:
-        everything = splits["train"]
-        train, val = stratified_split(everything.labels_N, [self.val_fraction], self.seed)
-        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+        return with_validation(splits, self.val_fraction, self.seed)

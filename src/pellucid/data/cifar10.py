@@ -12,7 +12,7 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import stratified_split
+from pellucid.data.split import with_validation
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer",
@@ -55,9 +55,7 @@ class CIFAR10(ImageData):
             labels = torch.tensor(found.targets)
             splits[name] = Split.whole(images, labels, numbered(name, len(labels)))
         self.source = f"CIFAR-10 in {self.root}"
-        train, val = stratified_split(splits["train"].labels_N, [self.val_fraction], self.seed)
-        everything = splits["train"]
-        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+        return with_validation(splits, self.val_fraction, self.seed)
 
     def _fetch(self, name: str) -> datasets.CIFAR10:
         """The train or test images, checked by their md5 sums; downloaded where they are not there."""

@@ -17,7 +17,7 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import stratified_split
+from pellucid.data.split import with_validation
 from pellucid.errors import UserError
 
 CLASSES = (
@@ -83,9 +83,7 @@ class FashionMNIST(ImageData):
                 torch.from_numpy(labels).long(),
                 numbered(name, len(labels)),
             )
-        train, val = stratified_split(splits["train"].labels_N, [self.val_fraction], self.seed)
-        everything = splits["train"]
-        return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+        return with_validation(splits, self.val_fraction, self.seed)
 
     def _folder(self) -> Path | None:
         """The folder where all four files are."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.data.spec import Split
 from pellucid.errors import UserError
 from pellucid.randomness import derive
 
@@ -37,3 +38,10 @@ def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> l
             places = places[count:]
         parts[0].append(places)
     return [torch.from_numpy(np.sort(np.concatenate(part))) for part in parts]
+
+
+def with_validation(splits: dict[str, Split], fraction: float, seed: int) -> dict[str, Split]:
+    """The splits with ``val`` taken from ``train``."""
+    everything = splits["train"]
+    train, val = stratified_split(everything.labels_N, [fraction], seed)
+    return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
