@@ -226,6 +226,11 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3 * 20
     tested = command(f"run={folder}", script="scripts/evaluate.py", cwd=tmp_path)
     assert f"{result['test/accuracy']:.4f}" in tested.stdout, "no test image lost or doubled"
+    whole = ["model=cnn", "trainer.max_epochs=4", f"hydra.run.dir={tmp_path / 'whole'}"]
+    assert command(*ddp, *whole, cwd=tmp_path).returncode == 0
+    resumed = command(f"resume={folder}", "trainer.max_epochs=4", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert same(weights(tmp_path / "whole"), weights(folder)), "both processes went on from the checkpoint"
 
 
 @pytest.mark.slow

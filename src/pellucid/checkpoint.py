@@ -24,18 +24,23 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Raises UserError where the disk is full; the file that was there stays."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        try:
-            write_atomically(Path(path), buffer.getbuffer())  # type: ignore[arg-type]
-        except OSError as error:
-            raise UserError(
-                f"The checkpoint {path} could not be written ({error.strerror or error}); the one before "
-                "it is as it was. Make room on the disk, then continue by resume=<run folder>."
-            ) from error
+        write_checkpoint(Path(path), buffer.getvalue())
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         return load_checkpoint(Path(path))
+
+
+def write_checkpoint(path: Path, content: bytes) -> None:
+    """Write a checkpoint file whole. Raises UserError where the disk is full; the one before stays."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UserError(
+            f"The checkpoint {path} could not be written ({error.strerror or error}); the one before "
+            "it is as it was. Make room on the disk, then continue by resume=<run folder>."
+        ) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 
-Work = Callable[[dict[str, Any], Path], Any]
+Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
 
 def run_command(work: Work, *, conf: Path, name: str) -> None:
@@ -34,7 +35,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
     try:
         if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
             run = Run.open(os.environ["PELLUCID_RUN"])
-            _call(work, run.config(), run.folder)
+            _call(_resuming(work), run.config(), run.folder)  # from the checkpoint, if there is one
             return
         line = split(sys.argv[1:])
         if not line.show_only:
@@ -74,7 +75,11 @@ def _resume(work: Work, line: CommandLine, conf: Path) -> None:
     run = Run.open(line.value("resume"))
     config = resumed_config(run, line, conf)
     if config is not None:
-        _call(lambda config, folder: work(config, folder, resume=True), config, run.folder)  # type: ignore[call-arg]
+        _call(_resuming(work), config, run.folder)
+
+
+def _resuming(work: Work) -> Work:
+    return partial(work, resume=True)
 
 
 def _call(work: Work, config: dict[str, Any], folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
+from pellucid.checkpoint import write_checkpoint
 from pellucid.errors import UserError
-from pellucid.run import write_atomically
 
 
 class Checkpoint(LightningCheckpoint):
@@ -21,7 +21,7 @@ class Checkpoint(LightningCheckpoint):
 
     def __init__(self, *, folder: Path, monitor: str, mode: str, keep_every: int) -> None:
         if keep_every < 0:
-            raise UserError(f"checkpoint.keep_every={keep_every}: expected 0 (none) or more.")
+            raise UserError(f"keep_every={keep_every}: expected 0 (none) or more.")
         self.folder, self.monitor, self.mode, self.keep_every = folder, monitor, mode, keep_every
         self.best_score: float | None = None
 
@@ -55,10 +55,4 @@ class Checkpoint(LightningCheckpoint):
         return score > self.best_score if self.mode == "max" else score < self.best_score
 
     def _copy_last(self, name: str) -> None:
-        try:
-            write_atomically(self.folder / name, (self.folder / "last.ckpt").read_bytes())
-        except OSError as error:
-            raise UserError(
-                f"The checkpoint {self.folder / name} could not be written ({error.strerror}); the one "
-                "before it is as it was. Make room on the disk, then continue by resume=<run folder>."
-            ) from error
+        write_checkpoint(self.folder / name, (self.folder / "last.ckpt").read_bytes())

@@ -129,6 +129,7 @@ def check_readable(line: CommandLine) -> None:
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name = line, conf, name
+        self.known: dict[str, Any] = {}
         self.groups = _groups([conf, *([Path(line.config_dir)] if line.config_dir else [])])
 
     def problems(self) -> list[str]:
@@ -143,6 +144,7 @@ class _Checker:
             base = self._compose([_plain(o, _values(o, self.groups)[0]) for o in good if self._is_group(o)])
         except COMPOSING as error:
             return [*found, first_line(error)]
+        self.known = container(self._compose([]))
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in _variants(good, self.groups):
             found += self._variant_problems(base, variant)
@@ -214,14 +216,13 @@ class _Checker:
                 continue
             yield from _key_problems(override, value, base, config)
         yield from _required(config)
-        known = container(self._compose([]))
         told = {override.key_or_group.split(".")[0] for override, _ in variant}
         for key, value in config.items():  # what a YAML of the user's brought in
             if key in told:
                 continue
-            if key not in known:
-                yield f"{key}: there is no such option.{did_you_mean(key, known)}"
-            elif expected := _kind_problem(value, known[key]):
+            if key not in self.known:
+                yield f"{key}: there is no such option.{did_you_mean(key, self.known)}"
+            elif expected := _kind_problem(value, self.known[key]):
                 yield f"{key}: expected {expected}, got {value!r}."
 
 

@@ -68,12 +68,12 @@ class CatDog(ImageData):
         self.root = Path(root).expanduser()
         self.cache = Path(cache).expanduser()
         self.val_fraction = val_fraction
-        if source == "folder" or (source == "auto" and self._has_folder()):
+        if self._is_folder():
             self._folder()  # a mistake in it is told at once
 
     def prepare_data(self) -> None:
         """Download before other processes start; what cannot be had is found again by ``read``."""
-        if self.wanted == "pets" or (self.wanted == "auto" and not self._has_folder()):
+        if self.wanted != "drawn" and not self._is_folder():
             try:
                 self._fetch("trainval")
             except UserError:
@@ -81,12 +81,12 @@ class CatDog(ImageData):
                     raise
 
     def read(self) -> dict[str, Split]:
-        if self.wanted == "folder" or (self.wanted == "auto" and self._has_folder()):
+        if self._is_folder():
             return self._read_folder()
         if self.wanted == "drawn":
             return self._read_drawn()
         try:
-            return self._read_pets()
+            self._fetch("trainval")
         except UserError as error:
             if self.wanted == "pets":
                 raise
@@ -98,9 +98,11 @@ class CatDog(ImageData):
                 DRAWN_SOURCE,
             )
             return self._read_drawn()
+        return self._read_pets()
 
-    def _has_folder(self) -> bool:
-        return any((self.root / split).is_dir() for split in ("train", "test"))
+    def _is_folder(self) -> bool:
+        there = any((self.root / split).is_dir() for split in ("train", "test"))
+        return self.wanted == "folder" or (self.wanted == "auto" and there)
 
     def _folder(self) -> PhotoFolder:
         layout = f"Expected {self.root}/train/{{cat,dog}} and {self.root}/test/{{cat,dog}}."

@@ -42,19 +42,17 @@ class Spec:
 
     def normalise(self, images_BCHW: Tensor) -> Tensor:
         """uint8 pixels, or floats in [0, 255], as the net takes them."""
-        mean, std = (
-            torch.tensor(values, device=images_BCHW.device).view(1, -1, 1, 1)
-            for values in (self.mean, self.std)
-        )
+        mean, std = self._statistics(images_BCHW.device)
         return images_BCHW.float().mul(1 / (255 * std)).sub_(mean / std)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
         """Normalised images as floats in [0, 1]."""
-        mean, std = (
-            torch.tensor(values, device=images_BCHW.device).view(1, -1, 1, 1)
-            for values in (self.mean, self.std)
-        )
+        mean, std = self._statistics(images_BCHW.device)
         return (images_BCHW * std + mean).clamp(0, 1)
+
+    def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        mean, std = (torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return mean, std
 
 
 @dataclass(frozen=True)
