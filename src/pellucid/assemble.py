@@ -12,6 +12,7 @@ from pellucid.config.build import build
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
 from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.explainer.base import Explainer
 from pellucid.randomness import seed_global
 from pellucid.task.base import Task
 
@@ -68,6 +69,17 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
             error.smallest,
         )
         return data, make_task(config, data.spec)
+
+
+def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
+    """The explainers that the configuration describes, by name."""
+    found = {}
+    for name, node in (config.get("explainer") or {}).items():
+        explainer = build(node, packages=config["packages"])
+        if not isinstance(explainer, Explainer):
+            raise UserError(f"explainer.{name}._target_={node['_target_']}: expected an Explainer.")
+        found[name] = explainer
+    return found
 
 
 def restore_task(checkpoint: Mapping[str, Any]) -> tuple[Task, Spec]:

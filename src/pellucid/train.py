@@ -15,9 +15,10 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
-from pellucid.assemble import assemble
+from pellucid.assemble import assemble, make_explainers
 from pellucid.callbacks.checkpoint import Checkpoint
 from pellucid.callbacks.finite import FiniteLoss
+from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.recorder import Recorder
 from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
 from pellucid.config.build import build
@@ -85,6 +86,7 @@ class _Session:
         self.config, self.run, self.main, self.resume = config, run, main, resume
         self.start = time.perf_counter()
         self.recorder: Recorder | None = None
+        self.gallery: Gallery | None = None
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
 
@@ -97,6 +99,7 @@ class _Session:
 
     def close(self, status: str, **more: Any) -> None:
         figures = self.recorder.figures() if self.recorder else {}
+        figures |= self.gallery.account() if self.gallery else {}
         seconds = self.before.get("seconds/total", 0) + time.perf_counter() - self.start
         self.record({"status": status, **more, **figures, "seconds/total": round(seconds, 3)})
 
@@ -119,6 +122,7 @@ class _Session:
             spec=data.spec.to_dict(),
             log_every=config["trainer"].get("log_every_n_steps", 0),
         )
+        self.gallery = Gallery(run=run, data=data, seed=config["seed"], explainers=make_explainers(config))
         trainer = self._trainer(data, task)
         if self.main:
             if self.resume:  # from here on with the new budget and device
@@ -138,6 +142,7 @@ class _Session:
             "image_shape": data.spec.image_shape,
             "config": config,
             "save_dir": str(self.run.folder),
+            "gallery": self.gallery,
         }
         rooms = {
             room: [build(node, packages=packages, **offered) for node in nodes]
@@ -159,7 +164,9 @@ class _Session:
         trainer: Trainer = build(
             config["trainer"],
             packages=packages,
-            callbacks=[*rooms["callbacks"], FiniteLoss(), self.recorder, keep],
+            # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
+            # does the epoch again.
+            callbacks=[FiniteLoss(), self.recorder, self.gallery, *rooms["callbacks"], keep],
             logger=rooms["logger"],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=str(self.run.folder),

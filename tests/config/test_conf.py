@@ -10,10 +10,23 @@ from omegaconf import OmegaConf
 from pellucid.config.signature import read_signature
 from tests.helpers import CONF, ROOT, compose
 
-OURS = ["model", "task", "data", "callbacks"]
+OURS = ["model", "task", "data", "callbacks", "explainer"]
 THIRD_PARTY = ["optimizer", "scheduler", "trainer", "logger"]
 # What the wiring gives beside the YAML.
-OFFERED = {"image_shape", "num_classes", "net", "optimizer", "scheduler", "seed", "mean", "std", "config"}
+OFFERED = {
+    *(
+        "image_shape",
+        "num_classes",
+        "net",
+        "optimizer",
+        "scheduler",
+        "seed",
+        "mean",
+        "std",
+        "config",
+        "gallery",
+    )
+}
 
 
 @pytest.mark.parametrize("room", OURS)
@@ -44,7 +57,7 @@ def test_yaml_and_constructor_have_the_same_keys(room: str) -> None:
         assert keys | (OFFERED & set(signature.annotations)) == set(signature.annotations), name
         assert signature.required == set(signature.annotations), f"{name}: defaults belong into YAML"
         checked += 1
-    assert checked == {"model": 6, "task": 2, "data": 5, "callbacks": 2}[room]
+    assert checked == {"model": 6, "task": 2, "data": 5, "callbacks": 15, "explainer": 4}[room]
 
 
 @pytest.mark.parametrize("room", THIRD_PARTY)

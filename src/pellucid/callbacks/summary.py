@@ -38,6 +38,7 @@ class Summary(Callback):
                 logger.experiment.add_text("model/summary", _markdown(layers, title), 0)
 
 
+LISTED = ("callbacks", "explainer", "logger")  # of these the names; the rest stands in .hydra/config.yaml
 HEADER = ("layer", "kind", "output", "parameters", "trained", "FLOPs")
 
 
@@ -83,7 +84,9 @@ def _rich_tree(config: Mapping[str, Any]) -> Tree:
 
     def grow(branch: Tree, node: Mapping[str, Any]) -> None:
         for key, value in node.items():
-            if isinstance(value, Mapping) and value:
+            if key in LISTED and value:
+                branch.add(Text.assemble((key, "dim"), "  ", ", ".join(value)))
+            elif isinstance(value, Mapping) and value:
                 grow(branch.add(str(key)), value)
             elif key != "_partial_":
                 branch.add(Text.assemble(("class" if key == "_target_" else key, "dim"), "  ", _shown(value)))

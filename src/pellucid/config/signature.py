@@ -81,7 +81,12 @@ def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str,
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return _signature(item, skip_first=True)
-    for base in node.bases:  # the constructor is inherited
+        if isinstance(item, ast.FunctionDef) and item.name == "__new__":
+            return None
+    bases = [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "ABC")]
+    if not bases and not node.decorator_list:  # object's constructor takes nothing
+        return Signature(annotations={}, required=frozenset(), open=False)
+    for base in bases:  # the constructor is inherited
         if isinstance(base, ast.Name):
             return _find(module, base.id, seen)
     return None

@@ -65,8 +65,8 @@ class Task(LightningModule, ABC):
         """Raise UserError where a net with that output cannot do this task."""
 
     @abstractmethod
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
-        """Update the stage's metrics with the batch; the loss to minimise."""
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
+        """Update the stage's metrics with the batch; the loss to minimise, and what the net gave."""
 
     def stage_metrics(self, stage: str) -> dict[str, Metric]:
         """The metrics of ``train``, ``val`` or ``test``."""
@@ -81,10 +81,10 @@ class Task(LightningModule, ABC):
         seed_step(self.seed, self.device, self.current_epoch, self.global_rank, batch_idx)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        return self._step(batch, "train")
+        return self._step(batch, "train")[0]
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._step(batch, "val")
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self._step(batch, "val")[1]  # for callbacks that look at it
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._step(batch, "test")

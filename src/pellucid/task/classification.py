@@ -50,7 +50,7 @@ class Classification(Task):
                 f"{tuple(output.shape)}. Leave task out: the model chooses its own."
             )
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         images_BCHW, labels_B = batch
         logits_BK = self(images_BCHW)
         loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
@@ -58,4 +58,4 @@ class Classification(Task):
         with torch.no_grad():
             metrics["loss"].update(loss.detach().float(), count=len(labels_B))
             metrics["accuracy"].update(logits_BK.argmax(dim=1), labels_B)
-        return loss
+        return loss, logits_BK

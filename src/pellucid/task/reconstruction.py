@@ -52,9 +52,10 @@ class Reconstruction(Task):
                 f"{tuple(output.shape)}. Use model=autoencoder, or leave task out."
             )
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         images_BCHW, _ = batch
-        loss = functional.mse_loss(self(images_BCHW), images_BCHW * self.std + self.mean)
+        redrawn_BCHW = self(images_BCHW)
+        loss = functional.mse_loss(redrawn_BCHW, images_BCHW * self.std + self.mean)
         for metric in self.stage_metrics(stage).values():
             metric.update(loss.detach().float(), count=len(images_BCHW))
-        return loss
+        return loss, redrawn_BCHW

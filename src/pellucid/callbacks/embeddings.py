@@ -1,0 +1,168 @@
+"""View: where the net puts the validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import Look, View
+from pellucid.draw.scatter import scatter
+from pellucid.errors import UserError
+from pellucid.inside.capture import captured, find_layers
+from pellucid.inside.probe import choose_points
+from pellucid.inside.projection import knn_accuracy, pca, silhouette, tsne
+from pellucid.inside.projector import MOST_POINTS, write_projector
+
+MOST_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
+METHODS = {"pca": "PCA", "tsne": "t-SNE"}
+
+
+class Embeddings(View):
+    """Up to ``points`` validation images in TensorBoard's projector and as scatter plots by ``methods``.
+
+    ``layer``: embed (what the last linear layer sees) or a layer's name; maps are averaged over their pixels.
+    t-SNE shows ``tsne_points`` of them. Layouts stay in ``figures/embeddings``, so that those of later
+    epochs, also of a resumed run, are aligned to them.
+    """
+
+    name = "embeddings"
+
+    def __init__(
+        self,
+        *,
+        layer: str,
+        points: int,
+        tsne_points: int,
+        methods: Sequence[str],
+        every_n_epochs: int,
+        gallery: Gallery,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        for key, value in (("points", points), ("tsne_points", tsne_points)):
+            if not 1 <= value <= MOST_POINTS:
+                raise UserError(f"callbacks.embeddings.{key}={value}: expected 1 to {MOST_POINTS:,}.")
+        unknown = [method for method in methods if method not in METHODS]
+        if unknown:
+            raise UserError(
+                f"callbacks.embeddings.methods={list(methods)}: expected some of {', '.join(METHODS)}."
+            )
+        self.layer, self.points, self.tsne_points, self.methods = layer, points, tsne_points, list(methods)
+
+    def reason(self, look: Look) -> str | None:
+        if self.layer != "embed":
+            find_layers(look.net, [self.layer])
+        elif not callable(getattr(look.net, "embed", None)):
+            return "the net has no method embed"
+        return None
+
+    def look(self, look: Look) -> None:
+        verdicts, split = look.verdicts, look.data.splits["val"]
+        seen_N = torch.arange(len(split)) if verdicts is None else verdicts.index_N
+        places_N = choose_points(len(seen_N), self.points, look.gallery.seed)
+        index_N = seen_N[places_N]
+        vectors_ND = look.over("val", index_N, lambda images: self._embed(look, images)).numpy()
+        columns: dict[str, Sequence[object]] = {
+            "index": index_N.tolist(),
+            "file": [split.files[place] for place in index_N.tolist()],
+            "true": [look.classes[label] for label in split.labels_N[index_N].tolist()],
+        }
+        if verdicts is not None:
+            said = verdicts.subset(places_N)
+            columns |= {
+                "predicted": [look.classes[label] for label in said.predicted_N.tolist()],
+                "correct": ["yes" if right else "no" for right in said.right().tolist()],
+                "confidence": [f"{share:.4f}" for share in said.confidence_N.tolist()],
+            }
+        self._project(look, index_N, vectors_ND, columns)
+        self._draw(look, index_N, vectors_ND)
+
+    def _embed(self, look: Look, images_BCHW: Tensor) -> Tensor:
+        if self.layer == "embed":
+            embedding: Tensor = look.net.embed(images_BCHW)  # type: ignore[operator]
+            return embedding.flatten(1)
+        with captured(look.net, [self.layer]) as outputs:
+            look.net(images_BCHW)
+        output = outputs[self.layer]
+        return output.flatten(2).mean(dim=2) if output.ndim == 4 else output.flatten(1)
+
+    def _project(
+        self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, columns: Mapping[str, Sequence[object]]
+    ) -> None:
+        if vectors_ND.shape[1] > MOST_DIMENSIONS:
+            vectors_ND = pca(vectors_ND, MOST_DIMENSIONS)
+        if not look.boards:
+            return
+        thumbnails = np.concatenate(
+            [look.images("val", index_B).pixels_BHWC for index_B in torch.split(index_N, 256)]
+        )
+        if look.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
+            thumbnails = thumbnails[..., :1]
+        for _, folder in look.boards:
+            place = folder / "projector" / f"epoch_{look.epoch:04d}"
+            earlier = sorted(path for path in place.parent.glob("epoch_*") if path.name < place.name)
+            size = write_projector(
+                place,
+                name=f"epoch {look.epoch}, {self.layer}",
+                vectors_ND=vectors_ND,
+                columns=columns,
+                thumbnails_NHWC=thumbnails,
+                same_as=earlier[-1] if earlier else None,
+            )
+            look.gallery.spent(self.name, size=size)
+
+    def _draw(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray) -> None:
+        split = look.data.splits["val"]
+        labels_N = split.labels_N[index_N].numpy()
+        nearest = knn_accuracy(vectors_ND, labels_N)
+        apart = silhouette(vectors_ND, labels_N, look.gallery.seed)
+        measures = {"knn_accuracy": nearest, "silhouette": apart}
+        look.scalars({f"{self.name}/{k}": value for k, value in measures.items() if value is not None})
+        told = "" if nearest is None else f"; 10-nearest-neighbour accuracy {nearest:.3f}"
+        told += "" if apart is None else f"; silhouette {apart:.3f}"
+        before = self._layouts_before(look.epoch)
+        kept: dict[str, np.ndarray] = {}
+        for method in self.methods:
+            if method == "tsne":
+                some = choose_points(len(index_N), self.tsne_points, look.gallery.seed).numpy()
+            else:
+                some = np.arange(len(index_N))
+            chosen = index_N.numpy()[some]
+            old = before.get(method)
+            if old is not None and not np.array_equal(before[f"{method}_index"], chosen):
+                old = None  # other images: options have changed on resuming
+            if method == "tsne":
+                layout = tsne(vectors_ND[some], seed=look.gallery.seed, previous_N2=old)
+                axes_names = ["", ""]  # its axes have no meaning
+            else:
+                layout = pca(vectors_ND[some], 2, old)
+                axes_names = ["principal component 1", "principal component 2"]
+            kept |= {method: layout, f"{method}_index": chosen, f"{method}_labels": labels_N[some]}
+            picture = scatter(
+                layout,
+                labels_N[some],
+                look.classes,
+                title=f"{METHODS[method]} of {self.layer} {look.title}",
+                note=f"{len(some):,} of {len(split):,} validation images{told}",
+                axes_names=axes_names,
+            )
+            look.show(picture, f"{self.name}/{method}")
+        path = self._layout(look.epoch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **kept)  # type: ignore[arg-type]
+        look.gallery.spent(self.name, size=path.stat().st_size)
+
+    def _layout(self, epoch: int) -> Path:
+        return self.gallery.figures / self.name / f"epoch_{epoch:04d}.npz"
+
+    def _layouts_before(self, epoch: int) -> dict[str, np.ndarray]:
+        this = self._layout(epoch)
+        earlier = sorted(path for path in this.parent.glob("epoch_*.npz") if path.name < this.name)
+        if not earlier:
+            return {}
+        with np.load(earlier[-1]) as found:
+            return dict(found)

@@ -1,0 +1,60 @@
+"""View: what the layers of a net see in the probe images."""
+
+from __future__ import annotations
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import Look, View
+from pellucid.draw.maps import feature_maps
+from pellucid.errors import UserError
+from pellucid.inside.capture import Layers, captured, choose_layers
+
+
+class FeatureMaps(View):
+    """The first ``maps`` maps of each of the ``layers`` for ``images`` probe images.
+
+    ``layers``: names, or auto: the first, middle and last convolution. A map is the layer's own output,
+    before an activation that follows it. Raises UserError for a layer that has no maps.
+    """
+
+    name = "feature_maps"
+
+    def __init__(
+        self, *, layers: Layers, maps: int, images: int, every_n_epochs: int, gallery: Gallery
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        for key, value in (("maps", maps), ("images", images)):
+            if value < 1:
+                raise UserError(f"callbacks.feature_maps.{key}={value}: expected at least 1.")
+        self.layers, self.maps, self.images = layers, maps, images
+        self.chosen: list[str] = []
+
+    def reason(self, look: Look) -> str | None:
+        self.chosen = choose_layers(look.net, self.layers)
+        if not self.chosen:
+            return "no convolutions"
+        with captured(look.net, self.chosen) as outputs:
+            look.net(look.probes(1).images_BCHW)
+        for layer in self.chosen:
+            shape = tuple(outputs[layer].shape) if layer in outputs else None
+            if shape is None or len(shape) != 4:
+                gives = f"gives {shape}" if shape else "gives no tensor"
+                raise UserError(
+                    f"layers: {layer} {gives}. Expected maps, one image's channels × height × width."
+                )
+        return None
+
+    def look(self, look: Look) -> None:
+        probes = look.probes(self.images)
+        with captured(look.net, self.chosen) as outputs:
+            look.net(probes.images_BCHW)
+        for layer in self.chosen:
+            look.show(
+                feature_maps(
+                    probes.pixels_BHWC,
+                    probes.names,
+                    outputs[layer].float().cpu().numpy(),
+                    shown=self.maps,
+                    title=f"{layer} {look.title}",
+                ),
+                f"{self.name}/{layer}",
+            )

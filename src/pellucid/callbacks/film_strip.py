@@ -1,0 +1,164 @@
+"""View: each probe image through the epochs, one picture an image at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch import LightningModule, Trainer
+
+from pellucid.callbacks.explanations import black, find_methods
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.reconstructions import redraw
+from pellucid.callbacks.view import Look, Probes, View
+from pellucid.draw.explanations import map_picture, strength
+from pellucid.draw.film import Frame, choose_frames, film_strip
+from pellucid.draw.maps import limits
+from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, number, rgb
+from pellucid.errors import UserError
+from pellucid.inside.capture import Layers, captured, choose_layers
+from pellucid.task.classification import Classification
+from pellucid.task.reconstruction import Reconstruction
+
+
+class FilmStrip(View):
+    """``images`` probe images: prediction, explanation of the true class by ``method``, and one map of
+    each of the ``layers`` that have maps (names, or auto); or the reconstruction. Colours have one meaning.
+
+    Where ``method`` cannot explain the net, the first that can is taken. What a strip is made of stays in
+    ``figures/film_strip/frames``, so that a resumed run shows all its epochs.
+    """
+
+    name = "film_strip"
+
+    def __init__(
+        self, *, images: int, method: str, layers: Layers, every_n_epochs: int, gallery: Gallery
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        if images < 1:
+            raise UserError(f"callbacks.film_strip.images={images}: expected at least 1.")
+        if gallery.explainers:
+            find_methods(gallery, [method], "callbacks.film_strip.method")
+        self.images, self.method, self.layers = images, method, layers
+        self.explainer: str | None = None
+        self.chosen: list[str] = []
+
+    def reason(self, look: Look) -> str | None:
+        if isinstance(look.task, Reconstruction):
+            return None
+        if not isinstance(look.task, Classification):
+            return "neither a classifier nor an autoencoder"
+        probe = look.probes(1).images_BCHW
+        explainers = look.gallery.explainers
+        for name in dict.fromkeys([self.method, *explainers]):
+            if name in explainers and explainers[name].reason(look.net, probe) is None:
+                self.explainer = name
+                break
+        with captured(look.net, choose_layers(look.net, self.layers)) as outputs:
+            look.net(probe)
+        self.chosen = [layer for layer, output in outputs.items() if output.ndim == 4]
+        return None
+
+    def look(self, look: Look) -> None:
+        probes = look.probes(self.images)
+        reconstructing = isinstance(look.task, Reconstruction)
+        arrays = self._redrawn(look, probes) if reconstructing else self._seen(look, probes)
+        path = self._frames() / f"epoch_{look.epoch:04d}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        look.gallery.spent(self.name, size=path.stat().st_size)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_end(trainer, pl_module)
+        look = Look(self, trainer, pl_module, epoch=self._finished[0])
+        self.guarded(trainer, look.net, lambda: self._draw(look))
+
+    def _frames(self) -> Path:
+        return self.gallery.figures / self.name / "frames"
+
+    def _redrawn(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
+        originals, redrawn = redraw(look, probes.images_BCHW)
+        errors_B = ((originals - redrawn) ** 2).mean(axis=(1, 2, 3))
+        return {"image/reconstruction": np.round(redrawn * 255).astype(np.uint8), "mse": errors_B}
+
+    def _seen(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
+        with captured(look.net, self.chosen) as outputs:
+            shares_BK = look.net(probes.images_BCHW).float().softmax(dim=1).cpu()
+        confidence_B, predicted_B = shares_BK.max(dim=1)
+        arrays = {"predicted": predicted_B.numpy(), "confidence": confidence_B.numpy()}
+        if self.explainer is not None:
+            explainer = look.gallery.explainers[self.explainer]
+            target_B = probes.labels_B.to(look.device)
+            found = explainer.explain(look.net, probes.images_BCHW, target_B, black(look))
+            kind = "signed" if explainer.signed else "unsigned"
+            arrays[f"{kind}/{explainer.title}"] = found.maps_BHW.numpy()
+        for layer in self.chosen:
+            maps_BMHW = outputs[layer].float().cpu().numpy()
+            arrays[f"map/{layer} map {self._map_of(layer, maps_BMHW)}"] = maps_BMHW[
+                :, self._map_of(layer, maps_BMHW)
+            ]
+        return arrays
+
+    def _map_of(self, layer: str, maps_BMHW: np.ndarray) -> int:
+        """The map that is followed: that of the earlier epochs; at first the one that varies most."""
+        for path in sorted(self._frames().glob("epoch_*.npz"))[:1]:
+            with np.load(path) as first:
+                for key in first.files:
+                    if key.startswith(f"map/{layer} map "):
+                        return int(key.rpartition(" ")[2])
+        return int(maps_BMHW.std(axis=(0, 2, 3)).argmax())
+
+    def _draw(self, look: Look) -> None:
+        paths = sorted(self._frames().glob("epoch_*.npz"))
+        paths = [path for path in paths if epoch_of(path) <= look.epoch]
+        films = []
+        for path in paths:
+            with np.load(path) as found:
+                films.append((epoch_of(path), dict(found)))
+        keys = films[-1][1].keys()
+        films = [(epoch, film) for epoch, film in films if film.keys() == keys]  # options may have changed
+        probes = look.probes(self.images)
+        for place in range(len(probes)):
+            frames = self._strip(look, films, place)
+            shown = [frames[i] for i in choose_frames(range(len(frames)))]
+            title = f"{probes.names[place]}: {probes.files[place]}"
+            note = f"{len(shown)} of {len(frames)} epochs" if len(shown) < len(frames) else "every epoch"
+            note += "; colours mean the same in all of them"
+            if self.explainer is not None:
+                note += f"; explained is the score of {probes.names[place]}"
+            picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
+            look.show(picture, f"{self.name}/probe_{place}", file=f"{self.name}/probe_{place}.png")
+
+    def _strip(self, look: Look, films: list[tuple[int, dict[str, np.ndarray]]], place: int) -> list[Frame]:
+        """One image's frames; limits of colours are taken over all of its epochs."""
+        label = int(look.probes(self.images).labels_B[place])
+        rows = {key: np.stack([film[key][place] for _, film in films]) for key in films[0][1] if "/" in key}
+        pictures = {key.partition("/")[2]: _pictures(key, values) for key, values in rows.items()}
+        frames = []
+        for at, (epoch, film) in enumerate(films):
+            caption, right = f"MSE {number(film['mse'][place])}" if "mse" in film else "", None
+            if "predicted" in film:
+                said = int(film["predicted"][place])
+                caption = f"{look.classes[said]} {film['confidence'][place]:.2f}"
+                right = said == label
+            shown = {name: made[at] for name, made in pictures.items()}
+            frames.append(Frame(epoch=epoch, caption=caption, right=right, pictures=shown))
+        return frames
+
+
+def epoch_of(path: Path) -> int:
+    """3 of ``epoch_0003.npz``."""
+    return int(path.stem.rpartition("_")[2])
+
+
+def _pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
+    """The epochs' arrays of one row, (E, …), as RGB with one scale for all."""
+    kind = key.partition("/")[0]
+    if kind == "image":
+        return [rgb(image) for image in values]
+    if kind == "map":
+        low, high = limits(values)
+        colours = DIVERGING if low < 0 else SEQUENTIAL
+        return [colourise(one, low, high, colours) for one in values]
+    unit = strength(values)
+    return [map_picture(one, signed=kind == "signed", unit=unit) for one in values]

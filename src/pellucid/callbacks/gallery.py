@@ -1,0 +1,141 @@
+"""Where a run's pictures go, PNG files in its folder and every logger that takes images; their account."""
+
+from __future__ import annotations
+
+import io
+import logging
+import traceback
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from PIL import Image
+from torch import Tensor
+
+from pellucid.data.base import ImageData
+from pellucid.draw.sheet import Picture
+from pellucid.errors import first_line
+from pellucid.explainer.base import Explainer
+from pellucid.inside.verdicts import Verdicts
+from pellucid.run import Run, write_atomically
+
+log = logging.getLogger(__name__)
+
+
+class Gallery(Callback):
+    """One a run, shared by its views.
+
+    ``explainers`` by their names. ``verdicts`` is what the net said of the images of this epoch's validation:
+    in a ddp run of rank 0's share of them; None before any, and for tasks without classes.
+    """
+
+    def __init__(self, *, run: Run, data: ImageData, seed: int, explainers: Mapping[str, Explainer]) -> None:
+        self.run, self.data, self.seed, self.explainers = run, data, seed, dict(explainers)
+        self.verdicts: Verdicts | None = None
+        self._said: list[Tensor] = []
+        self._left_out: dict[str, list[str]] = defaultdict(list)
+        before = {key: value for key, value in run.metrics().items() if key.startswith("look/")}
+        self._account: dict[str, float] = defaultdict(float, before)
+
+    @property
+    def figures(self) -> Path:
+        """The folder of PNG files."""
+        return self.run.folder / "figures"
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.verdicts = None
+        self._said = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.is_global_zero and isinstance(outputs, Tensor) and outputs.ndim == 2:
+            self._said.append(torch.stack(outputs.float().softmax(dim=1).max(dim=1)))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._said:
+            return
+        confidence_N, predicted_N = torch.cat(self._said, dim=1).cpu()
+        index_N = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)]
+        self.verdicts = Verdicts(
+            index_N=index_N,
+            true_N=self.data.splits["val"].labels_N[index_N],
+            predicted_N=predicted_N.long(),
+            confidence_N=confidence_N,
+        )
+
+    def leave_out(self, view: str, reason: str) -> None:
+        """Note that a view does not apply to this net; told together when training starts."""
+        self._left_out[reason].append(view)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._left_out:
+            told = [f"{', '.join(views)} ({reason})" for reason, views in self._left_out.items()]
+            log.info("Views left out: %s.", "; ".join(told))
+            self._left_out.clear()
+
+    def keep(self, view: str, name: str, picture: Picture) -> int:
+        """Write a picture to a file of ``figures``; its bytes."""
+        content = io.BytesIO()
+        Image.fromarray(picture).save(content, format="PNG")
+        write_atomically(self.figures / name, content.getvalue())
+        self.spent(view, size=content.tell())
+        return content.tell()
+
+    def spent(self, view: str, *, seconds: float = 0.0, size: int = 0) -> None:
+        """Add to a view's account."""
+        for kind, amount in (("seconds", seconds), ("bytes", size)):
+            self._account[f"look/{kind}/{view}"] += amount
+            self._account[f"look/{kind}/total"] += amount
+
+    def failed(self, view: str, error: Exception) -> None:
+        """Count a failure; the first of a view is told, each stands in the log file."""
+        key = f"look/failed/{view}"
+        self._account[key] += 1
+        if self._account[key] == 1:
+            log.warning(
+                "The view %s could not be drawn (%s: %s). Training goes on; its failures are counted in "
+                "metrics.json.",
+                view,
+                type(error).__name__,
+                first_line(error),
+            )
+        with self.run.log.open("a", encoding="utf-8") as file:
+            file.writelines(traceback.format_exception(error))
+
+    def account(self) -> dict[str, float]:
+        """Seconds, bytes and failures of each view, as ``metrics.json`` holds them."""
+        return {
+            key: round(value, 3) if key.startswith("look/seconds") else int(value)
+            for key, value in sorted(self._account.items())
+        }
+
+
+def send(logger: Logger, tag: str, picture: Picture, step: int) -> bool:
+    """Whether the logger takes pictures, and so has taken this one."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(tag, picture, step, dataformats="HWC")
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(key=tag, images=[picture], step=step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, picture, f"{tag}/step_{step:06d}.png")
+    elif isinstance(logger, CometLogger):
+        logger.experiment.log_image(picture, name=tag, step=step)
+    else:
+        return False
+    return True
+
+
+def tensorboards(loggers: Sequence[Logger]) -> list[TensorBoardLogger]:
+    """Those that write TensorBoard's files."""
+    return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]

@@ -1,0 +1,88 @@
+"""View: the autoencoder's latent space."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import Look, View
+from pellucid.draw.reconstructions import traversal
+from pellucid.draw.scatter import scatter
+from pellucid.errors import UserError
+from pellucid.inside.probe import choose_points
+
+STEPS = 9
+QUANTILES = (0.05, 0.95)
+MOST_DIMENSIONS = 10  # that are traversed
+
+
+@runtime_checkable
+class Coder(Protocol):
+    """A net that encodes images and decodes latent vectors into images in [0, 1]."""
+
+    def encode(self, images_BCHW: Tensor) -> Tensor: ...
+
+    def decode(self, latent_BD: Tensor) -> Tensor: ...
+
+
+class Latent(View):
+    """``points`` validation images where the encoder puts them, with class colours; and a walk along each
+    latent dimension from its 5 % to its 95 % quantile, the others at their medians.
+
+    Codes of one to three numbers are shown as they are, longer ones by their two principal components.
+    """
+
+    name = "latent"
+
+    def __init__(self, *, points: int, every_n_epochs: int, gallery: Gallery) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        if points < 1:
+            raise UserError(f"callbacks.latent.points={points}: expected at least 1.")
+        self.points = points
+        self._before: np.ndarray | None = None
+
+    def reason(self, look: Look) -> str | None:
+        return None if isinstance(look.net, Coder) else "not an autoencoder"
+
+    def look(self, look: Look) -> None:
+        assert isinstance(look.net, Coder)
+        split = look.data.splits["val"]
+        index_N = choose_points(len(split), self.points, look.gallery.seed)
+        codes_ND = look.over("val", index_N, look.net.encode).flatten(1)
+        look.show(self._scatter(look, codes_ND.numpy(), split.labels_N[index_N].numpy()))
+        look.show(self._traversal(look, look.net, codes_ND), f"{self.name}/traversal")
+
+    def _scatter(self, look: Look, codes_ND: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+        from pellucid.inside.projection import pca
+
+        dimensions = codes_ND.shape[1]
+        note = f"{len(codes_ND):,} validation images"
+        names = [f"latent {dimension}" for dimension in range(dimensions)]
+        if dimensions > 3:
+            codes_ND = self._before = pca(codes_ND, 2, self._before)
+            names = ["principal component 1", "principal component 2"]
+            note += f", {dimensions} numbers each"
+        title = f"Latent space {look.title}"
+        return scatter(codes_ND, labels_N, look.classes, title=title, note=note, axes_names=names)
+
+    def _traversal(self, look: Look, net: Coder, codes_ND: Tensor) -> np.ndarray:
+        shown = min(codes_ND.shape[1], MOST_DIMENSIONS)
+        low_D, high_D = (torch.quantile(codes_ND, share, dim=0) for share in QUANTILES)
+        middle_D = codes_ND.median(dim=0).values
+        share_S = torch.linspace(0, 1, STEPS)
+        values_DS = low_D[:shown, None] + (high_D - low_D)[:shown, None] * share_S
+        codes_DSD = middle_D.expand(shown, STEPS, -1).clone()
+        for dimension in range(shown):
+            codes_DSD[dimension, :, dimension] = values_DS[dimension]
+        decoded = net.decode(codes_DSD.flatten(0, 1).to(look.device, look.dtype)).float().cpu()
+        images = decoded.permute(0, 2, 3, 1).numpy()
+        return traversal(
+            images.reshape(shown, STEPS, *images.shape[1:]),
+            values_DS.numpy(),
+            title=f"Walks through the latent space {look.title}",
+            note="each dimension from its 5 % to its 95 % quantile, the others at their medians",
+        )

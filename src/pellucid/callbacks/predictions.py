@@ -1,0 +1,70 @@
+"""View: what the net says of the probe images, and where it is most confidently wrong."""
+
+from __future__ import annotations
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import Look, View
+from pellucid.draw.grid import image_grid
+from pellucid.errors import UserError
+from pellucid.task.classification import Classification
+
+
+class Predictions(View):
+    """``count`` probe images, and as many of validation's most confident mistakes with their files."""
+
+    name = "predictions"
+
+    def __init__(self, *, count: int, every_n_epochs: int, gallery: Gallery) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        if count < 1:
+            raise UserError(f"callbacks.predictions.count={count}: expected at least 1.")
+        self.count = count
+
+    def reason(self, look: Look) -> str | None:
+        return None if isinstance(look.task, Classification) else "not a classifier"
+
+    def look(self, look: Look) -> None:
+        probes = look.probes(self.count)
+        shares_BK = look.net(probes.images_BCHW).float().softmax(dim=1).cpu()
+        confidence_B, predicted_B = shares_BK.max(dim=1)
+        said = [look.classes[label] for label in predicted_B.tolist()]
+        right = (predicted_B == probes.labels_B).tolist()
+        look.show(
+            image_grid(
+                probes.pixels_BHWC,
+                [
+                    f"{one} ({true}) {share:.2f}"
+                    for one, true, share in zip(said, probes.names, confidence_B.tolist(), strict=True)
+                ],
+                title=f"Predictions {look.title}",
+                note=f"predicted (true) confidence; {sum(right)} of {len(right)} right; the same validation "
+                "images in every epoch",
+                right=right,
+            )
+        )
+        if look.verdicts is not None:
+            self._show_mistakes(look)
+
+    def _show_mistakes(self, look: Look) -> None:
+        assert look.verdicts is not None
+        worst = look.verdicts.worst_mistakes(self.count)
+        mistakes = look.images("val", worst.index_N)
+        wrong = int((~look.verdicts.right()).sum())
+        captions = [
+            f"{look.classes[said]} ({true}) {share:.2f}"
+            for said, true, share in zip(
+                worst.predicted_N.tolist(), mistakes.names, worst.confidence_N.tolist(), strict=True
+            )
+        ]
+        look.show(
+            image_grid(
+                mistakes.pixels_BHWC,
+                captions,
+                title=f"Most confident mistakes {look.title}",
+                note=f"predicted (true) confidence; {wrong:,} of {len(look.verdicts):,} validation images "
+                "are mistaken",
+                right=[False] * len(mistakes),
+                seconds=mistakes.files,
+            ),
+            f"{self.name}/mistakes",
+        )

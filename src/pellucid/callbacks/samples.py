@@ -1,0 +1,57 @@
+"""View: what the net is trained on, before the first step."""
+
+from __future__ import annotations
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import Look, View
+from pellucid.draw.grid import paired_grid
+from pellucid.errors import UserError
+
+
+class Samples(View):
+    """The first ``count`` images of the first epoch, as they were and as the net receives them."""
+
+    name = "samples"
+
+    def __init__(self, *, count: int, gallery: Gallery) -> None:
+        super().__init__(every_n_epochs=1, gallery=gallery)
+        if count < 1:
+            raise UserError(f"callbacks.samples.count={count}: expected at least 1.")
+        self.count = count
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch == 0:  # not on resuming
+            self._look(trainer, pl_module, 0)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Once is enough."""
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Once is enough."""
+
+    def look(self, look: Look) -> None:
+        loader = look.data.train_dataloader()
+        received: list[torch.Tensor] = []
+        index: list[torch.Tensor] = []
+        for (images_BCHW, _), index_B in zip(loader, loader.sampler, strict=True):
+            received.append(images_BCHW)
+            index.append(index_B)
+            if sum(map(len, index)) >= self.count:
+                break
+        before = look.images("train", torch.cat(index)[: self.count])
+        after_BCHW = torch.cat(received)[: self.count]
+        size = " × ".join(str(side) for side in look.data.spec.image_shape)
+        look.show(
+            paired_grid(
+                before.pixels_BHWC,
+                look.pixels(after_BCHW),
+                before.names,
+                title="Training images",
+                note=f"{len(look.data.splits['train']):,} of them, each {size} (channels × height × width); "
+                "below each image what the net receives, normalisation undone",
+                sides=("as it is", "received"),
+            )
+        )

@@ -1,0 +1,223 @@
+"""The one abstract base of all views: when to look, and that looking changes nothing.
+
+Axes: B images, C channels, H × W pixels, N images of a split, D embedding.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from pellucid.callbacks.gallery import Gallery, send, tensorboards
+from pellucid.data.base import ImageData
+from pellucid.data.loader import prepare
+from pellucid.draw.sheet import Picture, rgb
+from pellucid.errors import UserError
+from pellucid.inside.probe import choose_probes
+from pellucid.inside.untouched import original, untouched
+from pellucid.inside.verdicts import Verdicts
+from pellucid.task.base import Task
+
+
+class View(Callback, ABC):
+    """Looks after epoch 1, after every ``every_n_epochs``-th and after the last; on rank 0 alone.
+
+    A view implements ``look``; ``reason`` says why a net cannot be looked at so. What ``look`` raises never
+    stops the training: it is told once and counted.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, *, every_n_epochs: int, gallery: Gallery) -> None:
+        if every_n_epochs < 1:
+            raise UserError(f"callbacks.{self.name}.every_n_epochs={every_n_epochs}: expected at least 1.")
+        self.every_n_epochs, self.gallery = every_n_epochs, gallery
+        self._applies = False
+        self._looked_at = self._finished = (0, 0)  # epoch and step
+
+    def reason(self, look: Look) -> str | None:
+        """Why this view does not apply, in a few words; None where it does. Raises UserError for options."""
+        return None
+
+    @abstractmethod
+    def look(self, look: Look) -> None:
+        """Draw, and hand what was drawn to ``look``."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # On every rank, so that all of them stop at a mistake.
+        look = Look(self, trainer, pl_module, epoch=trainer.current_epoch)
+        try:
+            with untouched(look.net), torch.no_grad():
+                why_not = self.reason(look)
+        except UserError as error:
+            raise UserError(f"callbacks.{self.name}: {error}") from error
+        self._applies = why_not is None
+        if why_not is not None and trainer.is_global_zero:
+            self.gallery.leave_out(self.name, why_not)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_last_batch:  # the budget cut the epoch
+            return
+        epoch = trainer.current_epoch + 1
+        self._finished = (epoch, trainer.global_step)
+        if epoch == 1 or epoch % self.every_n_epochs == 0:
+            self._look(trainer, pl_module, epoch)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        epoch, step = self._finished
+        if self._looked_at != self._finished and step == trainer.global_step:
+            self._look(trainer, pl_module, epoch)
+
+    def _look(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+        self._looked_at = (epoch, trainer.global_step)
+        look = Look(self, trainer, pl_module, epoch=epoch)
+        self.guarded(trainer, look.net, lambda: self.look(look))
+
+    def guarded(self, trainer: Trainer, net: nn.Module, body: Callable[[], None]) -> None:
+        """Run ``body`` where this view applies: the net left as it is, time counted, errors survived."""
+        if not self._applies or not trainer.is_global_zero:
+            return
+        start = time.perf_counter()
+        try:
+            with untouched(net), torch.no_grad():
+                body()
+        except Exception as error:
+            self.gallery.failed(self.name, error)
+        self.gallery.spent(self.name, seconds=time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Some images of a split: as the net takes them, and ``pixels_BHWC``, uint8 RGB, to be shown."""
+
+    index_B: Tensor
+    images_BCHW: Tensor
+    pixels_BHWC: np.ndarray
+    labels_B: Tensor
+    names: list[str]
+    files: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels_B)
+
+
+class Look:
+    """One moment of a training as a view sees it: after ``epoch`` (counted from 1; 0: before the first)."""
+
+    def __init__(self, view: View, trainer: Trainer, pl_module: LightningModule, *, epoch: int) -> None:
+        assert isinstance(pl_module, Task)
+        self._view, self._trainer, self.task, self.epoch = view, trainer, pl_module, epoch
+        self.gallery = view.gallery
+        self.net: nn.Module = original(pl_module.net)
+        self.device = pl_module.device
+
+    @property
+    def data(self) -> ImageData:
+        return self.gallery.data
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.data.spec.classes
+
+    @property
+    def verdicts(self) -> Verdicts | None:
+        """What the net said of the images of this epoch's validation."""
+        return self.gallery.verdicts
+
+    @property
+    def title(self) -> str:
+        """``after epoch 3``, for headings."""
+        return f"after epoch {self.epoch}" if self.epoch else "before training"
+
+    def probes(self, count: int) -> Probes:
+        """The first ``count`` of the run's fixed choice of validation images."""
+        return self.images("val", choose_probes(self.data.splits["val"].labels_N, count, self.gallery.seed))
+
+    def images(self, split: str, index_B: Tensor) -> Probes:
+        """Those images of a split."""
+        rows = self.data.splits[split].subset(index_B)
+        images_BCHW = prepare(rows.images(torch.arange(len(rows))), self.data.spec)
+        return Probes(
+            index_B=index_B,
+            images_BCHW=images_BCHW.to(self.device, self.dtype),
+            pixels_BHWC=self.pixels(images_BCHW),
+            labels_B=rows.labels_N,
+            names=[self.classes[label] for label in rows.labels_N.tolist()],
+            files=[short(file) for file in rows.files],
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the net's parameters are in: float32, or half with ``trainer.precision=bf16-true``."""
+        return next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
+
+    def pixels(self, images_BCHW: Tensor) -> np.ndarray:
+        """Normalised images as uint8 RGB, (B, H, W, 3), by the data's own mean and std."""
+        shown_BCHW = self.data.spec.denormalise(images_BCHW.float().cpu())
+        return to_pixels(shown_BCHW.permute(0, 2, 3, 1).numpy())
+
+    def batches(self, split: str, index_N: Tensor) -> Iterator[Tensor]:
+        """Those images of a split as the net takes them, a batch at a time."""
+        for index_B in torch.split(index_N, self.data.batch_size):
+            images_BCHW = prepare(self.data.splits[split].images(index_B).to(self.device), self.data.spec)
+            yield images_BCHW.to(self.dtype)
+
+    def over(self, split: str, index_N: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """``function`` of batches of those images, one after another, float32 on the CPU."""
+        return torch.cat([function(images).float().cpu() for images in self.batches(split, index_N)])
+
+    def show(self, picture: Picture, what: str | None = None, *, file: str | None = None) -> None:
+        """Send a picture to the loggers under the view's name, or another; and keep it.
+
+        The file is ``figures/<what>/epoch_0003.png`` unless another is named.
+        """
+        what = what or self._view.name
+        size = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
+        for logger in self._trainer.loggers:
+            if send(logger, what, picture, self.step):
+                self.gallery.spent(self._view.name, size=size)  # in its files the picture is encoded alike
+
+    def keep(self, picture: Picture, file: str) -> int:
+        """Write a picture to that file of ``figures`` alone; its bytes."""
+        return self.gallery.keep(self._view.name, file, picture)
+
+    def scalars(self, values: Mapping[str, float]) -> None:
+        """Send finite values to every logger."""
+        finite = {key: float(value) for key, value in values.items() if np.isfinite(value)}
+        for logger in self._trainer.loggers:
+            logger.log_metrics(finite, step=self._trainer.global_step)
+
+    def text(self, markdown: str) -> None:
+        """Send a text to TensorBoard."""
+        for writer, _ in self.boards:
+            writer.add_text(self._view.name, markdown, self.step)
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps so far, on the axis of all that is logged."""
+        return self._trainer.global_step
+
+    @property
+    def boards(self) -> list[tuple[SummaryWriter, Path]]:
+        """TensorBoard's writers and their folders."""
+        return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._trainer.loggers)]
+
+
+def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as uint8 RGB."""
+    return np.stack([np.round(rgb(image) * 255).astype(np.uint8) for image in images_NHWC])
+
+
+def short(file: str) -> str:
+    """A file by its folder and name: ``cat/cat.12.jpg``."""
+    return "/".join(Path(file).parts[-2:])

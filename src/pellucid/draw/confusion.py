@@ -1,0 +1,120 @@
+"""Which classes are taken for which.
+
+Axes: K classes; rows are the true class, columns the predicted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.draw.sheet import FAINT, INK, Picture, Sheet, fit
+
+MOST_NUMBERED = 25  # classes: above it cells hold no numbers
+PAIRS, WORST = 12, 12
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Of each class: precision, recall and F1 in [0, 1] (NaN where undefined), and its number of images."""
+
+    precision_K: np.ndarray
+    recall_K: np.ndarray
+    f1_K: np.ndarray
+    images_K: np.ndarray
+
+
+def count_confusion(true_N: np.ndarray, predicted_N: np.ndarray, classes: int) -> np.ndarray:
+    """Counts (K, K): row the true class, column the predicted one."""
+    counts_KK = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts_KK, (true_N, predicted_N), 1)
+    return counts_KK
+
+
+def class_scores(counts_KK: np.ndarray) -> ClassScores:
+    """Precision is undefined for a class that was never predicted, recall for one without images."""
+    hits_K = np.diag(counts_KK).astype(float)
+    predicted_K, images_K = counts_KK.sum(axis=0), counts_KK.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        precision_K, recall_K = hits_K / predicted_K, hits_K / images_K
+        f1_K = 2 * hits_K / (predicted_K + images_K)
+    return ClassScores(precision_K, recall_K, f1_K, images_K)
+
+
+def confused_pairs(counts_KK: np.ndarray, most: int) -> list[tuple[int, int, int]]:
+    """(true, predicted, count) of the most frequent mistakes, the most frequent first."""
+    wrong_KK = counts_KK.copy()
+    np.fill_diagonal(wrong_KK, 0)
+    order = np.argsort(-wrong_KK, axis=None, kind="stable")[:most]
+    pairs = [divmod(int(place), len(counts_KK)) for place in order]
+    return [(true, said, int(wrong_KK[true, said])) for true, said in pairs if wrong_KK[true, said]]
+
+
+def confusion(counts_KK: np.ndarray, classes: Sequence[str], *, title: str, note: str) -> Picture:
+    """The matrix, coloured by the share of its row; beside it scores by class and the commonest mistakes."""
+    count = len(classes)
+    numbered = count <= MOST_NUMBERED
+    side = float(np.clip(0.42 * count, 2.6, 6.2))
+    table_rows = count if numbered else WORST
+    table = 0.25 + 0.17 * table_rows
+    height = max(side + 1.0, table + 0.55 + 0.17 * PAIRS)
+    left = 1.35
+    sheet = Sheet(left + side + 0.55 + 4.2, 0.75 + height)
+    sheet.title(title, note)
+    axes = sheet.axes(left, 0.75, side, side)
+    images_K = np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
+    share_KK = counts_KK / images_K
+    axes.imshow(share_KK, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_xlabel("predicted class", fontsize=8)
+    axes.set_ylabel("true class", fontsize=8)
+    if numbered:
+        names = [fit(name, 0.85, 7) for name in classes]
+        axes.set_xticks(
+            range(count), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False
+        )
+        axes.set_yticks(range(count), names, parse_math=False)
+        size = float(np.clip(110 * side / count / 6, 5, 8))
+        for (row, column), value in np.ndenumerate(counts_KK):
+            if value:
+                colour = "white" if share_KK[row, column] > 0.55 else INK
+                axes.text(column, row, f"{value}", ha="center", va="center", size=size, color=colour)
+    x = left + side + 0.45
+    y = _table(sheet, class_scores(counts_KK), classes, x=x, y=0.72, worst=not numbered)
+    _pairs(sheet, counts_KK, classes, x=x, y=y + 0.2)
+    return sheet.picture()
+
+
+def _table(
+    sheet: Sheet, scores: ClassScores, classes: Sequence[str], *, x: float, y: float, worst: bool
+) -> float:
+    chosen = list(range(len(classes)))
+    if worst:  # a class without images has no F1 and comes last
+        chosen = [int(label) for label in np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")]
+        chosen = chosen[:WORST]
+    head = (f"the {len(chosen)} worst classes" if worst else "class", "precision", "recall", "F1", "images")
+    rights = (x + 1.9, x + 2.5, x + 3.0, x + 3.6)
+    sheet.text(head[0], x, y, size=7.5, bold=True)
+    for right, text in zip(rights, head[1:], strict=True):
+        sheet.text(text, right, y, size=7.5, bold=True, align="right")
+    for label in chosen:
+        y += 0.17
+        sheet.text(classes[label], x, y, width=1.25, size=7.5)
+        cells = [scores.precision_K[label], scores.recall_K[label], scores.f1_K[label]]
+        texts = ["–" if np.isnan(cell) else f"{cell:.3f}" for cell in cells]
+        for right, text in zip(rights, [*texts, str(scores.images_K[label])], strict=True):
+            sheet.text(text, right, y, size=7.5, align="right")
+    return y + 0.17
+
+
+def _pairs(sheet: Sheet, counts_KK: np.ndarray, classes: Sequence[str], *, x: float, y: float) -> None:
+    sheet.text("most confused: true → predicted", x, y, size=7.5, bold=True)
+    pairs = confused_pairs(counts_KK, PAIRS)
+    for true, said, count in pairs:
+        y += 0.17
+        images = int(counts_KK[true].sum())
+        sheet.text(f"{fit(classes[true], 1.2, 7.5)} → {fit(classes[said], 1.2, 7.5)}", x, y, size=7.5)
+        sheet.text(f"{count} of {images}", x + 3.6, y, size=7.5, align="right")
+    if not pairs:
+        sheet.text("no mistakes", x, y + 0.17, size=7.5, colour=FAINT)

@@ -1,0 +1,78 @@
+"""Loss and metrics over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
+
+STAGES = {"train": COLOURS[0], "val": COLOURS[2]}
+
+
+def curves(rows: Sequence[Mapping[str, float]], *, title: str) -> Picture:
+    """A panel for each metric, training and validation together, and one for the learning rate.
+
+    ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``.
+    """
+    panels = [*_metrics(rows), "lr"]
+    width, height, gap = 2.7, 2.3, 1.25
+    sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.2)
+    sheet.title(title)
+    for place, name in enumerate(panels):
+        axes = sheet.axes(0.6 + place * (width + gap), 0.62, width, height)
+        axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
+        axes.set_xlabel("epoch", fontsize=8, color=FAINT)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        axes.grid(axis="y", color="#ececec", linewidth=0.7)
+        if name == "lr":
+            ends = _line(axes, rows, "lr", INK, "")
+            axes.set_ylim(0, 1.1 * max(row["lr"] for row in rows) or 1)
+        else:
+            ends = [
+                end
+                for stage, colour in STAGES.items()
+                for end in _line(axes, rows, f"{stage}/{name}", colour, stage)
+            ]
+        _name_ends(axes, ends)
+    return sheet.picture()
+
+
+def _metrics(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """Names of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
+    found: dict[tuple[float | None, ...], str] = {}
+    for name in dict.fromkeys(
+        key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES
+    ):
+        found[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
+    return list(found.values())
+
+
+End = tuple[float, float, str, str]  # epoch, value, text, colour
+
+
+def _line(axes: Axes, rows: Sequence[Mapping[str, float]], key: str, colour: str, label: str) -> list[End]:
+    points = [(row["epoch"], row[key]) for row in rows if key in row]
+    if not points:
+        return []
+    epochs, values = zip(*points, strict=True)
+    axes.plot(
+        epochs, values, color=colour, linewidth=1.6, marker="o", markersize=3 if len(points) < 30 else 0
+    )
+    return [(epochs[-1], values[-1], f"{label} {number(values[-1])}".strip(), colour)]
+
+
+def _name_ends(axes: Axes, ends: list[End]) -> None:
+    """The last values beside the ends of their lines, kept apart where the lines end together."""
+    low, high = axes.get_ylim()
+    least = 0.07 * (high - low)
+    places = [value for _, value, _, _ in ends]
+    if len(places) == 2 and abs(places[0] - places[1]) < least:
+        middle, sign = sum(places) / 2, 1 if places[0] >= places[1] else -1
+        places = [middle + sign * least / 2, middle - sign * least / 2]
+    for (epoch, _, text, colour), place in zip(ends, places, strict=True):
+        axes.annotate(
+            text, (epoch, place), (6, 0), textcoords="offset points", va="center", size=7, color=colour
+        )

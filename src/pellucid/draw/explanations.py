@@ -1,0 +1,85 @@
+"""Photos beside the maps that explain a class score.
+
+Axes: N images, K methods, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, number
+
+LIMIT = 4.0  # times the map's mean strength: full colour, the same in every epoch
+UNSIGNED = "inferno"
+CELL, GAP = 1.55, 0.12  # inches
+
+
+@dataclass(frozen=True)
+class Column:
+    """One method's maps; ``notes`` has a short text an image. ``signed`` maps may speak against a class."""
+
+    maps_NHW: np.ndarray
+    signed: bool
+    notes: Sequence[str]
+
+
+def strength(map_HW: np.ndarray) -> float:
+    """The mean of the map's absolute values: what colours are measured by."""
+    return float(np.abs(map_HW).mean())
+
+
+def map_picture(map_HW: np.ndarray, *, signed: bool, unit: float | None = None) -> np.ndarray:
+    """A map as RGB in [0, 1], in units of its mean strength or of ``unit``; a map of zeros has no colour.
+
+    Fixed limits in these units make pictures of different epochs comparable, whose raw gradients differ by
+    orders of magnitude.
+    """
+    unit = strength(map_HW) if unit is None else unit
+    relative = map_HW / unit if unit > 0 else np.zeros_like(map_HW)
+    if signed:
+        return colourise(relative, -LIMIT, LIMIT, DIVERGING)
+    return colourise(relative, 0, LIMIT, UNSIGNED)
+
+
+def explanations(
+    photos_NHWC: np.ndarray,
+    titles: Sequence[str],
+    right: Sequence[bool],
+    columns: Mapping[str, Column],
+    *,
+    title: str,
+) -> Picture:
+    """One row an image: the photo, then a map by each method, with the mean strength of each below it."""
+    from pellucid.draw.sheet import RIGHT, WRONG
+
+    count = len(photos_NHWC)
+    row = CELL + 0.5
+    sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
+    sheet.title(title, "the score before softmax is explained; below each map its mean strength")
+    for place, name in enumerate(["image", *columns]):
+        sheet.text(name, 0.12 + place * (CELL + GAP), 0.6, size=8, colour=FAINT)
+    for place in range(count):
+        y = 0.82 + place * row
+        colour = RIGHT if right[place] else WRONG
+        sheet.image(photos_NHWC[place], 0.12, y + 0.2, CELL, CELL)
+        mark = "✓ " if right[place] else "✗ "
+        sheet.text(mark + titles[place], 0.12, y, width=sheet.width - 0.24, size=8, colour=colour)
+        for number_of, column in enumerate(columns.values(), start=1):
+            x = 0.12 + number_of * (CELL + GAP)
+            map_HW = column.maps_NHW[place]
+            sheet.image(map_picture(map_HW, signed=column.signed), x, y + 0.2, CELL, CELL)
+            note = f"mean {number(strength(map_HW))}"
+            if column.notes[place]:
+                note += f"; {column.notes[place]}"
+            sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=FAINT)
+    y = 0.85 + count * row
+    if any(column.signed for column in columns.values()):
+        sheet.text("against the class … for it, × mean strength:", 0.12, y, size=7, colour=FAINT)
+        sheet.scale(2.6, y + 0.02, 1.3, -LIMIT, LIMIT, DIVERGING)
+    if not all(column.signed for column in columns.values()):
+        sheet.text("for it:", 4.15, y, size=7, colour=FAINT)
+        sheet.scale(4.6, y + 0.02, 1.0, 0, LIMIT, UNSIGNED)
+    return sheet.picture()

@@ -1,0 +1,53 @@
+"""One image through the epochs of a training.
+
+Axes: E epochs, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.draw.sheet import FAINT, INK, RIGHT, WRONG, Picture, Sheet
+
+CELL, GAP = 1.15, 0.08  # inches
+MOST_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One epoch: ``pictures`` by row name, RGB; ``right`` is None where there is no right or wrong."""
+
+    epoch: int
+    caption: str
+    right: bool | None
+    pictures: Mapping[str, np.ndarray]
+
+
+def choose_frames(epochs: Sequence[int], most: int = MOST_FRAMES) -> list[int]:
+    """Places of at most ``most`` epochs, evenly spread, the first and last among them."""
+    return sorted({round(place) for place in np.linspace(0, len(epochs) - 1, min(most, len(epochs)))})
+
+
+def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, note: str) -> Picture:
+    """A column an epoch, a row for each kind of picture; the image itself stands before them."""
+    rows = list(frames[0].pictures)
+    sheet = Sheet(2.75 + len(frames) * (CELL + GAP), 1.05 + len(rows) * (CELL + GAP) + 0.05)
+    sheet.title(title, note)
+    sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
+    for line, name in enumerate(rows):
+        y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06
+        sheet.text(name, 2.55, y, width=1.2, size=7.5, colour=FAINT, align="right")
+    for place, frame in enumerate(frames):
+        x = 2.65 + place * (CELL + GAP)
+        colour = INK if frame.right is None else RIGHT if frame.right else WRONG
+        mark = "" if frame.right is None else "✓ " if frame.right else "✗ "
+        sheet.text(f"epoch {frame.epoch}", x + CELL / 2, 0.62, size=7.5, align="center")
+        sheet.text(
+            mark + frame.caption, x + CELL / 2, 0.79, width=CELL, size=7, colour=colour, align="center"
+        )
+        for line, name in enumerate(rows):
+            sheet.image(frame.pictures[name], x, 1.0 + line * (CELL + GAP), CELL, CELL)
+    return sheet.picture()

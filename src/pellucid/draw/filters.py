@@ -1,0 +1,99 @@
+"""A convolution's kernels, and how they have changed since training began.
+
+Axes: O outputs, I inputs, H × W pixels of a kernel.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+
+from pellucid.draw.sheet import (
+    DIVERGING,
+    FAINT,
+    SEQUENTIAL,
+    Picture,
+    Sheet,
+    colourise,
+    mosaic,
+    number,
+    square_columns,
+)
+
+
+def kernel_tiles(kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: int) -> np.ndarray:
+    """RGB in [0, 1]: three inputs as one colour tile an output (0 is grey); one input as one tile an output;
+    else a row an output and a column an input. ``limit`` is the value of full colour.
+    """
+    if kernels_OIHW.shape[1] == 3:
+        colours = np.clip(kernels_OIHW[:outputs] / (2 * limit) + 0.5, 0, 1).transpose(0, 2, 3, 1)
+        return mosaic(list(colours), square_columns(len(colours)))
+    if kernels_OIHW.shape[1] == 1:
+        tiles = [colourise(kernel_IHW[0], -limit, limit, DIVERGING) for kernel_IHW in kernels_OIHW[:outputs]]
+        return mosaic(tiles, square_columns(len(tiles)))
+    tiles = [
+        colourise(kernel_HW, -limit, limit, DIVERGING)
+        for kernel_IHW in kernels_OIHW[:outputs]
+        for kernel_HW in kernel_IHW[:inputs]
+    ]
+    return mosaic(tiles, min(inputs, kernels_OIHW.shape[1]))
+
+
+def norms(kernels_OIHW: np.ndarray) -> np.ndarray:
+    """The Euclidean norm of each kernel, outputs × inputs."""
+    found: np.ndarray = np.sqrt((kernels_OIHW.astype(np.float64) ** 2).sum(axis=(2, 3)))
+    return found
+
+
+def relative_change(now: np.ndarray, before: np.ndarray) -> float:
+    """‖now − before‖ / ‖before‖; infinite where it began at 0 and no longer is."""
+    change = float(np.linalg.norm(now.astype(np.float64) - before))
+    start = float(np.linalg.norm(before.astype(np.float64)))
+    if start == 0:
+        return 0.0 if change == 0 else float("inf")
+    return change / start
+
+
+def filters(
+    now_OIHW: np.ndarray, start_OIHW: np.ndarray, *, kernels: int, title: str, change: float
+) -> Picture:
+    """Kernels now and their change since the start, on one scale each; for many inputs also their norms.
+
+    At most ``kernels`` tiles are drawn; with many inputs as a square, a row an output, a column an input.
+    """
+    total_out, total_in, height, width = now_OIHW.shape
+    many = total_in not in (1, 3)
+    side = max(1, isqrt(kernels))
+    outputs, inputs = (
+        (min(side, total_out), min(side, total_in)) if many else (min(kernels, total_out), total_in)
+    )
+    size, gap = 3.0, 0.25
+    panels = 3 if many else 2
+    sheet = Sheet(0.3 + panels * (size + gap), 0.8 + size + 0.45)
+    note = f"{total_out} outputs, {total_in} input{'s' if total_in > 1 else ''}, {height} × {width}"
+    if many:
+        note += f"; outputs 0–{outputs - 1} as rows, inputs 0–{inputs - 1} as columns"
+    elif outputs < total_out:
+        note += f"; outputs 0–{outputs - 1}"
+    sheet.title(title, f"{note}; changed by {change:.1%} since the start (‖w − w₀‖ / ‖w₀‖)")
+    moved = now_OIHW - start_OIHW
+    for place, (name, values) in enumerate((("kernels", now_OIHW), ("change since the start", moved))):
+        limit = float(np.abs(values[:outputs, :inputs]).max()) or 1.0
+        x = 0.15 + place * (size + gap)
+        sheet.text(name, x, 0.58, size=7.5, colour=FAINT)
+        sheet.image(kernel_tiles(values, limit, outputs, inputs), x, 0.78, size, size)
+        if total_in == 3:
+            label = f"grey: 0; full colour: ±{number(limit)} in red, green and blue"
+            sheet.text(label, x, 0.86 + size, width=size, size=6.5, colour=FAINT)
+        else:
+            sheet.scale(x, 0.86 + size, size, -limit, limit, DIVERGING)
+    if many:
+        strengths = norms(now_OIHW)
+        most = float(strengths.max()) or 1.0
+        x = 0.15 + 2 * (size + gap)
+        sheet.text("norm of every kernel: outputs down, inputs across", x, 0.58, size=7.5, colour=FAINT)
+        picture = colourise(strengths, 0, most, SEQUENTIAL)
+        sheet.image(picture, x, 0.78, size, size, stretched=True)
+        sheet.scale(x, 0.86 + size, size, 0, most, SEQUENTIAL)
+    return sheet.picture()

@@ -1,0 +1,89 @@
+"""Images in rows, each with a line or two below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.draw.sheet import FAINT, INK, RIGHT, WRONG, Picture, Sheet
+
+CELL, GAP = 1.4, 0.14  # inches
+
+
+def image_grid(
+    images_NHWC: np.ndarray,
+    captions: Sequence[str],
+    *,
+    title: str,
+    note: str = "",
+    right: Sequence[bool] | None = None,
+    seconds: Sequence[str] | None = None,
+    columns: int = 6,
+) -> Picture:
+    """uint8 RGB images; ``right`` frames them in green or red, ``seconds`` are fainter second lines."""
+    count = len(images_NHWC)
+    columns = min(columns, max(count, 1))
+    lines = 0.2 if seconds is None else 0.35
+    rows = -(-count // columns)
+    sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), 0.62 + max(rows, 1) * (CELL + lines + GAP))
+    sheet.title(title, note)
+    if count == 0:
+        sheet.text("none", 0.12, 0.75, colour=FAINT)
+    for place in range(count):
+        x = 0.12 + GAP / 2 + place % columns * (CELL + GAP)
+        y = 0.58 + place // columns * (CELL + lines + GAP)
+        good = None if right is None else bool(right[place])
+        colour = INK if good is None else RIGHT if good else WRONG
+        sheet.image(images_NHWC[place], x, y, CELL, CELL, frame=None if good is None else colour)
+        mark = "" if good is None else "✓ " if good else "✗ "
+        middle = x + CELL / 2
+        sheet.text(
+            mark + captions[place],
+            middle,
+            y + CELL + 0.04,
+            width=CELL + GAP,
+            size=7.5,
+            colour=colour,
+            align="center",
+        )
+        if seconds is not None:
+            sheet.text(
+                seconds[place],
+                middle,
+                y + CELL + 0.2,
+                width=CELL + GAP,
+                size=6.5,
+                colour=FAINT,
+                align="center",
+            )
+    return sheet.picture()
+
+
+def paired_grid(
+    upper_NHWC: np.ndarray,
+    lower_NHWC: np.ndarray,
+    captions: Sequence[str],
+    *,
+    title: str,
+    note: str,
+    sides: tuple[str, str],
+    columns: int = 8,
+) -> Picture:
+    """uint8 RGB images in pairs, one above the other; ``sides`` name the upper and the lower ones."""
+    count = len(upper_NHWC)
+    columns = min(columns, count)
+    cell, pair = 1.1, 2.55
+    rows = -(-count // columns)
+    sheet = Sheet(max(1.15 + columns * (cell + 0.06), 4.2), 0.6 + rows * pair)
+    sheet.title(title, note)
+    for place in range(count):
+        x, y = 1.05 + place % columns * (cell + 0.06), 0.58 + place // columns * pair
+        sheet.image(upper_NHWC[place], x, y, cell, cell)
+        sheet.image(lower_NHWC[place], x, y + cell + 0.06, cell, cell)
+        sheet.text(captions[place], x + cell / 2, y + 2 * cell + 0.1, width=cell + 0.05, align="center")
+        if place % columns == 0:
+            for line, side in enumerate(sides):
+                middle = y + cell / 2 + line * (cell + 0.06) - 0.06
+                sheet.text(side, 0.98, middle, width=0.9, size=7.5, colour=FAINT, align="right")
+    return sheet.picture()

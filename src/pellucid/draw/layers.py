@@ -1,0 +1,85 @@
+"""The state of every layer on one page: activations, dead units, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, fit, number
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """``dead`` is a share in [0, 1]; ``gradient`` the norm of the weight's gradient, None without weights."""
+
+    name: str
+    mean: float
+    std: float
+    dead: float
+    units: int
+    gradient: float | None
+
+
+def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
+    """A line a layer, the first at the top: mean ± standard deviation, share of dead units, gradient norm."""
+    step = 0.2
+    height = max(len(rows), 1) * step
+    sheet = Sheet(10.2, height + 1.25)
+    sheet.title(title, note)
+    places = np.arange(len(rows))
+    panels = {
+        "activation: mean ± standard deviation": (2.2, 3.0),
+        "dead units": (5.6, 1.7),
+        "gradient norm (log scale)": (7.9, 2.1),
+    }
+    axes = []
+    for name, (x, width) in panels.items():
+        panel = sheet.axes(x, 0.8, width, height)
+        panel.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
+        panel.set_title(name, fontsize=8, color=INK, loc="left")
+        panel.grid(axis="y", color="#ececec")
+        for line in range(len(rows)):
+            panel.axhline(line, color="#f0f0f0", linewidth=0.6, zorder=0)
+        axes.append(panel)
+    means, stds = np.array([row.mean for row in rows]), np.array([row.std for row in rows])
+    axes[0].axvline(0, color="#b5b5b5", linewidth=0.7)
+    axes[0].errorbar(
+        means, places, xerr=stds, fmt="o", markersize=3, color=COLOURS[0], elinewidth=1.2, capsize=0
+    )
+    axes[1].barh(places, [row.dead for row in rows], height=0.6, color=WRONG)
+    axes[1].set_xlim(0, 1)
+    axes[1].set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    for line, row in enumerate(rows):
+        if row.dead:
+            text = f"{round(row.dead * row.units)} of {row.units}"
+            inside = row.dead > 0.6
+            axes[1].text(
+                row.dead + (-0.02 if inside else 0.02),
+                line,
+                text,
+                size=6,
+                va="center",
+                ha="right" if inside else "left",
+                color="white" if inside else FAINT,
+            )
+    known = [(line, row.gradient) for line, row in enumerate(rows) if row.gradient]
+    if known:
+        lines, norms = zip(*known, strict=True)
+        axes[2].set_xscale("log")
+        axes[2].plot(norms, lines, "o", markersize=4, color=COLOURS[4])
+        axes[2].set_xlim(min(norms) / 3, max(norms) * 12)
+        for line, norm in known:
+            axes[2].annotate(
+                number(norm),
+                (norm, line),
+                (5, 0),
+                textcoords="offset points",
+                size=6,
+                va="center",
+                color=FAINT,
+            )
+    for line, row in enumerate(rows):
+        sheet.text(fit(row.name, 2.0, 7.5), 2.1, 0.8 + line * step + 0.045, size=7.5, align="right")
+    return sheet.picture()

@@ -1,0 +1,96 @@
+"""Feature maps of one layer: what each map shows, and how strongly.
+
+Axes: N images, M maps, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.draw.sheet import (
+    DIVERGING,
+    FAINT,
+    SEQUENTIAL,
+    Picture,
+    Sheet,
+    colourise,
+    crossed,
+    mosaic,
+    number,
+    square_columns,
+)
+
+FLAT = 1e-3  # of the layer's range: a map that varies less is dead, and stretching it would show noise
+
+
+def dead_maps(maps_MHW: np.ndarray) -> np.ndarray:
+    """For each map of one image whether it is dead: the same everywhere, or nearly so beside the others."""
+    ranges_M = np.ptp(maps_MHW, axis=(1, 2))
+    dead: np.ndarray = ranges_M <= FLAT * float(np.ptp(maps_MHW))
+    return dead
+
+
+def own_scale(maps_MHW: np.ndarray) -> np.ndarray:
+    """A grid of the maps, each from its own minimum to its own maximum: their shapes. RGB in [0, 1]."""
+    tiles = [
+        crossed(*map_HW.shape) if dead else colourise(map_HW, map_HW.min(), map_HW.max(), SEQUENTIAL)
+        for map_HW, dead in zip(maps_MHW, dead_maps(maps_MHW), strict=True)
+    ]
+    return mosaic(tiles, square_columns(len(tiles)))
+
+
+def shared_scale(maps_MHW: np.ndarray, low: float, high: float) -> np.ndarray:
+    """A grid of the maps, all between the same limits: their strengths. RGB in [0, 1]."""
+    colours = DIVERGING if low < 0 else SEQUENTIAL
+    tiles = [colourise(map_HW, low, high, colours) for map_HW in maps_MHW]
+    return mosaic(tiles, square_columns(len(tiles)))
+
+
+def limits(maps: np.ndarray) -> tuple[float, float]:
+    """Limits of a shared scale: symmetric about 0 where there are values below 0, else from 0."""
+    low, high = float(maps.min()), float(maps.max())
+    if low < 0:
+        most = max(-low, high)
+        return -most, most
+    return 0.0, high
+
+
+def feature_maps(
+    photos_NHWC: np.ndarray,
+    names: Sequence[str],
+    maps_NMHW: np.ndarray,
+    *,
+    shown: int,
+    title: str,
+) -> Picture:
+    """One row an image: the photo, its first ``shown`` maps each on its own scale, and all on one scale.
+
+    The scale is shared by all images; below each row its minimum, maximum and share of dead maps, of all
+    M maps.
+    """
+    count, total, height, width = maps_NMHW.shape
+    shown = min(shown, total)
+    grid = 2.6
+    row = grid + 0.42
+    sheet = Sheet(1.75 + 2 * (grid + 0.2), 0.85 + count * row + 0.35)
+    sheet.title(title, f"maps 0–{shown - 1} of {total}, each {height} × {width}")
+    left, right = 1.7, 1.7 + grid + 0.2
+    sheet.text("each on its own scale: shape", left, 0.6, size=7.5, colour=FAINT)
+    sheet.text("all on one scale: strength", right, 0.6, size=7.5, colour=FAINT)
+    low, high = limits(maps_NMHW[:, :shown])
+    for place in range(count):
+        y = 0.8 + place * row
+        maps_MHW = maps_NMHW[place]
+        dead = int(dead_maps(maps_MHW).sum())
+        sheet.image(photos_NHWC[place], 0.12, y, 1.4, 1.4)
+        sheet.text(names[place], 0.82, y + 1.46, width=1.5, align="center")
+        sheet.image(own_scale(maps_MHW[:shown]), left, y, grid, grid)
+        sheet.image(shared_scale(maps_MHW[:shown], low, high), right, y, grid, grid)
+        caption = f"minimum {number(maps_MHW.min())}, maximum {number(maps_MHW.max())}"
+        caption += f"; dead: {dead} of {total} ({dead / total:.0%})"
+        sheet.text(caption, left, y + grid + 0.06, size=7, colour=FAINT)
+    y = 0.85 + count * row
+    sheet.scale(right, y, grid, low, high, DIVERGING if low < 0 else SEQUENTIAL)
+    return sheet.picture()

@@ -1,0 +1,217 @@
+"""The page that every picture is drawn on, its colours and its text.
+
+Matplotlib's Figure with the Agg canvas, never pyplot: safe in threads, and nothing is kept.
+Axes: N images, H × W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from PIL import Image
+
+Picture = np.ndarray  # uint8, (height, width, 3)
+
+DPI = 130
+INK, FAINT, LINE = "#1f1f1f", "#6b6b6b", "#c9c9c9"
+RIGHT, WRONG = "#00795c", "#c4450c"  # told apart by every kind of colour blindness
+# Petroff, "Accessible color sequences for data visualization", 2021.
+COLOURS = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+MARKERS = "o^sDP"  # with the colours, fifty classes differ
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+DEAD = (0.80, 0.80, 0.80)
+
+
+class Sheet:
+    """A white page; places and sizes in inches, from its top left corner."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self._figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        self._canvas = FigureCanvasAgg(self._figure)
+        self._images: list[tuple[int, int, np.ndarray, str | None]] = []
+
+    def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
+        """Axes for a plot: thin, without the upper and right line."""
+        bottom = 1 - (y + height) / self.height
+        place = (x / self.width, bottom, width / self.width, height / self.height)
+        axes = self._figure.add_axes(place, **options)
+        axes.tick_params(labelsize=7, colors=FAINT, width=0.6, length=2.5)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+            spine.set(color=LINE, linewidth=0.8)
+        return axes
+
+    def image(
+        self,
+        picture: np.ndarray,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        frame: str | None = None,
+        stretched: bool = False,
+    ) -> None:
+        """An RGB array, uint8 or in [0, 1], in the middle of that place, over all that else is there.
+
+        Its pixels are square unless ``stretched``; enlarged ones stay sharp, reduced ones are averaged.
+        ``frame`` is the colour of a border.
+        """
+        rows, columns = picture.shape[:2]
+        if not stretched:
+            shown = min(width / columns, height / rows)
+            x, y = x + (width - shown * columns) / 2, y + (height - shown * rows) / 2
+            width, height = shown * columns, shown * rows
+        if picture.dtype != np.uint8:
+            picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        size = max(1, round(width * DPI)), max(1, round(height * DPI))
+        how = Image.Resampling.NEAREST if size[0] >= picture.shape[1] else Image.Resampling.BOX
+        pixels = np.asarray(Image.fromarray(picture).resize(size, how))
+        self._images.append((round(x * DPI), round(y * DPI), pixels, frame))
+
+    def text(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        *,
+        width: float | None = None,
+        size: float = 8,
+        colour: str = INK,
+        bold: bool = False,
+        align: str = "left",
+    ) -> None:
+        """One line whose top is at ``y``; shortened to ``width`` where it would be longer."""
+        self._figure.text(
+            x / self.width,
+            1 - y / self.height,
+            text if width is None else fit(text, width, size * (1.1 if bold else 1)),
+            size=size,
+            color=colour,
+            weight="bold" if bold else "normal",
+            ha=align,
+            va="top",
+            parse_math=False,  # a file's name may hold dollars
+        )
+
+    def title(self, text: str, note: str = "") -> None:
+        """The heading, and a fainter line below it."""
+        self.text(text, 0.12, 0.1, width=self.width - 0.24, size=10, bold=True)
+        if note:
+            self.text(note, 0.12, 0.33, width=self.width - 0.24, size=7.5, colour=FAINT)
+
+    def scale(
+        self, x: float, y: float, width: float, low: float, high: float, colours: str, label: str = ""
+    ) -> None:
+        """A horizontal colour scale with its two ends and, for a diverging one, its middle."""
+        ramp = colourise(np.linspace(0, 1, 256)[None], 0, 1, colours)
+        self.image(ramp, x, y, width, 0.09, stretched=True)
+        self.text(number(low), x, y + 0.12, size=6.5, colour=FAINT)
+        self.text(number(high), x + width, y + 0.12, size=6.5, colour=FAINT, align="right")
+        if label:
+            self.text(label, x + width / 2, y + 0.12, size=6.5, colour=FAINT, align="center")
+
+    def picture(self) -> Picture:
+        """The drawn page."""
+        with warnings.catch_warnings():  # a class named in an alphabet that no font here has: boxes
+            warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+            self._canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = self._canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        page = np.array(np.asarray(pixels)[..., :3])
+        for left, top, picture, frame in self._images:
+            bottom, right = top + picture.shape[0], left + picture.shape[1]
+            if frame is not None:
+                border = 3
+                colour = np.round(255 * np.array(to_rgb(frame))).astype(np.uint8)
+                page[top - border : bottom + border, left - border : right + border] = colour
+            page[top:bottom, left:right] = picture
+        return page
+
+
+def fit(text: str, width: float, size: float) -> str:
+    """The text, its middle left out where it is longer than ``width`` inches at ``size`` points."""
+    most = width * 72
+    if length(text, size) <= most:
+        return text
+    head = len(text) // 2
+    tail = len(text) - head
+    while head + tail > 2 and length(text[:head] + "…" + text[len(text) - tail :], size) > most:
+        head, tail = (head - 1, tail) if head >= tail else (head, tail - 1)
+    return text[:head] + "…" + text[len(text) - tail :]
+
+
+def length(text: str, size: float) -> float:
+    """Width of a line in points, by the measures of the font; wide letters that it lacks count as square."""
+    wide = [letter for letter in text if unicodedata.east_asian_width(letter) in "WF"]
+    font = get_font(findfont(FontProperties()))
+    font.set_size(size, 72)
+    font.set_text("".join(letter for letter in text if letter not in wide))
+    return float(font.get_width_height()[0]) / 64 + 1.05 * size * len(wide)
+
+
+def number(value: float) -> str:
+    """Three digits, with a true minus sign: −0.012."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def colour_of(label: int) -> str:
+    """A class's colour, the same in every picture."""
+    return COLOURS[label % len(COLOURS)]
+
+
+def marker_of(label: int) -> str:
+    """A class's marker: with its colour it tells fifty classes apart."""
+    return MARKERS[label // len(COLOURS) % len(MARKERS)]
+
+
+def colourise(values_HW: np.ndarray, low: float, high: float, colours: str) -> np.ndarray:
+    """Values as RGB in [0, 1]; what lies outside the limits takes the colour of the nearer one."""
+    span = high - low if high > low else 1.0
+    coloured = colormaps[colours](np.clip((values_HW - low) / span, 0, 1))
+    return np.asarray(coloured[..., :3])
+
+
+def mosaic(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """RGB tiles of one size in [0, 1], row by row from the top left, with white lines between."""
+    height, width = tiles[0].shape[:2]
+    gap = max(1, round(max(height, width) / 14))
+    rows = -(-len(tiles) // columns)
+    page = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, 3))
+    for place, tile in enumerate(tiles):
+        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        page[top : top + height, left : left + width] = tile
+    return page
+
+
+def crossed(height: int, width: int) -> np.ndarray:
+    """A grey tile with a diagonal: nothing lives here."""
+    tile = np.full((height, width, 3), DEAD)
+    side = max(height, width)
+    steps = np.arange(side)
+    tile[steps * height // side, steps * width // side] = to_rgb(FAINT)
+    return tile
+
+
+def square_columns(count: int) -> int:
+    """Columns of the most nearly square grid."""
+    return max(1, int(np.ceil(np.sqrt(count))))
+
+
+def rgb(image_HWC: np.ndarray) -> np.ndarray:
+    """An image of one or three channels as three; of another number the first three, or the first alone."""
+    channels = image_HWC.shape[-1]
+    return image_HWC[..., :3] if channels >= 3 else np.repeat(image_HWC[..., :1], 3, axis=-1)

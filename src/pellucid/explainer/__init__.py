@@ -1,0 +1,1 @@
+"""Why a net gives a class its score: one map an image."""

@@ -1,0 +1,97 @@
+"""What all explanation methods share: the net left as found, maps on the CPU and finite.
+
+Shapes: B images, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.inside.untouched import untouched
+
+AT_ONCE = 64  # images in one pass, also where a method runs several variants of each
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One map an image at the image's size, float32 on the CPU, and one short text an image, '' for none."""
+
+    maps_BHW: Tensor
+    notes: tuple[str, ...]
+
+
+class Explainer(ABC):
+    """A method. ``signed``: values below 0 speak against the class; otherwise there are none.
+
+    What is explained is a class score before softmax: its gradient does not vanish where the net is sure,
+    and the other classes are not mixed in.
+    """
+
+    title: ClassVar[str]
+    signed: ClassVar[bool]
+
+    def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
+        """Why the method cannot explain this net, in a few words; None where it can."""
+        return None
+
+    def explain(
+        self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
+    ) -> Explanation:
+        """The maps of each image's score for its class in ``target_B``.
+
+        ``images_BCHW`` are normalised, ``black_CHW`` is a black image normalised alike. Both may be of any
+        device and precision, and made in inference mode. The net is run in evaluation mode and left as found.
+        Raises ValueError where shapes do not fit, or a map is not finite.
+        """
+        if target_B.shape != images_BCHW.shape[:1] or black_CHW.shape != images_BCHW.shape[1:]:
+            raise ValueError(
+                f"{self.title}: expected one class an image and a black image of the same size for images "
+                f"{tuple(images_BCHW.shape)}, got {tuple(target_B.shape)} and {tuple(black_CHW.shape)}."
+            )
+        maps: list[Tensor] = []
+        notes: list[str] = []
+        with untouched(net) as plain:
+            black_CHW = placed(plain, black_CHW)
+            for images, target in zip(
+                torch.split(images_BCHW, AT_ONCE), torch.split(target_B, AT_ONCE), strict=True
+            ):
+                images = placed(plain, images)
+                target = target.to(images.device, torch.long, copy=True)
+                found_BHW, texts = self._attribute(plain, images, target, black_CHW)
+                maps.append(found_BHW.detach().float().cpu())
+                notes += texts
+            maps_BHW = torch.cat(maps)
+        assert maps_BHW.shape == images_BCHW[:, 0].shape, f"{self.title}: maps {tuple(maps_BHW.shape)}"
+        assert len(notes) == len(maps_BHW), f"{self.title}: {len(notes)} notes"
+        self._check_finite(maps_BHW)
+        return Explanation(maps_BHW, tuple(notes))
+
+    @abstractmethod
+    def _attribute(
+        self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
+    ) -> tuple[Tensor, Sequence[str]]:
+        """Maps (B, H, W) of at most 64 images, and a note for each.
+
+        Tensors are copies of the method's own, on the net's device and in its precision; gradients are on.
+        """
+
+    def _check_finite(self, maps_BHW: Tensor) -> None:
+        bad = int((~maps_BHW.flatten(1).isfinite().all(dim=1)).sum())
+        if bad:
+            raise ValueError(
+                f"{self.title}: {bad} of {len(maps_BHW)} maps hold values that are not finite. "
+                "Check the net's weights and the images for such values; the training may have diverged."
+            )
+
+
+def placed(net: nn.Module, tensor: Tensor) -> Tensor:
+    """A copy on the net's device and in its precision, without history."""
+    tensors = (*net.parameters(), *net.buffers())
+    like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    return tensor.detach().to(like.device, like.dtype, copy=True)

@@ -1,0 +1,57 @@
+"""Occlusion: how far the class score falls when a part of the image is hidden.
+
+Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014; hidden behind black.
+
+Shapes: B images, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+
+from pellucid.errors import UserError
+from pellucid.explainer.base import AT_ONCE, Explainer
+
+
+@final
+class Occlusion(Explainer):
+    """A black window slides over the image; a pixel's value is the mean fall of the score under it.
+
+    ``window`` and ``stride`` are fractions of a side, at least one pixel.
+    Raises UserError unless 0 < stride <= window <= 1.
+    """
+
+    title = "occlusion"
+    signed = True
+
+    def __init__(self, *, window: float, stride: float) -> None:
+        if not 0 < stride <= window <= 1:
+            raise UserError(
+                f"window={window}, stride={stride}: expected fractions of the image's side with "
+                "0 < stride <= window <= 1, e.g. window=0.25 and stride=0.125."
+            )
+        self.window = window
+        self.stride = stride
+
+    def _attribute(
+        self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
+    ) -> tuple[Tensor, Sequence[str]]:
+        from captum import attr  # late: it takes half a second, and brings pyplot
+
+        channels, *sides = black_CHW.shape
+        fall_BCHW: Tensor = attr.Occlusion(net).attribute(
+            images_BCHW,
+            sliding_window_shapes=(channels, *(_pixels(self.window, side) for side in sides)),
+            strides=(channels, *(_pixels(self.stride, side) for side in sides)),
+            baselines=black_CHW[None],
+            target=target_B,
+            perturbations_per_eval=AT_ONCE // len(images_BCHW),
+        )
+        return fall_BCHW.mean(dim=1), [""] * len(images_BCHW)  # the channels, hidden together, are equal
+
+
+def _pixels(fraction: float, side: int) -> int:
+    return max(1, round(fraction * side))

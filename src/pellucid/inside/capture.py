@@ -1,0 +1,68 @@
+"""What a net's layers give, copied while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from pellucid.errors import UserError
+
+Layers = Literal["auto"] | Sequence[str]
+
+
+@contextmanager
+def captured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Outputs of those layers in the forward passes within, each as the layer itself gave it.
+
+    Copied at once, as a ReLU behind the layer may change them in place. Of a layer that runs several times,
+    the last run. No hook is left, also after an exception. Raises UserError for an unknown layer.
+    """
+    outputs: dict[str, Tensor] = {}
+
+    def keeper(name: str) -> Any:
+        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                outputs[name] = output.detach().clone()
+
+        return keep
+
+    handles = [layer.register_forward_hook(keeper(n)) for n, layer in find_layers(net, names).items()]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
+    """Layers by their ``named_modules`` names. Raises UserError for an unknown one, with the nearest."""
+    known = dict(net.named_modules())
+    for name in names:
+        if not name or name not in known:
+            near = get_close_matches(name, known, n=3, cutoff=0.3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{hint}")
+    return {name: known[name] for name in names}
+
+
+def convolutions(net: nn.Module) -> list[str]:
+    """Names of the two-dimensional convolutions, in the order in which the net defines them."""
+    return [name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
+
+
+def choose_layers(net: nn.Module, layers: Layers) -> list[str]:
+    """``auto``: the first, middle and last convolution (fewer where there are fewer); or those named.
+
+    Raises UserError for an unknown name.
+    """
+    if not isinstance(layers, str):
+        return list(find_layers(net, layers))
+    if layers != "auto":
+        raise UserError(f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0].")
+    found = convolutions(net)
+    places = sorted({0, (len(found) - 1) // 2, len(found) - 1}) if found else []
+    return [found[place] for place in places]

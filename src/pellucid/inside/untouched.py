@@ -1,0 +1,81 @@
+"""Look at a net and leave it exactly as it was found."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def untouched(net: nn.Module) -> Iterator[nn.Module]:
+    """The net as written (not its compiled form), in evaluation mode, float32 arithmetic, gradients allowed.
+
+    Afterwards, also after an exception: every module's mode, every parameter's ``grad`` and
+    ``requires_grad``, every buffer's values, and the random state of Python, NumPy and torch are as before.
+    Works inside ``torch.inference_mode`` too, for inputs made or cloned within.
+    """
+    net = original(net)
+    modes = {module: module.training for module in net.modules()}
+    gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
+    buffers = {buffer: buffer.clone() for buffer in net.buffers()}
+    device = next((tensor.device for tensor in (*gradients, *buffers)), torch.device("cpu"))
+    state = _random_state(device)
+    net.eval()
+    for parameter in gradients:
+        parameter.grad = None  # what is accumulated meanwhile goes elsewhere
+    try:
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(device.type, enabled=False),
+        ):
+            yield net
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for parameter, (gradient, flag) in gradients.items():
+            parameter.grad = gradient
+            parameter.requires_grad_(flag)
+        with torch.no_grad():
+            for buffer, values in buffers.items():
+                buffer.copy_(values)
+        _set_random_state(device, state)
+
+
+def original(net: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` wrapped, whose layers can be hooked; another net as it is."""
+    return dict(net.named_children()).get("_orig_mod", net)
+
+
+def _random_state(device: torch.device) -> tuple[Any, ...]:
+    own = _device_generator(device)
+    return (
+        random.getstate(),
+        np.random.get_state(),  # noqa: NPY002  the legacy generator is what libraries use
+        torch.get_rng_state(),
+        own.get_state() if own is not None else None,
+    )
+
+
+def _set_random_state(device: torch.device, state: tuple[Any, ...]) -> None:
+    python, numpy, cpu, accelerator = state
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002
+    torch.set_rng_state(cpu)
+    own = _device_generator(device)
+    if own is not None:
+        own.set_state(accelerator)
+
+
+def _device_generator(device: torch.device) -> torch.Generator | None:
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    if device.type == "mps":
+        return torch.mps._get_default_mps_generator()
+    return None

@@ -1,0 +1,103 @@
+"""Feature maps and kernels: shape, strength, death, order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pellucid.draw.filters import filters, kernel_tiles, norms, relative_change
+from pellucid.draw.maps import dead_maps, feature_maps, limits, own_scale, shared_scale
+from pellucid.draw.sheet import DEAD, SEQUENTIAL, colourise
+
+
+def ramps(count: int) -> np.ndarray:
+    """Maps of 14 × 14 that rise from 0 to their number plus one."""
+    ramp = np.linspace(0, 1, 14 * 14).reshape(14, 14)
+    return np.stack([(place + 1) * ramp for place in range(count)])
+
+
+def tile(page: np.ndarray, place: int, columns: int) -> np.ndarray:
+    row, column = divmod(place, columns)
+    return page[row * 15 : row * 15 + 14, column * 15 : column * 15 + 14]
+
+
+def test_sixteen_tiles_are_maps_0_to_15() -> None:
+    page = shared_scale(ramps(16), 0, 16)
+    for place in range(16):
+        expected = colourise(ramps(16)[place], 0, 16, SEQUENTIAL)
+        assert np.array_equal(tile(page, place, 4), expected), place
+
+
+def test_on_its_own_scale_every_map_uses_all_colours() -> None:
+    page = own_scale(ramps(4))
+    assert all(np.array_equal(tile(page, 0, 2), tile(page, place, 2)) for place in (1, 2, 3))
+
+
+def test_a_dead_map_is_grey_and_crossed_and_noise_is_not_stretched() -> None:
+    maps = ramps(4)
+    maps[1] = 0
+    maps[2] = 3 + 1e-6 * np.random.default_rng(0).normal(size=(14, 14))
+    assert dead_maps(maps).tolist() == [False, True, True, False]
+    page = own_scale(maps)
+    for place in (1, 2):
+        dead = tile(page, place, 2)
+        assert np.allclose(dead[0, 5], DEAD)
+        assert not np.allclose(dead[7, 7], DEAD), "the diagonal"
+        assert len(np.unique(dead.reshape(-1, 3), axis=0)) == 2
+
+
+def test_all_maps_dead() -> None:
+    maps = np.zeros((2, 16, 4, 4))
+    assert dead_maps(maps[0]).all()
+    assert feature_maps(np.zeros((2, 8, 8, 3), np.uint8), ["a", "b"], maps, shown=16, title="t").ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 1, 3], (0, 3)), ([-1, 0, 3], (-3, 3)), ([-5, -1, 0], (-5, 5)), ([2], (0, 2))],
+)
+def test_limits(values: list[float], expected: tuple[float, float]) -> None:
+    assert limits(np.array(values, dtype=float)) == expected
+
+
+@pytest.mark.parametrize(("maps", "side"), [(1, 1), (3, 8), (64, 3), (200, 224)])
+def test_any_number_and_size_of_maps(maps: int, side: int) -> None:
+    values = np.random.default_rng(0).normal(size=(1, maps, side, side))
+    picture = feature_maps(np.zeros((1, 5, 5, 3), np.uint8), ["x"], values, shown=16, title="layer")
+    assert picture.dtype == np.uint8
+    assert picture.shape[2] == 3
+
+
+def test_kernels_of_three_inputs_are_colours_and_others_are_not() -> None:
+    kernels = np.zeros((1, 3, 14, 14))
+    kernels[0, 0] = 0.5  # red
+    page = kernel_tiles(kernels, 1.0, 64, 3)
+    assert page[0, 0].tolist() == [0.75, 0.5, 0.5], "0 is grey"
+    many = kernel_tiles(np.zeros((2, 4, 14, 14)), 1.0, 2, 3)
+    assert many.shape[:2] == (2 * 15 - 1, 3 * 15 - 1), "a row an output, a column an input"
+    one = kernel_tiles(np.zeros((9, 1, 14, 14)), 1.0, 9, 1)
+    assert one.shape[:2] == (3 * 15 - 1, 3 * 15 - 1)
+
+
+def test_kernel_rows_are_outputs() -> None:
+    kernels = np.zeros((2, 4, 14, 14))
+    kernels[1, 2] = 1.0
+    page = kernel_tiles(kernels, 1.0, 2, 4)
+    red = page[15, 2 * 15]
+    assert red[0] > red[2]
+    assert np.ptp(page[0, 2 * 15]) < 0.02
+
+
+def test_norms_and_change_by_hand() -> None:
+    kernels = np.array([[[[3.0, 4.0]]], [[[0.0, 0.0]]]])
+    assert norms(kernels).tolist() == [[5.0], [0.0]]
+    assert relative_change(1.5 * kernels, kernels) == pytest.approx(0.5)
+    assert relative_change(kernels * 0, kernels * 0) == 0
+    assert relative_change(kernels, kernels * 0) == float("inf")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (64, 3, 7, 7), (600, 512, 3, 3), (5, 2, 3, 1)])
+def test_any_convolution_is_drawn(shape: tuple[int, int, int, int]) -> None:
+    kernels = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    picture = filters(kernels, kernels, kernels=256, title="layer", change=0.0)
+    assert picture.dtype == np.uint8

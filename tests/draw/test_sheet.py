@@ -1,0 +1,132 @@
+"""The page: exact pixels, text that fits, no pyplot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from pellucid.draw.sheet import (
+    COLOURS,
+    DPI,
+    MARKERS,
+    WRONG,
+    Sheet,
+    colour_of,
+    colourise,
+    fit,
+    length,
+    marker_of,
+    mosaic,
+    number,
+    rgb,
+)
+
+
+def test_an_image_is_drawn_pixel_by_pixel() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    sheet = Sheet(3, 3)
+    sheet.image(image, 0.5, 1.0, 4 * 20 / DPI, 5 * 20 / DPI)
+    page = sheet.picture()
+    top, left = DPI, DPI // 2
+    shown = page[top : top + 100, left : left + 80]
+    assert np.array_equal(shown, np.kron(image, np.ones((20, 20, 1), dtype=np.uint8)))
+    assert (page[top - 1, left] == 255).all()
+
+
+def test_floats_between_0_and_1_are_rounded_and_cut() -> None:
+    sheet = Sheet(1, 1)
+    sheet.image(np.array([[[0.5, -1.0, 2.0]]]), 0, 0, 1, 1)
+    assert sheet.picture()[DPI // 2, DPI // 2].tolist() == [128, 0, 255]
+
+
+def test_a_wide_image_stands_in_the_middle_and_is_framed() -> None:
+    sheet = Sheet(2, 2)
+    sheet.image(np.zeros((1, 2, 3), dtype=np.uint8), 0.5, 0.5, 1, 1, frame=WRONG)
+    page = sheet.picture()
+    assert (page[DPI, DPI] == 0).all()
+    assert (page[DPI // 2 + 8, DPI] == 255).all(), "above it the page is empty"
+    edge = page[DPI, DPI // 2 - 1]
+    assert edge.tolist() == [round(255 * part) for part in to_rgb(WRONG)]
+
+
+def test_a_reduced_image_is_averaged() -> None:
+    stripes = np.zeros((1000, 1000, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    sheet = Sheet(1, 1)
+    sheet.image(stripes, 0, 0, 1, 1)
+    middle = sheet.picture()[20:-20, 20:-20].astype(int)
+    assert abs(middle - 127).max() < 40
+
+
+@pytest.mark.parametrize("text", ["a" * 200, "猫" * 80, "x/y_" * 40, "plain", "$a$_{b", ""])
+def test_a_line_is_shortened_to_its_width(text: str) -> None:
+    shown = fit(text, 1.0, 8)
+    assert length(shown, 8) <= 72
+    assert shown == text or ("…" in shown and shown[0] == text[0] and shown[-1] == text[-1])
+
+
+def test_what_is_shortened_is_not_shortened_too_much() -> None:
+    assert length(fit("a" * 200, 1.0, 8), 8) > 60
+
+
+def test_dollars_and_letters_without_a_glyph_are_drawn() -> None:
+    sheet = Sheet(3, 1)
+    sheet.text("cost_$5_$x^{", 0.1, 0.1)
+    sheet.text("猫 と 犬 \U0001f600", 0.1, 0.5)
+    assert (sheet.picture() < 128).any()
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (0.0, -0.01234, 1234.5, 2.0)] == ["0", "−0.0123", "1.23e+03", "2"]
+
+
+def test_fifty_classes_differ_by_colour_and_marker() -> None:
+    looks = {(colour_of(label), marker_of(label)) for label in range(50)}
+    assert len(looks) == 50 == len(COLOURS) * len(MARKERS)
+    assert marker_of(50) == marker_of(0)
+
+
+def test_a_colour_scale_has_its_ends_at_the_limits() -> None:
+    values = np.array([[-9.0, -1.0, 0.0, 1.0, 9.0]])
+    row = colourise(values, -1, 1, "RdBu_r")[0]
+    assert np.array_equal(row[0], row[1])
+    assert np.array_equal(row[3], row[4])
+    assert row[1, 2] > row[1, 0], "below 0 is blue"
+    assert row[3, 0] > row[3, 2], "above 0 is red"
+    assert np.ptp(row[2]) < 0.02, "0 is without colour"
+    assert np.isfinite(colourise(np.zeros((2, 2)), 0, 0, "viridis")).all()
+
+
+def test_tiles_stand_row_by_row() -> None:
+    tiles = [np.full((14, 14, 3), place / 16) for place in range(16)]
+    page = mosaic(tiles, 4)
+    step = 14 + 1
+    assert page.shape == (4 * step - 1, 4 * step - 1, 3)
+    for place in range(16):
+        row, column = divmod(place, 4)
+        assert (page[row * step, column * step] == place / 16).all(), place
+
+
+def test_channels_become_three() -> None:
+    image = np.arange(8.0).reshape(2, 2, 2)
+    assert (rgb(image) == image[..., :1]).all()
+    assert rgb(np.zeros((2, 2, 4))).shape == (2, 2, 3)
+
+
+def test_drawing_needs_no_pyplot_and_changes_no_setting() -> None:
+    program = (
+        "import sys, matplotlib, numpy as np\n"
+        "settings = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}\n"
+        "before = settings()\n"
+        "from pellucid.draw.grid import image_grid\n"
+        "from pellucid.draw.curves import curves\n"
+        "image_grid(np.zeros((2, 4, 4, 3), np.uint8), ['a', 'b'], title='t')\n"
+        "curves([{'epoch': 1, 'train/loss': 1.0, 'lr': 0.1}], title='t')\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        "assert settings() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
