@@ -24,7 +24,8 @@ class Activations(View):
     """``layers``: names, or auto: every linear layer, convolution and activation.
 
     Measured on up to 256 validation images; a unit is dead if it gives all of them the same value.
-    Gradients are those of the epoch's last step. Histograms come every ``histogram_every_n_epochs``.
+    Gradients are those of the epoch's last step. Histograms and the picture come every
+    ``histogram_every_n_epochs``.
     """
 
     name = "activations"
@@ -63,8 +64,9 @@ class Activations(View):
                 self._gradients[name] = weight.grad.detach().norm()
 
     def look(self, look: Look) -> None:
+        probes = look.probes(IMAGES)
         with measured(look.net, self.chosen) as found:
-            look.net(look.probes(IMAGES).images_BCHW)
+            look.net(probes.images_BCHW)
         trained = weights(look, self.chosen)
         values: dict[str, float] = {}
         for name, activity in found.items():
@@ -76,13 +78,14 @@ class Activations(View):
             values[f"weights/std/{name}"] = float(weight.float().std(correction=0))
         gradients = {name: float(norm) for name, norm in self._gradients.items()}
         look.scalars(values | {f"gradients/norm/{name}": norm for name, norm in gradients.items()})
-        if look.epoch == 1 or look.epoch % self.histogram_every_n_epochs == 0:
+        if look.is_due(self.histogram_every_n_epochs):
             self._histograms(look, found, trained)
-        rows = [
-            LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
-            for name, one in found.items()
-        ]
-        look.show(layer_chart(rows, title=f"Layers {look.title}", note=f"{IMAGES} validation images at most"))
+            rows = [
+                LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
+                for name, one in found.items()
+            ]
+            note = f"activations of {len(probes)} validation images, gradients of the epoch's last step"
+            look.show(layer_chart(rows, title=f"Layers {look.title}", note=note))
 
     def _histograms(self, look: Look, found: dict[str, Activity], trained: dict[str, Any]) -> None:
         for writer, _ in look.boards:

@@ -70,7 +70,7 @@ class View(Callback, ABC):
             return
         epoch = trainer.current_epoch + 1
         self._finished = (epoch, trainer.global_step)
-        if epoch == 1 or epoch % self.every_n_epochs == 0:
+        if is_due(epoch, self.every_n_epochs, trainer):
             self._look(trainer, pl_module, epoch)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -133,6 +133,10 @@ class Look:
     def verdicts(self) -> Verdicts | None:
         """What the net said of the images of this epoch's validation."""
         return self.gallery.verdicts
+
+    def is_due(self, every_n_epochs: int) -> bool:
+        """Whether something with that cadence is to be done now."""
+        return is_due(self.epoch, every_n_epochs, self._trainer)
 
     @property
     def title(self) -> str:
@@ -211,6 +215,11 @@ class Look:
     def boards(self) -> list[tuple[SummaryWriter, Path]]:
         """TensorBoard's writers and their folders."""
         return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._trainer.loggers)]
+
+
+def is_due(epoch: int, every_n_epochs: int, trainer: Trainer) -> bool:
+    """After the first epoch, every n-th, and the last as far as it is known."""
+    return epoch in (1, trainer.max_epochs) or epoch % every_n_epochs == 0
 
 
 def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:
