@@ -93,7 +93,7 @@ def test_reconstruction_error_in_pixels_by_hand() -> None:
         seed=0,
     )
     pixels = torch.tensor([0.0, 0.5, 1.0, 0.5]).view(1, 1, 2, 2)
-    loss = task._step(((pixels - 0.2) / 0.4, torch.zeros(1)), "test")
+    loss, _ = task._step(((pixels - 0.2) / 0.4, torch.zeros(1)), "test")
     assert float(loss.detach()) == pytest.approx((0.25 + 0 + 0.25 + 0) / 4)
 
 

@@ -78,8 +78,12 @@ class Embeddings(View):
                 "correct": ["yes" if right else "no" for right in said.right().tolist()],
                 "confidence": [f"{share:.4f}" for share in said.confidence_N.tolist()],
             }
-        self._project(look, index_N, vectors_ND, columns)
-        self._draw(look, index_N, vectors_ND)
+        # The axes of few dimensions are the first of those of more: the costly part is done once.
+        reduced_ND = vectors_ND
+        if vectors_ND.shape[1] > MOST_DIMENSIONS:
+            reduced_ND = pca(vectors_ND, MOST_DIMENSIONS)
+        self._project(look, index_N, reduced_ND, columns)
+        self._draw(look, index_N, reduced_ND, self._measures(look, index_N, vectors_ND))
 
     def _embed(self, look: Look, images_BCHW: Tensor) -> Tensor:
         if self.layer == "embed":
@@ -93,8 +97,6 @@ class Embeddings(View):
     def _project(
         self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, columns: Mapping[str, Sequence[object]]
     ) -> None:
-        if vectors_ND.shape[1] > MOST_DIMENSIONS:
-            vectors_ND = pca(vectors_ND, MOST_DIMENSIONS)
         if not look.boards:
             return
         thumbnails = np.concatenate(
@@ -115,15 +117,19 @@ class Embeddings(View):
             )
             look.gallery.spent(self.name, size=size)
 
-    def _draw(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray) -> None:
-        split = look.data.splits["val"]
-        labels_N = split.labels_N[index_N].numpy()
+    def _measures(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray) -> str:
+        """How well the classes lie apart, to the loggers and as words; none for too few images."""
+        labels_N = look.data.splits["val"].labels_N[index_N].numpy()
         nearest = knn_accuracy(vectors_ND, labels_N)
         apart = silhouette(vectors_ND, labels_N, look.gallery.seed)
         measures = {"knn_accuracy": nearest, "silhouette": apart}
         look.scalars({f"{self.name}/{k}": value for k, value in measures.items() if value is not None})
         told = "" if nearest is None else f"; 10-nearest-neighbour accuracy {nearest:.3f}"
-        told += "" if apart is None else f"; silhouette {apart:.3f}"
+        return told if apart is None else f"{told}; silhouette {apart:.3f}"
+
+    def _draw(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, told: str) -> None:
+        split = look.data.splits["val"]
+        labels_N = split.labels_N[index_N].numpy()
         before = self._layouts_before(look.epoch)
         kept: dict[str, np.ndarray] = {}
         for method in self.methods:

@@ -15,6 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
 from pellucid.data.base import ImageData
 from pellucid.draw.sheet import Picture
@@ -84,13 +85,13 @@ class Gallery(Callback):
             log.info("Views left out: %s.", "; ".join(told))
             self._left_out.clear()
 
-    def keep(self, view: str, name: str, picture: Picture) -> int:
-        """Write a picture to a file of ``figures``; its bytes."""
+    def keep(self, view: str, name: str, picture: Picture) -> bytes:
+        """Write a picture to a file of ``figures``; the file's content."""
         content = io.BytesIO()
-        Image.fromarray(picture).save(content, format="PNG")
+        Image.fromarray(picture).save(content, format="PNG", compress_level=4)  # 6 takes twice the time
         write_atomically(self.figures / name, content.getvalue())
         self.spent(view, size=content.tell())
-        return content.tell()
+        return content.getvalue()
 
     def spent(self, view: str, *, seconds: float = 0.0, size: int = 0) -> None:
         """Add to a view's account."""
@@ -121,10 +122,10 @@ class Gallery(Callback):
         }
 
 
-def send(logger: Logger, tag: str, picture: Picture, step: int) -> bool:
-    """Whether the logger takes pictures, and so has taken this one."""
+def send(logger: Logger, tag: str, picture: Picture, content: bytes, step: int) -> bool:
+    """Whether the logger takes pictures, and so has taken this one; ``content`` is its PNG file."""
     if isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_image(tag, picture, step, dataformats="HWC")
+        _send_to_tensorboard(logger.experiment, tag, picture, content, step)
     elif isinstance(logger, WandbLogger):
         logger.log_image(key=tag, images=[picture], step=step)
     elif isinstance(logger, MLFlowLogger):
@@ -134,6 +135,20 @@ def send(logger: Logger, tag: str, picture: Picture, step: int) -> bool:
     else:
         return False
     return True
+
+
+def _send_to_tensorboard(
+    writer: SummaryWriter, tag: str, picture: Picture, content: bytes, step: int
+) -> None:
+    """As ``add_image``, which would encode the picture once more."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    height, width = picture.shape[:2]
+    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
+    if writer.file_writer is None:  # closed since
+        writer.add_image(tag, picture, step, dataformats="HWC")
+    else:
+        writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
 
 def tensorboards(loggers: Sequence[Logger]) -> list[TensorBoardLogger]:

@@ -186,13 +186,13 @@ class Look:
         The file is ``figures/<what>/epoch_0003.png`` unless another is named.
         """
         what = what or self._view.name
-        size = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
+        content = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
         for logger in self._trainer.loggers:
-            if send(logger, what, picture, self.step):
-                self.gallery.spent(self._view.name, size=size)  # in its files the picture is encoded alike
+            if send(logger, what, picture, content, self.step):
+                self.gallery.spent(self._view.name, size=len(content))
 
-    def keep(self, picture: Picture, file: str) -> int:
-        """Write a picture to that file of ``figures`` alone; its bytes."""
+    def keep(self, picture: Picture, file: str) -> bytes:
+        """Write a picture to that file of ``figures`` alone; the file's content."""
         return self.gallery.keep(self._view.name, file, picture)
 
     def scalars(self, values: Mapping[str, float]) -> None:

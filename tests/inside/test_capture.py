@@ -1,0 +1,146 @@
+"""What layers give is what they gave, before anything behind them changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import UserError
+from pellucid.inside.capture import captured, choose_layers, convolutions, find_layers
+from pellucid.inside.probe import choose_points, choose_probes
+from pellucid.inside.statistics import activity, layers_with_units, measured
+from pellucid.inside.untouched import original, untouched
+from pellucid.inside.verdicts import Verdicts
+
+
+def in_place_net() -> nn.Sequential:
+    """One convolution by hand, then a ReLU that overwrites its output."""
+    net = nn.Sequential(nn.Conv2d(1, 2, 2, bias=False), nn.ReLU(inplace=True))
+    with torch.no_grad():
+        next(net.parameters()).copy_(torch.tensor([[[[1.0, 0], [0, -1]]], [[[0.0, 2], [-1, 0]]]]))
+    return net
+
+
+IMAGE = torch.tensor([[[[1.0, 2, 3], [4, 5, 6], [7, 8, 10]]]])
+# Map 0 is top left minus bottom right, map 1 twice top right minus bottom left.
+MAPS = torch.tensor([[[[-4.0, -4], [-4, -5]], [[0, 1], [3, 4]]]])
+
+
+def test_maps_by_hand_before_an_in_place_activation() -> None:
+    net = in_place_net()
+    with captured(net, ["0", "1"]) as outputs, torch.no_grad():
+        net(IMAGE)
+    assert torch.equal(outputs["0"], MAPS)
+    assert torch.equal(outputs["1"], MAPS.relu())
+
+
+def test_statistics_are_measured_before_an_in_place_activation() -> None:
+    net = in_place_net()
+    with measured(net, ["0", "1"]) as found, torch.no_grad():
+        net(IMAGE)
+    assert found["0"].mean == pytest.approx(float(MAPS.mean()))
+    assert found["0"].dead == 0
+    assert found["1"].mean == pytest.approx(1.0)
+    assert found["1"].dead == 0.5, "map 0 is never above 0"
+    assert found["1"].units == 2
+
+
+@pytest.mark.parametrize("context", [captured, measured])
+def test_no_hook_is_left_after_an_exception(context: object) -> None:
+    net = in_place_net()
+    with context(net, ["0"]):  # type: ignore[operator]
+        assert len(net[0]._forward_hooks) == 1
+    with pytest.raises(RuntimeError), context(net, ["0"]):  # type: ignore[operator]
+        net(torch.zeros(1, 3, 3, 3))  # too many channels
+    assert len(net[0]._forward_hooks) == 0
+
+
+def test_a_layer_that_runs_twice_shows_its_last_run() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act = nn.ReLU()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.act(self.act(images) - 1)  # type: ignore[no-any-return]
+
+    with captured(Twice(), ["act"]) as outputs:
+        Twice()(torch.zeros(1))
+    net = Twice()
+    with captured(net, ["act"]) as outputs:
+        net(torch.tensor([3.0]))
+    assert outputs["act"].tolist() == [2.0]
+
+
+def test_activity_of_vectors_maps_and_sequences() -> None:
+    vectors = torch.tensor([[0.0, 1, 5], [0, 3, 5]])
+    assert activity(vectors).dead == pytest.approx(2 / 3)
+    assert activity(vectors).std == pytest.approx(float(vectors.std(correction=0)))
+    maps = torch.zeros(2, 4, 3, 3)
+    maps[1, 2, 0, 0] = 1
+    assert activity(maps).dead == 0.75
+    tokens = torch.zeros(2, 7, 4)
+    tokens[0, 3, 1] = 1
+    assert (activity(tokens).dead, activity(tokens).units) == (0.75, 4)
+    assert len(activity(torch.rand(100, 1000)).sample) <= 20_000
+
+
+def test_layers_by_name() -> None:
+    net = in_place_net()
+    assert convolutions(net) == ["0"]
+    assert choose_layers(net, "auto") == ["0"]
+    assert choose_layers(net, ["1", "0"]) == ["1", "0"]
+    assert choose_layers(nn.Linear(1, 1), "auto") == []
+    assert layers_with_units(net) == ["0", "1"]
+    deep = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(6)))
+    assert choose_layers(deep, "auto") == ["0", "2", "5"]
+    for wrong in ("2", ""):
+        with pytest.raises(UserError, match="no layer named"):
+            find_layers(net, [wrong])
+
+
+def refuse(graph: object, inputs: object) -> Callable[..., object]:
+    raise AssertionError("compiled")
+
+
+def test_a_compiled_net_is_looked_at_as_it_was_written() -> None:
+    net = in_place_net()
+    compiled = torch.compile(net, backend=refuse)
+    assert original(compiled) is net  # type: ignore[arg-type]
+    with untouched(compiled) as plain, captured(plain, ["0"]) as outputs, torch.no_grad():  # type: ignore[arg-type]
+        plain(IMAGE)
+    assert torch.equal(outputs["0"], MAPS)
+
+
+def test_probes_are_balanced_nested_and_fixed() -> None:
+    labels = torch.tensor([0] * 50 + [1] * 3 + [2] * 20)
+    twelve = choose_probes(labels, 12, seed=0)
+    assert torch.equal(twelve, choose_probes(labels, 12, seed=0))
+    assert not torch.equal(twelve, choose_probes(labels, 12, seed=1))
+    assert torch.bincount(labels[twelve]).tolist() in ([5, 3, 4], [4, 3, 5])
+    assert labels[twelve].tolist() == sorted(labels[twelve].tolist())
+    assert set(choose_probes(labels, 5, seed=0).tolist()) < set(twelve.tolist())
+    assert sorted(choose_probes(labels, 1000, seed=0).tolist()) == list(range(73))
+    assert len(choose_probes(labels, 1, seed=0)) == 1
+
+
+def test_points_are_fixed_and_few_enough() -> None:
+    assert choose_points(5, 10, seed=0).tolist() == [0, 1, 2, 3, 4]
+    some = choose_points(1000, 10, seed=0)
+    assert len(set(some.tolist())) == 10
+    assert torch.equal(some, choose_points(1000, 10, seed=0))
+
+
+def test_verdicts_by_hand() -> None:
+    verdicts = Verdicts(
+        index_N=torch.tensor([7, 8, 9, 10]),
+        true_N=torch.tensor([0, 1, 1, 0]),
+        predicted_N=torch.tensor([0, 0, 1, 1]),
+        confidence_N=torch.tensor([0.9, 0.6, 0.8, 0.7]),
+    )
+    assert verdicts.accuracy() == 0.5
+    assert verdicts.worst_mistakes(5).index_N.tolist() == [10, 8]
+    assert verdicts.worst_mistakes(1).confidence_N.tolist() == [pytest.approx(0.7)]
