@@ -224,7 +224,7 @@ def is_due(epoch: int, every_n_epochs: int, trainer: Trainer) -> bool:
 
 def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:
     """Images in [0, 1] as uint8 RGB."""
-    return np.stack([np.round(rgb(image) * 255).astype(np.uint8) for image in images_NHWC])
+    return np.round(rgb(images_NHWC) * 255).astype(np.uint8)
 
 
 def short(file: str) -> str:

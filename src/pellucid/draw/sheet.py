@@ -211,7 +211,6 @@ def square_columns(count: int) -> int:
     return max(1, int(np.ceil(np.sqrt(count))))
 
 
-def rgb(image_HWC: np.ndarray) -> np.ndarray:
-    """An image of one or three channels as three; of another number the first three, or the first alone."""
-    channels = image_HWC.shape[-1]
-    return image_HWC[..., :3] if channels >= 3 else np.repeat(image_HWC[..., :1], 3, axis=-1)
+def rgb(images: np.ndarray) -> np.ndarray:
+    """Images (…, C) of one or three channels as three; of another number the first three, or the first alone."""
+    return images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)

@@ -32,10 +32,10 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
     Runs the net once on a black image, in evaluation mode, and leaves it as it was.
     """
     outputs: dict[str, tuple[int, ...]] = {}
-    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    like = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
     counter = FlopCounterMode(mods=None, display=False, depth=depth + 1)
     with evaluation_mode(net), _recorded_shapes(net, outputs), counter:
-        net(torch.zeros(1, *image_shape, device=device))
+        net(torch.zeros(1, *image_shape, device=like.device, dtype=like.dtype))
     flops = counter.get_flop_counts()
     prefix = type(net).__name__
 
