@@ -212,5 +212,5 @@ def square_columns(count: int) -> int:
 
 
 def rgb(images: np.ndarray) -> np.ndarray:
-    """Images (…, C) of one or three channels as three; of another number the first three, or the first alone."""
+    """Images (…, C) of 1 or 3 channels as three; of another number the first three, or the first alone."""
     return images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)
