@@ -1,4 +1,4 @@
-"""The README's pictures, from real runs: ``python docs/make_pictures.py --catdog <folder> --fashion <folder>``.
+"""The README's pictures: ``python docs/make_pictures.py --catdog <folder> --fashion <folder>``.
 
 The folders hold the data as ``data.root`` describes it; without them the project's own default is taken.
 An XAI net is trained for 20 epochs, a CNN for 5 and an autoencoder for 10: about an hour on two CPU cores.

@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CometLogger, CSVLogger, MLFlowLogger, WandbLogger
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pellucid.assemble import make_data
-from pellucid.callbacks.view import View
+from pellucid.assemble import assemble, make_data
+from pellucid.callbacks.curves import Curves
+from pellucid.callbacks.gallery import Gallery, send
+from pellucid.callbacks.view import Look, View
 from pellucid.config.build import locate
 from pellucid.draw.sheet import Sheet
 from pellucid.errors import UserError
+from pellucid.run import Run
 from pellucid.train import train
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, compose, metrics
@@ -195,6 +200,59 @@ def test_the_projector_names_the_images(classifier: Path) -> None:
     kept = (classifier / "metrics.csv").read_text().splitlines()
     last = dict(zip(kept[0].split(","), kept[-1].split(","), strict=True))
     assert right / 179 == pytest.approx(float(last["val/accuracy"]), abs=1e-6)
+
+
+def test_pixels_are_shown_as_they_were(photos: Path, tmp_path: Path) -> None:
+    """Normalisation is undone by the data's own mean and std, to the very byte."""
+    options = ["data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=16"]
+    config = compose("model=dnn", *options, "callbacks=none")
+    data, task = assemble(config)
+    data.setup()
+    gallery = Gallery(run=Run(tmp_path), data=data, seed=0, explainers={})
+    look = Look(Curves(every_n_epochs=1, gallery=gallery), Trainer(logger=False), task, epoch=1)
+    index = torch.tensor([4, 0])
+    shown = look.images("val", index)
+    assert np.array_equal(shown.pixels_BHWC, data.splits["val"].images(index).permute(0, 2, 3, 1).numpy())
+    assert shown.files[1] == data.splits["val"].files[0].removeprefix("train/")
+    assert torch.equal(shown.labels_B, data.splits["val"].labels_N[index])
+
+
+class FakeExperiment:
+    def __init__(self) -> None:
+        self.images: list[tuple[Any, ...]] = []
+
+    def log_image(self, *arguments: Any, **named: Any) -> None:
+        self.images.append((*arguments, *named.values()))
+
+
+def test_every_logger_that_takes_images_gets_them() -> None:
+    """Stand-ins for servers: what Lightning's loggers of those names would be called with."""
+    picture = np.zeros((2, 3, 3), np.uint8)
+
+    class Board(WandbLogger):
+        def __init__(self) -> None:
+            self.images: list[Any] = []
+
+        def log_image(self, key: str, images: list[Any], step: int | None = None, **more: Any) -> None:
+            self.images.append((key, images[0], step))
+
+    class Flow(MLFlowLogger):
+        run_id = "7"
+        experiment = FakeExperiment()
+
+        def __init__(self) -> None: ...
+
+    class Comet(CometLogger):
+        experiment = FakeExperiment()
+
+        def __init__(self) -> None: ...
+
+    board, flow, comet = Board(), Flow(), Comet()
+    assert all(send(logger, "maps/a", picture, b"", 5) for logger in (board, flow, comet))
+    assert board.images == [("maps/a", picture, 5)]
+    assert flow.experiment.images == [("7", picture, "maps/a/step_000005.png")]
+    assert comet.experiment.images == [(picture, "maps/a", 5)]
+    assert not send(CSVLogger("."), "maps/a", picture, b"", 5)
 
 
 def test_a_view_is_switched_and_tuned_by_name(tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_a_colour_scale_has_its_ends_at_the_limits() -> None:
     assert np.isfinite(colourise(np.zeros((2, 2)), 0, 0, "viridis")).all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_drawn(bad: float) -> None:
+    with pytest.raises(ValueError, match="1 of 4 values are not finite"):
+        colourise(np.array([[0.0, 1], [bad, 2]]), 0, 1, "viridis")
+    with pytest.raises(ValueError, match="not finite"):
+        Sheet(1, 1).image(np.full((1, 1, 3), bad), 0, 0, 1, 1)
+
+
 def test_tiles_stand_row_by_row() -> None:
     tiles = [np.full((14, 14, 3), place / 16) for place in range(16)]
     page = mosaic(tiles, 4)

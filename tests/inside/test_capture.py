@@ -115,6 +115,18 @@ def test_a_compiled_net_is_looked_at_as_it_was_written() -> None:
     assert torch.equal(outputs["0"], MAPS)
 
 
+def test_within_a_look_the_net_is_evaluated_and_may_be_differentiated() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
+    net[1].eval()
+    with torch.inference_mode(), untouched(net):
+        assert not any(module.training for module in net.modules())
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+        with torch.no_grad():
+            net[1](torch.rand(3, 2))
+    assert [module.training for module in net.modules()] == [True, True, False, True]
+
+
 def test_probes_are_balanced_nested_and_fixed() -> None:
     labels = torch.tensor([0] * 50 + [1] * 3 + [2] * 20)
     twelve = choose_probes(labels, 12, seed=0)

@@ -85,6 +85,10 @@ class Gallery(Callback):
             log.info("Views left out: %s.", "; ".join(told))
             self._left_out.clear()
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero and self._account:  # so that a killed run knows it too
+            self.run.record(self.account())
+
     def keep(self, view: str, name: str, picture: Picture) -> bytes:
         """Write a picture to a file of ``figures``; the file's content."""
         content = io.BytesIO()

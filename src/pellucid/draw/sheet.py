@@ -69,8 +69,9 @@ class Sheet:
         """An RGB array, uint8 or in [0, 1], in the middle of that place, over all that else is there.
 
         Its pixels are square unless ``stretched``; enlarged ones stay sharp, reduced ones are averaged.
-        ``frame`` is the colour of a border.
+        ``frame`` is the colour of a border. Raises ValueError for values that are not finite.
         """
+        check_finite(picture)
         rows, columns = picture.shape[:2]
         if not stretched:
             shown = min(width / columns, height / rows)
@@ -179,10 +180,21 @@ def marker_of(label: int) -> str:
 
 
 def colourise(values_HW: np.ndarray, low: float, high: float, colours: str) -> np.ndarray:
-    """Values as RGB in [0, 1]; what lies outside the limits takes the colour of the nearer one."""
+    """Values as RGB in [0, 1]; what lies outside the limits takes the colour of the nearer one.
+
+    Raises ValueError for values that are not finite.
+    """
+    check_finite(values_HW)
     span = high - low if high > low else 1.0
     coloured = colormaps[colours](np.clip((values_HW - low) / span, 0, 1))
     return np.asarray(coloured[..., :3])
+
+
+def check_finite(values: np.ndarray) -> None:
+    """Raise ValueError where a picture would hide that values are not numbers."""
+    bad = values.size - int(np.isfinite(values).sum())
+    if bad:
+        raise ValueError(f"{bad:,} of {values.size:,} values are not finite, so no picture is drawn")
 
 
 def mosaic(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
