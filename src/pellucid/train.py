@@ -67,7 +67,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
                 run.discard()
         else:
             if main and not isinstance(wrapped, UserError):
-                with run.log.open("a", encoding="utf-8") as file:
+                with suppress(OSError), run.log.open("a", encoding="utf-8") as file:
                     file.write(traceback.format_exc())
             session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
         if wrapped is error:

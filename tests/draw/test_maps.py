@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.draw.filters import filters, kernel_tiles, norms, relative_change
-from pellucid.draw.maps import dead_maps, feature_maps, limits, own_scale, shared_scale
+from pellucid.draw.maps import dead_maps, feature_maps, flat_maps, limits, own_scale, shared_scale
 from pellucid.draw.sheet import DEAD, SEQUENTIAL, colourise
 
 
@@ -18,37 +18,46 @@ def ramps(count: int) -> np.ndarray:
 
 def tile(page: np.ndarray, place: int, columns: int) -> np.ndarray:
     row, column = divmod(place, columns)
-    return page[row * 15 : row * 15 + 14, column * 15 : column * 15 + 14]
+    return page[row * 30 : row * 30 + 28, column * 30 : column * 30 + 28]
 
 
 def test_sixteen_tiles_are_maps_0_to_15() -> None:
     page = shared_scale(ramps(16), 0, 16)
     for place in range(16):
-        expected = colourise(ramps(16)[place], 0, 16, SEQUENTIAL)
+        expected = colourise(np.kron(ramps(16)[place], np.ones((2, 2))), 0, 16, SEQUENTIAL)
         assert np.array_equal(tile(page, place, 4), expected), place
 
 
 def test_on_its_own_scale_every_map_uses_all_colours() -> None:
-    page = own_scale(ramps(4))
+    page = own_scale(ramps(4), np.zeros(4, bool))
     assert all(np.array_equal(tile(page, 0, 2), tile(page, place, 2)) for place in (1, 2, 3))
 
 
 def test_a_dead_map_is_grey_and_crossed_and_noise_is_not_stretched() -> None:
-    maps = ramps(4)
-    maps[1] = 0
-    maps[2] = 3 + 1e-6 * np.random.default_rng(0).normal(size=(14, 14))
-    assert dead_maps(maps).tolist() == [False, True, True, False]
-    page = own_scale(maps)
-    for place in (1, 2):
-        dead = tile(page, place, 2)
-        assert np.allclose(dead[0, 5], DEAD)
-        assert not np.allclose(dead[7, 7], DEAD), "the diagonal"
-        assert len(np.unique(dead.reshape(-1, 3), axis=0)) == 2
+    maps = np.stack([ramps(4), ramps(4)])  # two images
+    maps[:, 1] = 0
+    maps[0, 2] = 3 + 1e-6 * np.random.default_rng(0).normal(size=(14, 14))
+    assert dead_maps(maps).tolist() == [False, True, False, False]
+    assert flat_maps(maps[0]).tolist() == [False, True, True, False]
+    page = own_scale(maps[0], dead_maps(maps))
+    dead, flat = tile(page, 1, 2), tile(page, 2, 2)
+    assert np.allclose(dead[0, 5], DEAD)
+    assert not np.allclose(dead[14, 14], DEAD), "the diagonal"
+    assert len(np.unique(dead.reshape(-1, 3), axis=0)) == 2
+    assert np.allclose(flat, DEAD), "flat here, alive elsewhere: no cross"
+
+
+def test_maps_of_one_pixel_are_dead_only_if_nothing_moves_them() -> None:
+    maps = np.zeros((2, 3, 1, 1))
+    maps[1, 0] = 1
+    assert dead_maps(maps).tolist() == [False, True, True]
+    assert dead_maps(maps[:1]).tolist() == [False, False, False], "one number cannot tell"
+    assert own_scale(maps[0], dead_maps(maps)).shape[0] > 28, "large enough for a cross"
 
 
 def test_all_maps_dead() -> None:
     maps = np.zeros((2, 16, 4, 4))
-    assert dead_maps(maps[0]).all()
+    assert dead_maps(maps).all()
     assert feature_maps(np.zeros((2, 8, 8, 3), np.uint8), ["a", "b"], maps, shown=16, title="t").ndim == 3
 
 
@@ -76,7 +85,7 @@ def test_kernels_of_three_inputs_are_colours_and_others_are_not() -> None:
     many = kernel_tiles(np.zeros((2, 4, 14, 14)), 1.0, 2, 3)
     assert many.shape[:2] == (2 * 15 - 1, 3 * 15 - 1), "a row an output, a column an input"
     one = kernel_tiles(np.zeros((9, 1, 14, 14)), 1.0, 9, 1)
-    assert one.shape[:2] == (3 * 15 - 1, 3 * 15 - 1)
+    assert one.shape[:2] == (3 * 30 - 2, 3 * 30 - 2)
 
 
 def test_kernel_rows_are_outputs() -> None:

@@ -150,7 +150,7 @@ def test_reconstructions(channels: int) -> None:
 def test_grids(count: int) -> None:
     images = np.zeros((count, 4, 4, 3), np.uint8)
     captions = ["a very long caption that must not reach its neighbour"] * count
-    picture = image_grid(images, captions, title="t", right=[True] * count, seconds=["file.png"] * count)
+    picture = image_grid(images, captions, title="t", right=[True] * count, files=["file.png"] * count)
     assert (picture[:, -1] == 255).all()
     if count:
         assert paired_grid(images, images, captions, title="t", note="n", sides=("a", "b")).ndim == 3

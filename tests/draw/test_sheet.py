@@ -87,7 +87,8 @@ def test_numbers() -> None:
 def test_fifty_classes_differ_by_colour_and_marker() -> None:
     looks = {(colour_of(label), marker_of(label)) for label in range(50)}
     assert len(looks) == 50 == len(COLOURS) * len(MARKERS)
-    assert marker_of(50) == marker_of(0)
+    assert (colour_of(50), marker_of(50)) == (colour_of(0), marker_of(0))
+    assert len({marker_of(label) for label in range(5)}) == 5, "also without colours"
 
 
 def test_a_colour_scale_has_its_ends_at_the_limits() -> None:

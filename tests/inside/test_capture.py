@@ -77,15 +77,26 @@ def test_a_layer_that_runs_twice_shows_its_last_run() -> None:
 
 def test_activity_of_vectors_maps_and_sequences() -> None:
     vectors = torch.tensor([[0.0, 1, 5], [0, 3, 5]])
-    assert activity(vectors).dead == pytest.approx(2 / 3)
-    assert activity(vectors).std == pytest.approx(float(vectors.std(correction=0)))
+    assert activity(vectors, last=False).dead == pytest.approx(2 / 3)
+    assert activity(vectors, last=False).std == pytest.approx(float(vectors.std(correction=0)))
     maps = torch.zeros(2, 4, 3, 3)
     maps[1, 2, 0, 0] = 1
-    assert activity(maps).dead == 0.75
+    assert activity(maps, last=False).dead == 0.75
     tokens = torch.zeros(2, 7, 4)
     tokens[0, 3, 1] = 1
-    assert (activity(tokens).dead, activity(tokens).units) == (0.75, 4)
-    assert len(activity(torch.rand(100, 1000)).sample) <= 20_000
+    found = activity(tokens, last=True)
+    assert (found.dead, found.units) == (0.75, 4)
+    assert len(activity(torch.rand(100, 1000), last=False).sample) <= 20_000
+
+
+def test_units_are_where_the_layer_has_them() -> None:
+    net = nn.Sequential(
+        nn.Linear(3, 5), nn.GELU(), nn.Flatten(), nn.Linear(5 * 49, 2), nn.Unflatten(1, (2, 1))
+    )
+    net.append(nn.Conv1d(2, 6, 1)).append(nn.ReLU())
+    with measured(net, ["0", "1", "5", "6"]) as found, torch.no_grad():
+        net(torch.rand(4, 7, 7, 3))
+    assert {name: one.units for name, one in found.items()} == {"0": 5, "1": 5, "5": 6, "6": 6}
 
 
 def test_layers_by_name() -> None:
@@ -97,6 +108,12 @@ def test_layers_by_name() -> None:
     assert layers_with_units(net) == ["0", "1"]
     deep = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(6)))
     assert choose_layers(deep, "auto") == ["0", "2", "5"]
+    one_pixel = nn.Sequential(nn.Conv2d(1, 1, 2), nn.Conv2d(1, 1, 2), nn.Conv2d(1, 1, 2))
+    assert choose_layers(one_pixel, "auto", torch.rand(1, 1, 4, 4)) == ["0", "1"]
+    with pytest.raises(UserError, match="names none"):
+        choose_layers(net, [])
+    with pytest.raises(UserError, match="expected auto or a list"):
+        choose_layers(net, None)  # type: ignore[arg-type]
     for wrong in ("2", ""):
         with pytest.raises(UserError, match="no layer named"):
             find_layers(net, [wrong])
@@ -125,6 +142,30 @@ def test_within_a_look_the_net_is_evaluated_and_may_be_differentiated() -> None:
         with torch.no_grad():
             net[1](torch.rand(3, 2))
     assert [module.training for module in net.modules()] == [True, True, False, True]
+
+
+def test_a_buffer_that_the_net_replaces_is_put_back() -> None:
+    class Counts(nn.Module):
+        runs: Tensor
+        last: Tensor | None
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("runs", torch.zeros(1))
+            self.register_buffer("last", None)
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.runs = self.runs + 1
+            self.last = images
+            return images
+
+    net = Counts()
+    before = net.runs
+    with untouched(net):
+        net(torch.rand(2))
+    assert net.runs is before
+    assert net.runs.item() == 0
+    assert net.last is None
 
 
 def test_probes_are_balanced_nested_and_fixed() -> None:

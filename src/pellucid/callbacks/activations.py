@@ -12,8 +12,7 @@ from torch.optim import Optimizer
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.layers import LayerRow, layer_chart
-from pellucid.errors import UserError
-from pellucid.inside.capture import Layers, find_layers
+from pellucid.inside.capture import Layers, choose_layers
 from pellucid.inside.statistics import Activity, layers_with_units, measured
 
 IMAGES = 256
@@ -34,22 +33,14 @@ class Activations(View):
         self, *, layers: Layers, every_n_epochs: int, histogram_every_n_epochs: int, gallery: Gallery
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if histogram_every_n_epochs < 1:
-            raise UserError(
-                f"callbacks.activations.histogram_every_n_epochs={histogram_every_n_epochs}: expected at "
-                "least 1."
-            )
+        self.check_count("histogram_every_n_epochs", histogram_every_n_epochs)
         self.layers, self.histogram_every_n_epochs = layers, histogram_every_n_epochs
         self.chosen: list[str] = []
         self._gradients: dict[str, Tensor] = {}
 
     def reason(self, look: Look) -> str | None:
-        if isinstance(self.layers, str):
-            if self.layers != "auto":
-                raise UserError(f"layers={self.layers}: expected auto or a list.")
-            self.chosen = layers_with_units(look.net)
-        else:
-            self.chosen = list(find_layers(look.net, self.layers))
+        auto = self.layers == "auto"
+        self.chosen = layers_with_units(look.net) if auto else choose_layers(look.net, self.layers)
         return None if self.chosen else "no layers with units"
 
     def on_before_optimizer_step(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pellucid.callbacks.view import Look, View
-from pellucid.draw.confusion import class_scores, confusion, count_confusion
+from pellucid.draw.confusion import class_scores, confusion, count_confusion, score_texts
+from pellucid.draw.sheet import plain
 from pellucid.task.classification import Classification
 
 
@@ -20,20 +21,14 @@ class Confusion(View):
         if verdicts is None:  # an epoch without validation
             return
         counts_KK = count_confusion(verdicts.true_N.numpy(), verdicts.predicted_N.numpy(), len(look.classes))
-        note = f"{len(verdicts):,} validation images, accuracy {verdicts.accuracy():.4f}"
+        note = f"{look.seen}, accuracy {verdicts.accuracy():.4f}; colour: share of the true class's images"
         look.show(confusion(counts_KK, look.classes, title=f"Confusion matrix {look.title}", note=note))
         scores = class_scores(counts_KK)
-        look.text(
-            "| class | precision | recall | F1 | images |\n|---|--:|--:|--:|--:|\n"
-            + "\n".join(
-                f"| {name} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {images} |"
-                for name, precision, recall, f1, images in zip(
-                    look.classes,
-                    scores.precision_K,
-                    scores.recall_K,
-                    scores.f1_K,
-                    scores.images_K,
-                    strict=True,
-                )
-            )
-        )
+        rows = [(cell(name), *score_texts(scores, label)) for label, name in enumerate(look.classes)]
+        head = "| class | precision | recall | F1 | images |\n|---|--:|--:|--:|--:|\n"
+        look.text(head + "\n".join("| " + " | ".join(row) + " |" for row in rows))
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a Markdown table."""
+    return plain(text).replace("|", "\\|")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,13 +13,20 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, find_layers
+from pellucid.inside.capture import captured, units_last
 from pellucid.inside.probe import choose_points
 from pellucid.inside.projection import knn_accuracy, pca, silhouette, tsne
 from pellucid.inside.projector import MOST_POINTS, write_projector
 
 MOST_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
 METHODS = {"pca": "PCA", "tsne": "t-SNE"}
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """A net that says what its last linear layer sees, (B, D)."""
+
+    def embed(self, images_BCHW: Tensor) -> Tensor: ...
 
 
 class Embeddings(View):
@@ -43,9 +50,8 @@ class Embeddings(View):
         gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        for key, value in (("points", points), ("tsne_points", tsne_points)):
-            if not 1 <= value <= MOST_POINTS:
-                raise UserError(f"callbacks.embeddings.{key}={value}: expected 1 to {MOST_POINTS:,}.")
+        self.check_count("points", points, most=MOST_POINTS)
+        self.check_count("tsne_points", tsne_points, most=MOST_POINTS)
         unknown = [method for method in methods if method not in METHODS]
         if unknown:
             raise UserError(
@@ -54,10 +60,12 @@ class Embeddings(View):
         self.layer, self.points, self.tsne_points, self.methods = layer, points, tsne_points, list(methods)
 
     def reason(self, look: Look) -> str | None:
-        if self.layer != "embed":
-            find_layers(look.net, [self.layer])
-        elif not callable(getattr(look.net, "embed", None)):
-            return "the net has no method embed"
+        if self.layer == "embed":
+            return None if isinstance(look.net, Embedder) else "the net has no method embed"
+        with captured(look.net, [self.layer]) as outputs:
+            look.net(look.probes(1).images_BCHW)
+        if self.layer not in outputs or outputs[self.layer].ndim < 2:
+            raise UserError(f"layer={self.layer}: this layer gives no vectors or maps of an image.")
         return None
 
     def look(self, look: Look) -> None:
@@ -87,12 +95,15 @@ class Embeddings(View):
 
     def _embed(self, look: Look, images_BCHW: Tensor) -> Tensor:
         if self.layer == "embed":
-            embedding: Tensor = look.net.embed(images_BCHW)  # type: ignore[operator]
-            return embedding.flatten(1)
+            assert isinstance(look.net, Embedder)
+            return look.net.embed(images_BCHW).flatten(1)
         with captured(look.net, [self.layer]) as outputs:
             look.net(images_BCHW)
         output = outputs[self.layer]
-        return output.flatten(2).mean(dim=2) if output.ndim == 4 else output.flatten(1)
+        if output.ndim != 4:
+            return output.flatten(1)
+        places = (1, 2) if units_last(look.net.get_submodule(self.layer)) else (2, 3)
+        return output.mean(dim=places)
 
     def _project(
         self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, columns: Mapping[str, Sequence[object]]
@@ -140,7 +151,7 @@ class Embeddings(View):
             chosen = index_N.numpy()[some]
             old = before.get(method)
             if old is not None and not np.array_equal(before[f"{method}_index"], chosen):
-                old = None  # other images: options have changed on resuming
+                old = None  # another share of the images: the number of processes has changed
             if method == "tsne":
                 layout = tsne(vectors_ND[some], seed=look.gallery.seed, previous_N2=old)
                 axes_names = ["", ""]  # its axes have no meaning
@@ -157,18 +168,10 @@ class Embeddings(View):
                 axes_names=axes_names,
             )
             look.show(picture, f"{self.name}/{method}")
-        path = self._layout(look.epoch)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **kept)  # type: ignore[arg-type]
-        look.gallery.spent(self.name, size=path.stat().st_size)
-
-    def _layout(self, epoch: int) -> Path:
-        return self.gallery.figures / self.name / f"epoch_{epoch:04d}.npz"
+        look.keep_arrays(kept, f"{self.name}/epoch_{look.epoch:04d}.npz")
 
     def _layouts_before(self, epoch: int) -> dict[str, np.ndarray]:
-        this = self._layout(epoch)
-        earlier = sorted(path for path in this.parent.glob("epoch_*.npz") if path.name < this.name)
-        if not earlier:
-            return {}
-        with np.load(earlier[-1]) as found:
-            return dict(found)
+        folder = self.gallery.figures / self.name
+        earlier = sorted(path.name for path in folder.glob("epoch_*.npz"))
+        earlier = [name for name in earlier if name < f"epoch_{epoch:04d}.npz"]
+        return (self.gallery.arrays(f"{self.name}/{earlier[-1]}") or {}) if earlier else {}

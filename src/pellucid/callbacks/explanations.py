@@ -13,6 +13,8 @@ from pellucid.draw.explanations import Column, explanations
 from pellucid.errors import UserError
 from pellucid.task.classification import Classification
 
+MOST = 64
+
 
 class Explanations(View):
     """``images`` probe images beside their maps by each of the ``methods``, names of the room explainer.
@@ -31,8 +33,7 @@ class Explanations(View):
         gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if images < 1:
-            raise UserError(f"callbacks.explanations.images={images}: expected at least 1.")
+        self.check_count("images", images, most=MOST)
         self.methods = find_methods(gallery, methods, "callbacks.explanations.methods")
         self.images = images
         self.chosen: list[str] = []

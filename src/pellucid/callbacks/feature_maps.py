@@ -6,7 +6,9 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.maps import feature_maps
 from pellucid.errors import UserError
-from pellucid.inside.capture import Layers, captured, choose_layers
+from pellucid.inside.capture import Layers, captured, choose_layers, units_last
+
+MOST_MAPS, MOST_IMAGES = 400, 32
 
 
 class FeatureMaps(View):
@@ -22,21 +24,21 @@ class FeatureMaps(View):
         self, *, layers: Layers, maps: int, images: int, every_n_epochs: int, gallery: Gallery
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        for key, value in (("maps", maps), ("images", images)):
-            if value < 1:
-                raise UserError(f"callbacks.feature_maps.{key}={value}: expected at least 1.")
+        self.check_count("maps", maps, most=MOST_MAPS)
+        self.check_count("images", images, most=MOST_IMAGES)
         self.layers, self.maps, self.images = layers, maps, images
         self.chosen: list[str] = []
 
     def reason(self, look: Look) -> str | None:
-        self.chosen = choose_layers(look.net, self.layers)
+        image_1CHW = look.probes(1).images_BCHW
+        self.chosen = choose_layers(look.net, self.layers, image_1CHW)
         if not self.chosen:
             return "no convolutions"
         with captured(look.net, self.chosen) as outputs:
-            look.net(look.probes(1).images_BCHW)
+            look.net(image_1CHW)
         for layer in self.chosen:
             shape = tuple(outputs[layer].shape) if layer in outputs else None
-            if shape is None or len(shape) != 4:
+            if shape is None or len(shape) != 4 or units_last(look.net.get_submodule(layer)):
                 gives = f"gives {shape}" if shape else "gives no tensor"
                 raise UserError(
                     f"layers: {layer} {gives}. Expected maps, one image's channels × height × width."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
@@ -15,10 +13,11 @@ from pellucid.draw.explanations import map_picture, strength
 from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.maps import limits
 from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, number, rgb
-from pellucid.errors import UserError
 from pellucid.inside.capture import Layers, captured, choose_layers
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
+
+FRAMES, MOST = "film_strip/frames", 32
 
 
 class FilmStrip(View):
@@ -35,8 +34,7 @@ class FilmStrip(View):
         self, *, images: int, method: str, layers: Layers, every_n_epochs: int, gallery: Gallery
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if images < 1:
-            raise UserError(f"callbacks.film_strip.images={images}: expected at least 1.")
+        self.check_count("images", images, most=MOST)
         if gallery.explainers:
             find_methods(gallery, [method], "callbacks.film_strip.method")
         self.images, self.method, self.layers = images, method, layers
@@ -54,7 +52,7 @@ class FilmStrip(View):
             if name in explainers and explainers[name].reason(look.net, probe) is None:
                 self.explainer = name
                 break
-        with captured(look.net, choose_layers(look.net, self.layers)) as outputs:
+        with captured(look.net, choose_layers(look.net, self.layers, probe)) as outputs:
             look.net(probe)
         self.chosen = [layer for layer, output in outputs.items() if output.ndim == 4]
         return None
@@ -63,18 +61,18 @@ class FilmStrip(View):
         probes = look.probes(self.images)
         reconstructing = isinstance(look.task, Reconstruction)
         arrays = self._redrawn(look, probes) if reconstructing else self._seen(look, probes)
-        path = self._frames() / f"epoch_{look.epoch:04d}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-        look.gallery.spent(self.name, size=path.stat().st_size)
+        look.keep_arrays(arrays, f"{FRAMES}/epoch_{look.epoch:04d}.npz")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
         look = Look(self, trainer, pl_module, epoch=self._finished[0])
         self.guarded(trainer, look.net, lambda: self._draw(look))
 
-    def _frames(self) -> Path:
-        return self.gallery.figures / self.name / "frames"
+    def _frames(self) -> list[tuple[int, dict[str, np.ndarray]]]:
+        """The kept epochs with their arrays, in order; files that cannot be read are passed over."""
+        names = sorted(path.name for path in (self.gallery.figures / FRAMES).glob("epoch_*.npz"))
+        found = [(epoch_of(name), self.gallery.arrays(f"{FRAMES}/{name}")) for name in names]
+        return [(epoch, arrays) for epoch, arrays in found if arrays is not None]
 
     def _redrawn(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
         originals, redrawn = redraw(look, probes.images_BCHW)
@@ -101,29 +99,23 @@ class FilmStrip(View):
 
     def _map_of(self, layer: str, maps_BMHW: np.ndarray) -> int:
         """The map that is followed: that of the earlier epochs; at first the one that varies most."""
-        for path in sorted(self._frames().glob("epoch_*.npz"))[:1]:
-            with np.load(path) as first:
-                for key in first.files:
-                    if key.startswith(f"map/{layer} map "):
-                        return int(key.rpartition(" ")[2])
+        for key in [key for _, arrays in self._frames()[:1] for key in arrays]:
+            if key.startswith(f"map/{layer} map "):
+                return int(key.rpartition(" ")[2])
         return int(maps_BMHW.std(axis=(0, 2, 3)).argmax())
 
     def _draw(self, look: Look) -> None:
-        paths = sorted(self._frames().glob("epoch_*.npz"))
-        paths = [path for path in paths if epoch_of(path) <= look.epoch]
-        films = []
-        for path in paths:
-            with np.load(path) as found:
-                films.append((epoch_of(path), dict(found)))
-        keys = films[-1][1].keys()
-        films = [(epoch, film) for epoch, film in films if film.keys() == keys]  # options may have changed
+        films = self._frames()
+        if self._finished[0]:  # a resumed run may have done epochs again that were kept before it was killed
+            films = [(epoch, arrays) for epoch, arrays in films if epoch <= self._finished[0]]
+        if not films:
+            return
         probes = look.probes(self.images)
         for place in range(len(probes)):
             frames = self._strip(look, films, place)
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
             title = f"{probes.names[place]}: {probes.files[place]}"
-            note = f"{len(shown)} of {len(frames)} epochs" if len(shown) < len(frames) else "every epoch"
-            note += "; colours mean the same in all of them"
+            note = f"{len(shown)} of {films[-1][0]} epochs; colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {probes.names[place]}"
             picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
@@ -146,9 +138,9 @@ class FilmStrip(View):
         return frames
 
 
-def epoch_of(path: Path) -> int:
+def epoch_of(name: str) -> int:
     """3 of ``epoch_0003.npz``."""
-    return int(path.stem.rpartition("_")[2])
+    return int(name.removesuffix(".npz").rpartition("_")[2])
 
 
 def _pictures(key: str, values: np.ndarray) -> list[np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
@@ -13,6 +11,8 @@ from pellucid.callbacks.view import Look, View
 from pellucid.draw.filters import filters, relative_change
 from pellucid.errors import UserError
 from pellucid.inside.capture import Layers, choose_layers
+
+MOST, START = 4096, "filters/start.npz"
 
 
 class Filters(View):
@@ -26,8 +26,7 @@ class Filters(View):
 
     def __init__(self, *, layers: Layers, kernels: int, every_n_epochs: int, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if kernels < 1:
-            raise UserError(f"callbacks.filters.kernels={kernels}: expected at least 1.")
+        self.check_count("kernels", kernels, most=MOST)
         self.layers, self.kernels = layers, kernels
         self.chosen: list[str] = []
 
@@ -40,32 +39,23 @@ class Filters(View):
         return None if self.chosen else "no convolutions"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._start().is_file():
+        super().on_train_start(trainer, pl_module)
+        if self.gallery.arrays(START) is None:
             look = Look(self, trainer, pl_module, epoch=0)
             self.guarded(trainer, look.net, lambda: self._keep_start(look))
 
-    def _start(self) -> Path:
-        return self.gallery.figures / self.name / "start.npz"
-
     def _keep_start(self, look: Look) -> None:
-        self._start().parent.mkdir(parents=True, exist_ok=True)
-        start = {layer: weights_of(look.net, layer) for layer in self.chosen}
-        np.savez_compressed(self._start(), **start)  # type: ignore[arg-type]
+        look.keep_arrays({layer: weights_of(look.net, layer) for layer in self.chosen}, START)
 
     def look(self, look: Look) -> None:
-        with np.load(self._start()) as start:
-            for layer in self.chosen:
-                now_OIHW, start_OIHW = weights_of(look.net, layer), start[layer]
-                change = relative_change(now_OIHW, start_OIHW)
-                look.scalars({f"{self.name}/change/{layer}": change})
-                picture = filters(
-                    now_OIHW,
-                    start_OIHW,
-                    kernels=self.kernels,
-                    title=f"{layer} {look.title}",
-                    change=change,
-                )
-                look.show(picture, f"{self.name}/{layer}")
+        start = self.gallery.arrays(START) or {}
+        for layer in self.chosen:
+            now_OIHW = weights_of(look.net, layer)
+            change = relative_change(now_OIHW, start[layer])
+            look.scalars({f"{self.name}/change/{layer}": change})
+            title = f"{layer} {look.title}"
+            picture = filters(now_OIHW, start[layer], kernels=self.kernels, title=title, change=change)
+            look.show(picture, f"{self.name}/{layer}")
 
 
 def weights_of(net: nn.Module, layer: str) -> np.ndarray:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import traceback
+import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -38,6 +41,7 @@ class Gallery(Callback):
         self.run, self.data, self.seed, self.explainers = run, data, seed, dict(explainers)
         self.verdicts: Verdicts | None = None
         self._said: list[Tensor] = []
+        self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
         before = {key: value for key, value in run.metrics().items() if key.startswith("look/")}
         self._account: dict[str, float] = defaultdict(float, before)
@@ -82,10 +86,11 @@ class Gallery(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._left_out:
             told = [f"{', '.join(views)} ({reason})" for reason, views in self._left_out.items()]
-            log.info("Views left out: %s.", "; ".join(told))
+            log.info("Not for this model: %s.", "; ".join(told))
             self._left_out.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.verdicts = None  # those of an epoch before are not this one's
         if trainer.is_global_zero and self._account:  # so that a killed run knows it too
             self.run.record(self.account())
 
@@ -93,9 +98,27 @@ class Gallery(Callback):
         """Write a picture to a file of ``figures``; the file's content."""
         content = io.BytesIO()
         Image.fromarray(picture).save(content, format="PNG", compress_level=4)  # 6 takes twice the time
-        write_atomically(self.figures / name, content.getvalue())
-        self.spent(view, size=content.tell())
+        self._write(view, self.figures / name, content.getvalue())
         return content.getvalue()
+
+    def keep_arrays(self, view: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays to a file of ``figures``, whole or not at all."""
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+        self._write(view, self.figures / name, content.getvalue())
+
+    def arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        """The arrays in a file of ``figures``; None where there is none, or it cannot be read."""
+        try:
+            with np.load(io.BytesIO((self.figures / name).read_bytes())) as found:
+                return dict(found)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return None
+
+    def _write(self, view: str, path: Path, content: bytes) -> None:
+        before = path.stat().st_size if path.exists() else 0
+        write_atomically(path, content)
+        self.spent(view, size=len(content) - before)
 
     def spent(self, view: str, *, seconds: float = 0.0, size: int = 0) -> None:
         """Add to a view's account."""
@@ -105,9 +128,9 @@ class Gallery(Callback):
 
     def failed(self, view: str, error: Exception) -> None:
         """Count a failure; the first of a view is told, each stands in the log file."""
-        key = f"look/failed/{view}"
-        self._account[key] += 1
-        if self._account[key] == 1:
+        self._account[f"look/failed/{view}"] += 1
+        if view not in self._told:
+            self._told.add(view)
             log.warning(
                 "The view %s could not be drawn (%s: %s). Training goes on; its failures are counted in "
                 "metrics.json.",
@@ -115,7 +138,7 @@ class Gallery(Callback):
                 type(error).__name__,
                 first_line(error),
             )
-        with self.run.log.open("a", encoding="utf-8") as file:
+        with suppress(OSError), self.run.log.open("a", encoding="utf-8") as file:
             file.writelines(traceback.format_exception(error))
 
     def account(self) -> dict[str, float]:
@@ -158,3 +181,12 @@ def _send_to_tensorboard(
 def tensorboards(loggers: Sequence[Logger]) -> list[TensorBoardLogger]:
     """Those that write TensorBoard's files."""
     return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def event_bytes(loggers: Sequence[Logger]) -> int:
+    """The size of TensorBoard's event files, all that was sent so far in them."""
+    total = 0
+    for logger in tensorboards(loggers):
+        logger.experiment.flush()
+        total += sum(path.stat().st_size for path in Path(logger.log_dir).glob("events.out.tfevents.*"))
+    return total

@@ -6,8 +6,6 @@ import io
 import warnings
 from contextlib import redirect_stdout
 
-from lightning.pytorch import LightningModule, Trainer
-
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 
@@ -18,20 +16,10 @@ class Graph(View):
     name = "graph"
 
     def __init__(self, *, gallery: Gallery) -> None:
-        super().__init__(every_n_epochs=1, gallery=gallery)
+        super().__init__(every_n_epochs=None, gallery=gallery)
 
     def reason(self, look: Look) -> str | None:
         return None if look.boards else "no TensorBoard logger"
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.current_epoch == 0:  # not on resuming
-            self._look(trainer, pl_module, 0)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once is enough."""
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once is enough."""
 
     def look(self, look: Look) -> None:
         image_1CHW = look.probes(1).images_BCHW

@@ -12,8 +12,8 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.reconstructions import traversal
 from pellucid.draw.scatter import scatter
-from pellucid.errors import UserError
 from pellucid.inside.probe import choose_points
+from pellucid.task.reconstruction import Reconstruction
 
 STEPS = 9
 QUANTILES = (0.05, 0.95)
@@ -40,13 +40,14 @@ class Latent(View):
 
     def __init__(self, *, points: int, every_n_epochs: int, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if points < 1:
-            raise UserError(f"callbacks.latent.points={points}: expected at least 1.")
+        self.check_count("points", points)
         self.points = points
         self._before: np.ndarray | None = None
 
     def reason(self, look: Look) -> str | None:
-        return None if isinstance(look.net, Coder) else "not an autoencoder"
+        if not isinstance(look.task, Reconstruction):
+            return "not an autoencoder"
+        return None if isinstance(look.net, Coder) else "the net has no encode and decode"
 
     def look(self, look: Look) -> None:
         assert isinstance(look.net, Coder)

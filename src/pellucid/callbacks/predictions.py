@@ -5,8 +5,9 @@ from __future__ import annotations
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.grid import image_grid
-from pellucid.errors import UserError
 from pellucid.task.classification import Classification
+
+MOST = 200
 
 
 class Predictions(View):
@@ -16,8 +17,7 @@ class Predictions(View):
 
     def __init__(self, *, count: int, every_n_epochs: int, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if count < 1:
-            raise UserError(f"callbacks.predictions.count={count}: expected at least 1.")
+        self.check_count("count", count, most=MOST)
         self.count = count
 
     def reason(self, look: Look) -> str | None:
@@ -33,12 +33,11 @@ class Predictions(View):
             image_grid(
                 probes.pixels_BHWC,
                 [
-                    f"{one} ({true}) {share:.2f}"
+                    f"{one} {share:.2f}\n({true})"
                     for one, true, share in zip(said, probes.names, confidence_B.tolist(), strict=True)
                 ],
                 title=f"Predictions {look.title}",
-                note=f"predicted (true) confidence; {sum(right)} of {len(right)} right; the same validation "
-                "images in every epoch",
+                note=f"predicted class, confidence (true class); {sum(right)} of {len(right)} are right",
                 right=right,
             )
         )
@@ -51,7 +50,7 @@ class Predictions(View):
         mistakes = look.images("val", worst.index_N)
         wrong = int((~look.verdicts.right()).sum())
         captions = [
-            f"{look.classes[said]} ({true}) {share:.2f}"
+            f"{look.classes[said]} {share:.2f}\n({true})"
             for said, true, share in zip(
                 worst.predicted_N.tolist(), mistakes.names, worst.confidence_N.tolist(), strict=True
             )
@@ -61,10 +60,9 @@ class Predictions(View):
                 mistakes.pixels_BHWC,
                 captions,
                 title=f"Most confident mistakes {look.title}",
-                note=f"predicted (true) confidence; {wrong:,} of {len(look.verdicts):,} validation images "
-                "are mistaken",
+                note=f"predicted class, confidence (true class); {wrong:,} mistakes in {look.seen}",
                 right=[False] * len(mistakes),
-                seconds=mistakes.files,
+                files=mistakes.files,
             ),
             f"{self.name}/mistakes",
         )

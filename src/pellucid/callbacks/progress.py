@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from pellucid.callbacks.epoch import whole_epoch
 from pellucid.console import console
 
 log = logging.getLogger(__name__)
@@ -18,10 +19,16 @@ class Progress(Callback):
     """The bar redraws itself ten times a second, whatever the number of steps."""
 
     def __init__(self) -> None:
+        self._start_step: int | None = None
+        self._validated = False
         self._bar: Bar | None = None
         self._task = TaskID(0)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True  # in an epoch without, Lightning shows the figures of the one before
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start_step, self._validated = trainer.global_step, False
         if not trainer.is_global_zero or not console.is_terminal:
             return
         if self._bar is None:
@@ -49,12 +56,13 @@ class Progress(Callback):
             self._bar.advance(self._task)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not trainer.is_last_batch:
+        if not trainer.is_global_zero or not whole_epoch(trainer, self._start_step):
             return
+        stages = ("train/", "val/") if self._validated else ("train/",)
         shown = [
             f"{name} {float(value):.4f}"
             for name, value in sorted(trainer.callback_metrics.items())
-            if name.startswith(("train/", "val/"))
+            if name.startswith(stages)
         ]
         log.info("%s", "   ".join([_epoch_of(trainer), *shown]))
 

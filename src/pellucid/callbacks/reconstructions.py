@@ -9,12 +9,11 @@ from torch import Tensor
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.reconstructions import extremes, reconstructions
-from pellucid.errors import UserError
 from pellucid.inside.probe import choose_points
 from pellucid.task.reconstruction import Reconstruction
 
 MOST_COMPARED = 5000  # validation images among which best, median and worst are sought
-EACH = 4
+EACH, MOST = 4, 20
 
 
 class Reconstructions(View):
@@ -24,8 +23,7 @@ class Reconstructions(View):
 
     def __init__(self, *, count: int, every_n_epochs: int, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
-        if count < 1:
-            raise UserError(f"callbacks.reconstructions.count={count}: expected at least 1.")
+        self.check_count("count", count, most=MOST)
         self.count = count
 
     def reason(self, look: Look) -> str | None:

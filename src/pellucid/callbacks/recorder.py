@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from pellucid.callbacks.epoch import whole_epoch
 from pellucid.checkpoint import KEY
 from pellucid.run import FORMAT, Run
 
@@ -34,6 +35,7 @@ class Recorder(Callback):
         self.rows: list[dict[str, float]] = []
         self._validated: dict[str, float] = {}
         self.started = False
+        self._start_step: int | None = None
         self._epoch_start = self._epoch_seconds = self._rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Recorder(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.started = True
+        self._start_step = trainer.global_step
         self._validated = {}
         self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self._epoch_start = time.perf_counter()
@@ -74,8 +77,9 @@ class Recorder(Callback):
         self._validated = _metrics(trainer, "val/")  # Lightning shows old ones in an epoch without
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_last_batch:
-            log.warning("The budget ended within epoch %d, which is not kept.", trainer.current_epoch + 1)
+        if not whole_epoch(trainer, self._start_step):
+            if not trainer.is_last_batch:
+                log.warning("The budget ended within epoch %d, which is not kept.", trainer.current_epoch + 1)
             return
         row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         row |= {**_metrics(trainer, "train/"), **self._validated}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
 
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.grid import paired_grid
-from pellucid.errors import UserError
+
+MOST = 200
 
 
 class Samples(View):
@@ -17,20 +17,9 @@ class Samples(View):
     name = "samples"
 
     def __init__(self, *, count: int, gallery: Gallery) -> None:
-        super().__init__(every_n_epochs=1, gallery=gallery)
-        if count < 1:
-            raise UserError(f"callbacks.samples.count={count}: expected at least 1.")
+        super().__init__(every_n_epochs=None, gallery=gallery)
+        self.check_count("count", count, most=MOST)
         self.count = count
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.current_epoch == 0:  # not on resuming
-            self._look(trainer, pl_module, 0)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once is enough."""
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once is enough."""
 
     def look(self, look: Look) -> None:
         loader = look.data.train_dataloader()

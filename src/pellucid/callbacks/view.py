@@ -18,10 +18,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from pellucid.callbacks.gallery import Gallery, send, tensorboards
+from pellucid.callbacks.epoch import is_due, whole_epoch
+from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
-from pellucid.draw.sheet import Picture, rgb
+from pellucid.draw.sheet import Picture, plain, rgb
 from pellucid.errors import UserError
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
@@ -30,20 +31,28 @@ from pellucid.task.base import Task
 
 
 class View(Callback, ABC):
-    """Looks after epoch 1, after every ``every_n_epochs``-th and after the last; on rank 0 alone.
+    """Looks after epoch 1, after every ``every_n_epochs``-th and after the last; or, with None, once before
+    training. On rank 0 alone.
 
-    A view implements ``look``; ``reason`` says why a net cannot be looked at so. What ``look`` raises never
-    stops the training: it is told once and counted.
+    A view implements ``look``; ``reason`` says why a net cannot be looked at so. What they raise never stops
+    the training, but for a UserError of ``reason``, which comes before it: it is told once and counted.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, *, every_n_epochs: int, gallery: Gallery) -> None:
-        if every_n_epochs < 1:
-            raise UserError(f"callbacks.{self.name}.every_n_epochs={every_n_epochs}: expected at least 1.")
+    def __init__(self, *, every_n_epochs: int | None, gallery: Gallery) -> None:
+        if every_n_epochs is not None:
+            self.check_count("every_n_epochs", every_n_epochs)
         self.every_n_epochs, self.gallery = every_n_epochs, gallery
         self._applies = False
+        self._start_step: int | None = None
         self._looked_at = self._finished = (0, 0)  # epoch and step
+
+    def check_count(self, option: str, value: int, most: int | None = None) -> None:
+        """Raise UserError for an option that is not at least 1 and at most ``most``."""
+        if value < 1 or (most is not None and value > most):
+            expected = "at least 1" if most is None else f"1 to {most:,}"
+            raise UserError(f"callbacks.{self.name}.{option}={value}: expected {expected}.")
 
     def reason(self, look: Look) -> str | None:
         """Why this view does not apply, in a few words; None where it does. Raises UserError for options."""
@@ -56,17 +65,28 @@ class View(Callback, ABC):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # On every rank, so that all of them stop at a mistake.
         look = Look(self, trainer, pl_module, epoch=trainer.current_epoch)
+        self._applies = False
         try:
             with untouched(look.net), torch.no_grad():
                 why_not = self.reason(look)
         except UserError as error:
             raise UserError(f"callbacks.{self.name}: {error}") from error
+        except Exception as error:
+            self.gallery.failed(self.name, error)
+            return
         self._applies = why_not is None
         if why_not is not None and trainer.is_global_zero:
             self.gallery.leave_out(self.name, why_not)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.every_n_epochs is None and trainer.current_epoch == 0:  # not on resuming
+            self._look(trainer, pl_module, 0)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start_step = trainer.global_step
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_last_batch:  # the budget cut the epoch
+        if self.every_n_epochs is None or not whole_epoch(trainer, self._start_step):
             return
         epoch = trainer.current_epoch + 1
         self._finished = (epoch, trainer.global_step)
@@ -84,13 +104,15 @@ class View(Callback, ABC):
         self.guarded(trainer, look.net, lambda: self.look(look))
 
     def guarded(self, trainer: Trainer, net: nn.Module, body: Callable[[], None]) -> None:
-        """Run ``body`` where this view applies: the net left as it is, time counted, errors survived."""
+        """Run ``body`` where this view applies: the net left as it is, its cost counted, errors survived."""
         if not self._applies or not trainer.is_global_zero:
             return
         start = time.perf_counter()
         try:
+            before = event_bytes(trainer.loggers)
             with untouched(net), torch.no_grad():
                 body()
+            self.gallery.spent(self.name, size=event_bytes(trainer.loggers) - before)
         except Exception as error:
             self.gallery.failed(self.name, error)
         self.gallery.spent(self.name, seconds=time.perf_counter() - start)
@@ -126,13 +148,20 @@ class Look:
         return self.gallery.data
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        return self.data.spec.classes
+    def classes(self) -> list[str]:
+        """The classes' names, each on one line."""
+        return [plain(name) for name in self.data.spec.classes]
 
     @property
     def verdicts(self) -> Verdicts | None:
-        """What the net said of the images of this epoch's validation."""
+        """What the net said of the images of this epoch's validation; None without one."""
         return self.gallery.verdicts
+
+    @property
+    def seen(self) -> str:
+        """Whose verdicts these are: ``6,000 validation images``, or how many this process has seen."""
+        total, seen = len(self.data.splits["val"]), len(self.verdicts or ())
+        return f"{total:,} validation images" if seen == total else f"{seen:,} of {total:,} validation images"
 
     def is_due(self, every_n_epochs: int) -> bool:
         """Whether something with that cadence is to be done now."""
@@ -188,12 +217,15 @@ class Look:
         what = what or self._view.name
         content = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
         for logger in self._trainer.loggers:
-            if send(logger, what, picture, content, self.step):
-                self.gallery.spent(self._view.name, size=len(content))
+            send(logger, what, picture, content, self.step)
 
     def keep(self, picture: Picture, file: str) -> bytes:
         """Write a picture to that file of ``figures`` alone; the file's content."""
         return self.gallery.keep(self._view.name, file, picture)
+
+    def keep_arrays(self, arrays: Mapping[str, np.ndarray], file: str) -> None:
+        """Write arrays to that file of ``figures``."""
+        self.gallery.keep_arrays(self._view.name, file, arrays)
 
     def scalars(self, values: Mapping[str, float]) -> None:
         """Send finite values to every logger."""
@@ -215,11 +247,6 @@ class Look:
     def boards(self) -> list[tuple[SummaryWriter, Path]]:
         """TensorBoard's writers and their folders."""
         return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._trainer.loggers)]
-
-
-def is_due(epoch: int, every_n_epochs: int, trainer: Trainer) -> bool:
-    """After the first epoch, every n-th, and the last as far as it is known."""
-    return epoch in (1, trainer.max_epochs) or epoch % every_n_epochs == 0
 
 
 def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from pellucid.draw.sheet import FAINT, INK, Picture, Sheet, fit
+from pellucid.draw.sheet import FAINT, INK, Picture, Sheet, fit, length
 
 MOST_NUMBERED = 25  # classes: above it cells hold no numbers
 PAIRS, WORST = 12, 12
@@ -43,6 +44,13 @@ def class_scores(counts_KK: np.ndarray) -> ClassScores:
     return ClassScores(precision_K, recall_K, f1_K, images_K)
 
 
+def score_texts(scores: ClassScores, label: int) -> tuple[str, str, str, str]:
+    """Precision, recall, F1 and number of images of a class as a table shows them."""
+    shares = (scores.precision_K[label], scores.recall_K[label], scores.f1_K[label])
+    precision, recall, f1 = ("–" if np.isnan(share) else f"{share:.3f}" for share in shares)
+    return precision, recall, f1, f"{scores.images_K[label]}"
+
+
 def confused_pairs(counts_KK: np.ndarray, most: int) -> list[tuple[int, int, int]]:
     """(true, predicted, count) of the most frequent mistakes, the most frequent first."""
     wrong_KK = counts_KK.copy()
@@ -71,9 +79,9 @@ def confusion(counts_KK: np.ndarray, classes: Sequence[str], *, title: str, note
     axes.set_ylabel("true class", fontsize=8)
     if numbered:
         names = [fit(name, 0.85, 7) for name in classes]
-        axes.set_xticks(
-            range(count), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False
-        )
+        slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        upright = max(length(name, 7) for name in names) < 0.8 * 72 * side / count
+        axes.set_xticks(range(count), names, parse_math=False, **({} if upright else slant))
         axes.set_yticks(range(count), names, parse_math=False)
         size = float(np.clip(110 * side / count / 6, 5, 8))
         for (row, column), value in np.ndenumerate(counts_KK):
@@ -101,9 +109,7 @@ def _table(
     for label in chosen:
         y += 0.17
         sheet.text(classes[label], x, y, width=1.25, size=7.5)
-        cells = [scores.precision_K[label], scores.recall_K[label], scores.f1_K[label]]
-        texts = ["–" if np.isnan(cell) else f"{cell:.3f}" for cell in cells]
-        for right, text in zip(rights, [*texts, str(scores.images_K[label])], strict=True):
+        for right, text in zip(rights, score_texts(scores, label), strict=True):
             sheet.text(text, right, y, size=7.5, align="right")
     return y + 0.17
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, number
+from pellucid.draw.sheet import DIVERGING, FAINT, RIGHT, WRONG, Picture, Sheet, colourise, number
 
-LIMIT = 4.0  # times the map's mean strength: full colour, the same in every epoch
+# Full colour, in units of the map's mean strength, the same in every epoch; smooth maps without a sign
+# seldom reach twice their mean.
+LIMIT, UNSIGNED_LIMIT = 4.0, 2.5
 UNSIGNED = "inferno"
 CELL, GAP = 1.55, 0.12  # inches
 
@@ -41,7 +43,7 @@ def map_picture(map_HW: np.ndarray, *, signed: bool, unit: float | None = None) 
     relative = map_HW / unit if unit > 0 else np.zeros_like(map_HW)
     if signed:
         return colourise(relative, -LIMIT, LIMIT, DIVERGING)
-    return colourise(relative, 0, LIMIT, UNSIGNED)
+    return colourise(relative, 0, UNSIGNED_LIMIT, UNSIGNED)
 
 
 def explanations(
@@ -53,8 +55,6 @@ def explanations(
     title: str,
 ) -> Picture:
     """One row an image: the photo, then a map by each method, with the mean strength of each below it."""
-    from pellucid.draw.sheet import RIGHT, WRONG
-
     count = len(photos_NHWC)
     row = CELL + 0.5
     sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
@@ -71,7 +71,7 @@ def explanations(
             x = 0.12 + number_of * (CELL + GAP)
             map_HW = column.maps_NHW[place]
             sheet.image(map_picture(map_HW, signed=column.signed), x, y + 0.2, CELL, CELL)
-            note = f"mean {number(strength(map_HW))}"
+            note = f"mean {number(strength(map_HW))}" if map_HW.any() else "0 everywhere"
             if column.notes[place]:
                 note += f"; {column.notes[place]}"
             sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=FAINT)
@@ -81,5 +81,5 @@ def explanations(
         sheet.scale(2.6, y + 0.02, 1.3, -LIMIT, LIMIT, DIVERGING)
     if not all(column.signed for column in columns.values()):
         sheet.text("for it:", 4.15, y, size=7, colour=FAINT)
-        sheet.scale(4.6, y + 0.02, 1.0, 0, LIMIT, UNSIGNED)
+        sheet.scale(4.6, y + 0.02, 1.0, 0, UNSIGNED_LIMIT, UNSIGNED)
     return sheet.picture()

@@ -34,14 +34,14 @@ def choose_frames(epochs: Sequence[int], most: int = MOST_FRAMES) -> list[int]:
 def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, note: str) -> Picture:
     """A column an epoch, a row for each kind of picture; the image itself stands before them."""
     rows = list(frames[0].pictures)
-    sheet = Sheet(2.75 + len(frames) * (CELL + GAP), 1.05 + len(rows) * (CELL + GAP) + 0.05)
+    sheet = Sheet(max(2.55 + len(frames) * (CELL + GAP), 5.6), 1.05 + len(rows) * (CELL + GAP) + 0.05)
     sheet.title(title, note)
     sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
     for line, name in enumerate(rows):
         y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06
-        sheet.text(name, 2.55, y, width=1.2, size=7.5, colour=FAINT, align="right")
+        sheet.text(name, 2.35, y, width=1.0, size=7.5, colour=FAINT, align="right")
     for place, frame in enumerate(frames):
-        x = 2.65 + place * (CELL + GAP)
+        x = 2.45 + place * (CELL + GAP)
         colour = INK if frame.right is None else RIGHT if frame.right else WRONG
         mark = "" if frame.right is None else "✓ " if frame.right else "✗ "
         sheet.text(f"epoch {frame.epoch}", x + CELL / 2, 0.62, size=7.5, align="center")

@@ -9,6 +9,7 @@ from math import isqrt
 
 import numpy as np
 
+from pellucid.draw.maps import enlarged
 from pellucid.draw.sheet import (
     DIVERGING,
     FAINT,
@@ -28,9 +29,12 @@ def kernel_tiles(kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: i
     """
     if kernels_OIHW.shape[1] == 3:
         colours = np.clip(kernels_OIHW[:outputs] / (2 * limit) + 0.5, 0, 1).transpose(0, 2, 3, 1)
-        return mosaic(list(colours), square_columns(len(colours)))
+        return mosaic([enlarged(tile) for tile in colours], square_columns(len(colours)), ground=0.5)
     if kernels_OIHW.shape[1] == 1:
-        tiles = [colourise(kernel_IHW[0], -limit, limit, DIVERGING) for kernel_IHW in kernels_OIHW[:outputs]]
+        tiles = [
+            enlarged(colourise(kernel_IHW[0], -limit, limit, DIVERGING))
+            for kernel_IHW in kernels_OIHW[:outputs]
+        ]
         return mosaic(tiles, square_columns(len(tiles)))
     tiles = [
         colourise(kernel_HW, -limit, limit, DIVERGING)

@@ -18,18 +18,21 @@ def image_grid(
     title: str,
     note: str = "",
     right: Sequence[bool] | None = None,
-    seconds: Sequence[str] | None = None,
+    files: Sequence[str] | None = None,
     columns: int = 6,
 ) -> Picture:
-    """uint8 RGB images; ``right`` frames them in green or red, ``seconds`` are fainter second lines."""
+    """uint8 RGB images; ``right`` frames them in green or red. A caption has a line or, by a line break, two;
+    ``files`` are fainter last lines.
+    """
     count = len(images_NHWC)
     columns = min(columns, max(count, 1))
-    lines = 0.2 if seconds is None else 0.35
+    broken = 1 + max((caption.count("\n") for caption in captions), default=0)
+    lines = 0.08 + 0.15 * (broken + (files is not None))
     rows = -(-count // columns)
-    sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), 0.62 + max(rows, 1) * (CELL + lines + GAP))
+    sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), 0.62 + (rows * (CELL + lines + GAP) or 0.25))
     sheet.title(title, note)
     if count == 0:
-        sheet.text("none", 0.12, 0.75, colour=FAINT)
+        sheet.text("none", 0.12, 0.6, colour=FAINT)
     for place in range(count):
         x = 0.12 + GAP / 2 + place % columns * (CELL + GAP)
         y = 0.58 + place // columns * (CELL + lines + GAP)
@@ -37,26 +40,12 @@ def image_grid(
         colour = INK if good is None else RIGHT if good else WRONG
         sheet.image(images_NHWC[place], x, y, CELL, CELL, frame=None if good is None else colour)
         mark = "" if good is None else "✓ " if good else "✗ "
-        middle = x + CELL / 2
-        sheet.text(
-            mark + captions[place],
-            middle,
-            y + CELL + 0.04,
-            width=CELL + GAP,
-            size=7.5,
-            colour=colour,
-            align="center",
-        )
-        if seconds is not None:
-            sheet.text(
-                seconds[place],
-                middle,
-                y + CELL + 0.2,
-                width=CELL + GAP,
-                size=6.5,
-                colour=FAINT,
-                align="center",
-            )
+        texts = [(line, 7.5, colour) for line in (mark + captions[place]).split("\n")]
+        if files is not None:
+            texts.append((files[place], 6.5, FAINT))
+        for row, (text, size, ink) in enumerate(texts):
+            top = y + CELL + 0.05 + 0.15 * row
+            sheet.text(text, x + CELL / 2, top, width=CELL, size=size, colour=ink, align="center")
     return sheet.picture()
 
 

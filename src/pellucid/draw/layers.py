@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
-from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, fit, number
+from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, number
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
     axes[1].barh(places, [row.dead for row in rows], height=0.6, color=WRONG)
     axes[1].set_xlim(0, 1)
     axes[1].set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    if not any(row.dead for row in rows):
+        axes[1].text(0.02, 0, "none", size=6.5, va="center", color=FAINT)
     for line, row in enumerate(rows):
         if row.dead:
             text = f"{round(row.dead * row.units)} of {row.units}"
@@ -69,7 +72,7 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
         lines, norms = zip(*known, strict=True)
         axes[2].set_xscale("log")
         axes[2].plot(norms, lines, "o", markersize=4, color=COLOURS[4])
-        axes[2].set_xlim(min(norms) / 3, max(norms) * 12)
+        axes[2].set_xlim(min(norms) / 3, max(norms) * (max(norms) / min(norms)) ** 0.5 * 12)
         for line, norm in known:
             axes[2].annotate(
                 number(norm),
@@ -80,6 +83,18 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
                 va="center",
                 color=FAINT,
             )
+    start = shared_start([row.name for row in rows])
     for line, row in enumerate(rows):
-        sheet.text(fit(row.name, 2.0, 7.5), 2.1, 0.8 + line * step + 0.045, size=7.5, align="right")
+        name = ("…" if start else "") + row.name[start:]
+        sheet.text(name, 2.1, 0.8 + line * step + 0.045, width=2.0, size=7.5, align="right")
     return sheet.picture()
+
+
+def shared_start(names: Sequence[str]) -> int:
+    """How many letters make the parts of the dotted names that all begin with; 0 for a single name."""
+    if len(names) < 2:
+        return 0
+    alike = takewhile(
+        lambda parts: len(set(parts)) == 1, zip(*(name.split(".")[:-1] for name in names), strict=False)
+    )
+    return sum(len(parts[0]) + 1 for parts in alike)

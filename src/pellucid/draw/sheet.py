@@ -66,7 +66,7 @@ class Sheet:
         frame: str | None = None,
         stretched: bool = False,
     ) -> None:
-        """An RGB array, uint8 or in [0, 1], in the middle of that place, over all that else is there.
+        """An RGB array, uint8 or in [0, 1], in the middle of that place, over all else there.
 
         Its pixels are square unless ``stretched``; enlarged ones stay sharp, reduced ones are averaged.
         ``frame`` is the colour of a border. Raises ValueError for values that are not finite.
@@ -100,7 +100,7 @@ class Sheet:
         self._figure.text(
             x / self.width,
             1 - y / self.height,
-            text if width is None else fit(text, width, size * (1.1 if bold else 1)),
+            plain(text) if width is None else fit(text, width, size * (1.1 if bold else 1)),
             size=size,
             color=colour,
             weight="bold" if bold else "normal",
@@ -144,7 +144,8 @@ class Sheet:
 
 
 def fit(text: str, width: float, size: float) -> str:
-    """The text, its middle left out where it is longer than ``width`` inches at ``size`` points."""
+    """The text as one line, its middle left out where that is longer than ``width`` inches."""
+    text = plain(text)
     most = width * 72
     if length(text, size) <= most:
         return text
@@ -159,9 +160,16 @@ def length(text: str, size: float) -> float:
     """Width of a line in points, by the measures of the font; wide letters that it lacks count as square."""
     wide = [letter for letter in text if unicodedata.east_asian_width(letter) in "WF"]
     font = get_font(findfont(FontProperties()))
-    font.set_size(size, 72)
-    font.set_text("".join(letter for letter in text if letter not in wide))
-    return float(font.get_width_height()[0]) / 64 + 1.05 * size * len(wide)
+    font.set_size(size, DPI)
+    with warnings.catch_warnings():  # letters that it lacks
+        warnings.simplefilter("ignore")
+        font.set_text("".join(letter for letter in text if letter not in wide))
+    return float(font.get_width_height()[0]) / 64 * 72 / DPI + 1.05 * size * len(wide)
+
+
+def plain(text: str) -> str:
+    """One line: what would break it is a space."""
+    return "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text)
 
 
 def number(value: float) -> str:
@@ -176,7 +184,7 @@ def colour_of(label: int) -> str:
 
 def marker_of(label: int) -> str:
     """A class's marker: with its colour it tells fifty classes apart."""
-    return MARKERS[label // len(COLOURS) % len(MARKERS)]
+    return MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
 
 
 def colourise(values_HW: np.ndarray, low: float, high: float, colours: str) -> np.ndarray:
@@ -197,12 +205,12 @@ def check_finite(values: np.ndarray) -> None:
         raise ValueError(f"{bad:,} of {values.size:,} values are not finite, so no picture is drawn")
 
 
-def mosaic(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """RGB tiles of one size in [0, 1], row by row from the top left, with white lines between."""
+def mosaic(tiles: Sequence[np.ndarray], columns: int, ground: float = 1.0) -> np.ndarray:
+    """RGB tiles of one size in [0, 1], row by row from the top left, with lines of a grey between."""
     height, width = tiles[0].shape[:2]
     gap = max(1, round(max(height, width) / 14))
     rows = -(-len(tiles) // columns)
-    page = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, 3))
+    page = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), ground)
     for place, tile in enumerate(tiles):
         top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
         page[top : top + height, left : left + width] = tile

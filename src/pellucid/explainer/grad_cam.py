@@ -36,9 +36,10 @@ class GradCAM(Explainer):
         self.layer = layer
 
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
-        if self.layer != "auto":
-            return None
         with untouched(net) as plain:
+            if self.layer != "auto":
+                self._find_layer(plain, placed(plain, images_BCHW[:1]))
+                return None
             found = last_layer_with_maps(plain, placed(plain, images_BCHW[:1]))
         return "no layer with maps" if found is None else None
 

@@ -54,15 +54,29 @@ def convolutions(net: nn.Module) -> list[str]:
     return [name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
 
 
-def choose_layers(net: nn.Module, layers: Layers) -> list[str]:
+def choose_layers(net: nn.Module, layers: Layers, image_1CHW: Tensor | None = None) -> list[str]:
     """``auto``: the first, middle and last convolution (fewer where there are fewer); or those named.
 
+    With an image, auto passes over convolutions that give it maps of a single pixel, unless all do.
     Raises UserError for an unknown name.
     """
-    if not isinstance(layers, str):
+    if isinstance(layers, list | tuple):
+        if not layers:
+            raise UserError(
+                "layers=[] names none: expected auto or names. To leave the view out: ~callbacks.…"
+            )
         return list(find_layers(net, layers))
     if layers != "auto":
         raise UserError(f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0].")
     found = convolutions(net)
+    if image_1CHW is not None and found:
+        with captured(net, found) as outputs:
+            net(image_1CHW)
+        found = [n for n in found if n in outputs and outputs[n].shape[2:].numel() > 1] or found
     places = sorted({0, (len(found) - 1) // 2, len(found) - 1}) if found else []
     return [found[place] for place in places]
+
+
+def units_last(module: nn.Module) -> bool:
+    """Whether a layer's units are the last axis of its output, as of a linear layer; else they are axis 1."""
+    return isinstance(module, nn.Linear | nn.LayerNorm)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import find_layers
+from pellucid.inside.capture import find_layers, units_last
 
 SAMPLE = 20_000  # values kept of a layer for its histogram
 
@@ -38,15 +38,21 @@ def measured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Activit
     can change it in place. No hook is left, also after an exception.
     """
     found: dict[str, Activity] = {}
+    last = False  # whether units are the last axis; an activation keeps them where the layer before has them
 
     def meter(name: str) -> Any:
         def measure(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
-                found[name] = activity(output)
+            nonlocal last
+            if list(module.parameters(recurse=False)):
+                last = units_last(module)
+            if name in chosen and isinstance(output, Tensor) and output.ndim >= 2:
+                found[name] = activity(output, last=last)
 
         return measure
 
-    handles = [layer.register_forward_hook(meter(n)) for n, layer in find_layers(net, names).items()]
+    chosen = find_layers(net, names)
+    leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
+    handles = [m.register_forward_hook(meter(name)) for name, m in {**leaves, **chosen}.items()]
     try:
         yield found
     finally:
@@ -54,11 +60,10 @@ def measured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Activit
             handle.remove()
 
 
-def activity(output: Tensor) -> Activity:
-    """Of an output (B, U, …); a layer of vectors in a sequence (B, …, U) has its units last."""
+def activity(output: Tensor, *, last: bool) -> Activity:
+    """Of an output (B, U, …), or (B, …, U) where units are ``last``."""
     values = output.detach().float()
-    # A token sequence has its units last, a map or a vector in dimension 1.
-    units = values.flatten(0, 1) if values.ndim == 3 else values.transpose(0, 1).flatten(1).T
+    units = values.movedim(-1 if last else 1, -1).flatten(0, -2)
     dead = (units.amax(dim=0) - units.amin(dim=0)) == 0
     flat = values.flatten()
     step = -(-flat.numel() // SAMPLE)

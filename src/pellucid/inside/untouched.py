@@ -17,13 +17,15 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
     """The net as written (not its compiled form), in evaluation mode, float32 arithmetic, gradients allowed.
 
     Afterwards, also after an exception: every module's mode, every parameter's ``grad`` and
-    ``requires_grad``, every buffer's values, and the random state of Python, NumPy and torch are as before.
+    ``requires_grad``, every buffer and its values, and the random state of Python, NumPy and torch are as
+    before.
     Works inside ``torch.inference_mode`` too, for inputs made or cloned within.
     """
     net = original(net)
     modes = {module: module.training for module in net.modules()}
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
+    named = {module: dict(module._buffers) for module in net.modules()}  # a net may put others in their place
     device = next((tensor.device for tensor in (*gradients, *buffers)), torch.device("cpu"))
     state = _random_state(device)
     net.eval()
@@ -42,6 +44,9 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
         for parameter, (gradient, flag) in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(flag)
+        for module, own in named.items():
+            module._buffers.clear()
+            module._buffers.update(own)
         with torch.no_grad():
             for buffer, values in buffers.items():
                 buffer.copy_(values)

@@ -61,7 +61,7 @@ class Task(LightningModule, ABC):
         """Fresh metrics by name, one set a stage."""
 
     @abstractmethod
-    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+    def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         """Raise UserError where a net with that output cannot do this task."""
 
     @abstractmethod
@@ -128,3 +128,8 @@ class Task(LightningModule, ABC):
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(self.trainer.callback_metrics["val/loss"])
+
+
+def shape_of(output: object) -> str:
+    """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
+    return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"

@@ -7,7 +7,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
-from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
 from pellucid.task.metric import MeanOverImages
 
 
@@ -41,13 +41,13 @@ class Classification(Task):
             "accuracy": MulticlassAccuracy(self.num_classes, average="micro", validate_args=False),
         }
 
-    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+    def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         expected = (len(images_BCHW), self.num_classes)
         if not isinstance(output, Tensor) or output.shape != expected:
             raise UserError(
                 f"task=classification needs a net that gives {self.num_classes} class scores an image, "
                 f"shape {expected} for two images; {type(self.net).__name__} gives "
-                f"{tuple(output.shape)}. Leave task out: the model chooses its own."
+                f"{shape_of(output)}. Leave task out: the model chooses its own."
             )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:

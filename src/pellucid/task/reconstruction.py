@@ -8,7 +8,7 @@ from torch.nn import functional
 from torchmetrics import Metric
 
 from pellucid.errors import UserError
-from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
 from pellucid.task.metric import MeanOverImages
 
 
@@ -44,12 +44,12 @@ class Reconstruction(Task):
     def _make_metrics(self) -> dict[str, Metric]:
         return {"loss": MeanOverImages(), "mse": MeanOverImages()}
 
-    def _check_output(self, images_BCHW: Tensor, output: Tensor) -> None:
+    def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         if not isinstance(output, Tensor) or output.shape != images_BCHW.shape:
             raise UserError(
                 f"task=reconstruction needs a net that gives an image for an image, "
                 f"shape {tuple(images_BCHW.shape)}; {type(self.net).__name__} gives "
-                f"{tuple(output.shape)}. Use model=autoencoder, or leave task out."
+                f"{shape_of(output)}. Use model=autoencoder, or leave task out."
             )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
