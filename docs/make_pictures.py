@@ -1,7 +1,7 @@
 """The README's pictures: ``python docs/make_pictures.py --catdog <folder> --fashion <folder>``.
 
 The folders hold the data as ``data.root`` describes it; without them the project's own default is taken.
-An XAI net is trained for 20 epochs, a CNN for 5 and an autoencoder for 10: about an hour on two CPU cores.
+An XAI net is trained for 16 epochs, a CNN for 5 and an autoencoder for 10: half an hour on two CPU cores.
 ``--runs`` keeps the runs in a folder; those that are there are not trained again.
 """
 
@@ -22,7 +22,7 @@ WIDTH = 112
 LAYERS = {"early": "features.0", "middle": "features.20", "late": "features.40"}
 RUNS = {
     "xai": [
-        *("model=xai", "data=catdog", "trainer.max_epochs=20", "callbacks.feature_maps.images=1"),
+        *("model=xai", "data=catdog", "trainer.max_epochs=16", "callbacks.feature_maps.images=1"),
         *(f"callbacks.feature_maps.layers=[{','.join(LAYERS.values())}]", "callbacks.explanations.images=2"),
     ],
     "cnn": ["experiment=fashion_cnn"],
