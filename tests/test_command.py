@@ -193,6 +193,7 @@ def test_no_permission_to_write(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_same_second_get_two_folders(tmp_path: Path) -> None:
     line = [*QUIET, "model=dnn", "trainer.max_epochs=1"]
     processes = [start(*line, cwd=tmp_path) for _ in range(2)]
@@ -202,6 +203,7 @@ def test_two_runs_of_the_same_second_get_two_folders(tmp_path: Path) -> None:
     assert len(list((tmp_path / "outputs" / "dnn_digits").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_grid_by_hydra(tmp_path: Path) -> None:
     done = command(
         "-m", *QUIET, "model=dnn,cnn", "data=digits", "seed=1,2", "trainer.max_epochs=1", cwd=tmp_path
@@ -213,6 +215,7 @@ def test_a_grid_by_hydra(tmp_path: Path) -> None:
     assert all(metrics(folder)["status"] == "finished" for folder in folders)
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_net(tmp_path: Path) -> None:
     ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
     folder = tmp_path / "run"
@@ -245,6 +248,7 @@ def test_two_processes_inside_a_grid_share_the_hyper_parameters(tmp_path: Path) 
     assert config["optimizer"]["lr"] == float(single[-1].partition("=")[2])
 
 
+@pytest.mark.slow
 def test_evaluate_all_checkpoints(tmp_path: Path) -> None:
     folder = tmp_path / "a=b [1] 한글"
     line = [*QUIET, "model=dnn", "trainer.max_epochs=3", "keep_every=1", f"hydra.run.dir={folder}"]

@@ -125,7 +125,10 @@ class FilmStrip(View):
         """One image's frames; limits of colours are taken over all of its epochs."""
         label = int(look.probes(self.images).labels_B[place])
         rows = {key: np.stack([film[key][place] for _, film in films]) for key in films[0][1] if "/" in key}
-        pictures = {key.partition("/")[2]: _pictures(key, values) for key, values in rows.items()}
+        pictures = {
+            key.partition("/")[2].replace(" map ", "\nmap "): _pictures(key, values)
+            for key, values in rows.items()
+        }
         frames = []
         for at, (epoch, film) in enumerate(films):
             caption, right = f"MSE {number(film['mse'][place])}" if "mse" in film else "", None

@@ -18,7 +18,7 @@ MOST_FRAMES = 10
 
 @dataclass(frozen=True)
 class Frame:
-    """One epoch: ``pictures`` by row name, RGB; ``right`` is None where there is no right or wrong."""
+    """One epoch: ``pictures`` by row name of one or two lines, RGB; ``right`` is None where there is no right or wrong."""
 
     epoch: int
     caption: str
@@ -39,7 +39,8 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
     sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
     for line, name in enumerate(rows):
         y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06
-        sheet.text(name, 2.35, y, width=1.0, size=7.5, colour=FAINT, align="right")
+        for place, part in enumerate(name.split("\n")):
+            sheet.text(part, 2.35, y + 0.16 * place, width=1.0, size=7.5, colour=FAINT, align="right")
     for place, frame in enumerate(frames):
         x = 2.45 + place * (CELL + GAP)
         colour = INK if frame.right is None else RIGHT if frame.right else WRONG
