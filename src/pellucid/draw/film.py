@@ -18,7 +18,7 @@ MOST_FRAMES = 10
 
 @dataclass(frozen=True)
 class Frame:
-    """One epoch: ``pictures`` by row name of one or two lines, RGB; ``right`` is None where there is no right or wrong."""
+    """One epoch: RGB ``pictures`` by row name, of one or two lines; ``right`` is None where nothing is."""
 
     epoch: int
     caption: str
