@@ -133,6 +133,8 @@ def test_tensorboard_holds_the_same_pictures(classifier: Path) -> None:
     assert tags["graph"]
     steps = [event.step for event in read.Images("predictions")]
     assert steps == [40, 80], "on the axis of the curves"
+    told = (classifier / "train.log").read_text()
+    assert "--samples_per_plugin images=1000" in told, "TensorBoard shows ten of a tag unless told"
     for tag in ("predictions", "feature_maps/features.0", "confusion"):
         shown = Image.open(io.BytesIO(read.Images(tag)[-1].encoded_image_string))
         kept = Image.open(classifier / "figures" / tag / "epoch_0002.png")
