@@ -88,6 +88,7 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
     return killed_in
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
     options = [*QUIET, "model=cnn", "data.augment=shift", "trainer.max_epochs=20"]
     assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
@@ -110,6 +111,7 @@ def test_killed_at_five_random_moments(tmp_path: Path) -> None:
         assert equal
 
 
+@pytest.mark.slow
 def test_resume_refuses_what_is_no_budget_or_device(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert command(*QUIET, "model=dnn", "trainer.max_epochs=1", f"hydra.run.dir={folder}").returncode == 0
@@ -128,6 +130,7 @@ def test_resume_refuses_what_is_no_budget_or_device(tmp_path: Path) -> None:
     assert metrics(folder)["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert command(*QUIET, "model=dnn", "trainer.max_epochs=1", f"hydra.run.dir={folder}").returncode == 0
@@ -149,6 +152,7 @@ def test_resume_of_a_folder_that_is_no_run(tmp_path: Path) -> None:
         assert "Expected the folder of a run" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_training_cannot_be_resumed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(*QUIET, f"hydra.run.dir={folder}", "model=dnn", "trainer.max_epochs=100000")

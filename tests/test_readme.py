@@ -28,6 +28,7 @@ def test_a_command_is_accepted(command: str) -> None:
         check(line, conf=CONF, name=name)
 
 
+@pytest.mark.slow
 def test_every_option_in_the_table_is_accepted() -> None:
     table = README.partition("## The options people change most")[2].partition("##")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]

@@ -352,6 +352,7 @@ class TestOtherKindsOfData:
         assert not failures(result)
         assert looked(result) == {*VIEWS, "total"} - AUTOENCODER - {"feature_maps", "filters"}
 
+    @pytest.mark.slow
     def test_one_probe_image_of_two_hundred_classes(self, tmp_path: Path, everything: list[str]) -> None:
         write_photos(tmp_path / "photos", {f"class $_{label}": 3 for label in range(200)})
         config = compose(
