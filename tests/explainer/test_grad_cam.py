@@ -243,7 +243,8 @@ def test_nets_without_maps(net: nn.Module) -> None:
 def test_layers_that_do_not_do(layer: str, message: str) -> None:
     net = small_cnn().train()
     explainer = GradCAM(layer=layer)
-    assert explainer.reason(net, torch.randn(1, 3, 16, 16)) is None, "a mistake is told, not passed over"
+    with pytest.raises(UserError, match=message):  # a mistake is told before training, not passed over
+        explainer.reason(net, torch.randn(1, 3, 16, 16))
     with pytest.raises(UserError, match=message):
         explainer.explain(net, torch.randn(2, 3, 16, 16), torch.tensor([0, 1]), torch.zeros(3, 16, 16))
     assert all(module.training for module in net.modules())
