@@ -52,10 +52,7 @@ def main() -> None:
                 subprocess.run(line, cwd=folder, check=True)
         for name, (run, what) in PICTURES.items():
             last = sorted((runs / run / "figures" / what).glob("epoch_*.png"))[-1]
-            # 256 colours are a third of the bytes and look the same.
-            Image.open(last).quantize(256, dither=Image.Dither.NONE).save(
-                ROOT / "docs" / f"{name}.png", optimize=True
-            )
+            Image.open(last).save(ROOT / "docs" / f"{name}.png", optimize=True)
 
 
 def draw_console() -> None:
