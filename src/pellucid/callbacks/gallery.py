@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,14 +18,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from pellucid.data.base import ImageData
-from pellucid.draw.sheet import Picture
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.verdicts import Verdicts
 from pellucid.run import Run, write_atomically
+
+if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard
+    from torch.utils.tensorboard import SummaryWriter
+
+    from pellucid.draw.sheet import Picture
 
 log = logging.getLogger(__name__)
 
