@@ -44,7 +44,10 @@ def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
     folder = tmp_path / "run"
     process = start(*QUIET, f"hydra.run.dir={folder}", "model=dnn", "trainer.max_epochs=100000")
@@ -167,6 +170,7 @@ def test_a_run_that_is_training_cannot_be_resumed(tmp_path: Path) -> None:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_never_overwritten(tmp_path: Path) -> None:
     line = [*QUIET, "model=dnn", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"]
     assert command(*line).returncode == 0
@@ -177,6 +181,7 @@ def test_a_run_folder_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_mistake_found_late_leaves_nothing(tmp_path: Path) -> None:
     done = command(*QUIET, "data=image_folder", f"data.root={tmp_path}", cwd=tmp_path)
     assert done.returncode == 2
