@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
@@ -68,11 +70,12 @@ class FilmStrip(View):
         look = Look(self, trainer, pl_module, epoch=self._finished[0])
         self.guarded(trainer, look.net, lambda: self._draw(look))
 
-    def _frames(self) -> list[tuple[int, dict[str, np.ndarray]]]:
+    def _frames(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """The kept epochs with their arrays, in order; files that cannot be read are passed over."""
-        names = sorted(path.name for path in (self.gallery.figures / FRAMES).glob("epoch_*.npz"))
-        found = [(epoch_of(name), self.gallery.arrays(f"{FRAMES}/{name}")) for name in names]
-        return [(epoch, arrays) for epoch, arrays in found if arrays is not None]
+        for name in sorted(path.name for path in (self.gallery.figures / FRAMES).glob("epoch_*.npz")):
+            arrays = self.gallery.arrays(f"{FRAMES}/{name}")
+            if arrays is not None:
+                yield epoch_of(name), arrays
 
     def _redrawn(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
         originals, redrawn = redraw(look, probes.images_BCHW)
@@ -90,29 +93,22 @@ class FilmStrip(View):
             found = explainer.explain(look.net, probes.images_BCHW, target_B, black(look))
             kind = "signed" if explainer.signed else "unsigned"
             arrays[f"{kind}/{explainer.title}"] = found.maps_BHW.numpy()
+        _, first = next(self._frames(), (0, {}))
         for layer in self.chosen:
             maps_BMHW = outputs[layer].float().cpu().numpy()
-            arrays[f"map/{layer} map {self._map_of(layer, maps_BMHW)}"] = maps_BMHW[
-                :, self._map_of(layer, maps_BMHW)
-            ]
+            followed = _map_of(layer, maps_BMHW, first)
+            arrays[f"map/{layer} map {followed}"] = maps_BMHW[:, followed]
         return arrays
 
-    def _map_of(self, layer: str, maps_BMHW: np.ndarray) -> int:
-        """The map that is followed: that of the earlier epochs; at first the one that varies most."""
-        for key in [key for _, arrays in self._frames()[:1] for key in arrays]:
-            if key.startswith(f"map/{layer} map "):
-                return int(key.rpartition(" ")[2])
-        return int(maps_BMHW.std(axis=(0, 2, 3)).argmax())
-
     def _draw(self, look: Look) -> None:
-        films = self._frames()
+        films = list(self._frames())
         if self._finished[0]:  # a resumed run may have done epochs again that were kept before it was killed
             films = [(epoch, arrays) for epoch, arrays in films if epoch <= self._finished[0]]
         if not films:
             return
         probes = look.probes(self.images)
         for place in range(len(probes)):
-            frames = self._strip(look, films, place)
+            frames = self._strip(look, films, place, int(probes.labels_B[place]))
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
             title = f"{probes.names[place]}: {probes.files[place]}"
             note = f"{len(shown)} of {films[-1][0]} epochs; colours mean the same in all of them"
@@ -121,9 +117,10 @@ class FilmStrip(View):
             picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
             look.show(picture, f"{self.name}/probe_{place}", file=f"{self.name}/probe_{place}.png")
 
-    def _strip(self, look: Look, films: list[tuple[int, dict[str, np.ndarray]]], place: int) -> list[Frame]:
+    def _strip(
+        self, look: Look, films: list[tuple[int, dict[str, np.ndarray]]], place: int, label: int
+    ) -> list[Frame]:
         """One image's frames; limits of colours are taken over all of its epochs."""
-        label = int(look.probes(self.images).labels_B[place])
         rows = {key: np.stack([film[key][place] for _, film in films]) for key in films[0][1] if "/" in key}
         pictures = {
             key.partition("/")[2].replace(" map ", "\nmap "): _pictures(key, values)
@@ -139,6 +136,14 @@ class FilmStrip(View):
             shown = {name: made[at] for name, made in pictures.items()}
             frames.append(Frame(epoch=epoch, caption=caption, right=right, pictures=shown))
         return frames
+
+
+def _map_of(layer: str, maps_BMHW: np.ndarray, first: Mapping[str, np.ndarray]) -> int:
+    """The map that is followed: that of the first kept epoch; without one the map that varies most."""
+    for key in first:
+        if key.startswith(f"map/{layer} map "):
+            return int(key.rpartition(" ")[2])
+    return int(maps_BMHW.std(axis=(0, 2, 3)).argmax())
 
 
 def epoch_of(name: str) -> int:

@@ -142,15 +142,11 @@ class Look:
         self.gallery = view.gallery
         self.net: nn.Module = original(pl_module.net)
         self.device = pl_module.device
+        self.classes = [plain(name) for name in self.data.spec.classes]  # each on one line
 
     @property
     def data(self) -> ImageData:
         return self.gallery.data
-
-    @property
-    def classes(self) -> list[str]:
-        """The classes' names, each on one line."""
-        return [plain(name) for name in self.data.spec.classes]
 
     @property
     def verdicts(self) -> Verdicts | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import DIVERGING, FAINT, RIGHT, WRONG, Picture, Sheet, colourise, number
+from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, judged, number
 
 # Full colour, in units of the map's mean strength, the same in every epoch; smooth maps without a sign
 # seldom reach twice their mean.
@@ -63,10 +63,9 @@ def explanations(
         sheet.text(name, 0.12 + place * (CELL + GAP), 0.6, size=8, colour=FAINT)
     for place in range(count):
         y = 0.82 + place * row
-        colour = RIGHT if right[place] else WRONG
+        name, colour = judged(titles[place], right[place])
         sheet.image(photos_NHWC[place], 0.12, y + 0.2, CELL, CELL)
-        mark = "✓ " if right[place] else "✗ "
-        sheet.text(mark + titles[place], 0.12, y, width=sheet.width - 0.24, size=8, colour=colour)
+        sheet.text(name, 0.12, y, width=sheet.width - 0.24, size=8, colour=colour)
         for number_of, column in enumerate(columns.values(), start=1):
             x = 0.12 + number_of * (CELL + GAP)
             map_HW = column.maps_NHW[place]

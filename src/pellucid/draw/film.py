@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import FAINT, INK, RIGHT, WRONG, Picture, Sheet
+from pellucid.draw.sheet import FAINT, Picture, Sheet, judged
 
 CELL, GAP = 1.15, 0.08  # inches
 MOST_FRAMES = 10
@@ -43,12 +43,9 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
             sheet.text(part, 2.35, y + 0.16 * place, width=1.0, size=7.5, colour=FAINT, align="right")
     for place, frame in enumerate(frames):
         x = 2.45 + place * (CELL + GAP)
-        colour = INK if frame.right is None else RIGHT if frame.right else WRONG
-        mark = "" if frame.right is None else "✓ " if frame.right else "✗ "
+        caption, colour = judged(frame.caption, frame.right)
         sheet.text(f"epoch {frame.epoch}", x + CELL / 2, 0.62, size=7.5, align="center")
-        sheet.text(
-            mark + frame.caption, x + CELL / 2, 0.79, width=CELL, size=7, colour=colour, align="center"
-        )
+        sheet.text(caption, x + CELL / 2, 0.79, width=CELL, size=7, colour=colour, align="center")
         for line, name in enumerate(rows):
             sheet.image(frame.pictures[name], x, 1.0 + line * (CELL + GAP), CELL, CELL)
     return sheet.picture()

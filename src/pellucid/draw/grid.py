@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pellucid.draw.sheet import FAINT, INK, RIGHT, WRONG, Picture, Sheet
+from pellucid.draw.sheet import FAINT, Picture, Sheet, judged
 
 CELL, GAP = 1.4, 0.14  # inches
 
@@ -37,10 +37,9 @@ def image_grid(
         x = 0.12 + GAP / 2 + place % columns * (CELL + GAP)
         y = 0.58 + place // columns * (CELL + lines + GAP)
         good = None if right is None else bool(right[place])
-        colour = INK if good is None else RIGHT if good else WRONG
+        caption, colour = judged(captions[place], good)
         sheet.image(images_NHWC[place], x, y, CELL, CELL, frame=None if good is None else colour)
-        mark = "" if good is None else "✓ " if good else "✗ "
-        texts = [(line, 7.5, colour) for line in (mark + captions[place]).split("\n")]
+        texts = [(line, 7.5, colour) for line in caption.split("\n")]
         if files is not None:
             texts.append((files[place], 6.5, FAINT))
         for row, (text, size, ink) in enumerate(texts):

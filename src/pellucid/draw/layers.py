@@ -40,7 +40,6 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
         panel = sheet.axes(x, 0.8, width, height)
         panel.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
         panel.set_title(name, fontsize=8, color=INK, loc="left")
-        panel.grid(axis="y", color="#ececec")
         for line in range(len(rows)):
             panel.axhline(line, color="#f0f0f0", linewidth=0.6, zorder=0)
         axes.append(panel)

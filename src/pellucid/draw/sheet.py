@@ -177,6 +177,13 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+def judged(text: str, right: bool | None) -> tuple[str, str]:
+    """A text with its mark, and its colour: right or wrong, and neither for None."""
+    if right is None:
+        return text, INK
+    return (f"✓ {text}", RIGHT) if right else (f"✗ {text}", WRONG)
+
+
 def colour_of(label: int) -> str:
     """A class's colour, the same in every picture."""
     return COLOURS[label % len(COLOURS)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer, placed
-from pellucid.inside.capture import captured, find_layers
+from pellucid.inside.capture import captured, find_layers, watched
 from pellucid.inside.untouched import untouched
 
 
@@ -86,20 +86,13 @@ def last_layer_with_maps(net: nn.Module, images_BCHW: Tensor) -> str | None:
     seen: list[tuple[str, bool]] = []
     height, breadth = images_BCHW.shape[2:]
 
-    def recorder(name: str) -> Any:
-        def record(module: nn.Module, inputs: Any, output: Any) -> None:
-            maps = isinstance(output, Tensor) and output.ndim == 4 and output.is_floating_point()
-            h, w = output.shape[2:] if maps else (0, 0)
-            seen.append((name, h * w > 1 and h <= height and w <= breadth))
+    def record(name: str, output: Tensor) -> None:
+        maps = output.ndim == 4 and output.is_floating_point()
+        h, w = output.shape[2:] if maps else (0, 0)
+        seen.append((name, h * w > 1 and h <= height and w <= breadth))
 
-        return record
-
-    handles = [m.register_forward_hook(recorder(name)) for name, m in net.named_modules() if name]
-    try:
-        with torch.no_grad():
-            net(images_BCHW)
-    finally:
-        for handle in handles:
-            handle.remove()
+    layers = {name: module for name, module in net.named_modules() if name}
+    with watched(layers, record), torch.no_grad():
+        net(images_BCHW)
     runs = Counter(name for name, _ in seen)
     return next((name for name, maps in reversed(seen) if maps and runs[name] == 1), None)

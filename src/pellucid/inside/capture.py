@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -23,16 +23,30 @@ def captured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]
     """
     outputs: dict[str, Tensor] = {}
 
-    def keeper(name: str) -> Any:
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                outputs[name] = output.detach().clone()
+    def keep(name: str, output: Tensor) -> None:
+        outputs[name] = output.detach().clone()
 
-        return keep
-
-    handles = [layer.register_forward_hook(keeper(n)) for n, layer in find_layers(net, names).items()]
-    try:
+    with watched(find_layers(net, names), keep):
         yield outputs
+
+
+@contextmanager
+def watched(layers: Mapping[str, nn.Module], see: Callable[[str, Tensor], None]) -> Iterator[None]:
+    """Call ``see`` with the name and output of each of the layers that gives a tensor, as it runs.
+
+    No hook is left, also after an exception.
+    """
+
+    def watcher(name: str) -> Any:
+        def watch(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                see(name, output)
+
+        return watch
+
+    handles = [layer.register_forward_hook(watcher(name)) for name, layer in layers.items()]
+    try:
+        yield
     finally:
         for handle in handles:
             handle.remove()

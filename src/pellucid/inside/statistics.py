@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import find_layers, units_last
+from pellucid.inside.capture import find_layers, units_last, watched
 
 SAMPLE = 20_000  # values kept of a layer for its histogram
 
@@ -40,24 +39,19 @@ def measured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Activit
     found: dict[str, Activity] = {}
     last = False  # whether units are the last axis; an activation keeps them where the layer before has them
 
-    def meter(name: str) -> Any:
-        def measure(module: nn.Module, inputs: Any, output: Any) -> None:
-            nonlocal last
-            if list(module.parameters(recurse=False)):
-                last = units_last(module)
-            if name in chosen and isinstance(output, Tensor) and output.ndim >= 2:
-                found[name] = activity(output, last=last)
-
-        return measure
-
     chosen = find_layers(net, names)
     leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
-    handles = [m.register_forward_hook(meter(name)) for name, m in {**leaves, **chosen}.items()]
-    try:
+    layers = {**leaves, **chosen}
+
+    def measure(name: str, output: Tensor) -> None:
+        nonlocal last
+        if list(layers[name].parameters(recurse=False)):
+            last = units_last(layers[name])
+        if name in chosen and output.ndim >= 2:
+            found[name] = activity(output, last=last)
+
+    with watched(layers, measure):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def activity(output: Tensor, *, last: bool) -> Activity:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from pellucid.inside.capture import watched
 from pellucid.inside.mode import evaluation_mode
 
 
@@ -34,7 +32,11 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
     outputs: dict[str, tuple[int, ...]] = {}
     like = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
     counter = FlopCounterMode(mods=None, display=False, depth=depth + 1)
-    with evaluation_mode(net), _recorded_shapes(net, outputs), counter:
+
+    def record(name: str, output: Tensor) -> None:
+        outputs[name] = tuple(output.shape[1:])
+
+    with evaluation_mode(net), watched(dict(net.named_modules()), record), counter:
         net(torch.zeros(1, *image_shape, device=like.device, dtype=like.dtype))
     flops = counter.get_flop_counts()
     prefix = type(net).__name__
@@ -54,20 +56,3 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
         row(name, module, name) for name, module in net.named_modules() if name and name.count(".") < depth
     ]
     return [*layers, row("total", net, "")]
-
-
-@contextmanager
-def _recorded_shapes(net: nn.Module, outputs: dict[str, tuple[int, ...]]) -> Iterator[None]:
-    def recorder(name: str) -> Any:
-        def record(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                outputs[name] = tuple(output.shape[1:])
-
-        return record
-
-    handles = [m.register_forward_hook(recorder(name)) for name, m in net.named_modules()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from pellucid.inside.mode import evaluation_mode
+
 
 @contextmanager
 def untouched(net: nn.Module) -> Iterator[nn.Module]:
@@ -22,25 +24,22 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
     Works inside ``torch.inference_mode`` too, for inputs made or cloned within.
     """
     net = original(net)
-    modes = {module: module.training for module in net.modules()}
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
     named = {module: dict(module._buffers) for module in net.modules()}  # a net may put others in their place
     device = next((tensor.device for tensor in (*gradients, *buffers)), torch.device("cpu"))
     state = _random_state(device)
-    net.eval()
     for parameter in gradients:
         parameter.grad = None  # what is accumulated meanwhile goes elsewhere
     try:
         with (
+            evaluation_mode(net),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast(device.type, enabled=False),
         ):
             yield net
     finally:
-        for module, mode in modes.items():
-            module.training = mode
         for parameter, (gradient, flag) in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(flag)
