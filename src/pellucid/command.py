@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from pellucid.config.command_line import CommandLine, check, check_readable, split
+from pellucid.config.command_line import CommandLine, check, check_readable, split, with_params
 from pellucid.config.compose import VERSION_BASE, container
 from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
+from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
@@ -43,12 +46,15 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             if line.value("resume") is not None:
                 _resume(work, line, conf)
                 return
-            check(line, conf=conf, name=name)
-            if name == "train":
-                _check_places(line)
-            elif line.multirun:
-                raise UserError("This command takes one run; leave -m out.")
+            if name == "report":
+                line = _of_sweep(line)
+            if line.multirun:
+                line, conf = _begin_sweep(line, conf, name)
             else:
+                check(line, conf=conf, name=name)
+            if name == "train" and not line.multirun:
+                _check_places(line)
+            elif name == "evaluate":
                 Run.open(line.value("run"))
         sys.argv[1:] = line.argv
 
@@ -63,6 +69,36 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(143 if interrupt.args else 130) from None
+
+
+def _begin_sweep(line: CommandLine, conf: Path, name: str) -> tuple[CommandLine, Path]:
+    """The sweep's line and configuration files, those of its beginning where it is continued."""
+    if name != "train":
+        raise UserError("This command takes one run; leave -m out.")
+    line, conf = frozen_line(line, conf)
+    line = with_params(line, conf)
+    check(line, conf=conf, name=name)
+    _check_places(line)
+    return begin(line, conf)
+
+
+def _of_sweep(line: CommandLine) -> CommandLine:
+    """The line with ``sweep=<folder>`` as the job's folder: for Hydra the word names a group of train.yaml."""
+    given = line.value("sweep")
+    if given is None:
+        raise UserError("sweep: it must be given: sweep=outputs/sweeps/<name>")
+    folder = str(SweepFolder.open(given).folder).replace("'", "\\'")
+    others = [text for text in line.overrides if not text.startswith("sweep=")]
+    return replace(line, overrides=[*others, f"hydra.run.dir='{folder}'"])
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """A user's mistake within ends the process here, as Hydra would print its traceback."""
+    try:
+        yield
+    except UserError as error:
+        _fail(error)
 
 
 def _terminated(number: int, frame: Any) -> None:
@@ -83,11 +119,9 @@ def _resuming(work: Work) -> Work:
 
 
 def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
-    """Run the work; a user's mistake ends the process here, as Hydra would print its traceback."""
     try:
-        work(config, folder)
-    except UserError as error:
-        _fail(error)
+        with ending():
+            work(config, folder)
     except KeyboardInterrupt:  # before the training took over
         run = Run(folder)
         if run.log.parent.joinpath(".hydra").is_dir() and not run.metrics():
@@ -104,8 +138,9 @@ def _check_places(line: CommandLine) -> None:
     """Refuse a folder that cannot be written, or that holds a run, before anything is made."""
     if any(override.key_or_group == "hydra.output_subdir" for override in line.parsed()):
         raise UserError("hydra.output_subdir: a run is found again by its .hydra folder; leave it.")
-    given = line.value("hydra.sweep.dir" if line.multirun else "hydra.run.dir")
-    check_new_folder(Path(given) if given else Path("outputs") / "new")
+    if not line.multirun:
+        given = line.value("hydra.run.dir")
+        check_new_folder(Path(given) if given else Path("outputs") / "new")
     if os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ:
         raise UserError(
             "This process was started as one of several (by torchrun?). pellucid starts its own: "

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from pellucid.errors import UserError, first_line
+from pellucid.lock import FileLock
 
 FORMAT = 1  # of the run folder and of what a checkpoint holds of ours
 OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
@@ -101,26 +101,17 @@ class Run:
 
     def lock(self) -> None:
         """Hold the run until this process ends. Raises UserError where another one holds it."""
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
+        lock = FileLock(self.folder)
+        if not lock.acquire(wait=False):
             raise UserError(
                 f"{self.folder}: another process is training this run now. Wait until it has ended, "
                 "or end it, then resume."
-            ) from None
-        except OSError:  # a file system without locks
-            pass
+            )
+        self._lock = lock
 
     def unlock(self) -> None:
         if hasattr(self, "_lock"):
-            os.close(self._lock)
-            del self._lock
+            self._lock.release()
 
     def discard(self) -> None:
         """Remove what a run that never trained left; files of others stay."""

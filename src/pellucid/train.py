@@ -19,33 +19,40 @@ from pellucid.assemble import assemble, make_explainers
 from pellucid.callbacks.checkpoint import Checkpoint
 from pellucid.callbacks.finite import FiniteLoss
 from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.pruning import Pruning
 from pellucid.callbacks.recorder import Recorder
 from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
 from pellucid.config.build import build
 from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
+from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
 from pellucid.errors import UserError
 from pellucid.process import as_user_error, check_device, process_group, quiet_warnings, signals
 from pellucid.run import Run
 from pellucid.task.base import Task
+from pellucid.trial import Trial
 
 log = logging.getLogger(__name__)
 
 
-def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
+def train(
+    config: Mapping[str, Any], folder: Path, *, resume: bool = False, trial: Trial | None = None
+) -> dict[str, Any]:
     """Train, test the best checkpoint, and record all in ``folder``; the content of metrics.json.
 
     ``resume`` continues from the folder's last checkpoint. Raises UserError for what the user can mend; a
     run that has not yet trained then leaves nothing behind. Ctrl-C and SIGTERM end in SystemExit.
+    As a ``trial`` of a sweep it is quiet, its folder stays also when it fails, and it may be pruned.
     """
     main = int(os.environ.get("LOCAL_RANK", 0)) == 0
     run = Run(folder.absolute())
     run.folder.mkdir(parents=True, exist_ok=True)
-    start_logging(run.log if main else None, quiet=not main)
+    level = logging.INFO if main and trial is None else logging.WARNING if main else None
+    start_logging(run.log if main else None, console_level=level)
     if main:
         run.lock()
-    session = _Session(config, run, main=main, resume=resume)
+    session = _Session(config, run, main=main, resume=resume, trial=trial)
     try:
         with signals() as received, quiet_warnings(), process_group():
             try:
@@ -54,19 +61,20 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
                 if not received:
                     raise
                 session.close("interrupted")
-                log.warning("Interrupted. Continue by: python train.py resume=%s", quoted(folder))
+                if trial is None:  # a sweep says itself how to continue
+                    log.warning("Interrupted. Continue by: python train.py resume=%s", quoted(folder))
                 raise SystemExit(128 + received[0]) from None
-        session.close("finished")
+        session.close("pruned" if session.pruning and session.pruning.pruned else "finished")
     except SystemExit:
         raise
     except BaseException as error:
         wrapped = as_user_error(error)
-        if isinstance(wrapped, UserError) and not session.has_trained():
+        if isinstance(wrapped, UserError) and not session.has_trained() and trial is None:
             stop_logging()
             if main and not resume:
                 run.discard()
         else:
-            if main and not isinstance(wrapped, UserError):
+            if main and (trial or not isinstance(wrapped, UserError)):
                 with suppress(OSError), run.log.open("a", encoding="utf-8") as file:
                     file.write(traceback.format_exc())
             session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
@@ -82,9 +90,12 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
 class _Session:
     """One process's work on a run."""
 
-    def __init__(self, config: Mapping[str, Any], run: Run, *, main: bool, resume: bool) -> None:
-        self.config, self.run, self.main, self.resume = config, run, main, resume
+    def __init__(
+        self, config: Mapping[str, Any], run: Run, *, main: bool, resume: bool, trial: Trial | None
+    ) -> None:
+        self.config, self.run, self.main, self.resume, self.trial = config, run, main, resume, trial
         self.start = time.perf_counter()
+        self.pruning: Pruning | None = None
         self.recorder: Recorder | None = None
         self.gallery: Gallery | None = None
         self.before = run.metrics() if resume else {}
@@ -114,11 +125,11 @@ class _Session:
                     f"{error} To continue from the best epoch, copy {run.best} over it."
                 ) from error
         data, task = assemble(config)
-        data.prepare_data()
-        data.setup()
+        images = self.trial.images if self.trial else SharedImages()
+        images.setup(data, config["data"])
         self.recorder = Recorder(
             run=run,
-            config=config,
+            config=self._own_config(),
             spec=data.spec.to_dict(),
             log_every=config["trainer"].get("log_every_n_steps", 0),
         )
@@ -140,7 +151,7 @@ class _Session:
         config, packages = self.config, self.config["packages"]
         offered = {
             "image_shape": data.spec.image_shape,
-            "config": config,
+            "config": self._own_config(),
             "save_dir": str(self.run.folder),
             "gallery": self.gallery,
         }
@@ -166,7 +177,14 @@ class _Session:
             packages=packages,
             # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
             # does the epoch again.
-            callbacks=[FiniteLoss(), self.recorder, self.gallery, *rooms["callbacks"], keep],
+            callbacks=[
+                FiniteLoss(),
+                self.recorder,
+                self.gallery,
+                *rooms["callbacks"],
+                *self._pruning(task),
+                keep,
+            ],
             logger=rooms["logger"],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=str(self.run.folder),
@@ -175,6 +193,19 @@ class _Session:
             enable_model_summary=False,
         )
         return trainer
+
+    def _own_config(self) -> dict[str, Any]:
+        """The run's own configuration, without that of the sweep around it."""
+        return {name: node for name, node in self.config.items() if name != "sweep"}
+
+    def _pruning(self, task: Task) -> list[Callback]:
+        """In every process of a run whose sweep prunes, as they must agree."""
+        sweep = self.config.get("sweep") or {}
+        if sweep.get("pruner"):
+            trial = self.trial
+            metric = trial.metric if trial else task.monitor
+            self.pruning = Pruning(metric=metric, should_stop=trial.should_stop if trial else None)
+        return [self.pruning] if self.pruning else []
 
     def _resumed(self, logger: Mapping[str, Any]) -> Mapping[str, Any]:
         """The logger's node; TensorBoard is told to hide what was logged after the last checkpoint."""
@@ -197,9 +228,11 @@ class _Session:
             log.warning("No whole epoch was trained, so there is no checkpoint and nothing to test.")
             return
         best = load_checkpoint(self.run.best)
-        task.load_state_dict(best["state_dict"])
-        trainer.test(task, datamodule=data, verbose=False)
-        tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
+        tested = {}
+        if not (self.pruning and self.pruning.pruned):
+            task.load_state_dict(best["state_dict"])
+            trainer.test(task, datamodule=data, verbose=False)
+            tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
         assert self.recorder is not None
         row = self.recorder.rows[best["epoch"]]
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
@@ -209,7 +242,8 @@ class _Session:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 best_names = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
-                logger.log_hyperparams(hyperparameters(self.config), best_names, trainer.global_step)
+                shown = self.trial.parameters if self.trial else hyperparameters(self.config)
+                logger.log_hyperparams(dict(shown), best_names, trainer.global_step)
                 logger.finalize("success")
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)

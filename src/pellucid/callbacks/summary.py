@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 from torch import nn
 
-from pellucid.console import console
+from pellucid.console import console, is_quiet
 from pellucid.errors import UserError
 from pellucid.inside.summary import Layer, summarize
 
@@ -31,8 +31,9 @@ class Summary(Callback):
         assert isinstance(pl_module.net, nn.Module)
         layers = summarize(pl_module.net, self.image_shape, self.depth)
         title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
-        console.print(_rich_tree(self.config))
-        console.print(_rich_table(layers, title))
+        if not is_quiet():
+            console.print(_rich_tree(self.config))
+            console.print(_rich_table(layers, title))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("model/summary", _markdown(layers, title), 0)

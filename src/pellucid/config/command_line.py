@@ -7,20 +7,15 @@ added with ``+``), wrong types, missing values; each with the nearest valid name
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import (
-    ChoiceSweep,
-    Glob,
-    IntervalSweep,
-    Override,
-    QuotedString,
-    RangeSweep,
-)
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -28,12 +23,16 @@ from omegaconf.errors import OmegaConfBaseException
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
 from pellucid.config.compose import compose, container
 from pellucid.config.signature import read_signature
+from pellucid.config.variants import plain, values, variants
 from pellucid.errors import UserError, first_line
+from pellucid.sweep.plan import option_problems
+from pellucid.sweep.space import read_space, space_problems
 
 # Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets. Those that a run
 # keeps are made absolute, as it may be resumed from another folder.
 KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
-PATHS = {"run", "resume", "checkpoint", "hydra.run.dir", "hydra.sweep.dir"} | KEPT_PATHS
+PATHS = {"run", "out", "resume", "checkpoint", "hydra.run.dir", "hydra.sweep.dir"} | KEPT_PATHS
+LITERAL = {"sweep.storage", "storage", "sweep.name"}  # texts with any sign in them
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
@@ -67,6 +66,18 @@ class CommandLine:
         found = [o.value() for o in self.parsed() if o.key_or_group == key]
         return found[-1] if found else None
 
+    def with_config_dir(self, folder: Path) -> CommandLine:
+        """The line with ``--config-dir`` naming another folder, where it names one."""
+        if self.config_dir is None:
+            return self
+        options = [
+            text.removesuffix(self.config_dir) + str(folder)
+            if text == self.config_dir or text.endswith(f"={self.config_dir}")
+            else text
+            for text in self.options
+        ]
+        return dataclasses.replace(self, options=options, config_dir=str(folder))
+
     def parsed(self) -> list[Override]:
         """The overrides, parsed. Raises Hydra's error for one that cannot be."""
         return OverridesParser.create().parse_overrides(self.overrides)
@@ -95,11 +106,12 @@ def split(argv: list[str]) -> CommandLine:
 def quote_path(override: str, *, multirun: bool) -> str:
     """``run=a b=1`` as ``run='a b=1'``; other overrides, and values already quoted, as they are."""
     key, _, value = override.partition("=")
-    if key.lstrip("+") not in PATHS or value in ("", "null", "none", "default"):
+    a_path = key.lstrip("+") in PATHS or (key == "sweep" and "/" in value)  # a sweep's folder, for its report
+    if not (a_path or key in LITERAL) or value in ("", "null", "none", "default"):
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
         return override
-    value = str(Path(value).expanduser())
+    value = str(Path(value).expanduser()) if a_path else value
     if key.lstrip("+") in KEPT_PATHS:
         value = str(Path(value).absolute())
     escaped = value.replace("'", "\\'")
@@ -120,17 +132,48 @@ def check_readable(line: CommandLine) -> None:
     for text in line.overrides:
         try:
             OverridesParser.create().parse_override(text)
-        except HydraException:
-            problems.append(f"{text}: cannot be read; expected group=choice or group.key=value.")
+        except HydraException as error:
+            evaluated = re.search(r"while evaluating '.*': (.*)", first_line(error))
+            reason = evaluated[1] if evaluated else "expected group=choice or group.key=value"
+            problems.append(f"{text}: cannot be read; {reason}.")
     if problems:
         raise UserError("\n".join(problems))
+
+
+def compose_line(line: CommandLine, conf: Path) -> DictConfig:
+    """The configuration of a right line, with Hydra's own part; of a sweep, its first run's."""
+    checker = _Checker(line, conf, "train")
+    return checker.compose(
+        [
+            plain(override, values(override, checker.groups)[0], force=not checker.is_group(override))
+            for override in line.parsed()
+        ]
+    )
+
+
+def with_params(line: CommandLine, conf: Path) -> CommandLine:
+    """The line with the space that a YAML file gives in ``hydra.sweeper.params``; the line's own counts."""
+    checker = _Checker(line, conf, "train")
+    groups = [plain(o, values(o, checker.groups)[0]) for o in line.parsed() if checker.is_group(o)]
+    try:
+        params = checker.compose(groups).hydra.sweeper.params or {}
+    except (*COMPOSING, IndexError):  # the check will tell
+        return line
+    given = {override.key_or_group for override in line.parsed()}
+    added = [f"{key}={text}" for key, text in params.items() if key.lstrip("+") not in given]
+    return dataclasses.replace(line, overrides=[*added, *line.overrides])
+
+
+def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
+    """The choices of each group of the configuration files."""
+    return _groups([conf, *([Path(line.config_dir)] if line.config_dir else [])])
 
 
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name = line, conf, name
         self.known: dict[str, Any] = {}
-        self.groups = _groups([conf, *([Path(line.config_dir)] if line.config_dir else [])])
+        self.groups = config_groups(line, conf) if name == "train" else {}
 
     def problems(self) -> list[str]:
         found: list[str] = []
@@ -141,23 +184,31 @@ class _Checker:
             if not bad:
                 good.append(override)
         try:
-            base = self._compose([_plain(o, _values(o, self.groups)[0]) for o in good if self._is_group(o)])
+            base = self.compose([plain(o, values(o, self.groups)[0]) for o in good if self.is_group(o)])
         except COMPOSING as error:
             return [*found, first_line(error)]
-        self.known = container(self._compose([]))
+        self.known = container(self.compose([]))
         good = [o for o in good if not self._is_dead(o, base, found)]
-        for variant in _variants(good, self.groups):
+        for variant in variants(good, self.groups):
             found += self._variant_problems(base, variant)
+        if self.line.multirun and self.name == "train":
+            found += self._sweep_problems(base, valid=not found)
         return found
 
-    def _is_group(self, override: Override) -> bool:
+    def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
+        space = read_space(self.line.parsed(), self.groups)
+        yield from space_problems(space, sampled=base.sweep.sampler is not None)
+        if valid:
+            yield from option_problems(container(compose_line(self.line, self.conf))["sweep"])
+
+    def is_group(self, override: Override) -> bool:
         key = override.key_or_group
         return key in self.groups or "/" in key or override.package is not None
 
     def _is_dead(self, override: Override, base: DictConfig, found: list[str]) -> bool:
         """Whether Hydra would not even compose with it; the reason goes to ``found``."""
         key = override.key_or_group
-        if self._is_group(override) or not _missing(base, key):
+        if self.is_group(override) or not _missing(base, key):
             return False
         if override.is_delete():
             found.append(f"~{key}: there is no such option.{did_you_mean(key, _keys(container(base)))}")
@@ -171,28 +222,28 @@ class _Checker:
         key, text = override.key_or_group, override.input_line
         if override.is_sweep_override() and not self.line.multirun:
             yield f"{text}: several values need -m: python train.py -m {text}"
-        values = _values(override, self.groups)
-        if not values:
+        several = values(override, self.groups)
+        if not several:
             yield f"{text}: it stands for no value at all."
             return
         if override.is_delete() and "." not in key:
             yield f"{text}: the configuration needs it; write {key}=none or another choice."
             return
         if key not in self.groups:
-            if "." not in key and "/" not in key and isinstance(values[0], str):
+            if "." not in key and "/" not in key and isinstance(several[0], str):
                 group = did_you_mean(key, self.groups)
                 known = key in OmegaConf.load(self.conf / f"{self.name}.yaml")
                 if group and not known:
                     yield f"{text}: there is no group or option '{key}'.{group}"
             return
-        for value in values:
+        for value in several:
             for choice in value if isinstance(value, list) else [value]:
                 if choice not in self.groups[key]:
                     names = ", ".join(self.groups[key])
                     hint = did_you_mean(str(choice), self.groups[key])
                     yield f"{key}={choice}: there is no such {key}.{hint} Choices: {names}."
 
-    def _compose(self, overrides: list[str]) -> DictConfig:
+    def compose(self, overrides: list[str]) -> DictConfig:
         if self.line.config_dir:
             folder = Path(self.line.config_dir).absolute().as_uri()
             overrides = [*overrides, f"hydra.searchpath=['{folder}']"]
@@ -201,7 +252,7 @@ class _Checker:
     def _variant_problems(self, base: DictConfig, variant: list[tuple[Override, Any]]) -> Iterator[str]:
         """Problems of one combination of values."""
         try:
-            composed = self._compose([_plain(o, value, force=not self._is_group(o)) for o, value in variant])
+            composed = self.compose([plain(o, value, force=not self.is_group(o)) for o, value in variant])
             config = container(composed)
         except COMPOSING as error:
             yield first_line(error)
@@ -212,7 +263,7 @@ class _Checker:
         yield from wrong.values()
         for override, value in variant:
             key = override.key_or_group
-            if self._is_group(override) or key in wrong or key.startswith("hydra."):
+            if self.is_group(override) or key in wrong or key.startswith("hydra."):
                 continue
             yield from _key_problems(override, value, base, config)
         yield from _required(config)
@@ -313,47 +364,3 @@ def _groups(folders: list[Path]) -> dict[str, list[str]]:
         for path in sorted(folder.glob("*/*.yaml")):
             groups.setdefault(path.parent.name, []).append(path.stem)
     return groups
-
-
-def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Any]:
-    """Every value that an override stands for; the two ends of an interval."""
-    value = override._value
-    if isinstance(value, ChoiceSweep):
-        return [_unquoted(item) for item in value.list]
-    if isinstance(value, RangeSweep):
-        return list(value.range())
-    if isinstance(value, IntervalSweep):
-        return [value.start, value.end]
-    if isinstance(value, Glob):
-        return list(value.filter(groups.get(override.key_or_group, [])))
-    return [override.value()]
-
-
-def _unquoted(value: Any) -> Any:
-    return value.text if isinstance(value, QuotedString) else value
-
-
-def _variants(
-    overrides: list[Override], groups: Mapping[str, list[str]]
-) -> Iterator[list[tuple[Override, Any]]]:
-    """All first values together, then each further value of a sweep in its place."""
-    values = [_values(override, groups) for override in overrides]
-    start = [(override, items[0]) for override, items in zip(overrides, values, strict=True)]
-    yield start
-    for index, override in enumerate(overrides):
-        for value in values[index][1:]:
-            yield [*start[:index], (override, value), *start[index + 1 :]]
-
-
-def _plain(override: Override, value: Any, *, force: bool = False) -> str:
-    """The override with that one value, as text; ``force`` sets it whether it was there or not."""
-    if not override.is_sweep_override() and not force:
-        return str(override.input_line)
-    if override.is_delete():
-        return str(override.input_line)
-    if override.is_sweep_override():
-        text = Override._get_value_element_as_str(value)
-    else:
-        text = override.get_value_element_as_str()
-    key = override.key_or_group
-    return f"++{key}={text}" if force and not key.startswith("hydra.") else f"{key}={text}"

@@ -13,6 +13,7 @@ class MeanOverImages(Metric):
     """
 
     full_state_update = False
+    higher_is_better = False  # the loss and the error
     total: Tensor
     count: Tensor
 

@@ -1,0 +1,213 @@
+"""The report of a sweep: one HTML page that opens from disk, without server or network, and a CSV table.
+
+The page's text, style and scripts are the files named ``sweep*`` beside this one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+State = Literal["finished", "pruned", "failed", "running", "waiting"]
+STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
+SCRIPTS = ("numbers", "page", "frame", "space", "lines", "seeds", "table", "start")  # in this order
+CURVE_DIGITS = 6  # more cannot be seen in a picture, and would double the page's size
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Something that is searched over: ``choices`` of a categorical one, or the ends of a range."""
+
+    name: str
+    choices: tuple[Any, ...] | None
+    low: float | None
+    high: float | None
+    log: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration.
+
+    ``value`` is the metric's mean over seeds, of a pruned trial what it had reached; ``seeds`` has it by
+    seed, for seeds that have finished; ``test`` holds means over seeds; ``curves`` (epoch, metric) pairs by
+    seed. ``folder`` and ``page`` are POSIX paths relative to the report's file. ``error`` is the
+    traceback's last line, ``command`` repeats the trial as a single run.
+    """
+
+    number: int
+    state: State
+    parameters: dict[str, Any]
+    value: float | None
+    seeds: dict[int, float]
+    test: dict[str, float]
+    seconds: float | None
+    curves: tuple[tuple[tuple[int, float], ...], ...]
+    folder: str
+    page: str | None
+    error: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All trials so far. ``total`` is how many it is to have, ``seeds`` how many runs each of them.
+
+    ``importance`` has fractions of 1 by parameter, and is empty while unknown; ``description`` short facts
+    for the page's head; ``command`` continues the sweep.
+    """
+
+    name: str
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    total: int
+    seeds: int
+    parameters: tuple[Parameter, ...]
+    trials: tuple[Trial, ...]
+    importance: dict[str, float]
+    description: dict[str, str]
+    command: str
+
+    def best(self) -> Trial | None:
+        """The best finished trial whose value is a finite number, of equal ones the earliest."""
+        sign = {"maximize": -1, "minimize": 1}[self.direction]
+        ranked = [
+            (sign * trial.value, trial.number, trial)
+            for trial in self.trials
+            if trial.state == "finished" and trial.value is not None and math.isfinite(trial.value)
+        ]
+        return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
+
+
+def page(sweep: Sweep) -> str:
+    """One self-contained HTML document."""
+    counts = {state: sum(trial.state == state for trial in sweep.trials) for state in STATES}
+    counts["waiting"] += max(0, sweep.total - len(sweep.trials))  # those not even drawn yet
+    text = _template().render(
+        sweep=sweep,
+        counts=counts,
+        better="higher" if sweep.direction == "maximize" else "lower",
+        best=sweep.best(),
+        trials=[(trial, _link(trial.folder, "/")) for trial in _by_number(sweep)],
+        style=_beside("sweep.css"),
+        script="\n".join(_beside(f"sweep_{name}.js") for name in SCRIPTS),
+        data=_embedded(_data(sweep)),
+    )
+    return _encodable(text)
+
+
+def table(sweep: Sweep) -> str:
+    """CSV after RFC 4180, a row for each trial by number; write it to a file with ``newline=""``.
+
+    Parameters stand there as on the command line (true, null); what a trial lacks is an empty field.
+    """
+    searched = [parameter.name for parameter in sweep.parameters]
+    tested = list(dict.fromkeys(name for trial in _by_number(sweep) for name in trial.test))
+    deviation = [f"{sweep.metric} std"] if sweep.seeds > 1 else []
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(
+        ["number", "state", sweep.metric, *deviation, *searched, *tested, "seconds", "folder", "error"]
+    )
+    for trial in _by_number(sweep):
+        figures = [trial.value, _deviation(trial)] if deviation else [trial.value]
+        options = [_option(trial.parameters[name]) if name in trial.parameters else "" for name in searched]
+        tests = [trial.test.get(name) for name in tested]
+        writer.writerow(
+            [trial.number, trial.state, *figures, *options, *tests, trial.seconds, trial.folder, trial.error]
+        )
+    return _encodable(file.getvalue())
+
+
+def _by_number(sweep: Sweep) -> list[Trial]:
+    return sorted(sweep.trials, key=lambda trial: trial.number)
+
+
+def _option(value: Any) -> Any:
+    return {True: "true", False: "false", None: "null"}[value] if value is None or value is True or value is False else value
+
+
+def _deviation(trial: Trial) -> float | None:
+    """Sample standard deviation over seeds; None for fewer than two, or one that is not a number."""
+    values = list(trial.seeds.values())
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return None
+    return statistics.stdev(values)
+
+
+def _data(sweep: Sweep) -> dict[str, Any]:
+    """What the page draws: the sweep's fields and what follows from them, all of it fit for JSON."""
+    best = sweep.best()
+    fields = {name: value for name, value in vars(sweep).items() if name not in ("parameters", "trials")}
+    return {
+        **_plain(fields),
+        "parameters": [_plain(vars(parameter)) for parameter in sweep.parameters],
+        "trials": [_trial(trial) for trial in _by_number(sweep)],
+        "best": None if best is None else best.number,
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    fields = {name: value for name, value in vars(trial).items() if name != "curves"}
+    return {
+        **_plain(fields),
+        "curves": [[[epoch, _rounded(value)] for epoch, value in curve] for curve in trial.curves],
+        "deviation": _deviation(trial),
+        "folderLink": _link(trial.folder, "/"),
+        "pageLink": None if trial.page is None else _link(trial.page),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it: a float that is no finite number is None, what it does not know a text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.{CURVE_DIGITS}g}") if math.isfinite(value) else None
+
+
+def _link(path: str, end: str = "") -> str:
+    """A path as a link that stays below the page's folder: no scheme and no host can stand in it."""
+    return "./" + quote(path.rstrip("/") + end if end else path, errors="surrogateescape")
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """JSON in ASCII that no text in it can end or turn into markup, within <script>."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _encodable(text: str) -> str:
+    """Fit for UTF-8: bytes of a file's name that no alphabet has become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _beside(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import StrictUndefined, Template  # 30 ms, for those who write a page only
+
+    return Template(
+        _beside("sweep.html"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )

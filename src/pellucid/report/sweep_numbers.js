@@ -1,0 +1,117 @@
+// Numbers as text, and scales with round ticks. Nothing here touches the page.
+
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const minus = (text) => text.replaceAll("-", "−");
+const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+// Four digits, and all of a whole number: 0.9123, 12346, 3.2e−5.
+function digits(value, significant = 4) {
+  if (!isNumber(value)) return "–";
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return minus(String(value));
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return minus(Number(value.toPrecision(significant)).toExponential());
+  const decimals = Math.max(0, significant - 1 - Math.floor(Math.log10(size)));
+  return minus(String(Number(value.toFixed(decimals))));
+}
+
+// A parameter's value as one would type it.
+function said(value) {
+  if (value === undefined) return "–";
+  if (typeof value === "number") return digits(value);
+  if (typeof value === "string") return value === "" ? "''" : value;
+  return JSON.stringify(value);
+}
+
+// How a column's numbers are written: with as many decimals as tell them apart, so that they align.
+function columnFormat(values) {
+  const sizes = values.filter(isNumber);
+  const span = Math.max(...sizes) - Math.min(...sizes);
+  if (sizes.every(Number.isInteger)) return digits;
+  const largest = Math.max(...sizes.map(Math.abs));
+  const decimals = clamp(Math.max(3 - Math.floor(Math.log10(largest)), 2 - Math.floor(Math.log10(span || largest))), 0, 6);
+  const hidden = sizes.some((value) => value !== 0 && Math.abs(value) < 0.5 * 10 ** -decimals);
+  if (hidden || largest >= 1e6) return digits;
+  return (value) => (isNumber(value) ? minus(value.toFixed(decimals)) : "–");
+}
+
+// 0.9123 ± 0.0042: the deviation with two digits, the mean with as many decimals.
+function withDeviation(mean, deviation, alone = digits) {
+  if (!isNumber(mean) || !isNumber(deviation)) return alone(mean);
+  if (deviation === 0) return `${alone(mean)} ± 0`;
+  const decimals = 1 - Math.floor(Math.log10(deviation));
+  if (decimals < 0 || decimals > 8) return `${digits(mean)} ± ${digits(deviation, 2)}`;
+  return `${minus(mean.toFixed(decimals))} ± ${deviation.toFixed(decimals)}`;
+}
+
+function duration(seconds) {
+  if (!isNumber(seconds)) return "–";
+  if (seconds < 99.5) return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 100) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+// Ends of an axis for these values. Values much worse than the rest are left out where they would squeeze
+// it into less than a tenth of the axis; `low` and `high` of `cut` tell how many. The better side is whole.
+function limits(values, higherIsBetter) {
+  const sorted = Float64Array.from(values).sort();
+  const count = sorted.length;
+  if (!count) return null;
+  let low = sorted[0], high = sorted[count - 1];
+  const median = sorted[Math.floor((count - 1) / 2)];
+  if (higherIsBetter) {
+    const fence = median - 6 * (sorted[Math.floor(0.75 * (count - 1))] - median);
+    const kept = sorted.find((value) => value >= fence);
+    if (count >= 4 && fence < median && high - low > 10 * (high - kept)) low = kept;
+  } else {
+    const fence = median + 6 * (median - sorted[Math.ceil(0.25 * (count - 1))]);
+    const kept = sorted.findLast((value) => value <= fence);
+    if (count >= 4 && fence > median && high - low > 10 * (kept - low)) high = kept;
+  }
+  const cut = { low: sorted.filter((value) => value < low).length, high: sorted.filter((value) => value > high).length };
+  return { low, high, cut };
+}
+
+function padded({ low, high }, share = 0.05) {
+  if (low === high) return { low: low - (Math.abs(low) * 0.05 || 0.5), high: high + (Math.abs(high) * 0.05 || 0.5) };
+  return { low: low - share * (high - low), high: high + share * (high - low) };
+}
+
+function linearTicks(low, high, most, whole) {
+  const least = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(least));
+  let step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= least * (1 - 1e-9));
+  if (whole) step = Math.max(1, step);
+  const ticks = [];
+  for (let place = Math.ceil(low / step - 1e-6); place <= high / step + 1e-6; place++) ticks.push(place * step);
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6 || decimals > 5;
+  return ticks.map((value) => [value, large ? digits(Number(value.toPrecision(10))) : minus(value.toFixed(decimals).replace(/^-(0\.?0*)$/, "$1"))]);
+}
+
+function power(exponent) {
+  if (Math.abs(exponent) <= 2) return digits(10 ** exponent);
+  return "10" + [...String(exponent)].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign] ?? "⁻").join("");
+}
+
+function logTicks(low, high, most) {
+  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+  const every = Math.ceil((last - first + 1) / most);
+  const decades = [];
+  for (let place = first; place <= last; place++) if ((place - first) % every === 0) decades.push(place);
+  if (decades.length >= 3) return decades.map((place) => [10 ** place, power(place)]);
+  const finer = [];
+  for (let place = first - 1; place <= last; place++)
+    for (const times of [1, 2, 5]) finer.push(Number(`${times}e${place}`));
+  const inside = finer.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
+  return inside.length >= 2 ? inside.map((value) => [value, digits(value)]) : linearTicks(low, high, most, false);
+}
+
+// Values to pixels, from `start` (low) to `end` (high); what lies outside is put at the nearer end.
+function scale(low, high, start, end, { log = false, whole = false, most = 5 } = {}) {
+  const place = log ? Math.log10 : (value) => value;
+  const span = place(high) - place(low) || 1;
+  const at = (value) => start + clamp((place(value) - place(low)) / span, 0, 1) * (end - start);
+  return { low, high, at, ticks: log ? logTicks(low, high, most) : linearTicks(low, high, most, whole) };
+}

@@ -1,0 +1,1 @@
+"""Sweeps: many runs of one line, resumed, shared, pruned and reported."""

@@ -1,0 +1,252 @@
+"""The trials of a sweep, shared by every process that works on it: who does which, and what came out."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import uuid
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from pellucid.config.build import build
+from pellucid.errors import UserError, first_line
+from pellucid.lock import FileLock
+from pellucid.run import FORMAT, Run
+from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.journal import open_storage, without_password
+from pellucid.sweep.plan import Plan, differences
+from pellucid.sweep.space import Scalar, combinations
+from pellucid.sweep.summary import TOTAL
+
+log = logging.getLogger(__name__)
+PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose versions must agree
+KILLED = 3  # times without a further epoch, after which a trial is given up
+DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+# Our attributes of Optuna's study, and of its trials.
+ID = "pellucid/sweep"
+DEATHS, ATTEMPTS, ERROR = "pellucid/killed", "pellucid/attempts", "pellucid/error"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that is this process's until it is told or released."""
+
+    trial: Trial
+    values: Mapping[str, Scalar]
+    lock: FileLock
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+
+class Study:
+    """Optuna's study with our rules: no trial twice, none beyond the total, the dead taken over.
+
+    Constructing it begins or continues the sweep. Raises UserError where it was defined otherwise.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.folder = plan, SweepFolder(plan.folder)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        with self.folder.lock():
+            before = self.folder.definition()
+            if before:
+                self._compare(before)
+            storage = open_storage(self.folder, plan.options["storage"])
+            identity = before.get("id") or uuid.uuid4().hex
+            try:
+                self.optuna = optuna.create_study(
+                    storage=storage,
+                    study_name=plan.name,
+                    direction=plan.direction,
+                    load_if_exists=True,
+                    sampler=None if plan.sampled else optuna.samplers.RandomSampler(),  # all values are given
+                    pruner=self._build("pruner") or optuna.pruners.NopPruner(),
+                )
+            except Exception as error:
+                raise UserError(f"The sweep's storage cannot be used: {first_line(error)}.") from error
+            known = self.optuna.user_attrs.get(ID)
+            if known is None:
+                self.optuna.set_user_attr(ID, identity)
+            elif known != identity:
+                raise UserError(
+                    f"The storage holds another sweep named {plan.name}. Choose another sweep.name, or "
+                    "another sweep.storage."
+                )
+            if self.optuna.user_attrs.get(TOTAL) != plan.total:
+                self.optuna.set_user_attr(TOTAL, plan.total)
+            if not before:
+                self.folder.define({"format": FORMAT, "id": identity, **self._definition()})
+            if not plan.sampled:
+                self._enqueue()
+
+    def _definition(self) -> dict[str, Any]:
+        storage = self.plan.options["storage"]
+        return {
+            **self.plan.definition(),
+            "command": self.plan.line,
+            "fixed": list(self.plan.fixed),
+            "storage": without_password(storage) if storage else None,
+            "versions": {name: version(name) for name in PACKAGES},
+            "python": platform.python_version(),
+        }
+
+    def _compare(self, before: Mapping[str, Any]) -> None:
+        now = self._definition()
+        if before["format"] > FORMAT:
+            raise UserError(f"{self.folder.folder} was written by a newer pellucid. Update.")
+        if changed := differences(before, now):
+            listed = "\n".join(f"  {line}" for line in changed)
+            raise UserError(
+                f"sweep.name={self.plan.name}: that sweep was begun otherwise:\n{listed}\nIts line was: "
+                f"{before['command']}\nContinue it with that one, or choose another sweep.name."
+            )
+        other = [
+            f"{name} {before['versions'].get(name)} before, {now['versions'][name]} here"
+            for name in PACKAGES
+            if str(before["versions"].get(name)).split("+")[0] != now["versions"][name].split("+")[0]
+        ]
+        if other:
+            raise UserError(
+                f"sweep.name={self.plan.name}: its trials were made by other versions ({'; '.join(other)}), "
+                "so they could not be compared. Install those versions, or choose another sweep.name."
+            )
+        if before["storage"] != now["storage"]:
+            one, two = (found["storage"] or "its own journal" for found in (before, now))
+            raise UserError(
+                f"sweep.name={self.plan.name}: its trials are in {one}, but sweep.storage says {two}. "
+                "Use the one it was begun with."
+            )
+
+    def _build(self, part: str, **changed: Any) -> Any:
+        node = self.plan.options[part]
+        if node is None:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return build({**node, **changed}, packages=("optuna", *self.plan.packages))
+
+    def _enqueue(self) -> None:
+        """Every combination as a waiting trial, in their order; those that are there already stay."""
+        there = len(self.trials())
+        for number, values in enumerate(combinations(self.plan.space)):
+            if there <= number < self.plan.total:
+                self.optuna.enqueue_trial(values)
+
+    def trials(self) -> list[FrozenTrial]:
+        return self.optuna.get_trials(deepcopy=False)
+
+    def count(self, *states: TrialState) -> int:
+        return sum(trial.state in states for trial in self.trials())
+
+    def left(self) -> int:
+        """How many trials are neither done nor given up by a limit on failures."""
+        return 0 if self.stopped() else self.plan.total - self.count(*DONE)
+
+    def stopped(self) -> str:
+        """Why no further trial begins, the empty text where nothing is against it."""
+        limit, failed = self.plan.max_failures, self.count(TrialState.FAIL)
+        if limit is None or failed < limit:
+            return ""
+        option = "fail_fast" if self.plan.options["fail_fast"] else f"max_failures={limit}"
+        return f"{failed} of the trials have failed (sweep.{option})"
+
+    def claim(self) -> Claim | None:
+        """The next trial for this process: one whose process has died, else a new one; None: no more.
+
+        The lock makes it one process's at a time, over all processes and machines.
+        """
+        with self.folder.lock():
+            if self.stopped():
+                return None
+            for frozen in self.trials():
+                if frozen.state == TrialState.RUNNING:
+                    lock = self.folder.lock(str(frozen.number))
+                    if lock.acquire(wait=False):
+                        claim = self._take_over(frozen, lock)
+                        if claim is not None:
+                            return claim
+            begun = self.count(*DONE, TrialState.RUNNING)
+            return self._begin(begun) if begun < self.plan.total else None
+
+    def _begin(self, number: int) -> Claim:
+        if self.plan.sampled:
+            self.optuna.sampler = self._sampler(number)
+        trial = self.optuna.ask()
+        lock = self.folder.lock(str(trial.number))
+        lock.acquire()
+        there = self.folder.trial(trial.number)
+        if there.exists():  # of a trial that a damaged journal has forgotten
+            there.rename(there.with_name(f"{there.name}_before_{uuid.uuid4().hex[:6]}"))
+        return self._claim(trial, lock)
+
+    def _take_over(self, frozen: FrozenTrial, lock: FileLock) -> Claim | None:
+        """The trial of a process that has died; None where it dies again and again."""
+        if self.plan.sampled:
+            self.optuna.sampler = self._sampler(frozen.number)
+        trial = Trial(self.optuna, frozen._trial_id)
+        runs = [Run(folder) for folder in self.run_folders(frozen.number).values()]
+        if not any(run.metrics().get("status") in ("interrupted", "failed") for run in runs):
+            epochs = sum(run.metrics().get("epochs", 0) for run in runs)
+            last, times = frozen.user_attrs.get(DEATHS, (None, 0))
+            times = times + 1 if epochs == last else 1
+            trial.set_user_attr(DEATHS, (epochs, times))
+            if times >= KILLED:
+                error = f"Killed {times} times in epoch {epochs + 1} (out of memory?)"
+                self._fail(trial, error)
+                for run in runs:
+                    if run.folder.is_dir() and run.metrics().get("status") != "finished":
+                        run.record({"status": "failed", "error": error})
+                lock.release()
+                return None
+        return self._claim(trial, lock)
+
+    def _claim(self, trial: Trial, lock: FileLock) -> Claim:
+        values = {parameter.name: parameter.suggest(trial) for parameter in self.plan.space}
+        return Claim(trial=trial, values=values, lock=lock)
+
+    def _sampler(self, number: int) -> Any:
+        """Fresh for each trial, its seed a function of the trial's number: killed or not, the same draws."""
+        node = self.plan.options["sampler"]
+        seed = node.get("seed")
+        # A quasi-random sequence is one sequence: its seed scrambles the whole of it.
+        if isinstance(seed, int) and not str(node["_target_"]).endswith("QMCSampler"):
+            return self._build("sampler", seed=seed + number)
+        return self._build("sampler")
+
+    def run_folders(self, number: int) -> dict[int, Path]:
+        """The run's folder for each seed of a trial."""
+        seeds = self.plan.seeds
+        return {seed: self.folder.run(number, seed if len(seeds) > 1 else None) for seed in seeds}
+
+    def attempt(self, claim: Claim) -> int:
+        """Count one more try of a trial; how many that makes."""
+        tries: int = claim.trial.user_attrs.get(ATTEMPTS, 0) + 1
+        claim.trial.set_user_attr(ATTEMPTS, tries)
+        return tries
+
+    def finish(self, claim: Claim, value: float) -> None:
+        self.optuna.tell(claim.number, value)
+        claim.lock.release()
+
+    def prune(self, claim: Claim) -> None:
+        self.optuna.tell(claim.number, state=TrialState.PRUNED)
+        claim.lock.release()
+
+    def fail(self, claim: Claim, error: str) -> None:
+        self._fail(claim.trial, error)
+        claim.lock.release()
+
+    def _fail(self, trial: Trial, error: str) -> None:
+        trial.set_user_attr(ERROR, error)
+        self.optuna.tell(trial.number, state=TrialState.FAIL)
+        log.warning("Trial %d failed: %s", trial.number, error)

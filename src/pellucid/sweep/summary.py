@@ -1,0 +1,193 @@
+"""A sweep's table and page, from its storage and the folders of its runs."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shlex
+import statistics
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.trial import FrozenTrial, TrialState
+
+from pellucid.errors import UserError
+from pellucid.report import sweep as report
+from pellucid.run import Run, write_atomically
+from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.journal import open_storage
+from pellucid.sweep.space import Parameter, read_space
+
+STATES: dict[TrialState, report.State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+log = logging.getLogger(__name__)
+TOTAL = "pellucid/total"  # an attribute of the study: the trials it is to have in the end
+ENOUGH = 10  # finished trials, for the importance of parameters to mean something
+
+
+class Summary:
+    """Writes ``trials.csv`` and ``report.html`` into the sweep's folder, or ``out``.
+
+    ``total``: the trials it is to have in the end.
+    """
+
+    def __init__(
+        self, folder: SweepFolder, study: optuna.Study, *, total: int, out: Path | None = None
+    ) -> None:
+        self.folder, self.study, self.total = folder, study, total
+        self.out = out or folder.folder
+        self.definition = folder.definition()
+        self.metric: str = self.definition["sweep"]["metric"]
+        lines = [f"{key}={text}" for key, text in self.definition["space"].items()]
+        self.space = read_space(OverridesParser.create().parse_overrides(lines), {})
+        self._done: dict[int, report.Trial] = {}
+
+    def write(self) -> None:
+        """Both files, whole. Where another process is writing them now, it is left to that one."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        lock = self.folder.lock("report")
+        if not lock.acquire(wait=False):
+            return
+        try:
+            sweep = self.collect()
+            write_atomically(self.out / "trials.csv", report.table(sweep).encode())
+            write_atomically(self.out / "report.html", report.page(sweep).encode())
+        finally:
+            lock.release()
+
+    def collect(self) -> report.Sweep:
+        """All that is known of the sweep now."""
+        options = self.definition["sweep"]
+        return report.Sweep(
+            name=self.folder.folder.name,
+            metric=self.metric,
+            direction=options["direction"],
+            total=self.total,
+            seeds=options["seeds"],
+            parameters=tuple(_described(parameter) for parameter in self.space),
+            trials=tuple(self._trial(frozen) for frozen in self.study.get_trials(deepcopy=False)),
+            importance=self._importance(),
+            description=dict(self._description()),
+            command=self.definition["command"],
+        )
+
+    def _trial(self, frozen: FrozenTrial) -> report.Trial:
+        if frozen.number in self._done:
+            return self._done[frozen.number]
+        home = self.folder.trial(frozen.number)
+        runs = [Run(folder) for folder in sorted(home.glob("seed_*"), key=_seed) or [home]]
+        figures = [run.metrics() for run in runs]
+        values = {f["seed"]: f[self.metric] for f in figures if "seed" in f and self.metric in f}
+        parameters = frozen.params or frozen.system_attrs.get("fixed_params", {})
+        pages = [run.folder / "report.html" for run in runs if (run.folder / "report.html").is_file()]
+        found = report.Trial(
+            number=frozen.number,
+            state=STATES[frozen.state],
+            parameters=parameters,
+            value=statistics.fmean(values.values()) if values else None,
+            seeds=values,
+            test=_means(figures, "test/"),
+            seconds=sum(f.get("seconds/total", 0) for f in figures) or None,
+            curves=tuple(tuple(_curve(run, self.metric)) for run in runs),
+            folder=self._path(home),
+            page=self._path(pages[0]) if pages else None,
+            error=str(frozen.user_attrs.get("pellucid/error", "")),
+            command=self._command(parameters),
+        )
+        if frozen.state.is_finished():
+            self._done[frozen.number] = found
+        return found
+
+    def _path(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.out)).as_posix() if path.exists() else ""
+
+    def _command(self, values: Mapping[str, Any]) -> str:
+        fixed = _of_a_run(self.definition["fixed"])
+        own = [p.override(values[p.name]) for p in self.space if p.name in values]
+        return shlex.join(["python", "train.py", *fixed, *own])
+
+    def _importance(self) -> dict[str, float]:
+        """How much each parameter decides, as fractions of 1 (PED-ANOVA, Watanabe et al. 2023)."""
+        finished = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if len(finished) < ENOUGH or len(self.space) < 2:
+            return {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return optuna.importance.get_param_importances(
+                    self.study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+                )
+        except (ValueError, RuntimeError):  # all trials alike
+            return {}
+
+    def _description(self) -> Iterator[tuple[str, str]]:
+        options = self.definition["sweep"]
+        for part in ("sampler", "pruner"):
+            target = options.get(f"{part}._target_")
+            if target:
+                rest = {k.split(".", 1)[1]: v for k, v in options.items() if k.startswith(f"{part}.")}
+                rest.pop("_target_")
+                text = ", ".join(f"{key} {value}" for key, value in rest.items())
+                yield part, f"{target.rpartition('.')[2]}" + (f" ({text})" if text else "")
+        if "sampler._target_" not in options:
+            yield "sampler", "every combination"
+        yield "fixed options", "  ".join(_of_a_run(self.definition["fixed"])) or "none"
+        yield "storage", self.definition["storage"] or "journal in this folder"
+        yield "versions", ", ".join(f"{name} {v}" for name, v in self.definition["versions"].items())
+
+
+def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
+    """The table and page of the sweep in that folder, from its storage. Raises UserError for none."""
+    folder = SweepFolder.open(path)
+    url = storage or folder.definition()["storage"]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.load_study(study_name=folder.folder.name, storage=open_storage(folder, url))
+    except KeyError as error:
+        raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
+    Summary(folder, study, total=study.user_attrs[TOTAL], out=out).write()
+    log.info("Report: %s", (out or folder.folder) / "report.html")
+
+
+def _of_a_run(overrides: list[str]) -> list[str]:
+    """The overrides that a single run takes too."""
+    return [text for text in overrides if not text.lstrip("+").startswith(("sweep=", "sweep."))]
+
+
+def _described(parameter: Parameter) -> report.Parameter:
+    numeric = parameter.low is not None and parameter.values is None
+    return report.Parameter(
+        name=parameter.name,
+        choices=None if numeric else parameter.values,
+        low=parameter.low if numeric else None,
+        high=parameter.high if numeric else None,
+        log=parameter.log,
+    )
+
+
+def _means(figures: list[dict[str, Any]], prefix: str) -> dict[str, float]:
+    names = dict.fromkeys(name for f in figures for name in f if name.startswith(prefix))
+    return {name: statistics.fmean(f[name] for f in figures if name in f) for name in names}
+
+
+def _curve(run: Run, metric: str) -> Iterator[tuple[int, float]]:
+    path = run.folder / "metrics.csv"
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get(metric):
+                    yield int(row["epoch"]), float(row[metric])
+
+
+def _seed(folder: Path) -> int:
+    return int(folder.name.removeprefix("seed_"))

@@ -1,0 +1,246 @@
+"""What ``-m`` does: plan the sweep, run or launch its trials, say what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import TrialState
+
+from pellucid.assemble import assemble
+from pellucid.config.compose import container
+from pellucid.console import console, start_logging
+from pellucid.errors import UserError, first_line
+from pellucid.report.sweep import Sweep
+from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.plan import Direction, Plan
+from pellucid.sweep.space import Parameter, read_space
+from pellucid.sweep.study import Study
+from pellucid.sweep.summary import Summary
+from pellucid.sweep.worker import Worker, short
+from pellucid.task.base import Task
+from pellucid.train import quoted
+
+log = logging.getLogger(__name__)
+WORKERS = 4  # where neither the sweep nor its launcher says how many
+POLL = 1.0  # seconds between looks at what others are running
+FRUITLESS = 3  # launches without any progress, after which the launcher is at fault
+BUILT = ("model", "task", "data", "experiment")  # rooms whose values are built before the first trial
+
+
+def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -> None:
+    """Begin, continue or help with the sweep of a line; ends the process by its exit code.
+
+    0: every trial has finished or was pruned; 1: some failed. Raises UserError before the first trial.
+    """
+    start_logging(None)
+    folder = SweepFolder(_path(master))
+    try:
+        plan = make_plan(master, context, arguments)
+        study = Study(plan)
+    except UserError:
+        if not folder.definition():
+            folder.discard()
+        raise
+    done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    found = f", {done} of them done" if done else ""
+    log.info("Sweep %s: %d trials%s. Folder: %s", plan.name, plan.total, found, quoted(plan.folder))
+    try:
+        _run_all(plan, study, Worker(plan, context, master))
+    except (KeyboardInterrupt, SystemExit):
+        log.warning("Interrupted. Nothing that had finished is lost. Continue by: %s", plan.line)
+        raise
+    summary = Summary(study.folder, study.optuna, total=plan.total)
+    summary.write()
+    _say(summary.collect(), plan, study.stopped())
+    if study.left() or study.count(TrialState.FAIL):
+        raise SystemExit(1)
+
+
+def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
+    """Until every trial is done, also those that other processes are running now."""
+    told = fruitless = 0
+    while left := study.left():
+        before = _progress(study)
+        if _is_basic(worker.master):
+            worker.work(study)
+        else:
+            _launch(worker, left)
+        if not study.left():
+            return
+        running = study.count(TrialState.RUNNING)
+        if not running and _progress(study) == before:
+            fruitless += 1
+            if fruitless == FRUITLESS:
+                raise UserError("The launcher's jobs end without having begun a trial; see their logs.")
+        if running and not told:
+            told = 1
+            log.info("Waiting for %d trials that other processes are running.", running)
+        time.sleep(POLL)
+
+
+def _launch(worker: Worker, left: int) -> None:
+    """Let the launcher start workers, and wait until they have ended; what a dead one ran is taken over."""
+    plan, master = worker.plan, worker.master
+    count = min(left, _workers(plan, master))
+    worker = Worker(dataclasses.replace(plan, threads=_threads(plan, count)), worker.context, master)
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=worker.context, task_function=worker, config=master
+    )
+    job = ["hydra.sweep.subdir=.", "hydra.output_subdir=null"]
+    try:
+        for result in launcher.launch([job] * count, initial_job_idx=0):
+            _ = result.return_value
+    except UserError:
+        raise
+    except Exception as error:  # a killed worker ends a launch in the launcher's own manner
+        log.warning("A worker has ended (%s: %s).", type(error).__name__, first_line(error))
+    start_logging(None)
+
+
+def _workers(plan: Plan, master: DictConfig) -> int:
+    given = plan.options["workers"]
+    if given != "auto":
+        return int(given)
+    jobs = master.hydra.launcher.get("n_jobs")
+    if jobs is None:
+        return WORKERS
+    return int(jobs) if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
+
+
+def _threads(plan: Plan, workers: int) -> int | None:
+    """Of each worker, so that together they do not ask for more processors than there are."""
+    if plan.options["threads"] != "auto":
+        return int(plan.options["threads"])
+    return max(1, len(os.sched_getaffinity(0)) // workers) if sys.platform == "linux" else None
+
+
+def _progress(study: Study) -> list[tuple[int, Any]]:
+    return [(trial.number, trial.state) for trial in study.trials()]
+
+
+def _is_basic(master: DictConfig) -> bool:
+    return str(master.hydra.launcher._target_).endswith(".BasicLauncher")
+
+
+def _path(master: DictConfig) -> Path:
+    return Path(str(master.hydra.sweep.dir)).absolute()
+
+
+def make_plan(master: DictConfig, context: HydraContext, arguments: list[str]) -> Plan:
+    """The plan of a line; every net and data set that it names has been built once. Raises UserError."""
+    loader = context.config_loader
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+    groups = {
+        o.key_or_group: list(loader.get_group_options(o.key_or_group))
+        for o in overrides
+        if isinstance(o._value, Glob)
+    }
+    space = read_space(overrides, groups)
+    folder = _path(master)
+    fixed = [*_fixed(overrides), f"sweep.name='{folder.name}'"]
+
+    def compose(values: Mapping[str, Any]) -> dict[str, Any]:
+        given = [p.override(values.get(p.name, _first(p))) for p in space]
+        return container(loader.load_sweep_config(master, [*fixed, *given]))
+
+    config = compose({})
+    metric, direction = _objective(config["sweep"], list(_tasks(space, config, compose)))
+    return Plan(
+        folder=folder,
+        space=space,
+        fixed=tuple(fixed),
+        config=config,
+        options=container(master)["sweep"],
+        metric=metric,
+        direction=direction,
+        packages=tuple(config["packages"]),
+        line=_line(master, arguments, folder),
+    )
+
+
+def _fixed(overrides: list[Override]) -> Iterator[str]:
+    """Those that every run gets; neither a database's password nor the sweep's name is among them."""
+    for override in overrides:
+        own = override.key_or_group in ("sweep.storage", "sweep.name")
+        if not override.is_sweep_override() and not own:
+            yield str(override.input_line)
+
+
+def _first(parameter: Parameter) -> Any:
+    return parameter.values[0] if parameter.values else parameter.low
+
+
+def _tasks(space: tuple[Parameter, ...], config: Mapping[str, Any], compose: Any) -> Iterator[Task]:
+    """The task of the first run, and of each value that changes what is built, in its place."""
+    yield assemble(config)[1]
+    for parameter in space:
+        if parameter.name.split(".")[0] not in BUILT:
+            continue
+        for value in (parameter.values or (parameter.low, parameter.high))[1:]:
+            try:
+                yield assemble(compose({parameter.name: value}))[1]
+            except UserError as error:
+                raise UserError(f"{parameter.override(value)}: {error}") from error
+
+
+def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Direction]:
+    """Metric and direction. Raises UserError where a task does not log the metric."""
+    metric = options["metric"]
+    names = [{f"val/{name}": kind for name, kind in task.stage_metrics("val").items()} for task in tasks]
+    common = [name for name in names[0] if all(name in others for others in names)]
+    if metric == "auto":
+        monitors = {task.monitor for task in tasks}
+        metric = tasks[0].monitor if len(monitors) == 1 else "val/loss"
+        if len(monitors) > 1:
+            log.info("The models have different tasks, so the sweep is ranked by %s.", metric)
+    if metric not in common:
+        raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
+    if options["direction"] != "auto":
+        return metric, options["direction"]
+    if names[0][metric].higher_is_better is None:
+        raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
+    return metric, "maximize" if names[0][metric].higher_is_better else "minimize"
+
+
+def _line(master: DictConfig, arguments: list[str], folder: Path) -> str:
+    """The command that continues the sweep."""
+    hydra = [
+        text
+        for text in OmegaConf.to_container(master.hydra.overrides.hydra)  # type: ignore[union-attr]
+        if not str(text).startswith(("hydra.mode=", "hydra.sweep.dir="))
+    ]
+    own = [text for text in arguments if not text.startswith("sweep.name=")]
+    where = f"sweep.name={folder.name}"
+    if folder.parent != Path.cwd() / "outputs" / "sweeps":
+        where = f"hydra.sweep.dir={folder}"
+    return shlex.join(["python", "train.py", "-m", *(str(text) for text in hydra), *own, where])
+
+
+def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:
+    """How the sweep ended, in a few lines."""
+    counts = [
+        f"{count} {state}"
+        for state in ("finished", "pruned", "failed", "running", "waiting")
+        if (count := sum(trial.state == state for trial in sweep.trials))
+    ]
+    log.info("Sweep %s: %s of %d trials.", sweep.name, ", ".join(counts) or "none", sweep.total)
+    if stopped:
+        log.warning("Stopped: %s. Continue, with a higher limit, by: %s", stopped, plan.line)
+    if best := sweep.best():
+        values = "  ".join(f"{name}={short(value)}" for name, value in best.parameters.items())
+        log.info("Best: trial %d   %s %.4f   %s", best.number, sweep.metric, best.value, values)
+        console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)
+    log.info("Report: %s", quoted(plan.folder / "report.html"))

@@ -1,0 +1,200 @@
+"""One process's work on a sweep: trial after trial, until there is none left to begin."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import logging
+import math
+import os
+import statistics
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict
+
+from pellucid.config.compose import container
+from pellucid.console import console, start_logging
+from pellucid.data.shared import SharedImages
+from pellucid.errors import UserError, first_line
+from pellucid.run import Run
+from pellucid.sweep.plan import Plan
+from pellucid.sweep.study import Claim, Study
+from pellucid.sweep.summary import Summary
+from pellucid.train import train
+from pellucid.trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+class PrunedError(Exception):
+    """The sweep's pruner gave the trial up."""
+
+
+class DiskFullError(UserError):
+    """Nothing more can be kept, so the sweep stops; what it had kept stays."""
+
+
+class Worker:
+    """Runs trials one after another, sharing the imports and the images in memory. A launcher may send it."""
+
+    def __init__(self, plan: Plan, context: HydraContext, master: DictConfig) -> None:
+        self.plan, self.context, self.master = plan, context, master
+
+    def __call__(self, config: DictConfig) -> None:
+        """As the job of a launcher; ``config`` says nothing that the plan does not."""
+        os.environ["TTY_COMPATIBLE"] = "0"  # several would draw their progress bars over one another
+        if self.plan.threads is not None:
+            torch.set_num_threads(self.plan.threads)
+        self.work(Study(self.plan))
+
+    def work(self, study: Study) -> None:
+        """Until nothing is left that this process could begin."""
+        self.study, self.images = study, SharedImages()
+        summary = Summary(study.folder, study.optuna, total=self.plan.total)
+        while claim := study.claim():
+            try:
+                self._try(claim)
+            finally:
+                claim.lock.release()
+            summary.write()
+            gc.collect()  # nets, loaders and loggers are in cycles
+
+    def _try(self, claim: Claim) -> None:
+        """The trial, tried again where it raised and ``sweep.retries`` allows."""
+        shown = "  ".join(f"{name}={short(value)}" for name, value in claim.values.items())
+        start = time.perf_counter()
+        try:
+            value = self._value(claim)
+        except PrunedError:
+            self.study.prune(claim)
+            end = "pruned"
+        except DiskFullError:
+            raise
+        except Exception as error:  # whatever a trial may raise
+            if self.study.attempt(claim) <= self.plan.options["retries"]:
+                log.warning("Trial %d raised and is tried again: %s", claim.number, first_line(error))
+                return self._try(claim)
+            self.study.fail(claim, _last_line(error))
+            return None
+        else:
+            self.study.finish(claim, value)
+            end = f"{self.plan.metric} {value:.4f}"
+        seconds = time.perf_counter() - start
+        console.print(
+            f"trial {claim.number} of {self.plan.total}   {shown}   {end}   {seconds:.1f} s",
+            markup=False,
+            soft_wrap=True,
+        )
+        return None
+
+    def _value(self, claim: Claim) -> float:
+        """The mean of the metric over the trial's seeds."""
+        values = []
+        for seed, folder in self.study.run_folders(claim.number).items():
+            metrics = Run(folder).metrics()
+            if metrics.get("status") not in ("finished", "pruned"):
+                metrics = self._run(claim, seed, folder)
+            if metrics["status"] == "pruned":
+                raise PrunedError
+            values.append(float(metrics.get(self.plan.metric, math.nan)))
+        mean = statistics.fmean(values)
+        if not math.isfinite(mean):
+            raise UserError(f"{self.plan.metric} is {mean}: the trial has no value to compare.")
+        return mean
+
+    def _run(self, claim: Claim, seed: int, folder: Path) -> dict[str, Any]:
+        """One run in its folder, from its last checkpoint where it has one; what it recorded."""
+        overrides = [
+            *self.plan.fixed,
+            *(parameter.override(claim.values[parameter.name]) for parameter in self.plan.space),
+            *([f"seed={seed}"] if len(self.plan.seeds) > 1 else []),
+            f"hydra.sweep.subdir={folder.relative_to(self.plan.folder)}",
+        ]
+        config = self.context.config_loader.load_sweep_config(self.master, overrides)
+        with open_dict(config):
+            config.hydra.job.id = config.hydra.job.num = claim.number
+        trial = Trial(
+            parameters=claim.values,
+            metric=self.plan.metric,
+            images=self.images,
+            should_stop=self._pruner(claim) if seed == self.plan.seeds[0] else None,
+        )
+        outcome: dict[str, Any] = {}
+
+        def job(config: DictConfig) -> None:
+            try:
+                run = Run(folder)
+                outcome.update(train(container(config), folder, resume=run.last.exists(), trial=trial))
+            except Exception as error:  # Hydra would keep it too, and print as well
+                outcome["error"] = error
+
+        try:
+            run_job(
+                task_function=job,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self.context,
+                configure_logging=False,
+            )
+            if isinstance(outcome.get("error"), Exception):
+                raise outcome["error"]
+        except Exception as error:
+            self._record(Run(folder), error)
+            raise
+        finally:
+            start_logging(None)  # the run has closed its own
+        return outcome
+
+    def _pruner(self, claim: Claim) -> Any:
+        if self.plan.options["pruner"] is None:
+            return None
+
+        def should_stop(epoch: int, value: float) -> bool:
+            told = self.study.trials()[claim.number].intermediate_values
+            if epoch not in told:  # a resumed run comes by again
+                claim.trial.report(value, epoch)
+            return claim.trial.should_prune()
+
+        return should_stop
+
+    def _record(self, run: Run, error: Exception) -> None:
+        """The failure in the run's folder, also one before the training. Raises DiskFullError."""
+        if _is_disk_full(error):
+            raise DiskFullError(
+                f"The disk is full ({first_line(error)}). What had finished is kept; make room, then "
+                f"continue by: {self.plan.line}"
+            ) from error
+        if run.metrics().get("status") == "failed":
+            return
+        with suppress(OSError):
+            run.folder.mkdir(parents=True, exist_ok=True)
+            with run.log.open("a", encoding="utf-8") as file:
+                file.write("".join(traceback.format_exception(error)))
+            run.record({"status": "failed", "error": _last_line(error)})
+
+
+def short(value: Any) -> str:
+    """A value as a line of the console shows it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _last_line(error: BaseException) -> str:
+    """What the last line of the error's traceback says."""
+    text = traceback.format_exception_only(error)[0].strip().splitlines()[0]
+    return text.removeprefix("pellucid.errors.")

@@ -1,0 +1,22 @@
+"""What a run of a sweep has beside its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.data.shared import SharedImages
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``parameters``: the searched options; ``metric``: what the sweep optimises.
+
+    ``should_stop(epoch, metric)`` is asked after each epoch, counted from 1; None: the run is never pruned.
+    """
+
+    parameters: Mapping[str, Any]
+    metric: str
+    images: SharedImages
+    should_stop: Callable[[int, float], bool] | None
