@@ -83,7 +83,7 @@ def _begin_sweep(line: CommandLine, conf: Path, name: str) -> tuple[CommandLine,
 
 
 def _of_sweep(line: CommandLine) -> CommandLine:
-    """The line with ``sweep=<folder>`` as the job's folder: for Hydra the word names a group of train.yaml."""
+    """The line with ``sweep=<folder>`` as the job's folder: for Hydra the word names a group."""
     given = line.value("sweep")
     if given is None:
         raise UserError("sweep: it must be given: sweep=outputs/sweeps/<name>")

@@ -22,6 +22,7 @@ EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
     "The number of training batches .* is smaller than the logging interval",
     "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
+    "The `srun` command is available on your system but is not used",  # a worker of Slurm starts its own
     "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
 )
 

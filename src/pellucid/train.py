@@ -14,6 +14,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from pellucid.assemble import assemble, make_explainers
 from pellucid.callbacks.checkpoint import Checkpoint
@@ -186,7 +187,8 @@ class _Session:
                 keep,
             ],
             logger=rooms["logger"],
-            plugins=[AtomicCheckpointIO()],
+            # Within a job of Slurm too: Lightning's own handling of it would requeue beside the launcher's.
+            plugins=[AtomicCheckpointIO(), LightningEnvironment()],
             default_root_dir=str(self.run.folder),
             num_sanity_val_steps=0,
             enable_progress_bar=False,

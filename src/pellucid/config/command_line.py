@@ -199,7 +199,7 @@ class _Checker:
         space = read_space(self.line.parsed(), self.groups)
         yield from space_problems(space, sampled=base.sweep.sampler is not None)
         if valid:
-            yield from option_problems(container(compose_line(self.line, self.conf))["sweep"])
+            yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
 
     def is_group(self, override: Override) -> bool:
         key = override.key_or_group

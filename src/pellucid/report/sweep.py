@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
-SCRIPTS = ("numbers", "page", "frame", "space", "lines", "seeds", "table", "start")  # in this order
+SCRIPTS = (
+    "numbers",
+    "page",
+    "light",
+    "frame",
+    "space",
+    "lines",
+    "seeds",
+    "best",
+    "table",
+    "start",
+)  # in this order
 CURVE_DIGITS = 6  # more cannot be seen in a picture, and would double the page's size
 
 
@@ -135,7 +146,7 @@ def _by_number(sweep: Sweep) -> list[Trial]:
 
 
 def _option(value: Any) -> Any:
-    return {True: "true", False: "false", None: "null"}[value] if value is None or value is True or value is False else value
+    return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
 def _deviation(trial: Trial) -> float | None:
@@ -206,8 +217,9 @@ def _beside(name: str) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import StrictUndefined, Template  # 30 ms, for those who write a page only
+    from jinja2 import Environment, StrictUndefined  # 30 ms, for those who write a page only
 
-    return Template(
-        _beside("sweep.html"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    return environment.from_string(_beside("sweep.html"))

@@ -11,7 +11,10 @@ function fitted(text, most, size, weight) {
   const letters = [...text.replace(/\s+/g, " ")];
   if (widthOf(letters.join(""), size, weight) <= most) return letters.join("");
   let kept = letters.length - 1;
-  const cut = () => letters.slice(0, Math.ceil(kept / 2)).join("") + "…" + letters.slice(letters.length - Math.floor(kept / 2)).join("");
+  const cut = () =>
+    letters.slice(0, Math.ceil(kept / 2)).join("") +
+    "…" +
+    letters.slice(letters.length - Math.floor(kept / 2)).join("");
   while (kept > 1 && widthOf(cut(), size, weight) > most) kept--;
   return cut();
 }
@@ -27,7 +30,9 @@ const line = (x1, y1, x2, y2, kind) => svg("line", { x1, y1, x2, y2, class: kind
 
 // Axes below and left of a plot, with thin lines across at the values' ticks.
 function frame(drawn, x, y, title) {
-  const left = x.at(x.low), right = x.at(x.high), bottom = y.at(y.low);
+  const left = x.at(x.low),
+    right = x.at(x.high),
+    bottom = y.at(y.low);
   for (const [value, text] of y.ticks) {
     drawn.back.append(line(left, y.at(value), right, y.at(value), "grid"));
     drawn.back.append(label(text, left - 8, y.at(value) + 4, { anchor: "end", kind: "tick" }));
@@ -51,50 +56,92 @@ function segments(points) {
 }
 function pathOf(lines) {
   const at = ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`;
-  return lines.map((points) => `M${at(points[0])}` + (points.length > 1 ? points.slice(1).map((point) => `L${at(point)}`).join("") : "h.01")).join("");
+  return lines
+    .map(
+      (points) =>
+        `M${at(points[0])}` +
+        (points.length > 1
+          ? points
+              .slice(1)
+              .map((point) => `L${at(point)}`)
+              .join("")
+          : "h.01"),
+    )
+    .join("");
 }
 
 // The sign of a trial: finished a disc, pruned a ring, failed a cross, else a square;
 // `beyond` (−1 below, 1 above) is a triangle that points to where it really lies.
 function sign(state, x, y, r, beyond = 0) {
-  if (beyond) return svg("path", { class: `dot ${state}`, d: `M${x - r} ${y + beyond * r * 0.7}h${2 * r}l${-r} ${-beyond * 1.7 * r}z` });
-  if (state === "finished" || state === "pruned") return svg("circle", { class: `dot ${state}`, cx: x, cy: y, r });
-  if (state === "failed") return svg("path", { class: "dot failed", d: `M${x - r} ${y - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}` });
+  if (beyond)
+    return svg("path", {
+      class: `dot ${state}`,
+      d: `M${x - r} ${y + beyond * r * 0.7}h${2 * r}l${-r} ${-beyond * 1.7 * r}z`,
+    });
+  if (state === "finished" || state === "pruned")
+    return svg("circle", { class: `dot ${state}`, cx: x, cy: y, r });
+  if (state === "failed")
+    return svg("path", {
+      class: "dot failed",
+      d: `M${x - r} ${y - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`,
+    });
   return svg("rect", { class: `dot ${state}`, x: x - r, y: y - r, width: 2 * r, height: 2 * r });
 }
 
 const entry = (width, text, ...drawing) =>
-  html("span", {}, svg("svg", { width, height: 12, viewBox: `0 0 ${width} 12`, "aria-hidden": "true" }, ...drawing), text);
-const signEntry = (state, text = state) => entry(12, text, svg("g", { "--colour": "var(--scale-6)" }, sign(state, 6, 6, 3.5)));
-const lineEntry = (kind, text) => entry(26, text, svg("path", { class: `line ${kind}`, d: "M2 6h22", "--colour": "var(--scale-8)" }));
+  html(
+    "span",
+    {},
+    svg("svg", { width, height: 12, viewBox: `0 0 ${width} 12`, "aria-hidden": "true" }, ...drawing),
+    text,
+  );
+const signEntry = (state, text = state) =>
+  entry(12, text, svg("g", { "--colour": "var(--scale-6)" }, sign(state, 6, 6, 3.5)));
+const lineEntry = (kind, text) =>
+  entry(26, text, svg("path", { class: `line ${kind}`, d: "M2 6h22", "--colour": "var(--scale-8)" }));
 
 // What the colours mean; empty until two trials differ.
 function colourEntry() {
   if (!colourLimits || colourLimits.low === colourLimits.high) return null;
   const { low, high, cut } = colourLimits;
-  const [first, last] = [`${cut.low ? "≤ " : ""}${metricFormat(low)}`, `${cut.high ? "≥ " : ""}${metricFormat(high)}`];
+  const [first, last] = [
+    `${cut.low ? "≤ " : ""}${metricFormat(low)}`,
+    `${cut.high ? "≥ " : ""}${metricFormat(high)}`,
+  ];
   const bar = html("i", { class: `ramp ${higher ? "" : "falling"}` });
   return html("span", { class: "scale" }, `${sweep.metric}  ${first}`, bar, last);
 }
 
 // A sentence on what an axis leaves out, so that no picture hides it.
 function leftOut({ low, high, cut }, what, how) {
-  if (cut.low) return ` The axis ends at ${metricFormat(low)}: ${plural(cut.low, what)} below it ${cut.low === 1 ? "is" : "are"} ${how}.`;
-  if (cut.high) return ` The axis ends at ${metricFormat(high)}: ${plural(cut.high, what)} above it ${cut.high === 1 ? "is" : "are"} ${how}.`;
+  if (cut.low)
+    return ` The axis of ${sweep.metric} begins at ${metricFormat(low)}: ${plural(cut.low, what)} below it ${cut.low === 1 ? "is" : "are"} ${how}.`;
+  if (cut.high)
+    return ` The axis of ${sweep.metric} ends at ${metricFormat(high)}: ${plural(cut.high, what)} above it ${cut.high === 1 ? "is" : "are"} ${how}.`;
   return "";
 }
 
 const present = (...states) => states.filter((state) => ofState(state).length);
-// Where lines are many they are thin, and the better ones the stronger.
+// Where lines are many they are thin, and the better ones the stronger, of which a sentence tells.
+const CROWD = 40;
+const sayCrowd = (count) => (count > CROWD && best ? " The better a trial, the stronger its line." : "");
 function crowd(trial, count) {
-  if (count <= 40) return { "--width": 1.8, "--strength": 0.95 };
-  const share = shareOf(trial) ?? 0, most = count > 150 ? 0.75 : 0.85;
-  return { "--width": count > 150 ? 1 : 1.3, "--strength": (most * (0.25 + 0.75 * share ** 2)).toFixed(2) };
+  if (count <= CROWD) return { "--width": 1.8, "--strength": 0.95 };
+  const least = count > 150 ? 0.14 : 0.3;
+  return {
+    "--width": count > 150 ? 1 : 1.3,
+    "--strength": (least + (0.85 - least) * (ranks.get(trial) ?? 0) ** 3).toFixed(2),
+  };
 }
 // Those that say least first, so that the best lie on top.
 const ORDER = { waiting: 0, running: 1, failed: 2, pruned: 3, finished: 4 };
 function layered(list) {
   const worth = (trial) => (isNumber(trial.value) ? (higher ? trial.value : -trial.value) : -Infinity);
-  const sorted = [...list].sort((one, other) => ORDER[one.state] - ORDER[other.state] || worth(one) - worth(other) || other.number - one.number);
-  return best ? [...sorted.filter((trial) => trial !== best), ...sorted.filter((trial) => trial === best)] : sorted;
+  const sorted = [...list].sort(
+    (one, other) =>
+      ORDER[one.state] - ORDER[other.state] || worth(one) - worth(other) || other.number - one.number,
+  );
+  return best
+    ? [...sorted.filter((trial) => trial !== best), ...sorted.filter((trial) => trial === best)]
+    : sorted;
 }

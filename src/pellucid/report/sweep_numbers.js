@@ -23,16 +23,26 @@ function said(value) {
   return JSON.stringify(value);
 }
 
-// How a column's numbers are written: with as many decimals as tell them apart, so that they align.
+// How a column's numbers are written: with as many decimals as tell them apart, so that they align;
+// those of quite another size than most, and those that would be nothing but zeros, on their own.
 function columnFormat(values) {
-  const sizes = values.filter(isNumber);
-  const span = Math.max(...sizes) - Math.min(...sizes);
-  if (sizes.every(Number.isInteger)) return digits;
-  const largest = Math.max(...sizes.map(Math.abs));
-  const decimals = clamp(Math.max(3 - Math.floor(Math.log10(largest)), 2 - Math.floor(Math.log10(span || largest))), 0, 6);
-  const hidden = sizes.some((value) => value !== 0 && Math.abs(value) < 0.5 * 10 ** -decimals);
-  if (hidden || largest >= 1e6) return digits;
-  return (value) => (isNumber(value) ? minus(value.toFixed(decimals)) : "–");
+  const all = values.filter(isNumber);
+  if (all.every(Number.isInteger)) return digits;
+  const middle = all.map(Math.abs).sort((one, other) => one - other)[Math.floor(all.length / 2)];
+  const usual = middle > 0 ? all.filter((value) => Math.abs(value) <= 10 * middle) : all;
+  const largest = Math.max(...usual.map(Math.abs)),
+    span = Math.max(...usual) - Math.min(...usual);
+  const decimals = clamp(
+    Math.max(3 - Math.floor(Math.log10(largest)), 2 - Math.floor(Math.log10(span || largest))),
+    0,
+    6,
+  );
+  return (value) => {
+    if (!isNumber(value)) return "–";
+    const size = Math.abs(value),
+      alone = size > 100 * largest || size >= 1e6 || (size > 0 && size < 0.5 * 10 ** -decimals);
+    return alone ? digits(value) : minus(value.toFixed(decimals));
+  };
 }
 
 // 0.9123 ± 0.0042: the deviation with two digits, the mean with as many decimals.
@@ -55,26 +65,31 @@ function duration(seconds) {
 // Ends of an axis for these values. Values much worse than the rest are left out where they would squeeze
 // it into less than a tenth of the axis; `low` and `high` of `cut` tell how many. The better side is whole.
 function limits(values, higherIsBetter) {
-  const sorted = Float64Array.from(values).sort();
-  const count = sorted.length;
-  if (!count) return null;
-  let low = sorted[0], high = sorted[count - 1];
-  const median = sorted[Math.floor((count - 1) / 2)];
-  if (higherIsBetter) {
-    const fence = median - 6 * (sorted[Math.floor(0.75 * (count - 1))] - median);
-    const kept = sorted.find((value) => value >= fence);
-    if (count >= 4 && fence < median && high - low > 10 * (high - kept)) low = kept;
-  } else {
-    const fence = median + 6 * (median - sorted[Math.ceil(0.25 * (count - 1))]);
-    const kept = sorted.findLast((value) => value <= fence);
-    if (count >= 4 && fence > median && high - low > 10 * (kept - low)) high = kept;
-  }
-  const cut = { low: sorted.filter((value) => value < low).length, high: sorted.filter((value) => value > high).length };
-  return { low, high, cut };
+  if (!values.length) return null;
+  const cost = Float64Array.from(values, (value) => (higherIsBetter ? -value : value)).sort();
+  const kept = keptCost(cost),
+    count = cost.filter((value) => value > kept).length;
+  if (higherIsBetter) return { low: -kept, high: -cost[0], cut: { low: count, high: 0 } };
+  return { low: cost[0], high: kept, cut: { low: 0, high: count } };
+}
+
+// The highest of sorted costs that an axis keeps: beyond six times the better half's spread those only that
+// follow without a gap.
+function keptCost(cost) {
+  const last = cost[cost.length - 1],
+    median = cost[Math.floor((cost.length - 1) / 2)];
+  const fence = median + 6 * (median - cost[Math.ceil(0.25 * (cost.length - 1))]);
+  if (cost.length < 4 || fence <= median) return last;
+  let kept = cost.findLast((value) => value <= fence);
+  const range = kept - cost[0];
+  for (const value of cost)
+    if (value > kept && value - kept < 0.25 * range && value - cost[0] < 3 * range) kept = value;
+  return last - cost[0] > 10 * (kept - cost[0]) ? kept : last;
 }
 
 function padded({ low, high }, share = 0.05) {
-  if (low === high) return { low: low - (Math.abs(low) * 0.05 || 0.5), high: high + (Math.abs(high) * 0.05 || 0.5) };
+  if (low === high)
+    return { low: low - (Math.abs(low) * 0.05 || 0.5), high: high + (Math.abs(high) * 0.05 || 0.5) };
   return { low: low - share * (high - low), high: high + share * (high - low) };
 }
 
@@ -84,10 +99,16 @@ function linearTicks(low, high, most, whole) {
   let step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= least * (1 - 1e-9));
   if (whole) step = Math.max(1, step);
   const ticks = [];
-  for (let place = Math.ceil(low / step - 1e-6); place <= high / step + 1e-6; place++) ticks.push(place * step);
+  for (let place = Math.ceil(low / step - 1e-6); place <= high / step + 1e-6; place++)
+    ticks.push(place * step);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6 || decimals > 5;
-  return ticks.map((value) => [value, large ? digits(Number(value.toPrecision(10))) : minus(value.toFixed(decimals).replace(/^-(0\.?0*)$/, "$1"))]);
+  return ticks.map((value) => [
+    value,
+    large
+      ? digits(Number(value.toPrecision(10)))
+      : minus(value.toFixed(decimals).replace(/^-(0\.?0*)$/, "$1")),
+  ]);
 }
 
 function power(exponent) {
@@ -96,7 +117,8 @@ function power(exponent) {
 }
 
 function logTicks(low, high, most) {
-  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+  const first = Math.ceil(Math.log10(low) - 1e-9),
+    last = Math.floor(Math.log10(high) + 1e-9);
   const every = Math.ceil((last - first + 1) / most);
   const decades = [];
   for (let place = first; place <= last; place++) if ((place - first) % every === 0) decades.push(place);
@@ -105,7 +127,9 @@ function logTicks(low, high, most) {
   for (let place = first - 1; place <= last; place++)
     for (const times of [1, 2, 5]) finer.push(Number(`${times}e${place}`));
   const inside = finer.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
-  return inside.length >= 2 ? inside.map((value) => [value, digits(value)]) : linearTicks(low, high, most, false);
+  return inside.length >= 2
+    ? inside.map((value) => [value, digits(value)])
+    : linearTicks(low, high, most, false);
 }
 
 // Values to pixels, from `start` (low) to `end` (high); what lies outside is put at the nearer end.

@@ -1,15 +1,22 @@
 // Parallel coordinates: an axis for each parameter, the metric on the last one, a line for each trial.
 
-const TOP = 52, LEFT = 10, RIGHT = 96, DEEP = 290;
+const TOP = 52,
+  LEFT = 10,
+  RIGHT = 96,
+  DEEP = 290;
 const keyOf = (value) => JSON.stringify(value ?? null);
 
 // Each axis: its name, its ticks [pixel, text], a note, and where a trial's line crosses it (or null).
 function rangeAxis(name, low, high, log, valueOfTrial) {
   const values = sweep.trials.map(valueOfTrial).filter(isNumber);
-  const ends = { low: Math.min(...[low, ...values].filter(isNumber)), high: Math.max(...[high, ...values].filter(isNumber)) };
+  const ends = {
+    low: Math.min(...[low, ...values].filter(isNumber)),
+    high: Math.max(...[high, ...values].filter(isNumber)),
+  };
   const logarithmic = log && ends.low > 0 && ends.high > ends.low;
   const whole = values.length > 0 && [...values, ends.low, ends.high].every(Number.isInteger);
-  const { low: first, high: last } = ends.low < ends.high ? ends : padded({ low: ends.low || 0, high: ends.low || 0 });
+  const { low: first, high: last } =
+    ends.low < ends.high ? ends : padded({ low: ends.low || 0, high: ends.low || 0 });
   const made = scale(first, last, TOP + DEEP, TOP, { log: logarithmic, whole, most: 6 });
   const ticks = made.ticks.map(([value, text]) => [made.at(value), text]);
   const at = (trial) => (isNumber(valueOfTrial(trial)) ? made.at(valueOfTrial(trial)) : null);
@@ -19,45 +26,85 @@ function rangeAxis(name, low, high, log, valueOfTrial) {
 // Lines through one choice are spread over its band, the best of them at the upper end.
 function choiceAxis({ name, choices }) {
   const having = sweep.trials.filter((trial) => name in trial.parameters);
-  const named = new Map([...choices, ...having.map((trial) => trial.parameters[name])].map((choice) => [keyOf(choice), choice]));
+  const named = new Map(
+    [...choices, ...having.map((trial) => trial.parameters[name])].map((choice) => [keyOf(choice), choice]),
+  );
   let keys = [...named.keys()];
   if ([...named.values()].every(isNumber)) keys.sort((one, other) => named.get(other) - named.get(one));
-  const pitch = DEEP / keys.length, half = Math.min(0.3 * pitch, 26);
+  const pitch = DEEP / keys.length,
+    half = Math.min(0.3 * pitch, 26);
   const middles = new Map(keys.map((key, place) => [key, TOP + pitch * (place + 0.5)]));
   const crossing = new Map();
   for (const key of keys) {
     const group = layered(having.filter((trial) => keyOf(trial.parameters[name]) === key)).reverse();
     const apart = group.length > 1 ? Math.min(5, (2 * half) / (group.length - 1)) : 0;
-    group.forEach((trial, place) => crossing.set(trial, middles.get(key) + (place - (group.length - 1) / 2) * apart));
+    group.forEach((trial, place) =>
+      crossing.set(trial, middles.get(key) + (place - (group.length - 1) / 2) * apart),
+    );
   }
   const every = Math.ceil(13 / pitch);
-  const ticks = keys.filter((_, place) => place % every === 0).map((key) => [middles.get(key), said(named.get(key))]);
+  const ticks = keys
+    .filter((_, place) => place % every === 0)
+    .map((key) => [middles.get(key), said(named.get(key))]);
   const bands = keys.map((key) => [middles.get(key) - half, middles.get(key) + half]);
-  return { name, ticks, at: (trial) => crossing.get(trial) ?? null, note: every > 1 ? `${keys.length} choices` : "", bands };
+  return {
+    name,
+    ticks,
+    at: (trial) => crossing.get(trial) ?? null,
+    note: every > 1 ? `${keys.length} choices` : "",
+    bands,
+  };
 }
 
 function metricAxis(ends) {
   const { low, high } = padded(ends, 0.02);
   const made = scale(low, high, TOP + DEEP, TOP, { most: 6 });
   const ticks = made.ticks.map(([value, text]) => [made.at(value), text]);
-  return { name: sweep.metric, ticks, at: (trial) => (isNumber(trial.value) ? made.at(trial.value) : null), note: "", bands: [], metric: true };
+  return {
+    name: sweep.metric,
+    ticks,
+    at: (trial) => (isNumber(trial.value) ? made.at(trial.value) : null),
+    note: "",
+    bands: [],
+    metric: true,
+  };
 }
 
 function drawSpace() {
-  if (!sweep.parameters.length) return show("space", "note", "Nothing is searched over: all trials are alike.");
+  if (!sweep.parameters.length)
+    return show("space", "note", "Nothing is searched over: all trials are alike.");
   const ends = limits(sweep.trials.map((trial) => trial.value).filter(isNumber), higher);
   const axes = sweep.parameters.map((parameter) =>
-    parameter.choices ? choiceAxis(parameter) : rangeAxis(parameter.name, parameter.low, parameter.high, parameter.log, (trial) => trial.parameters[parameter.name]));
+    parameter.choices
+      ? choiceAxis(parameter)
+      : rangeAxis(
+          parameter.name,
+          parameter.low,
+          parameter.high,
+          parameter.log,
+          (trial) => trial.parameters[parameter.name],
+        ),
+  );
   if (ends) axes.push(metricAxis(ends));
   const gap = clamp((section("space").clientWidth - LEFT - RIGHT) / Math.max(1, axes.length - 1), 78, 250);
   const width = LEFT + RIGHT + gap * (axes.length - 1);
   const drawn = picture("space", width, TOP + DEEP + 30, "Parallel coordinates of all trials");
-  axes.forEach((axis, place) => drawAxis(drawn, axis, LEFT + place * gap, place < axes.length - 1 ? gap - 12 : RIGHT - 4));
+  axes.forEach((axis, place) =>
+    drawAxis(drawn, axis, LEFT + place * gap, place < axes.length - 1 ? gap - 12 : RIGHT - 4),
+  );
   for (const trial of layered(sweep.trials)) {
-    const lines = segments(axes.map((axis, place) => (axis.at(trial) === null ? null : [LEFT + place * gap, axis.at(trial)])));
-    if (lines.length) addTrial(drawn, trial, svg("path", { class: "line", d: pathOf(lines), ...crowd(trial, sweep.trials.length) }), lines);
+    const lines = segments(
+      axes.map((axis, place) => (axis.at(trial) === null ? null : [LEFT + place * gap, axis.at(trial)])),
+    );
+    if (lines.length)
+      addTrial(
+        drawn,
+        trial,
+        svg("path", { class: "line", d: pathOf(lines), ...crowd(trial, sweep.trials.length) }),
+        lines,
+      );
   }
-  saySpace(ends);
+  saySpace(ends, drawn.shapes);
 }
 
 function drawAxis(drawn, { name, ticks, note, bands, metric }, x, room) {
@@ -66,7 +113,10 @@ function drawAxis(drawn, { name, ticks, note, bands, metric }, x, room) {
   if (prefix) drawn.front.append(label(prefix, x, TOP - 31, { most: room, kind: "tick" }));
   drawn.front.append(label(last, x, TOP - 16, { most: room, size: 12, kind: "strong" }));
   drawn.front.append(line(x, TOP - 4, x, TOP + DEEP + 4, metric ? "axis metric" : "axis"));
-  for (const [start, end] of bands) drawn.front.append(svg("rect", { class: "band", x: x - 2, y: start - 3, width: 4, height: end - start + 6, rx: 2 }));
+  for (const [start, end] of bands)
+    drawn.front.append(
+      svg("rect", { class: "band", x: x - 2, y: start - 3, width: 4, height: end - start + 6, rx: 2 }),
+    );
   for (const [y, text] of ticks) {
     if (!bands.length) drawn.front.append(line(x - 3, y, x + 3, y, "axis"));
     drawn.front.append(label(text, x + 7, y + 4, { most: room - 7, kind: "tick halo" }));
@@ -74,11 +124,32 @@ function drawAxis(drawn, { name, ticks, note, bands, metric }, x, room) {
   if (note) drawn.front.append(label(note, x, TOP + DEEP + 22, { most: room, kind: "tick" }));
 }
 
-function saySpace(ends) {
-  const texts = { pruned: "pruned: stopped early, its figure is not comparable", failed: "failed", running: "running", waiting: "waiting" };
-  const others = present("pruned", "failed", "running", "waiting").map((state) => lineEntry(state, texts[state]));
-  show("space", "legend", ...(best ? [colourEntry(), lineEntry("best", `best, trial ${best.number}`)] : []).filter(Boolean), ...others);
-  const said = sweep.trials.length ? "Each line is a trial; it crosses every axis at the value it used." : "No trial has begun; these are the values that will be tried.";
-  const order = best && sweep.parameters.some((parameter) => parameter.choices) ? " Lines through the same choice lie side by side, the better ones higher." : "";
-  show("space", "note", said + order + (ends ? leftOut(ends, "trial", "drawn at its end") : ""));
+function saySpace(ends, shapes) {
+  const texts = {
+    pruned: "pruned: stopped early, its figure is not comparable",
+    failed: "failed",
+    running: "running",
+    waiting: "waiting",
+  };
+  const others = present("pruned", "failed", "running", "waiting")
+    .filter((state) => ofState(state).some((trial) => shapes.has(trial.number)))
+    .map((state) => lineEntry(state, texts[state]));
+  show(
+    "space",
+    "legend",
+    ...(best ? [colourEntry(), lineEntry("best", `best, trial ${best.number}`)] : []).filter(Boolean),
+    ...others,
+  );
+  const said = sweep.trials.length
+    ? "Each line is a trial; it crosses every axis at the value it used."
+    : "No trial has begun; these are the values that will be tried.";
+  const order =
+    best && sweep.parameters.some((parameter) => parameter.choices)
+      ? " Lines through the same choice lie side by side, the better ones higher."
+      : "";
+  show(
+    "space",
+    "note",
+    said + order + sayCrowd(sweep.trials.length) + (ends ? leftOut(ends, "trial", "drawn at its end") : ""),
+  );
 }

@@ -27,7 +27,8 @@ for (const table of document.querySelectorAll("main table")) {
 }
 document.addEventListener("click", (event) => event.target.matches?.("button.copy") && copy(event.target));
 
-let drawnWidth = innerWidth, pending = 0;
+let drawnWidth = innerWidth,
+  pending = 0;
 addEventListener("resize", () => {
   if (innerWidth === drawnWidth) return;
   drawnWidth = innerWidth;

@@ -80,8 +80,10 @@ class Plan:
         }
 
 
-def option_problems(options: Mapping[str, Any]) -> Iterator[str]:
+def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) -> Iterator[str]:
     """What cannot be among the sweep's own options, one line each."""
+    if options["seeds"] != 1 and any(parameter.name == "seed" for parameter in space):
+        yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
     for key, least, empty in (
         ("trials", 1, options["sampler"] is None),
         ("seeds", 1, False),

@@ -30,7 +30,7 @@ PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose 
 KILLED = 3  # times without a further epoch, after which a trial is given up
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Our attributes of Optuna's study, and of its trials.
-ID = "pellucid/sweep"
+ID, EXHAUSTED = "pellucid/sweep", "pellucid/exhausted"
 DEATHS, ATTEMPTS, ERROR = "pellucid/killed", "pellucid/attempts", "pellucid/error"
 
 
@@ -88,6 +88,8 @@ class Study:
                 self.folder.define({"format": FORMAT, "id": identity, **self._definition()})
             if not plan.sampled:
                 self._enqueue()
+        # A sampler that has tried everything stops its study, which Optuna allows in its own loop only.
+        setattr(self.optuna, "stop", self._exhaust)  # noqa: B010
 
     def _definition(self) -> dict[str, Any]:
         storage = self.plan.options["storage"]
@@ -148,9 +150,16 @@ class Study:
     def count(self, *states: TrialState) -> int:
         return sum(trial.state in states for trial in self.trials())
 
+    def _exhaust(self) -> None:
+        self.optuna.set_user_attr(EXHAUSTED, len(self.trials()))
+
+    def total(self) -> int:
+        """How many trials there are to be, fewer than planned where the sampler has no more."""
+        return min(self.plan.total, self.optuna.user_attrs.get(EXHAUSTED, self.plan.total))
+
     def left(self) -> int:
         """How many trials are neither done nor given up by a limit on failures."""
-        return 0 if self.stopped() else self.plan.total - self.count(*DONE)
+        return 0 if self.stopped() else self.total() - self.count(*DONE)
 
     def stopped(self) -> str:
         """Why no further trial begins, the empty text where nothing is against it."""
@@ -176,7 +185,7 @@ class Study:
                         if claim is not None:
                             return claim
             begun = self.count(*DONE, TrialState.RUNNING)
-            return self._begin(begun) if begun < self.plan.total else None
+            return self._begin(begun) if begun < self.total() else None
 
     def _begin(self, number: int) -> Claim:
         if self.plan.sampled:

@@ -1,0 +1,117 @@
+// The best trial, and the failures.
+
+
+const link = (href, text) => html("a", { href }, text);
+const commandBox = (text) =>
+  html(
+    "div",
+    { class: "command" },
+    html("code", {}, text),
+    html("button", { type: "button", class: "copy" }, "copy"),
+  );
+const pairs = (entries, kind) =>
+  html(
+    "dl",
+    { class: kind },
+    ...entries.map(([name, value]) =>
+      html("div", {}, html("dt", {}, ...breakable(name)), html("dd", {}, value)),
+    ),
+  );
+
+// A name that may be broken after its dots and equals signs.
+const breakable = (name) => name.split(/(?<=[.=,/])/).flatMap((part) => [html("wbr"), part]);
+
+function drawBest() {
+  if (!best)
+    return section("best").replaceChildren(
+      html("h2", {}, "No best trial yet"),
+      html("p", { class: "note" }, waitingFor()),
+    );
+  const seeds = Object.keys(best.seeds).length;
+  const figure = html(
+    "div",
+    { class: "figure" },
+    html("p", { class: "label" }, sweep.metric),
+    html("p", { class: "value" }, withDeviation(best.value, best.deviation)),
+    html(
+      "p",
+      { class: "label" },
+      isNumber(best.deviation) ? `mean ± standard deviation, n = ${plural(seeds, "seed")}` : "one run",
+    ),
+  );
+  const tests = Object.entries(best.test);
+  if (tests.length)
+    figure.append(
+      pairs(
+        tests.map(([name, value]) => [name, digits(value)]),
+        "tests",
+      ),
+      html(
+        "p",
+        { class: "label" },
+        sweep.metric.startsWith("test")
+          ? ""
+          : `Chosen on validation, reported on test${seeds > 1 ? `: the mean of ${plural(seeds, "seed")}` : ""}.`,
+      ),
+    );
+  const options = pairs(
+    Object.entries(best.parameters).map(([name, value]) => [name, said(value)]),
+    "options",
+  );
+  const places = html(
+    "p",
+    { class: "links" },
+    link(best.folderLink, `folder ${best.folder}`),
+    best.pageLink && link(best.pageLink, "its own page"),
+    link("#trials", "in the table"),
+  );
+  section("best").replaceChildren(
+    html("h2", {}, `Best so far: trial ${best.number}`),
+    html("div", { class: "card" }, figure, options),
+    places,
+    html("p", { class: "label" }, "To repeat it as a single run"),
+    commandBox(best.command),
+  );
+  if (
+    !sweep.trials.some((trial) => ["running", "waiting"].includes(trial.state)) &&
+    sweep.trials.length >= sweep.total
+  )
+    section("best").firstChild.textContent = `The best: trial ${best.number}`;
+}
+
+function waitingFor() {
+  const running = ofState("running").length,
+    done = sweep.trials.length - running - ofState("waiting").length;
+  if (running)
+    return `Nothing has finished yet; ${plural(running, "trial")} ${running === 1 ? "is" : "are"} running. The best one will stand here.`;
+  if (done)
+    return "None of the trials that ended so far has a value to compare: see what became of them below.";
+  return "No trial has begun. The best one will stand here.";
+}
+
+function drawFailures() {
+  const failed = ofState("failed");
+  if (!failed.length) return;
+  show(
+    "failures",
+    "note",
+    `${plural(failed.length, "trial")} of ${sweep.trials.length} ended in an error; the last line of each is:`,
+  );
+  const rows = failed.map((trial) =>
+    html(
+      "tr",
+      { "data-trial": trial.number },
+      html("td", {}, String(trial.number)),
+      html("td", { class: "text error" }, trial.error || "no message"),
+      html("td", { class: "text" }, link(trial.folderLink, trial.folder)),
+    ),
+  );
+  const head = html(
+    "tr",
+    {},
+    html("th", {}, "trial"),
+    html("th", { class: "text" }, "error"),
+    html("th", { class: "text" }, "folder"),
+  );
+  show("failures", "scroll", html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows)));
+}
