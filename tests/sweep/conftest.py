@@ -71,7 +71,7 @@ def rows(name: str) -> list[dict[str, str]]:
 
 @dataclass
 class FakeTraining:
-    """Stands for ``train``: notes each call, and its accuracy is what ``result`` says of the configuration."""
+    """Stands for ``train``: notes each call; its accuracy is what ``result`` says of the configuration."""
 
     calls: list[dict[str, Any]]
     result: Callable[[dict[str, Any]], float]

@@ -230,7 +230,8 @@ def test_a_space_may_stand_in_a_file(sweep: Sweep, training: FakeTraining, tmp_p
         "# @package _global_\n"
         "defaults: [{override /sweep: random}]\n"
         "sweep: {trials: 3}\n"
-        "hydra: {sweeper: {params: {optimizer.lr: 'tag(log,interval(1e-4,1e-2))', model.dropout: '0.1,0.2'}}}\n"
+        "hydra: {sweeper: {params: {optimizer.lr: 'tag(log,interval(1e-4,1e-2))',\n"
+        "  model.dropout: '0.1,0.2'}}}\n"
     )
     line = (f"--config-dir={user.parent}", "experiment=tune", "model.dropout=0.3,0.4", "sweep.name=a")
     assert sweep(*line).code == 0
@@ -252,7 +253,7 @@ BAD = {
     "sweep=tpe optimizer.lr=1e-3,1e-2 sweep.trials=0": "sweep.trials: expected a whole number of at least 1",
     "sweep=tpe optimizer.lr=1e-3,1e-2 sweep.trials=null": "sweep.trials",
     "optimizer.lr=1e-3,1e-2 sweep.seeds=1.5": "sweep.seeds",
-    "optimizer.lr=1e-3,1e-2 sweep.metric=val/acuracy": "not logged by every run. Choices: val/loss, val/accuracy",
+    "optimizer.lr=1e-3,1e-2 sweep.metric=val/acuracy": "Choices: val/loss, val/accuracy",
     "optimizer.lr=1e-3,1e-2 sweep.metric=test/accuracy": "choose on validation",
     "optimizer.lr=1e-3,1e-2 sweep.direction=up": "sweep.direction",
     "optimizer.lr=1e-3,1e-2 sweep.name=a/b": "expected a plain name",

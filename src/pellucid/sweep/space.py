@@ -115,10 +115,10 @@ def _parameter(override: Override, groups: Mapping[str, list[str]]) -> Parameter
         assert value.end is not None
         return Parameter(key=key, low=value.start, high=value.end, log="log" in value.tags)
     if isinstance(value, RangeSweep):
-        numbers = sorted(value.range())
-        ends = {"low": numbers[0], "high": numbers[-1], "step": abs(value.step)} if numbers else {}
-        texts = tuple(repr(number) for number in value.range())
-        return Parameter(key=key, values=tuple(value.range()), texts=texts, log="log" in value.tags, **ends)
+        numbers = tuple(_rounded(number) for number in value.range())
+        ends = {"low": min(numbers), "high": max(numbers), "step": abs(value.step)} if numbers else {}
+        texts = tuple(repr(number) for number in numbers)
+        return Parameter(key=key, values=numbers, texts=texts, log="log" in value.tags, **ends)
     if isinstance(value, Glob):  # over the choices of a group
         elements = list(value.filter(groups.get(override.key_or_group, [])))
     else:
@@ -129,6 +129,11 @@ def _parameter(override: Override, groups: Mapping[str, list[str]]) -> Parameter
         texts=tuple(Override._get_value_element_as_str(element) for element in elements),
         log="log" in getattr(value, "tags", ()),
     )
+
+
+def _rounded(number: float) -> float:
+    """Without the last bits that a sum of steps leaves: 0.3 for 0.30000000000000004."""
+    return number if isinstance(number, int) else float(f"{number:.12g}")
 
 
 def _scalar(element: Any) -> Scalar:

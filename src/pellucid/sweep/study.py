@@ -155,7 +155,8 @@ class Study:
 
     def total(self) -> int:
         """How many trials there are to be, fewer than planned where the sampler has no more."""
-        return min(self.plan.total, self.optuna.user_attrs.get(EXHAUSTED, self.plan.total))
+        exhausted: int = self.optuna.user_attrs.get(EXHAUSTED, self.plan.total)
+        return min(self.plan.total, exhausted)
 
     def left(self) -> int:
         """How many trials are neither done nor given up by a limit on failures."""

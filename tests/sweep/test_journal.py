@@ -1,0 +1,125 @@
+"""The journal, whole and damaged; the lock."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+
+from pellucid.lock import FileLock
+from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.journal import cut_incomplete, open_storage, without_password
+
+SPACE = {"lr": FloatDistribution(0, 1)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SweepFolder:
+    """A sweep with three finished trials, of values 0, 1 and 2."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder = SweepFolder(tmp_path)
+    study = optuna.create_study(storage=open_storage(folder, None), study_name="a")
+    for value in range(3):
+        study.tell(study.ask(SPACE), value)
+    return folder
+
+
+def values(folder: SweepFolder) -> list[float | None]:
+    study = optuna.load_study(storage=open_storage(folder, None), study_name="a")
+    return [trial.value for trial in study.trials]
+
+
+@pytest.fixture(autouse=True)
+def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.WARNING)
+    logging.getLogger("pellucid").propagate = True
+    return caplog
+
+
+def test_a_whole_journal_stays_as_it_is(folder: SweepFolder, told: pytest.LogCaptureFixture) -> None:
+    before = folder.journal.read_bytes()
+    assert values(folder) == [0, 1, 2]
+    assert folder.journal.read_bytes() == before
+    assert not told.text
+
+
+@pytest.mark.parametrize("lost", [1, 20, 60])
+def test_a_last_entry_that_was_cut(folder: SweepFolder, told: pytest.LogCaptureFixture, lost: int) -> None:
+    content = folder.journal.read_bytes()
+    folder.journal.write_bytes(content[:-lost])
+    assert values(folder)[:2] == [0, 1]
+    assert "in the middle of an entry" in told.text
+    assert folder.journal.read_bytes().endswith(b"\n")
+    study = optuna.load_study(storage=open_storage(folder, None), study_name="a")
+    study.tell(study.ask(SPACE), 7)
+    assert values(folder)[-1] == 7
+
+
+def test_an_entry_cut_while_others_write_is_left_out(folder: SweepFolder) -> None:
+    study = optuna.load_study(storage=open_storage(folder, None), study_name="a")
+    with folder.journal.open("ab") as file:
+        file.write(b'{"op_code":4,"worker')  # by a process that was killed
+    study.tell(study.ask(SPACE), 7)
+    assert values(folder) == [0, 1, 2, 7]
+
+
+def test_an_unreadable_entry_in_the_middle(folder: SweepFolder, told: pytest.LogCaptureFixture) -> None:
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    parameter = next(
+        n for n, line in enumerate(lines) if json.loads(line)["op_code"] == 5
+    )  # of the first trial
+    folder.journal.write_bytes(b"".join([*lines[:parameter], b"\x00\xff garbage\n", *lines[parameter + 1 :]]))
+    assert values(folder) == [0, 1, 2]
+    assert f"1 of its {len(lines)} entries" in told.text
+    assert b"garbage" in folder.journal.with_suffix(".damaged").read_bytes()
+
+
+def test_entries_that_stand_on_a_lost_one_are_left_out(
+    folder: SweepFolder, told: pytest.LogCaptureFixture
+) -> None:
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    created = [n for n, line in enumerate(lines) if json.loads(line)["op_code"] == 4]
+    folder.journal.write_bytes(b"".join([*lines[: created[2]], b"?\n", *lines[created[2] + 1 :]]))
+    assert values(folder) == [0, 1]
+    assert f"{len(lines) - created[2]} of its {len(lines)} entries" in told.text
+
+
+def test_cutting_an_empty_or_missing_file(tmp_path: Path) -> None:
+    assert cut_incomplete(tmp_path / "none") == 0
+    (tmp_path / "empty").touch()
+    assert cut_incomplete(tmp_path / "empty") == 0
+    (tmp_path / "one").write_bytes(b"abc")
+    assert cut_incomplete(tmp_path / "one") == 3
+
+
+def test_a_lock_is_one_processs_and_free_when_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pellucid.lock import FileLock\n"
+        "print(FileLock(Path(sys.argv[1])).acquire(wait=False), flush=True); time.sleep(60)"
+    )
+    path = tmp_path / "lock"
+    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    with other, other.stdout:
+        assert other.stdout.readline() == "True\n"
+        assert not FileLock(path).acquire(wait=False)
+        other.kill()
+        other.wait()
+    lock = FileLock(path)
+    assert lock.acquire(wait=False)
+    assert not FileLock(path).acquire(wait=False)
+    lock.release()
+    with FileLock(path):
+        assert not FileLock(path).acquire(wait=False)
+    assert FileLock(path).acquire(wait=False)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert without_password("nonsense") == "nonsense"

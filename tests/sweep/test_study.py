@@ -1,0 +1,132 @@
+"""Who does which trial: rules that a storage alone does not keep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+
+from pellucid.errors import UserError
+from pellucid.run import Run
+from pellucid.sweep.plan import Plan
+from pellucid.sweep.space import Parameter
+from pellucid.sweep.study import KILLED, Study
+
+SAMPLER = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan(
+        folder=tmp_path / "a",
+        space=(Parameter(key="lr", low=0.0, high=1.0),),
+        fixed=(),
+        config={"seed": 0, "packages": []},
+        options={
+            **{"name": "a", "trials": 3, "seeds": 1, "metric": "auto", "direction": "auto", "retries": 0},
+            **{"max_failures": None, "fail_fast": False, "storage": None, "workers": "auto"},
+            **{"threads": "auto", "sampler": SAMPLER, "pruner": None},
+        },
+        metric="val/accuracy",
+        direction="maximize",
+        packages=(),
+        line="python train.py -m",
+    )
+
+
+def test_no_trial_twice_and_none_beyond_the_total(plan: Plan) -> None:
+    one, other = Study(plan), Study(plan)
+    claims = [one.claim(), other.claim(), one.claim()]
+    assert [claim.number for claim in claims if claim] == [0, 1, 2]
+    assert other.claim() is None
+    assert one.left() == 3
+    for study, claim in zip((one, other, one), claims, strict=True):
+        assert claim is not None
+        study.finish(claim, 0.5)
+    assert other.left() == 0
+    assert other.claim() is None
+
+
+def test_a_dead_ones_trial_keeps_its_number_and_values(plan: Plan) -> None:
+    claim = Study(plan).claim()
+    assert claim is not None
+    claim.lock.release()  # as the kernel does when the process dies
+    again = Study(plan).claim()
+    assert again is not None
+    assert (again.number, again.values) == (0, claim.values)
+
+
+def test_one_killed_before_it_had_its_values_gets_those_it_would_have_had(plan: Plan) -> None:
+    expected = Study(plan).claim()
+    assert expected is not None
+    other = Plan(**{**plan.__dict__, "folder": plan.folder.with_name("b")})
+    study = Study(other)
+    study.optuna.ask()  # and nothing more
+    again = Study(other).claim()
+    assert again is not None
+    assert (again.number, again.values) == (0, expected.values)
+
+
+def test_one_killed_again_and_again_without_progress_is_given_up(plan: Plan) -> None:
+    for _ in range(KILLED):
+        claim = Study(plan).claim()
+        assert claim is not None
+        assert claim.number == 0
+        Run(plan.folder / "0").record({"status": "running", "epochs": 1})
+        claim.lock.release()
+    study = Study(plan)
+    following = study.claim()
+    assert following is not None
+    assert following.number == 1
+    assert study.trials()[0].state == optuna.trial.TrialState.FAIL
+    assert "Killed 3 times in epoch 2" in Run(plan.folder / "0").metrics()["error"]
+
+
+def test_one_killed_often_but_with_progress_goes_on(plan: Plan) -> None:
+    for epoch in range(2 * KILLED):
+        claim = Study(plan).claim()
+        assert claim is not None
+        assert claim.number == 0
+        Run(plan.folder / "0").record({"status": "running", "epochs": epoch})
+        claim.lock.release()
+
+
+def test_a_folder_that_the_storage_has_forgotten_is_set_aside(plan: Plan) -> None:
+    Run(plan.folder / "0").record({"status": "finished"})
+    claim = Study(plan).claim()
+    assert claim is not None
+    assert not (plan.folder / "0").exists()
+    (kept,) = plan.folder.glob("0_before_*")
+    assert Run(kept).metrics() == {"status": "finished"}
+
+
+def test_other_versions_are_refused(plan: Plan) -> None:
+    study = Study(plan)
+    definition = study.folder.definition()
+    definition["versions"]["torch"] = "1.0.0+cu99"
+    study.folder.define(definition)
+    with pytest.raises(UserError, match=r"torch 1\.0\.0\+cu99 before, .* here"):
+        Study(plan)
+    definition["versions"]["torch"] = __import__("torch").__version__.split("+")[0] + "+other"
+    study.folder.define(definition)
+    Study(plan)  # another build of the same version
+
+
+def test_the_storage_of_another_sweep_is_refused(plan: Plan, tmp_path: Path) -> None:
+    options = {**plan.options, "storage": f"sqlite:///{tmp_path}/x.db"}
+    one = Plan(**{**plan.__dict__, "options": options})
+    Study(one)
+    other = Plan(**{**one.__dict__, "folder": tmp_path / "elsewhere" / "a"})
+    with pytest.raises(UserError, match="holds another sweep named a"):
+        Study(other)
+    with pytest.raises(UserError, match="its trials are in sqlite"):
+        Study(plan)
+
+
+def test_its_definition_is_plain(plan: Plan) -> None:
+    Study(plan)
+    found = json.loads((plan.folder / "sweep.json").read_text())
+    assert found["space"] == {"lr": "interval(0.0,1.0)"}
+    assert found["sweep"]["metric"] == "val/accuracy"
