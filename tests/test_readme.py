@@ -24,7 +24,9 @@ def test_a_command_is_accepted(command: str) -> None:
     script, *argv = shlex.split(command.replace("<run>", "run"))
     name = script.removesuffix(".py").rpartition("/")[2]
     line = split(argv)
-    if not line.show_only:
+    if name == "report":
+        assert line.value("sweep")
+    elif not line.show_only:
         check(line, conf=CONF, name=name)
 
 

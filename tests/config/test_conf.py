@@ -11,7 +11,7 @@ from pellucid.config.signature import read_signature
 from tests.helpers import CONF, ROOT, compose
 
 OURS = ["model", "task", "data", "callbacks", "explainer"]
-THIRD_PARTY = ["optimizer", "scheduler", "trainer", "logger"]
+THIRD_PARTY = ["optimizer", "scheduler", "trainer", "logger", "sweep"]
 # What the wiring gives beside the YAML.
 OFFERED = {
     *(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from tests.helpers import ROOT, metrics
+from tests.helpers import ROOT, metrics, start
 
 SPACE = "optimizer.lr=tag(log,interval(1e-4,1e-1))"
 QUICK = ("model=dnn", "data=digits", "trainer=cpu", "callbacks=none", "logger=none")
-ENV = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-PATIENCE = 120.0  # seconds
+CPUS = len(os.sched_getaffinity(0))
+# Torch would take every processor, unless it is told otherwise.
+ENV = {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "OMP_NUM_THREADS": str(CPUS)}
+PATIENCE = 240.0  # seconds
 
 
 class Epoch(NamedTuple):
@@ -31,18 +36,18 @@ class Epoch(NamedTuple):
 class Watch(Callback):
     """Notes each epoch in ``folder/epochs``; lets trials meet, and holds them up, as the test wants it.
 
-    ``processes``: no trial goes on before so many processes have begun one.
+    ``meet``: no trial goes on before so many processes have begun one.
     ``hold``: none goes on with this epoch before there is a file ``folder/go``; 0: never held up.
     """
 
-    def __init__(self, *, folder: str, processes: int, hold: int) -> None:
-        self.folder, self.processes, self.hold = Path(folder), processes, hold
+    def __init__(self, *, folder: str, meet: int, hold: int) -> None:
+        self.folder, self.meet, self.hold = Path(folder), meet, hold
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         number, epoch = Path(trainer.default_root_dir).name, trainer.current_epoch + 1
         with (self.folder / "epochs").open("a") as file:
             file.write(f"{number} {os.getpid()} {epoch}\n")
-        wait(lambda: len({begun.process for begun in epochs(self.folder)}) >= self.processes)
+        wait(lambda: len(processes(self.folder)) >= self.meet)
         if epoch == self.hold:
             wait((self.folder / "go").exists)
 
@@ -62,15 +67,15 @@ def epochs(folder: Path) -> list[Epoch]:
     return [Epoch(*map(int, line.split())) for line in lines]
 
 
-def line(folder: Path, *options: str, epochs: int = 1, processes: int = 1, hold: int = 0) -> list[str]:
-    """The arguments of a sweep ``name`` that is watched; ``folder`` is where the watch notes."""
-    watch = f"{{_target_:tests.sweep.watch.Watch,folder:'{folder}',processes:{processes},hold:{hold}}}"
+def line(folder: Path, *options: str, each: int = 1, meet: int = 1, hold: int = 0) -> list[str]:
+    """The arguments of a watched sweep ``name``: ``each`` epochs a trial, ``meet`` processes, see Watch."""
+    watch = f"{{_target_:tests.sweep.watch.Watch,folder:'{folder}',meet:{meet},hold:{hold}}}"
     return [
         "-m",
         "sweep=random",
         "sweep.name=name",
         *QUICK,
-        f"trainer.max_epochs={epochs}",
+        f"trainer.max_epochs={each}",
         "packages=[tests]",
         f"+callbacks.watch={watch}",
         SPACE,
@@ -78,22 +83,58 @@ def line(folder: Path, *options: str, epochs: int = 1, processes: int = 1, hold:
     ]
 
 
-def check(folder: Path, trials: int, *, epochs_each: int = 1) -> None:
+@contextmanager
+def started(
+    folder: Path, *argv: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """The command in that folder; what is left of it and of what it started is ended afterwards."""
+    process = start(*argv, cwd=folder, env={**ENV, **(env or {})}, start_new_session=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str], code: int = 0) -> str:
+    """What it said, once it has ended."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, out + err
+    assert "Traceback" not in out + err
+    return out + err
+
+
+def run(folder: Path, *argv: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
+    """What the command said."""
+    with started(folder, *argv, env=env) as process:
+        return ended(process, code)
+
+
+def check(folder: Path, trials: int, *, each: int = 1, threads: int = CPUS) -> None:
     """The sweep in ``folder/outputs`` has exactly these trials, all finished, with every epoch there once."""
     home = folder / "outputs" / "sweeps" / "name"
     with (home / "trials.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["number"], row["state"]) for row in rows] == [(str(n), "finished") for n in range(trials)]
-    runs = sorted(path.name for path in home.iterdir() if (path / "metrics.json").exists())
-    assert runs == sorted(str(n) for n in range(trials))
+    assert [(row["number"], row["state"]) for row in rows] == [(str(n), "finished") for n in range(trials)], rows
+    runs = sorted(path.parent.name for path in home.rglob("metrics.json"))
+    assert runs == sorted(str(number) for number in range(trials)), runs
     for number in range(trials):
         with (home / str(number) / "metrics.csv").open(encoding="utf-8", newline="") as file:
-            assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, epochs_each + 1))
-        assert metrics(home / str(number))["status"] == "finished"
-        assert metrics(home / str(number))["threads"] == 1
+            found = [int(row["epoch"]) for row in csv.DictReader(file)]
+        assert found == list(range(1, each + 1)), (number, found)
+        recorded = metrics(home / str(number))
+        assert recorded["status"] == "finished", recorded
+        assert recorded["threads"] == threads, recorded
 
 
-def check_once(folder: Path, trials: int, *, epochs_each: int = 1) -> None:
-    """No epoch of any trial was begun twice."""
+def again(folder: Path, trials: int, *, each: int = 1) -> dict[tuple[int, int], int]:
+    """How often each (trial, epoch) was begun beyond once; every one was begun."""
     begun = Counter((found.trial, found.epoch) for found in epochs(folder))
-    assert begun == {(n, e): 1 for n in range(trials) for e in range(1, epochs_each + 1)}
+    assert begun.keys() == {(n, e) for n in range(trials) for e in range(1, each + 1)}, begun
+    return {key: count - 1 for key, count in begun.items() if count > 1}
+
+
+def processes(folder: Path) -> set[int]:
+    """That have begun an epoch."""
+    return {found.process for found in epochs(folder)}

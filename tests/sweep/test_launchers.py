@@ -1,0 +1,190 @@
+"""Sweeps behind Hydra's launchers, as real command lines: who ran what, what a killed process leaves, Slurm."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+from tests.sweep.slurm import Slurm, slurm
+from tests.sweep.watch import CPUS, again, check, ended, epochs, line, processes, run, started, wait
+
+PAGE = ROOT / "docs" / "sweeps.md"
+HALF = max(1, CPUS // 2)  # threads of each of two workers
+TWO = ("sweep.workers=2", "sweep.trials=4")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+LOCAL = ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=30")
+SLURM = """# @package _global_
+defaults:
+  - override /hydra/launcher: submitit_slurm
+hydra:
+  launcher: {partition: debug, timeout_min: 30, cpus_per_task: 1}
+"""
+RAY = """# @package _global_
+defaults:
+  - override /hydra/launcher: ray
+hydra:
+  launcher:
+    ray:
+      init: {num_cpus: 2, include_dashboard: false, _temp_dir: %s}
+      remote: {num_cpus: 1}
+"""
+
+
+def experiment(folder: Path, text: str) -> tuple[str, ...]:
+    """The part of a line that names this experiment."""
+    path = folder / "conf" / "experiment" / "here.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return ("--config-dir", str(folder / "conf"), "experiment=here")
+
+
+def blocks() -> dict[str, str]:
+    """The page's experiments, each with its name."""
+    found = re.findall(r"```yaml\n# conf/experiment/(\w+)\.yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return dict(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
+def test_two_workers_share_the_trials(tmp_path: Path, launcher: tuple[str, ...]) -> None:
+    run(tmp_path, *line(tmp_path, *TWO, *launcher, meet=2))
+    check(tmp_path, 4, threads=HALF)
+    assert again(tmp_path, 4) == {}
+    assert len(processes(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_ray(tmp_path: Path) -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed.")
+    sockets = tempfile.mkdtemp(prefix="ray-")  # a socket's path is short
+    try:
+        run(tmp_path, *line(tmp_path, *TWO, *experiment(tmp_path, RAY % sockets), meet=2))
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+    check(tmp_path, 4, threads=HALF)
+    assert again(tmp_path, 4) == {}
+    assert len(processes(tmp_path)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("launcher", "alone"), [(JOBLIB, False), (LOCAL, True)])
+def test_a_killed_worker(tmp_path: Path, launcher: tuple[str, ...], alone: bool) -> None:
+    """Its trial goes on from its checkpoint, and the sweep to its end, by themselves."""
+    with started(tmp_path, *line(tmp_path, *TWO, *launcher, each=4, meet=2, hold=3)) as process:
+        wait(lambda: sum(begun.epoch == 3 for begun in epochs(tmp_path)) == 2)
+        killed = epochs(tmp_path)[-1]
+        os.kill(killed.process, signal.SIGKILL)
+        if not alone:  # joblib ends the other worker with it, and both trials are taken over
+            wait(lambda: sum(begun.epoch == 3 for begun in epochs(tmp_path)) == 4)
+        (tmp_path / "go").touch()
+        assert "A worker has ended" in ended(process)
+    check(tmp_path, 4, each=4, threads=HALF)
+    assert again(tmp_path, 4, each=4) == {(trial, 3): 1 for trial in ([killed.trial] if alone else [0, 1])}
+    assert of_others(tmp_path, killed) == [3, 4]
+
+
+def of_others(folder: Path, ended: Epoch) -> list[int]:
+    """The epochs of its trial that other processes began."""
+    same = [begun for begun in epochs(folder) if begun.trial == ended.trial]
+    return [begun.epoch for begun in same if begun.process != ended.process]
+
+
+@pytest.mark.slow
+def test_the_command_killed_while_its_workers_go_on(tmp_path: Path) -> None:
+    """The same line again helps them."""
+    argv = line(tmp_path, "sweep.workers=2", "sweep.trials=6", *LOCAL, each=3, meet=2, hold=2)
+    with started(tmp_path, *argv) as first:
+        wait(lambda: sum(begun.epoch == 2 for begun in epochs(tmp_path)) == 2)
+        first.kill()
+        first.wait()
+        with started(tmp_path, *argv) as second:
+            wait(lambda: len(processes(tmp_path)) == 4)
+            (tmp_path / "go").touch()
+            ended(second)
+    check(tmp_path, 6, each=3, threads=HALF)
+    assert again(tmp_path, 6, each=3) == {}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Slurm]:
+    with slurm() as running:
+        yield running
+
+
+@pytest.mark.slow
+def test_slurm(tmp_path: Path, cluster: Slurm) -> None:
+    before = cluster.jobs()
+    argv = line(tmp_path, *TWO, *experiment(tmp_path, SLURM), meet=2)
+    run(tmp_path, *argv, env=cluster.environment)
+    check(tmp_path, 4, threads=1)
+    assert again(tmp_path, 4) == {}
+    assert len(processes(tmp_path)) == len(set(cluster.jobs()) - set(before)) == 2
+
+
+@pytest.mark.slow
+def test_a_job_of_slurm_has_as_many_threads_as_processors(tmp_path: Path, cluster: Slurm) -> None:
+    argv = line(tmp_path, "sweep.workers=1", "sweep.trials=1", *experiment(tmp_path, SLURM))
+    run(tmp_path, *argv, env={**cluster.environment, "OMP_NUM_THREADS": "7"})
+    check(tmp_path, 1, threads=1)
+
+
+def job_of(process: int) -> str:
+    """The job that the process is in, 7 or, of an array, 7_1."""
+    lines = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace").split("\0")
+    values = dict(text.split("=", 1) for text in lines if "=" in text)
+    array, task = values.get("SLURM_ARRAY_JOB_ID"), values.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array else values["SLURM_JOB_ID"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["requeued", "killed and requeued", "time limit", "time limit, requeued"])
+def test_slurm_takes_a_job_away(tmp_path: Path, cluster: Slurm, how: str) -> None:
+    """In the middle of a trial, which goes on in its folder from its checkpoint."""
+    limits = {"time limit": 0, "time limit, requeued": 1}
+    text = SLURM.replace("timeout_min: 30", f"timeout_min: 5, max_num_timeout: {limits.get(how, 0)}")
+    argv = line(tmp_path, *TWO, *experiment(tmp_path, text), each=4, meet=2, hold=3)
+    with started(tmp_path, *argv, env=cluster.environment) as process:
+        wait(lambda: sum(begun.epoch == 3 for begun in epochs(tmp_path)) == 2)
+        # The launcher waits for its jobs in their order, and only then starts others.
+        taken = min(epochs(tmp_path)[-2:], key=lambda begun: job_of(begun.process))
+        job = job_of(taken.process)
+        if how == "killed and requeued":
+            os.kill(taken.process, signal.SIGKILL)
+        if how in limits:  # what Slurm sends ahead of it
+            cluster.ask("scancel", "--signal=USR2", job)
+        else:
+            cluster.requeue(job)
+        wait(lambda: len(processes(tmp_path)) == 3, lambda: cluster.ask("squeue", "--states=all"))
+        (tmp_path / "go").touch()
+        ended(process)
+    check(tmp_path, 4, each=4, threads=1)
+    assert again(tmp_path, 4, each=4) == {(taken.trial, 3): 1}
+    others = [
+        begun for begun in epochs(tmp_path) if begun.trial == taken.trial and begun.process != taken.process
+    ]
+    assert [begun.epoch for begun in others] == [3, 4]
+
+
+@pytest.mark.slow
+def test_the_command_killed_while_its_jobs_go_on(tmp_path: Path, cluster: Slurm) -> None:
+    argv = line(tmp_path, *TWO, *experiment(tmp_path, SLURM), each=3, meet=2, hold=2)
+    with started(tmp_path, *argv, env=cluster.environment) as first:
+        wait(lambda: sum(begun.epoch == 2 for begun in epochs(tmp_path)) == 2)
+        first.kill()
+        first.wait()
+        with started(tmp_path, *argv, env=cluster.environment) as second:
+            wait(lambda: cluster.jobs("pending"))  # both processors are taken
+            (tmp_path / "go").touch()
+            ended(second)
+    check(tmp_path, 4, each=3, threads=1)
+    assert again(tmp_path, 4, each=3) == {}
