@@ -2,12 +2,14 @@
 
 The folders hold the data as ``data.root`` describes it; without them the project's own default is taken.
 An XAI net is trained for 16 epochs, a CNN for 5 and an autoencoder for 10: half an hour on two CPU cores.
-``--runs`` keeps the runs in a folder; those that are there are not trained again.
+``--runs`` keeps the runs in a folder; those that are there are not trained again. ``--sweep`` names the
+folder of a sweep whose report is shown, else thirty small nets are trained on digits; Chromium opens it.
 """
 
 import argparse
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,8 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 from rich.text import Text
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 112
@@ -38,10 +42,11 @@ PICTURES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("catdog", "fashion", "runs"):
+    for name in ("catdog", "fashion", "runs", "sweep"):
         parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args()
     draw_console()
+    draw_sweep(given.sweep)
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()
         for name, options in RUNS.items():
@@ -70,6 +75,35 @@ def draw_console() -> None:
     console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(Text("$ python train.py\n", style="bold green"), Text.from_ansi(shown), sep="")
     console.save_svg(str(ROOT / "docs" / "run.svg"), title="pellucid")
+
+
+def draw_sweep(sweep: Path | None) -> None:
+    """``sweep.png``: the report of a sweep, from its best trial to the learning curves."""
+    with tempfile.TemporaryDirectory() as folder:
+        if sweep is None:
+            line = ["-m", "sweep=asha", "sweep.trials=30", "sweep.name=first", "callbacks=none", "model=dnn"]
+            line += ["trainer.max_epochs=9", "optimizer.lr=tag(log,interval(1e-4,1e-1))"]
+            line += ["model.dropout=interval(0,0.6)", "data.batch_size=choice(16,32,64,128)"]
+            subprocess.run([sys.executable, ROOT / "train.py", *line], cwd=folder, check=True)
+            sweep = Path(folder) / "outputs" / "sweeps" / "first"
+        options = ChromeOptions()
+        for flag in ("--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={folder}/profile"):
+            options.add_argument(flag)
+        with Chrome(options=options, service=Service(shutil.which("chromedriver"))) as page:
+            page.set_window_size(1280, 1000)
+            page.get((sweep.absolute() / "report.html").as_uri())
+            page.set_window_size(1280, page.execute_script("return document.body.scrollHeight") + 200)
+            page.save_screenshot(f"{folder}/report.png")
+            top, bottom = (
+                page.execute_script(
+                    "return [...document.querySelectorAll('h2')]"
+                    ".find(h => h.textContent.startsWith(arguments[0])).getBoundingClientRect().top",
+                    heading,
+                )
+                for heading in ("The best", "All trials")
+            )
+        picture = Image.open(f"{folder}/report.png").crop((0, int(top) - 20, 1280, int(bottom) - 30))
+        picture.save(ROOT / "docs" / "sweep.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,17 @@ def check_device(trainer: Mapping[str, Any]) -> None:
         )
 
 
+def has_several_processes(trainer: Mapping[str, Any]) -> bool:
+    """Whether Lightning would start further processes for a trainer of these options."""
+    devices = trainer.get("devices", "auto")
+    if isinstance(devices, list):
+        return len(devices) > 1
+    if devices in ("auto", -1, "-1"):
+        on_gpu = trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda")
+        return on_gpu and torch.cuda.device_count() > 1
+    return not isinstance(devices, int) or devices > 1
+
+
 @contextmanager
 def signals() -> Iterator[list[int]]:
     """Turn SIGINT and SIGTERM into KeyboardInterrupt and note which it was."""

@@ -91,7 +91,7 @@ def test_one_that_dies_is_taken_over_by_the_other(tmp_path: Path) -> None:
     epochs = [row.split(",")[0] for row in (folder / "0" / "metrics.csv").read_text().splitlines()[1:]]
     assert epochs == [str(number) for number in range(1, 101)]
     assert before > 5
-    assert (folder / "0" / "train.log").read_text().count("Run folder") == 2
+    assert (folder / "0" / "train.log").read_text().count("INFO Data: ") == 2
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -129,7 +129,7 @@ def test_every_rank_of_a_ddp_trial_has_the_trials_options(tmp_path: Path) -> Non
         "class Spy(Callback):\n"
         "    def on_train_epoch_end(self, trainer, pl_module):\n"
         "        group = trainer.optimizers[0].param_groups[0]\n"
-        "        told = {'lr': group['lr'], 'size': trainer.train_dataloader.order.batch_size,\n"
+        "        told = {'lr': group['lr'], 'size': trainer.train_dataloader.sampler.batch_size,\n"
         "                'epoch': trainer.current_epoch, 'folder': trainer.default_root_dir}\n"
         "        with Path(f'{os.environ[\"SPIED\"]}/rank{trainer.global_rank}').open('a') as file:\n"
         "            file.write(json.dumps(told) + '\\n')\n"
@@ -153,6 +153,27 @@ def test_every_rank_of_a_ddp_trial_has_the_trials_options(tmp_path: Path) -> Non
         }
         assert len(of_trial) == metrics(folder / row["number"])["epochs"]
     assert len(list((tmp_path / "outputs").iterdir())) == 1  # no folder of a rank of its own
+
+
+def test_a_rank_that_fails_does_not_end_the_sweep(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(
+        "from lightning.pytorch import Callback\n"
+        "class Failing(Callback):\n"
+        "    def on_train_epoch_end(self, trainer, pl_module):\n"
+        "        if trainer.optimizers[0].param_groups[0]['lr'] > 1e-3 and trainer.global_rank == 1:\n"
+        "            raise RuntimeError('the second process broke')\n"
+    )
+    ended = command(
+        *("model=dnn", "data=digits", "callbacks=none", "trainer=ddp", "trainer.accelerator=cpu"),
+        *("trainer.devices=2", "trainer.max_epochs=2", "-m", "optimizer.lr=1e-2,1e-3", "sweep.name=ddp"),
+        *("packages=[failing]", "+callbacks.failing._target_=failing.Failing"),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert ended.returncode == 1, ended.stderr
+    found = rows(tmp_path / "outputs" / "sweeps" / "ddp")
+    assert [row["state"] for row in found] == ["failed", "finished"]
+    assert "processes ended" in found[0]["error"]
 
 
 def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:

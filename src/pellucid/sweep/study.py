@@ -6,7 +6,7 @@ import logging
 import platform
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -237,6 +237,22 @@ class Study:
         """The run's folder for each seed of a trial."""
         seeds = self.plan.seeds
         return {seed: self.folder.run(number, seed if len(seeds) > 1 else None) for seed in seeds}
+
+    def trial(self, number: int) -> Trial:
+        """A trial by its number, to report to."""
+        return Trial(self.optuna, self.trials()[number]._trial_id)
+
+    def pruner(self, trial: Trial) -> Callable[[int, float], bool] | None:
+        """Whether the trial should stop, asked with (epoch, metric); None where nothing is pruned."""
+        if self.plan.options["pruner"] is None:
+            return None
+
+        def should_stop(epoch: int, value: float) -> bool:
+            if epoch not in self.trials()[trial.number].intermediate_values:  # a resumed run comes by again
+                trial.report(value, epoch)
+            return trial.should_prune()
+
+        return should_stop
 
     def attempt(self, claim: Claim) -> int:
         """Count one more try of a trial; how many that makes."""

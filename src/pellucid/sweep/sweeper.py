@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from pellucid.assemble import assemble
@@ -62,6 +63,11 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     except (KeyboardInterrupt, SystemExit):
         log.warning("Interrupted. Nothing that had finished is lost. Continue by: %s", plan.line)
         raise
+    except StorageInternalError as error:
+        raise UserError(
+            f"The sweep's storage fails ({first_line(error)}). What had finished is kept in its folder; "
+            f"when the storage works again, continue by: {plan.line}"
+        ) from error
     summary = Summary(study.folder, study.optuna, total=plan.total)
     summary.write()
     _say(summary.collect(), plan, study.stopped())
@@ -95,7 +101,7 @@ def _launch(worker: Worker, left: int) -> None:
     """Let the launcher start workers, and wait until they have ended; what a dead one ran is taken over."""
     plan, master = worker.plan, worker.master
     count = min(left, _workers(plan, master))
-    worker = Worker(dataclasses.replace(plan, threads=_threads(plan, count)), worker.context, master)
+    worker = Worker(dataclasses.replace(plan, threads=_threads(plan, master, count)), worker.context, master)
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=worker.context, task_function=worker, config=master
     )
@@ -117,14 +123,22 @@ def _workers(plan: Plan, master: DictConfig) -> int:
     jobs = master.hydra.launcher.get("n_jobs")
     if jobs is None:
         return WORKERS
-    return int(jobs) if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
+    return int(jobs) if jobs > 0 else max(1, _processors() + 1 + jobs)
 
 
-def _threads(plan: Plan, workers: int) -> int | None:
-    """Of each worker, so that together they do not ask for more processors than there are."""
+def _threads(plan: Plan, master: DictConfig, workers: int) -> int:
+    """Of each worker: the processors that its job is given, else its share of this machine's."""
     if plan.options["threads"] != "auto":
         return int(plan.options["threads"])
-    return max(1, len(os.sched_getaffinity(0)) // workers) if sys.platform == "linux" else None
+    for key in ("cpus_per_task", "ray.remote.num_cpus"):
+        given = OmegaConf.select(master.hydra.launcher, key)
+        if given is not None:
+            return max(1, int(given))
+    return max(1, _processors() // workers)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _progress(study: Study) -> list[tuple[int, Any]]:

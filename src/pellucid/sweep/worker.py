@@ -23,7 +23,9 @@ from pellucid.config.compose import container
 from pellucid.console import console, start_logging
 from pellucid.data.shared import SharedImages
 from pellucid.errors import UserError, first_line
+from pellucid.process import has_several_processes
 from pellucid.run import Run
+from pellucid.sweep.alone import train_alone
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.study import Claim, Study
 from pellucid.sweep.summary import Summary
@@ -35,10 +37,6 @@ log = logging.getLogger(__name__)
 
 class PrunedError(Exception):
     """The sweep's pruner gave the trial up."""
-
-
-class DiskFullError(UserError):
-    """Nothing more can be kept, so the sweep stops; what it had kept stays."""
 
 
 class Worker:
@@ -58,13 +56,21 @@ class Worker:
         """Until nothing is left that this process could begin."""
         self.study, self.images = study, SharedImages()
         summary = Summary(study.folder, study.optuna, total=self.plan.total)
-        while claim := study.claim():
-            try:
-                self._try(claim)
-            finally:
-                claim.lock.release()
-            summary.write()
-            gc.collect()  # nets, loaders and loggers are in cycles
+        try:
+            while claim := study.claim():
+                try:
+                    self._try(claim)
+                finally:
+                    claim.lock.release()
+                summary.write()
+                gc.collect()  # nets, loaders and loggers are in cycles
+        except Exception as error:
+            if not _is_disk_full(error):
+                raise
+            raise UserError(
+                f"The disk is full ({first_line(error)}). What had finished is kept; make room, then "
+                f"continue by: {self.plan.line}"
+            ) from error
 
     def _try(self, claim: Claim) -> None:
         """The trial, tried again where it raised and ``sweep.retries`` allows."""
@@ -75,9 +81,9 @@ class Worker:
         except PrunedError:
             self.study.prune(claim)
             end = "pruned"
-        except DiskFullError:
-            raise
         except Exception as error:  # whatever a trial may raise
+            if _is_disk_full(error):  # the trials after it would fail, too
+                raise
             if self.study.attempt(claim) <= self.plan.options["retries"]:
                 log.warning("Trial %d raised and is tried again: %s", claim.number, first_line(error))
                 return self._try(claim)
@@ -120,20 +126,18 @@ class Worker:
         config = self.context.config_loader.load_sweep_config(self.master, overrides)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = claim.number
-        trial = Trial(
-            parameters=claim.values,
-            metric=self.plan.metric,
-            images=self.images,
-            should_stop=self._pruner(claim) if seed == self.plan.seeds[0] else None,
-        )
+        first = seed == self.plan.seeds[0]
         outcome: dict[str, Any] = {}
 
         def job(config: DictConfig) -> None:
             try:
-                run = Run(folder)
-                outcome.update(train(container(config), folder, resume=run.last.exists(), trial=trial))
+                outcome.update(self._train(claim, container(config), folder, first))
             except Exception as error:  # Hydra would keep it too, and print as well
                 outcome["error"] = error
+            except SystemExit as error:
+                if Run(folder).metrics().get("status") == "interrupted":  # by a signal, for all of us
+                    raise
+                outcome["error"] = RuntimeError(f"The trial called sys.exit({error.code})")
 
         try:
             run_job(
@@ -153,25 +157,19 @@ class Worker:
             start_logging(None)  # the run has closed its own
         return outcome
 
-    def _pruner(self, claim: Claim) -> Any:
-        if self.plan.options["pruner"] is None:
-            return None
-
-        def should_stop(epoch: int, value: float) -> bool:
-            told = self.study.trials()[claim.number].intermediate_values
-            if epoch not in told:  # a resumed run comes by again
-                claim.trial.report(value, epoch)
-            return claim.trial.should_prune()
-
-        return should_stop
+    def _train(self, claim: Claim, config: dict[str, Any], folder: Path, first: bool) -> dict[str, Any]:
+        if has_several_processes(config["trainer"]):
+            return train_alone(self.plan, claim.number, claim.values, config, folder, may_prune=first)
+        trial = Trial(
+            parameters=claim.values,
+            metric=self.plan.metric,
+            images=self.images,
+            should_stop=self.study.pruner(claim.trial) if first else None,
+        )
+        return train(config, folder, resume=Run(folder).last.exists(), trial=trial)
 
     def _record(self, run: Run, error: Exception) -> None:
-        """The failure in the run's folder, also one before the training. Raises DiskFullError."""
-        if _is_disk_full(error):
-            raise DiskFullError(
-                f"The disk is full ({first_line(error)}). What had finished is kept; make room, then "
-                f"continue by: {self.plan.line}"
-            ) from error
+        """The failure in the run's folder, also one before the training."""
         if run.metrics().get("status") == "failed":
             return
         with suppress(OSError):
