@@ -125,7 +125,7 @@ class Worker:
         ]
         config = self.context.config_loader.load_sweep_config(self.master, overrides)
         with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = claim.number
+            config.hydra.job.id, config.hydra.job.num = str(claim.number), claim.number
         first = seed == self.plan.seeds[0]
         outcome: dict[str, Any] = {}
 
