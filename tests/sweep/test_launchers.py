@@ -1,21 +1,40 @@
-"""Sweeps behind Hydra's launchers, as real command lines: who ran what, what a killed process leaves, Slurm."""
+"""Sweeps behind Hydra's launchers, as real command lines: who ran what, and what a killed process leaves."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
-from tests.helpers import ROOT
+from pellucid.config.command_line import check as check_line
+from pellucid.config.command_line import compose_line, split
+from tests.helpers import CONF, ROOT
 from tests.sweep.slurm import Slurm, slurm
-from tests.sweep.watch import CPUS, again, check, ended, epochs, line, processes, run, started, wait
+from tests.sweep.watch import (
+    CPUS,
+    SPACE,
+    Epoch,
+    again,
+    check,
+    ended,
+    epochs,
+    line,
+    processes,
+    run,
+    started,
+    wait,
+)
 
 PAGE = ROOT / "docs" / "sweeps.md"
 HALF = max(1, CPUS // 2)  # threads of each of two workers
@@ -190,3 +209,36 @@ def test_the_command_killed_while_its_jobs_go_on(tmp_path: Path, cluster: Slurm)
             ended(second)
     check(tmp_path, 4, each=3, threads=1)
     assert again(tmp_path, 4, each=3) == {}
+
+
+def test_the_page_has_each_launcher() -> None:
+    launchers = re.findall(r"override /hydra/launcher: (\w+)", PAGE.read_text())
+    assert launchers == ["joblib", "submitit_local", "submitit_slurm", "ray"]
+    assert len(blocks()) == PAGE.read_text().count("```yaml") == len(launchers) + 1
+
+
+@pytest.mark.parametrize("name", blocks())
+def test_the_page_is_right(tmp_path: Path, name: str) -> None:
+    """Each experiment on it composes, and sets what it says."""
+    path = tmp_path / "experiment" / f"{name}.yaml"
+    path.parent.mkdir()
+    path.write_text(blocks()[name])
+    said = [shlex.split(text)[2:] for text in PAGE.read_text().splitlines() if f" experiment={name} " in text]
+    assert len(said) == ("override" in blocks()[name]), "one line that uses it"
+    for options in said or [["-m", f"experiment={name}", "sweep=tpe", SPACE]]:
+        given = split([*options, "--config-dir", str(tmp_path)])
+        check_line(given, conf=CONF, name="train")
+        composed: Any = OmegaConf.to_container(compose_line(given, CONF))
+        assert_holds(composed, yaml.safe_load(blocks()[name]))
+        launcher = re.search(r"override /hydra/launcher: (\w+)", blocks()[name])
+        chosen = composed["hydra"]["runtime"]["choices"]["hydra/launcher"]
+        assert chosen == (launcher[1] if launcher else "basic")
+
+
+def assert_holds(config: Any, wanted: dict[str, Any]) -> None:
+    """Whether all that is wanted stands in it."""
+    for key, value in wanted.items():
+        if isinstance(value, dict):
+            assert_holds(config[key], value)
+        elif key != "defaults":
+            assert config[key] == value, key

@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -21,9 +22,36 @@ from tests.sweep.watch import CPUS, again, check, ended, line, processes, run, s
 PASSWORD = "geheim:7/@!"  # with signs that a URL must escape
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running PostgreSQL, and the folder of its commands."""
+
+    port: int
+    binaries: Path
+
+    def database(self) -> str:
+        """The name of a new one."""
+        name = f"sweeps_{time.time_ns()}"
+        argv = [
+            str(self.binaries / "createdb"),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            name,
+        ]
+        subprocess.run(argv, env={**os.environ, "PGPASSWORD": PASSWORD}, check=True)
+        return name
+
+    def url(self, database: str, password: str = f":{quote(PASSWORD, safe='')}") -> str:
+        return f"postgresql://postgres{password}@127.0.0.1:{self.port}/{database}"
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL, but for the database, of a PostgreSQL of Debian's on loopback, which asks for a password."""
+def server() -> Iterator[Server]:
+    """A PostgreSQL of Debian's on loopback, which asks for a password."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found or os.geteuid() != 0:
         said = f"No PostgreSQL was started: {'needs root' if found else 'not installed'}."
@@ -37,7 +65,12 @@ def server() -> Iterator[str]:
         (folder / "password").write_text(PASSWORD)
         for path in (folder, folder / "password"):
             os.chown(path, user.pw_uid, user.pw_gid)
-        options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": folder}
+        options: dict[str, Any] = {
+            "user": user.pw_uid,
+            "group": user.pw_gid,
+            "extra_groups": [],
+            "cwd": folder,
+        }
         data = folder / "data"
         made = subprocess.run(
             [found[-1], "-D", data, "-A", "scram-sha-256", f"--pwfile={folder / 'password'}", "-N"],
@@ -56,12 +89,12 @@ def server() -> Iterator[str]:
             )
         try:
             end = time.monotonic() + 60
-            ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+            ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
             while subprocess.run(ready, check=False).returncode != 0:
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < end, (folder / "log").read_text()
                 time.sleep(0.1)
-            yield f"postgresql://postgres:{quote(PASSWORD, safe='')}@127.0.0.1:{port}"
+            yield Server(port=port, binaries=binaries)
         finally:
             process.send_signal(signal.SIGINT)  # it waits for nobody
             try:
@@ -76,13 +109,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty storage."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'x.db'}"
-    import psycopg2
-
-    url: str = request.getfixturevalue("server")
-    with closing(psycopg2.connect(f"{url}/postgres")) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {(database := f'sweep_{time.time_ns()}')}")
-    return f"{url}/{database}"
+    server: Server = request.getfixturevalue("server")
+    return server.url(server.database())
 
 
 def free_port() -> int:
@@ -118,6 +146,26 @@ def test_two_processes_share_a_storage(tmp_path: Path, storage: str) -> None:
     assert again(tmp_path, 6) == {}
     assert hides_the_password(said + refused)
     for path in home.rglob("*"):
+        assert path.is_dir() or hides_the_password(path.read_bytes().decode(errors="replace")), path
+
+
+@pytest.mark.slow
+def test_a_password_in_a_file_of_the_users(tmp_path: Path, server: Server) -> None:
+    """Also a launcher's jobs find it there, whose folder would keep one of the URL."""
+    passwords = tmp_path / "passwords"
+    passwords.write_text(f"127.0.0.1:{server.port}:*:postgres:{PASSWORD.replace(':', chr(92) + ':')}\n")
+    passwords.chmod(0o600)
+    argv = line(
+        tmp_path,
+        f"sweep.storage={server.url(server.database(), password='')}",
+        "sweep.trials=2",
+        "sweep.workers=1",
+        "hydra/launcher=submitit_local",
+    )
+    run(tmp_path, *argv, env={"PGPASSFILE": str(passwords)})
+    check(tmp_path, 2)
+    assert list((tmp_path / "outputs" / "sweeps" / "name" / ".submitit").iterdir())
+    for path in (tmp_path / "outputs").rglob("*"):
         assert path.is_dir() or hides_the_password(path.read_bytes().decode(errors="replace")), path
 
 

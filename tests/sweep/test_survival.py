@@ -173,7 +173,7 @@ def test_a_rank_that_fails_does_not_end_the_sweep(tmp_path: Path) -> None:
     assert ended.returncode == 1, ended.stderr
     found = rows(tmp_path / "outputs" / "sweeps" / "ddp")
     assert [row["state"] for row in found] == ["failed", "finished"]
-    assert "processes ended" in found[0]["error"]
+    assert re.search("Connection closed|processes ended", found[0]["error"])
 
 
 def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def check(folder: Path, trials: int, *, each: int = 1, threads: int = CPUS) -> N
     home = folder / "outputs" / "sweeps" / "name"
     with (home / "trials.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["number"], row["state"]) for row in rows] == [(str(n), "finished") for n in range(trials)], rows
+    states = [(row["number"], row["state"]) for row in rows]
+    assert states == [(str(number), "finished") for number in range(trials)], rows
     runs = sorted(path.parent.name for path in home.rglob("metrics.json"))
     assert runs == sorted(str(number) for number in range(trials)), runs
     for number in range(trials):

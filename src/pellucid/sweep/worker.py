@@ -25,7 +25,7 @@ from pellucid.data.shared import SharedImages
 from pellucid.errors import UserError, first_line
 from pellucid.process import has_several_processes
 from pellucid.run import Run
-from pellucid.sweep.alone import train_alone
+from pellucid.sweep.alone import ProcessError, train_alone
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.study import Claim, Study
 from pellucid.sweep.summary import Summary
@@ -194,5 +194,6 @@ def _is_disk_full(error: BaseException | None) -> bool:
 
 def _last_line(error: BaseException) -> str:
     """What the last line of the error's traceback says."""
-    text = traceback.format_exception_only(error)[0].strip().splitlines()[0]
-    return text.removeprefix("pellucid.errors.")
+    if isinstance(error, ProcessError):  # it quotes such a line
+        return str(error)
+    return f"{type(error).__name__}: {first_line(error)}" if str(error) else type(error).__name__
