@@ -41,6 +41,8 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             _call(_resuming(work), run.config(), run.folder)  # from the checkpoint, if there is one
             return
         line = split(sys.argv[1:])
+        if line.multirun and line.show_only and not {"--help", "-h", "--hydra-help"} & set(line.options):
+            raise UserError("This shows one run's configuration: leave -m and lists of values out.")
         if not line.show_only:
             check_readable(line)
             if line.value("resume") is not None:

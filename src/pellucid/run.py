@@ -76,9 +76,10 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``; empty before anything was recorded."""
         try:
-            return dict(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+            found = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # a damaged one is written anew
             return {}
+        return found if isinstance(found, dict) else {}
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Set keys of ``metrics.json``; the others stay."""

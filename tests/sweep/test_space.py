@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -46,14 +48,18 @@ def test_what_optuna_is_asked(text: str, expected: BaseDistribution) -> None:
 
 
 def test_a_parameter_survives_being_written_down() -> None:
-    texts = [
-        "a=interval(0.0,0.5)",
-        "b=tag(log,interval(1,9.5))",
-        "c=choice(1,'x,y',[1,2])",
-        "d=int(interval(1,4))",
-    ]
-    space = read(*texts)
-    assert read(*(f"{parameter.key}={parameter}" for parameter in space)) == space
+    texts = ["a=interval(0.0,0.5)", "+b=tag(log,interval(1,9.5))", "c=1,'x,y',null,[1,2]", "d=range(1,9,2)"]
+    for parameter in read(*texts):
+        assert Parameter.from_dict(json.loads(json.dumps(parameter.to_dict()))) == parameter
+
+
+@pytest.mark.parametrize("line", ["a='1',2", "a=choice('1',2)", "a=choice('a b','',c)", "a=choice('null','x,y')"])
+def test_a_text_stays_the_text_that_it_is(line: str) -> None:
+    (parameter,) = read(line)
+    for value in parameter.values or ():
+        (again,) = OverridesParser.create().parse_overrides([parameter.override(value)])
+        assert again.value() == value
+        assert type(again.value()) is type(value)
 
 
 def test_combinations_are_in_the_order_of_the_line() -> None:
@@ -63,13 +69,14 @@ def test_combinations_are_in_the_order_of_the_line() -> None:
 
 
 def test_of_a_key_given_twice_the_last_counts() -> None:
-    assert read("a=1,2", "a=3") == ()
+    assert read("a=1,2", "++a=3") == ()
     assert [parameter.values for parameter in read("a=1,2", "b=5,6", "a=3,4")] == [(5, 6), (3, 4)]
 
 
 def test_problems() -> None:
     assert not list(space_problems(read("a=1,2", "b=range(1,3)"), sampled=False))
     assert not list(space_problems(read("a=interval(1,2)"), sampled=True))
+    assert "finite" in next(space_problems(read("a=interval(0,inf)"), sampled=True))
     assert len(list(space_problems(read("a=tag(log,interval(0,-1))", "b=1,1"), sampled=True))) == 3
     assert len(list(space_problems(read("a=tag(log,choice(1,2))", "sweep.trials=1,2"), sampled=True))) == 2
     assert "takes no step" in next(space_problems(read("a=tag(log,range(1,9,2))"), sampled=True))

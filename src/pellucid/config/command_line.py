@@ -291,7 +291,7 @@ def _key_problems(override: Override, value: Any, base: DictConfig, config: dict
     elif new and not _in_open_room(key, config):
         yield f"{key}: there is no such option.{did_you_mean(key, _keys(container(base)))}"
     elif not new and override.is_add():
-        yield f"+{key}: it is there already; write {key}={override.get_value_element_as_str()}"
+        yield f"+{key}: it is there already; write {str(override.input_line).lstrip('+')}"
     elif not new and not override.is_delete():
         default = OmegaConf.to_container(base, resolve=False)
         for part in key.split("."):

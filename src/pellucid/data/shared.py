@@ -23,12 +23,13 @@ class SharedImages:
         deciding = {name: value for name, value in options.items() if name not in OF_A_RUN}
         key = json.dumps([deciding, data.spec.to_dict()], sort_keys=True, default=str)
         if key == self._key:
-            data.splits, data.source, data.left_out = (
-                self._read[name] for name in ("splits", "source", "left_out")
-            )
+            vars(data).update(self._read)
             return
         self._key, self._read = "", {}  # freed before the next one is read
+        before = dict(vars(data))
         data.prepare_data()
         data.setup()
-        self._read = {"splits": data.splits, "source": data.source, "left_out": data.left_out}
+        self._read = {
+            name: value for name, value in vars(data).items() if value is not before.get(name, before)
+        }
         self._key = key

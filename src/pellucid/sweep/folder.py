@@ -15,6 +15,9 @@ from pellucid.errors import UserError
 from pellucid.lock import FileLock
 from pellucid.run import check_new_folder, write_atomically
 
+PARTS = {"format", "id", "name", "space", "options", "sweep", "command", "fixed", "storage", "versions"}
+_MADE_HERE: set[Path] = set()  # folders that this process began, and may remove
+
 
 class SweepFolder:
     """``outputs/sweeps/<name>`` and the names in it."""
@@ -51,20 +54,47 @@ class SweepFolder:
         return FileLock(locks / name)
 
     def definition(self) -> dict[str, Any]:
-        """What the sweep was defined as; empty before its beginning."""
+        """What the sweep was defined as; empty before its beginning. Raises UserError for a damaged file."""
         try:
-            return dict(json.loads(self.definition_file.read_text(encoding="utf-8")))
+            found = json.loads(self.definition_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except ValueError as error:
-            raise UserError(f"{self.definition_file} cannot be read: {error}.") from error
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() >= PARTS:
+            raise UserError(
+                f"{self.definition_file} is damaged: it does not say what the sweep is. The runs are in the "
+                "folders beside it; begin another sweep by another sweep.name."
+            )
+        return found
 
     def define(self, definition: Mapping[str, Any]) -> None:
         write_atomically(self.definition_file, json.dumps(definition, indent=2, default=str).encode())
 
-    def freeze(self, conf: Path, user_conf: Path | None) -> None:
-        """Copy the configuration files, whole or not at all; those of the beginning stay."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def begin(self, conf: Path, user_conf: Path | None) -> None:
+        """Copy the configuration files, whole or not at all; those of the beginning stay.
+
+        Raises UserError where the folder holds other things, or cannot be written.
+        """
+        if self.folder.is_dir() and any(self.folder.iterdir()) and not self.has_begun():
+            raise UserError(
+                f"{self.folder} holds other files, and is no sweep's folder. Choose another sweep.name, or "
+                "another hydra.sweep.dir."
+            )
+        try:
+            if not self.conf.exists():
+                _MADE_HERE.add(self.folder)
+            self.lock()  # whose folder shows that the rest is ours
+            self._freeze(conf, user_conf)
+        except (OSError, shutil.Error) as error:
+            self.discard()
+            raise UserError(f"The sweep's folder {self.folder} cannot be written: {error}.") from error
+
+    def has_begun(self) -> bool:
+        """Whether the folder is a sweep's."""
+        return self.definition_file.is_file() or (self.folder / ".locks").is_dir()
+
+    def _freeze(self, conf: Path, user_conf: Path | None) -> None:
         for source, target in ((user_conf, self.user_conf), (conf, self.conf)):
             if source is None or target.exists():
                 continue
@@ -78,12 +108,16 @@ class SweepFolder:
                         raise
 
     def discard(self) -> None:
-        """Remove what a sweep that never began has made."""
+        """Remove what this process has made of a sweep that never began."""
+        if self.folder not in _MADE_HERE or self.definition_file.exists():
+            return
         for folder in (self.conf, self.user_conf, self.folder / ".locks"):
             shutil.rmtree(folder, ignore_errors=True)
-        self.journal.unlink(missing_ok=True)
-        for folder in (self.folder, self.folder.parent):
-            if folder.is_dir() and folder.name != "outputs" and not any(folder.iterdir()):
+        if self.journal.is_file() and self.journal.stat().st_size == 0:
+            self.journal.unlink()
+        parents = [folder for folder in self.folder.parents[:2] if folder.name in ("sweeps", "outputs")]
+        for folder in (self.folder, *parents):
+            if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
 
@@ -98,8 +132,14 @@ def given_folder(line: CommandLine) -> Path | None:
 def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     """The line and its configuration files, those of the beginning where the sweep has begun."""
     given = given_folder(line)
-    if given is None or not (folder := SweepFolder(given)).definition_file.is_file():
+    if given is None or not (folder := SweepFolder(given)).has_begun():
         return line, conf
+    if not folder.conf.is_dir():
+        if not folder.definition():
+            return line, conf
+        raise UserError(f"{folder.conf}: the sweep's configuration files are gone; it cannot be continued.")
+    if line.config_dir and not folder.user_conf.is_dir():
+        raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
     return line.with_config_dir(folder.user_conf), folder.conf
 
 
@@ -111,9 +151,9 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     if path is None:
         path = Path(config["hydra"]["sweep"]["dir"]) if name is None else Path("outputs/sweeps") / str(name)
     folder = SweepFolder(path.absolute())
-    if not folder.definition_file.is_file():
+    if not folder.has_begun():
         check_new_folder(path)
-    folder.freeze(conf, Path(line.config_dir) if line.config_dir else None)
+    folder.begin(conf, Path(line.config_dir) if line.config_dir else None)
     line = line.with_config_dir(folder.user_conf)
     quoted = str(folder.folder).replace("'", "\\'")
     kept = [text for text in line.overrides if not text.startswith("hydra.sweep.dir=")]

@@ -74,7 +74,7 @@ class Plan:
         deciding = {key: self.options[key] for key in DECIDING}
         deciding |= {"metric": self.metric, "direction": self.direction}
         return {
-            "space": {parameter.key: str(parameter) for parameter in self.space},
+            "space": {parameter.key: parameter.to_dict() for parameter in self.space},
             "options": fixed,
             "sweep": flatten(deciding),
         }
@@ -122,6 +122,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             if part == "options" and _swept(key, {*before["space"], *now["space"]}):
                 continue
             old, new = one.get(key, "nothing"), other.get(key, "nothing")
+            if part == "space":
+                old, new = (v if isinstance(v, str) else str(Parameter.from_dict(v)) for v in (old, new))
             if old != new and not (old != old and new != new):
                 found.append(f"{'sweep.' if part == 'sweep' else ''}{key}: {old} before, {new} now")
     return found

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quote, QuotedString, RangeSweep
+from hydra.errors import HydraException
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -46,6 +50,15 @@ class Parameter:
             return trial.suggest_int(self.name, self.low, int(self.high), step=step, log=self.log)
         return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Parameter:
+        values = None if kept["values"] is None else tuple(kept["values"])
+        return cls(**{**kept, "values": values, "texts": tuple(kept["texts"])})
+
     def override(self, value: Scalar) -> str:
         """``key=value`` for one run."""
         if self.values is not None and value in self.values:
@@ -64,9 +77,9 @@ def read_space(overrides: Iterable[Override], groups: Mapping[str, list[str]]) -
     """The parameters, one for each override with several values; of a key given twice the last counts."""
     found: dict[str, Parameter] = {}
     for override in overrides:
-        found.pop(override.get_key_element(), None)
+        found.pop(override.key_or_group, None)
         if override.is_sweep_override():
-            found[override.get_key_element()] = _parameter(override, groups)
+            found[override.key_or_group] = _parameter(override, groups)
     return tuple(found.values())
 
 
@@ -95,6 +108,8 @@ def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[s
             if parameter.log:
                 yield f"{name}: tag(log,…) is for an interval or a range, not for a list of values."
             continue
+        if not math.isfinite(parameter.low) or not math.isfinite(parameter.high):
+            yield f"{name}={parameter}: both ends must be finite numbers."
         if not sampled and parameter.values is None:
             yield (
                 f"{name}={parameter}: an interval has no end of values. List some, or choose "
@@ -126,7 +141,7 @@ def _parameter(override: Override, groups: Mapping[str, list[str]]) -> Parameter
     return Parameter(
         key=key,
         values=tuple(_scalar(element) for element in elements),
-        texts=tuple(Override._get_value_element_as_str(element) for element in elements),
+        texts=tuple(_text(element) for element in elements),
         log="log" in getattr(value, "tags", ()),
     )
 
@@ -134,6 +149,19 @@ def _parameter(override: Override, groups: Mapping[str, list[str]]) -> Parameter
 def _rounded(number: float) -> float:
     """Without the last bits that a sum of steps leaves: 0.3 for 0.30000000000000004."""
     return number if isinstance(number, int) else float(f"{number:.12g}")
+
+
+def _text(element: Any) -> str:
+    """How the value stands on a line; ``choice(…)`` takes the quotes away that a text may need."""
+    text = Override._get_value_element_as_str(element)
+    if not isinstance(element, str):
+        return text
+    try:
+        if OverridesParser.create().parse_override(f"key={text}").value() == element:
+            return text
+    except HydraException:
+        pass
+    return QuotedString(text=element, quote=Quote.single).with_quotes()
 
 
 def _scalar(element: Any) -> Scalar:

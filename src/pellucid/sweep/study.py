@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -27,6 +28,7 @@ from pellucid.sweep.summary import TOTAL
 
 log = logging.getLogger(__name__)
 PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose versions must agree
+OTHERWISE = "Choose another sweep.name, or another sweep.storage."
 KILLED = 3  # times without a further epoch, after which a trial is given up
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Our attributes of Optuna's study, and of its trials.
@@ -63,10 +65,15 @@ class Study:
                 self._compare(before)
             storage = open_storage(self.folder, plan.options["storage"])
             identity = before.get("id") or uuid.uuid4().hex
+            name = before.get("name") or plan.name  # a folder may have been moved since
+            if not before and name in optuna.get_all_study_names(storage):
+                raise UserError(f"The storage holds another sweep named {name}. {OTHERWISE}")
+            if not before:
+                self.folder.define({"format": FORMAT, "id": identity, "name": name, **self._definition()})
             try:
                 self.optuna = optuna.create_study(
                     storage=storage,
-                    study_name=plan.name,
+                    study_name=name,
                     direction=plan.direction,
                     load_if_exists=True,
                     sampler=None if plan.sampled else optuna.samplers.RandomSampler(),  # all values are given
@@ -75,17 +82,17 @@ class Study:
             except Exception as error:
                 raise UserError(f"The sweep's storage cannot be used: {first_line(error)}.") from error
             known = self.optuna.user_attrs.get(ID)
+            if known is None and any(path.name.isdigit() for path in plan.folder.iterdir()):
+                raise UserError(
+                    f"The storage has lost the trials of {plan.folder}. Bring it back (a damaged journal is "
+                    "kept as journal.damaged), or begin again by another sweep.name."
+                )
             if known is None:
                 self.optuna.set_user_attr(ID, identity)
             elif known != identity:
-                raise UserError(
-                    f"The storage holds another sweep named {plan.name}. Choose another sweep.name, or "
-                    "another sweep.storage."
-                )
+                raise UserError(f"The storage holds another sweep named {name}. {OTHERWISE}")
             if self.optuna.user_attrs.get(TOTAL) != plan.total:
                 self.optuna.set_user_attr(TOTAL, plan.total)
-            if not before:
-                self.folder.define({"format": FORMAT, "id": identity, **self._definition()})
             if not plan.sampled:
                 self._enqueue()
         # A sampler that has tried everything stops its study, which Optuna allows in its own loop only.
@@ -160,7 +167,7 @@ class Study:
 
     def left(self) -> int:
         """How many trials are neither done nor given up by a limit on failures."""
-        return 0 if self.stopped() else self.total() - self.count(*DONE)
+        return 0 if self.stopped() else max(0, self.total() - self.count(*DONE))
 
     def stopped(self) -> str:
         """Why no further trial begins, the empty text where nothing is against it."""
@@ -181,10 +188,12 @@ class Study:
             for frozen in self.trials():
                 if frozen.state == TrialState.RUNNING:
                     lock = self.folder.lock(str(frozen.number))
-                    if lock.acquire(wait=False):
-                        claim = self._take_over(frozen, lock)
-                        if claim is not None:
-                            return claim
+                    if not lock.acquire(wait=False):
+                        continue
+                    if self.trials()[frozen.number].state != TrialState.RUNNING:  # it was told just now
+                        lock.release()
+                    elif claim := self._take_over(frozen, lock):
+                        return claim
             begun = self.count(*DONE, TrialState.RUNNING)
             return self._begin(begun) if begun < self.total() else None
 
@@ -211,7 +220,9 @@ class Study:
             times = times + 1 if epochs == last else 1
             trial.set_user_attr(DEATHS, (epochs, times))
             if times >= KILLED:
-                error = f"Killed {times} times in epoch {epochs + 1} (out of memory?)"
+                error = (
+                    f"Killed {times} times in epoch {epochs + 1}, never finishing it (out of memory?)"
+                )
                 self._fail(trial, error)
                 for run in runs:
                     if run.folder.is_dir() and run.metrics().get("status") != "finished":
@@ -230,7 +241,8 @@ class Study:
         seed = node.get("seed")
         # A quasi-random sequence is one sequence: its seed scrambles the whole of it.
         if isinstance(seed, int) and not str(node["_target_"]).endswith("QMCSampler"):
-            return self._build("sampler", seed=seed + number)
+            own = np.random.SeedSequence([abs(seed), number]).generate_state(1)
+            return self._build("sampler", seed=int(own[0]))
         return self._build("sampler")
 
     def run_folders(self, number: int) -> dict[int, Path]:

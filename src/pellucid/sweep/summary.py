@@ -8,12 +8,11 @@ import os
 import shlex
 import statistics
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.trial import FrozenTrial, TrialState
 
 from pellucid.errors import UserError
@@ -21,7 +20,7 @@ from pellucid.report import sweep as report
 from pellucid.run import Run, write_atomically
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import open_storage
-from pellucid.sweep.space import Parameter, read_space
+from pellucid.sweep.space import Parameter
 
 STATES: dict[TrialState, report.State] = {
     TrialState.COMPLETE: "finished",
@@ -48,15 +47,14 @@ class Summary:
         self.out = out or folder.folder
         self.definition = folder.definition()
         self.metric: str = self.definition["sweep"]["metric"]
-        lines = [f"{key}={text}" for key, text in self.definition["space"].items()]
-        self.space = read_space(OverridesParser.create().parse_overrides(lines), {})
+        self.space = [Parameter.from_dict(kept) for kept in self.definition["space"].values()]
         self._done: dict[int, report.Trial] = {}
 
-    def write(self) -> None:
-        """Both files, whole. Where another process is writing them now, it is left to that one."""
+    def write(self, *, wait: bool) -> None:
+        """Both files, whole. Unless it is to ``wait``, it is left to another process that is at it now."""
         self.out.mkdir(parents=True, exist_ok=True)
         lock = self.folder.lock("report")
-        if not lock.acquire(wait=False):
+        if not lock.acquire(wait=wait):
             return
         try:
             sweep = self.collect()
@@ -94,7 +92,8 @@ class Summary:
             number=frozen.number,
             state=STATES[frozen.state],
             parameters=parameters,
-            value=statistics.fmean(values.values()) if values else None,
+            # What the sampler was told; a run may have been trained on, or removed, since.
+            value=frozen.value if frozen.state == TrialState.COMPLETE else _mean(values.values()),
             seeds=values,
             test=_means(figures, "test/"),
             seconds=sum(f.get("seconds/total", 0) for f in figures) or None,
@@ -114,7 +113,8 @@ class Summary:
     def _command(self, values: Mapping[str, Any]) -> str:
         fixed = _of_a_run(self.definition["fixed"])
         own = [p.override(values[p.name]) for p in self.space if p.name in values]
-        return shlex.join(["python", "train.py", *fixed, *own])
+        files = [f"--config-dir={self.folder.user_conf}"] if self.folder.user_conf.is_dir() else []
+        return shlex.join(["python", "train.py", *files, *fixed, *own])
 
     def _importance(self) -> dict[str, float]:
         """How much each parameter decides, as fractions of 1 (PED-ANOVA, Watanabe et al. 2023)."""
@@ -149,13 +149,14 @@ class Summary:
 def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
     """The table and page of the sweep in that folder, from its storage. Raises UserError for none."""
     folder = SweepFolder.open(path)
-    url = storage or folder.definition()["storage"]
+    definition = folder.definition()
+    url = storage or definition["storage"]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.load_study(study_name=folder.folder.name, storage=open_storage(folder, url))
+        study = optuna.load_study(study_name=definition["name"], storage=open_storage(folder, url))
     except KeyError as error:
         raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
-    Summary(folder, study, total=study.user_attrs[TOTAL], out=out).write()
+    Summary(folder, study, total=study.user_attrs[TOTAL], out=out).write(wait=True)
     log.info("Report: %s", (out or folder.folder) / "report.html")
 
 
@@ -175,6 +176,11 @@ def _described(parameter: Parameter) -> report.Parameter:
     )
 
 
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return statistics.fmean(found) if found else None
+
+
 def _means(figures: list[dict[str, Any]], prefix: str) -> dict[str, float]:
     names = dict.fromkeys(name for f in figures for name in f if name.startswith(prefix))
     return {name: statistics.fmean(f[name] for f in figures if name in f) for name in names}
@@ -185,8 +191,10 @@ def _curve(run: Run, metric: str) -> Iterator[tuple[int, float]]:
     if path.is_file():
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                if row.get(metric):
+                try:
                     yield int(row["epoch"]), float(row[metric])
+                except (KeyError, TypeError, ValueError):  # an epoch without validation, a damaged line
+                    continue
 
 
 def _seed(folder: Path) -> int:

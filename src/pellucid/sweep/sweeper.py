@@ -26,6 +26,7 @@ from pellucid.console import console, start_logging
 from pellucid.errors import UserError, first_line
 from pellucid.report.sweep import Sweep
 from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.journal import without_password
 from pellucid.sweep.plan import Direction, Plan
 from pellucid.sweep.space import Parameter, read_space
 from pellucid.sweep.study import Study
@@ -52,8 +53,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
         plan = make_plan(master, context, arguments)
         study = Study(plan)
     except UserError:
-        if not folder.definition():
-            folder.discard()
+        folder.discard()
         raise
     done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
     found = f", {done} of them done" if done else ""
@@ -69,7 +69,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
             f"when the storage works again, continue by: {plan.line}"
         ) from error
     summary = Summary(study.folder, study.optuna, total=plan.total)
-    summary.write()
+    summary.write(wait=True)
     _say(summary.collect(), plan, study.stopped())
     if study.left() or study.count(TrialState.FAIL):
         raise SystemExit(1)
@@ -164,7 +164,8 @@ def make_plan(master: DictConfig, context: HydraContext, arguments: list[str]) -
     }
     space = read_space(overrides, groups)
     folder = _path(master)
-    fixed = [*_fixed(overrides), f"sweep.name='{folder.name}'"]
+    quoted_name = folder.name.replace("'", "\\'")
+    fixed = [*_fixed(overrides), f"sweep.name='{quoted_name}'"]
 
     def compose(values: Mapping[str, Any]) -> dict[str, Any]:
         given = [p.override(values.get(p.name, _first(p))) for p in space]
@@ -177,12 +178,21 @@ def make_plan(master: DictConfig, context: HydraContext, arguments: list[str]) -
         space=space,
         fixed=tuple(fixed),
         config=config,
-        options=container(master)["sweep"],
+        options=_options(container(master)["sweep"]),
         metric=metric,
         direction=direction,
         packages=tuple(config["packages"]),
         line=_line(master, arguments, folder),
     )
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """The sweep's options; a database file is found again from another folder."""
+    storage = options["storage"]
+    if str(storage).startswith("sqlite:///") and not str(storage).startswith("sqlite:////"):
+        path = Path(storage.removeprefix("sqlite:///")).absolute()
+        return {**options, "storage": f"sqlite:///{path}"}
+    return options
 
 
 def _fixed(overrides: list[Override]) -> Iterator[str]:
@@ -216,10 +226,12 @@ def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Dire
     names = [{f"val/{name}": kind for name, kind in task.stage_metrics("val").items()} for task in tasks]
     common = [name for name in names[0] if all(name in others for others in names)]
     if metric == "auto":
-        monitors = {task.monitor for task in tasks}
-        metric = tasks[0].monitor if len(monitors) == 1 else "val/loss"
-        if len(monitors) > 1:
-            log.info("The models have different tasks, so the sweep is ranked by %s.", metric)
+        if len({task.monitor for task in tasks}) > 1:
+            raise UserError(
+                "The models of this sweep have different tasks, whose metrics do not compare. Sweep each "
+                f"task alone, or say by what to rank them all the same: sweep.metric={common[0]}."
+            )
+        metric = tasks[0].monitor
     if metric not in common:
         raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
     if options["direction"] != "auto":
@@ -236,7 +248,11 @@ def _line(master: DictConfig, arguments: list[str], folder: Path) -> str:
         for text in OmegaConf.to_container(master.hydra.overrides.hydra)  # type: ignore[union-attr]
         if not str(text).startswith(("hydra.mode=", "hydra.sweep.dir="))
     ]
-    own = [text for text in arguments if not text.startswith("sweep.name=")]
+    own = [text for text in arguments if not text.startswith(("sweep.name=", "sweep.storage="))]
+    if storage := master.sweep.storage:
+        own.append(f"sweep.storage={without_password(storage)}")
+    files = SweepFolder(folder).user_conf
+    hydra += [f"--config-dir={files}"] if files.is_dir() else []
     where = f"sweep.name={folder.name}"
     if folder.parent != Path.cwd() / "outputs" / "sweeps":
         where = f"hydra.sweep.dir={folder}"
@@ -252,7 +268,7 @@ def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:
     ]
     log.info("Sweep %s: %s of %d trials.", sweep.name, ", ".join(counts) or "none", sweep.total)
     if stopped:
-        log.warning("Stopped: %s. Continue, with a higher limit, by: %s", stopped, plan.line)
+        log.warning("Stopped: %s. Continue, with another limit, by: %s", stopped, plan.line)
     if best := sweep.best():
         values = "  ".join(f"{name}={short(value)}" for name, value in best.parameters.items())
         log.info("Best: trial %d   %s %.4f   %s", best.number, sweep.metric, best.value, values)

@@ -62,7 +62,7 @@ class Worker:
                     self._try(claim)
                 finally:
                     claim.lock.release()
-                summary.write()
+                _write(summary)
                 gc.collect()  # nets, loaders and loggers are in cycles
         except Exception as error:
             if not _is_disk_full(error):
@@ -112,7 +112,9 @@ class Worker:
             values.append(float(metrics.get(self.plan.metric, math.nan)))
         mean = statistics.fmean(values)
         if not math.isfinite(mean):
-            raise UserError(f"{self.plan.metric} is {mean}: the trial has no value to compare.")
+            error = UserError(f"{self.plan.metric} is {mean}: the trial has no value to compare.")
+            self._record(Run(folder), error)
+            raise error
         return mean
 
     def _run(self, claim: Claim, seed: int, folder: Path) -> dict[str, Any]:
@@ -177,6 +179,14 @@ class Worker:
             with run.log.open("a", encoding="utf-8") as file:
                 file.write("".join(traceback.format_exception(error)))
             run.record({"status": "failed", "error": _last_line(error)})
+
+
+def _write(summary: Summary) -> None:
+    """The report is written again after the next trial, so what hinders it now ends no sweep."""
+    try:
+        summary.write(wait=False)
+    except Exception as error:
+        log.warning("The report could not be written (%s: %s).", type(error).__name__, first_line(error))
 
 
 def short(value: Any) -> str:
