@@ -181,6 +181,7 @@ def test_resuming_hides_what_was_logged_after_the_last_checkpoint(tmp_path: Path
     assert len(steps) == 4
 
 
+@pytest.mark.slow
 def test_early_stopping_by_name(tmp_path: Path) -> None:
     result = run(
         tmp_path,

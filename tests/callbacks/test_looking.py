@@ -46,6 +46,7 @@ def check(tmp_path: Path, options: list[str]) -> None:
     assert same(seen, unseen)
 
 
+@pytest.mark.slow
 def test_weights_are_bitwise_those_of_a_run_without_views(tmp_path: Path) -> None:
     check(tmp_path, ["model=cnn", "trainer.accumulate_grad_batches=2"])
 

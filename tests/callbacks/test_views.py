@@ -423,6 +423,7 @@ def test_a_view_that_cannot_be_drawn_is_told_once_and_counted(
     assert "Traceback" in log
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_with_its_pictures(tmp_path: Path) -> None:
     line = ["model=cnn", "callbacks=default", "logger=tensorboard"]
     options = ["callbacks.embeddings.every_n_epochs=1", "callbacks.filters.every_n_epochs=1"]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 
 from pellucid.lock import FileLock
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import cut_incomplete, open_storage, without_password
 
-SPACE = {"lr": FloatDistribution(0, 1)}
+SPACE: dict[str, BaseDistribution] = {"lr": FloatDistribution(0, 1)}
 
 
 @pytest.fixture

@@ -217,6 +217,7 @@ def test_the_page_has_each_launcher() -> None:
     assert len(blocks()) == PAGE.read_text().count("```yaml") == len(launchers) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", blocks())
 def test_the_page_is_right(tmp_path: Path, name: str) -> None:
     """Each experiment on it composes, and sets what it says."""

@@ -53,7 +53,9 @@ def test_a_parameter_survives_being_written_down() -> None:
         assert Parameter.from_dict(json.loads(json.dumps(parameter.to_dict()))) == parameter
 
 
-@pytest.mark.parametrize("line", ["a='1',2", "a=choice('1',2)", "a=choice('a b','',c)", "a=choice('null','x,y')"])
+@pytest.mark.parametrize(
+    "line", ["a='1',2", "a=choice('1',2)", "a=choice('a b','',c)", "a=choice('null','x,y')"]
+)
 def test_a_text_stays_the_text_that_it_is(line: str) -> None:
     (parameter,) = read(line)
     for value in parameter.values or ():

@@ -169,14 +169,15 @@ def test_a_password_in_a_file_of_the_users(tmp_path: Path, server: Server) -> No
         assert path.is_dir() or hides_the_password(path.read_bytes().decode(errors="replace")), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [
         "postgresql://someone:{password}@127.0.0.1:{port}/sweeps",
-        pytest.param("postgresql://someone:{password}@127.0.0.1:{silent}/sweeps", marks=pytest.mark.slow),
-        pytest.param("sqlite:////there/is/no/such/folder/x.db", marks=pytest.mark.slow),
-        pytest.param("nosuchdatabase://someone:{password}@127.0.0.1/x", marks=pytest.mark.slow),
-        pytest.param("journal.log", marks=pytest.mark.slow),
+        "postgresql://someone:{password}@127.0.0.1:{silent}/sweeps",
+        "sqlite:////there/is/no/such/folder/x.db",
+        "nosuchdatabase://someone:{password}@127.0.0.1/x",
+        "journal.log",
     ],
 )
 def test_a_storage_that_cannot_be_reached(tmp_path: Path, url: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 
 from pellucid.errors import UserError
+from pellucid.lock import FileLock
 from pellucid.run import Run
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.space import Parameter
@@ -61,7 +63,7 @@ def test_a_dead_ones_trial_keeps_its_number_and_values(plan: Plan) -> None:
 def test_one_killed_before_it_had_its_values_gets_those_it_would_have_had(plan: Plan) -> None:
     expected = Study(plan).claim()
     assert expected is not None
-    other = Plan(**{**plan.__dict__, "folder": plan.folder.with_name("b")})
+    other = replace(plan, folder=plan.folder.with_name("b"))
     study = Study(other)
     study.optuna.ask()  # and nothing more
     again = Study(other).claim()
@@ -94,8 +96,9 @@ def test_one_killed_often_but_with_progress_goes_on(plan: Plan) -> None:
 
 
 def test_a_folder_that_the_storage_has_forgotten_is_set_aside(plan: Plan) -> None:
+    study = Study(plan)
     Run(plan.folder / "0").record({"status": "finished"})
-    claim = Study(plan).claim()
+    claim = study.claim()
     assert claim is not None
     assert not (plan.folder / "0").exists()
     (kept,) = plan.folder.glob("0_before_*")
@@ -116,9 +119,9 @@ def test_other_versions_are_refused(plan: Plan) -> None:
 
 def test_the_storage_of_another_sweep_is_refused(plan: Plan, tmp_path: Path) -> None:
     options = {**plan.options, "storage": f"sqlite:///{tmp_path}/x.db"}
-    one = Plan(**{**plan.__dict__, "options": options})
+    one = replace(plan, options=options)
     Study(one)
-    other = Plan(**{**one.__dict__, "folder": tmp_path / "elsewhere" / "a"})
+    other = replace(one, folder=tmp_path / "elsewhere" / "a")
     with pytest.raises(UserError, match="holds another sweep named a"):
         Study(other)
     with pytest.raises(UserError, match="its trials are in sqlite"):
@@ -128,5 +131,58 @@ def test_the_storage_of_another_sweep_is_refused(plan: Plan, tmp_path: Path) -> 
 def test_its_definition_is_plain(plan: Plan) -> None:
     Study(plan)
     found = json.loads((plan.folder / "sweep.json").read_text())
-    assert found["space"] == {"lr": "interval(0.0,1.0)"}
+    assert found["space"]["lr"] == {**found["space"]["lr"], "low": 0.0, "high": 1.0}
     assert found["sweep"]["metric"] == "val/accuracy"
+
+
+@pytest.mark.parametrize("database", [False, True])
+def test_lost_trials_are_told_not_begun_again(plan: Plan, tmp_path: Path, database: bool) -> None:
+    file = tmp_path / "x.db" if database else plan.folder / "journal.log"
+    if database:
+        plan = replace(plan, options={**plan.options, "storage": f"sqlite:///{file}"})
+    assert Study(plan).claim()
+    Run(plan.folder / "0").record({"status": "running"})
+    file.unlink()
+    with pytest.raises(UserError, match=r"has lost the trials of .*/a"):
+        Study(plan)
+    assert Run(plan.folder / "0").metrics() == {"status": "running"}
+
+
+def test_a_folder_may_be_moved(plan: Plan) -> None:
+    claim = Study(plan).claim()
+    assert claim is not None
+    claim.lock.release()
+    moved = plan.folder.rename(plan.folder.with_name("moved"))
+    again = Study(replace(plan, folder=moved)).claim()
+    assert again is not None
+    assert (again.number, again.values) == (0, claim.values)
+
+
+def test_one_told_while_another_looks_is_not_taken_over(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Study(plan), Study(plan)
+    claim = one.claim()
+    assert claim is not None
+    acquire = FileLock.acquire
+
+    def too_late(lock: FileLock, *, wait: bool = True) -> bool:
+        if not wait and lock.path.name == "0":
+            one.finish(claim, 0.5)  # between the other's look at its state and at its lock
+        return acquire(lock, wait=wait)
+
+    monkeypatch.setattr(FileLock, "acquire", too_late)
+    following = other.claim()
+    assert following is not None
+    assert following.number == 1
+
+
+def test_neighbouring_seeds_draw_other_values(plan: Plan) -> None:
+    drawn = []
+    for seed in range(3):
+        sampler = {**SAMPLER, "seed": seed}
+        study = Study(
+            replace(
+                plan, folder=plan.folder.with_name(str(seed)), options={**plan.options, "sampler": sampler}
+            )
+        )
+        drawn += [claim.values["lr"] for claim in (study.claim(), study.claim(), study.claim()) if claim]
+    assert len(set(drawn)) == len(drawn) == 9  # no seed's trials are its neighbour's, shifted by one

@@ -16,7 +16,7 @@ from pellucid.lock import FileLock
 from pellucid.run import check_new_folder, write_atomically
 
 PARTS = {"format", "id", "name", "space", "options", "sweep", "command", "fixed", "storage", "versions"}
-_MADE_HERE: set[Path] = set()  # folders that this process began, and may remove
+_MADE_HERE: set[Path] = set()  # folders that this process made, and may remove while no sweep has begun
 
 
 class SweepFolder:
@@ -70,6 +70,7 @@ class SweepFolder:
 
     def define(self, definition: Mapping[str, Any]) -> None:
         write_atomically(self.definition_file, json.dumps(definition, indent=2, default=str).encode())
+        _MADE_HERE.discard(self.folder)
 
     def begin(self, conf: Path, user_conf: Path | None) -> None:
         """Copy the configuration files, whole or not at all; those of the beginning stay.
@@ -109,7 +110,7 @@ class SweepFolder:
 
     def discard(self) -> None:
         """Remove what this process has made of a sweep that never began."""
-        if self.folder not in _MADE_HERE or self.definition_file.exists():
+        if self.folder not in _MADE_HERE:
             return
         for folder in (self.conf, self.user_conf, self.folder / ".locks"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -220,9 +220,7 @@ class Study:
             times = times + 1 if epochs == last else 1
             trial.set_user_attr(DEATHS, (epochs, times))
             if times >= KILLED:
-                error = (
-                    f"Killed {times} times in epoch {epochs + 1}, never finishing it (out of memory?)"
-                )
+                error = f"Killed {times} times in epoch {epochs + 1}, never finishing it (out of memory?)"
                 self._fail(trial, error)
                 for run in runs:
                     if run.folder.is_dir() and run.metrics().get("status") != "finished":

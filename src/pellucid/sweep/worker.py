@@ -56,6 +56,7 @@ class Worker:
         """Until nothing is left that this process could begin."""
         self.study, self.images = study, SharedImages()
         summary = Summary(study.folder, study.optuna, total=self.plan.total)
+        gc.freeze()  # the imports: not to be looked through again after each trial
         try:
             while claim := study.claim():
                 try:
@@ -71,6 +72,8 @@ class Worker:
                 f"The disk is full ({first_line(error)}). What had finished is kept; make room, then "
                 f"continue by: {self.plan.line}"
             ) from error
+        finally:
+            gc.unfreeze()
 
     def _try(self, claim: Claim) -> None:
         """The trial, tried again where it raised and ``sweep.retries`` allows."""
