@@ -244,10 +244,8 @@ class _Checker:
                     yield f"{key}={choice}: there is no such {key}.{hint} Choices: {names}."
 
     def compose(self, overrides: list[str]) -> DictConfig:
-        if self.line.config_dir:
-            folder = Path(self.line.config_dir).absolute().as_uri()
-            overrides = [*overrides, f"hydra.searchpath=['{folder}']"]
-        return compose(self.conf, self.name, overrides)
+        added = Path(self.line.config_dir) if self.line.config_dir else None
+        return compose(self.conf, self.name, overrides, added=added)
 
     def _variant_problems(self, base: DictConfig, variant: list[tuple[Override, Any]]) -> Iterator[str]:
         """Problems of one combination of values."""

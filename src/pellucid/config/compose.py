@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,30 @@ _register: Any = getattr(OmegaConf, "register_new_resolver" if VERSION_BASE else
 _register("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
 
-def compose(conf: Path, name: str, overrides: list[str]) -> DictConfig:
-    """The configuration ``name`` of the folder ``conf``, Hydra's own part with it."""
+def compose(conf: Path, name: str, overrides: list[str], *, added: Path | None = None) -> DictConfig:
+    """The configuration ``name`` of the folder ``conf``, Hydra's own part with it, read-only.
+
+    ``added`` is a further folder of configuration files. It is remembered for as long as no file changes.
+    """
+    return _compose(conf, name, tuple(overrides), added, _state(conf) + (_state(added) if added else ()))
+
+
+def _state(folder: Path) -> tuple[tuple[str, int], ...]:
+    return tuple((str(path), path.lstat().st_mtime_ns) for path in sorted(folder.rglob("*.yaml")))
+
+
+@functools.lru_cache(maxsize=64)
+def _compose(
+    conf: Path, name: str, overrides: tuple[str, ...], added: Path | None, state: object
+) -> DictConfig:
     instance = GlobalHydra.instance()
     if instance.is_initialized():
         instance.clear()
     with hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        return hydra.compose(name, overrides, return_hydra_config=True)
+        more = [f"hydra.searchpath=['{added.absolute().as_uri()}']"] if added else []
+        config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
+    OmegaConf.set_readonly(config, True)
+    return config
 
 
 def container(config: DictConfig) -> dict[str, Any]:
