@@ -114,6 +114,8 @@ def quote_path(override: str, *, multirun: bool) -> str:
     value = str(Path(value).expanduser()) if a_path else value
     if key.lstrip("+") in KEPT_PATHS:
         value = str(Path(value).absolute())
+    if re.fullmatch(r"[\w./-]*/[\w./-]*", value, re.ASCII):  # Hydra, too, takes it for a text
+        return f"{key}={value}"
     escaped = value.replace("'", "\\'")
     return f"{key}='{escaped}'"
 

@@ -53,10 +53,11 @@ def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:  # SQLAlchemy's kinds, those of a driver, a driver that is not there
+        reason = first_line(error).rstrip(".")
         raise UserError(
-            f"sweep.storage={without_password(url)} cannot be opened: {first_line(error)}. Expected a URL "
-            "such as sqlite:///sweeps.db or postgresql://user@host/database, with its server running and "
-            "its driver installed."
+            f"sweep.storage={without_password(url)} cannot be opened: {reason}. Expected a URL such as "
+            "sqlite:///sweeps.db or postgresql://user@host/database, with its server running and its driver "
+            "installed."
         ) from error
 
 
