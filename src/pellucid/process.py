@@ -46,6 +46,14 @@ def check_device(trainer: Mapping[str, Any]) -> None:
         )
 
 
+def is_of_launcher(error: BaseException) -> bool:
+    """Whether a launcher's handler of signals raised it amid our code: this process is being taken away."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("submitit.")
+
+
 def has_several_processes(trainer: Mapping[str, Any]) -> bool:
     """Whether Lightning would start further processes for a trainer of these options."""
     devices = trainer.get("devices", "auto")

@@ -29,7 +29,14 @@ from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
 from pellucid.errors import UserError
-from pellucid.process import as_user_error, check_device, process_group, quiet_warnings, signals
+from pellucid.process import (
+    as_user_error,
+    check_device,
+    is_of_launcher,
+    process_group,
+    quiet_warnings,
+    signals,
+)
 from pellucid.run import Run
 from pellucid.task.base import Task
 from pellucid.trial import Trial
@@ -66,9 +73,11 @@ def train(
                     log.warning("Interrupted. Continue by: python train.py resume=%s", quoted(folder))
                 raise SystemExit(128 + received[0]) from None
         session.close("pruned" if session.pruning and session.pruning.pruned else "finished")
-    except SystemExit:
-        raise
     except BaseException as error:
+        if is_of_launcher(error):
+            session.close("interrupted")
+        if is_of_launcher(error) or isinstance(error, SystemExit):
+            raise
         wrapped = as_user_error(error)
         if isinstance(wrapped, UserError) and not session.has_trained() and trial is None:
             stop_logging()

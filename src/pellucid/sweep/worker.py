@@ -23,7 +23,7 @@ from pellucid.config.compose import container
 from pellucid.console import console, start_logging
 from pellucid.data.shared import SharedImages
 from pellucid.errors import UserError, first_line
-from pellucid.process import has_several_processes
+from pellucid.process import has_several_processes, is_of_launcher
 from pellucid.run import Run
 from pellucid.sweep.alone import ProcessError, train_alone
 from pellucid.sweep.plan import Plan
@@ -85,7 +85,7 @@ class Worker:
             self.study.prune(claim)
             end = "pruned"
         except Exception as error:  # whatever a trial may raise
-            if _is_disk_full(error):  # the trials after it would fail, too
+            if _is_disk_full(error) or is_of_launcher(error):  # the trials after it would fail, too
                 raise
             if self.study.attempt(claim) <= self.plan.options["retries"]:
                 log.warning("Trial %d raised and is tried again: %s", claim.number, first_line(error))
@@ -140,8 +140,8 @@ class Worker:
             except Exception as error:  # Hydra would keep it too, and print as well
                 outcome["error"] = error
             except SystemExit as error:
-                if Run(folder).metrics().get("status") == "interrupted":  # by a signal, for all of us
-                    raise
+                if is_of_launcher(error) or Run(folder).metrics().get("status") == "interrupted":
+                    raise  # by a signal, for all of us
                 outcome["error"] = RuntimeError(f"The trial called sys.exit({error.code})")
 
         try:
@@ -175,7 +175,7 @@ class Worker:
 
     def _record(self, run: Run, error: Exception) -> None:
         """The failure in the run's folder, also one before the training."""
-        if run.metrics().get("status") == "failed":
+        if run.metrics().get("status") == "failed" or is_of_launcher(error):
             return
         with suppress(OSError):
             run.folder.mkdir(parents=True, exist_ok=True)
