@@ -24,7 +24,9 @@ def compose(conf: Path, name: str, overrides: list[str], *, added: Path | None =
 
     ``added`` is a further folder of configuration files. It is remembered for as long as no file changes.
     """
-    return _compose(conf, name, tuple(overrides), added, _state(conf) + (_state(added) if added else ()))
+    config = _compose(conf, name, tuple(overrides), added, _state(conf) + (_state(added) if added else ()))
+    OmegaConf.clear_cache(config)  # of ${now:} and ${unique:}, which are others each time
+    return config
 
 
 def _state(folder: Path) -> tuple[tuple[str, int], ...]:

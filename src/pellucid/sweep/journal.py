@@ -51,7 +51,7 @@ def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
         mend(folder.journal, lock)
         return JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=lock))
     try:
-        return optuna.storages.get_storage(url)
+        return optuna.storages.get_storage(_impatient(url))
     except Exception as error:  # SQLAlchemy's kinds, those of a driver, a driver that is not there
         reason = first_line(error).rstrip(".")
         raise UserError(
@@ -59,6 +59,16 @@ def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
             "sqlite:///sweeps.db or postgresql://user@host/database, with its server running and its driver "
             "installed."
         ) from error
+
+
+def _impatient(url: str) -> str:
+    """The URL with a limit on the time to reach a server, where it has none."""
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("postgresql") or "connect_timeout" in parsed.query:
+        return url
+    return parsed.update_query_dict({"connect_timeout": "20"}).render_as_string(hide_password=False)
 
 
 def without_password(url: str) -> str:
