@@ -119,7 +119,11 @@ def test_same_seed_same_weights(tmp_path: Path, model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["scheduler=none", "scheduler=cosine", "scheduler=plateau", "optimizer=sgd"]
+    "extra",
+    [
+        *("scheduler=none", "scheduler=plateau"),
+        *(pytest.param(extra, marks=pytest.mark.slow) for extra in ("scheduler=cosine", "optimizer=sgd")),
+    ],
 )
 def test_resumed_equals_uninterrupted(tmp_path: Path, extra: str) -> None:
     options = ["model=cnn", extra, "data.augment=shift", "trainer.accumulate_grad_batches=2"]

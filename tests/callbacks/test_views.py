@@ -455,6 +455,7 @@ def test_an_epoch_without_validation_shows_no_old_figures(tmp_path: Path) -> Non
     assert ["val/" in line for line in lines] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_a_budget_that_cuts_an_epoch_draws_nothing_of_it(tmp_path: Path) -> None:
     line = ["model=dnn", "callbacks=[predictions,film_strip,progress]", "logger=tensorboard"]
     line += ["trainer.max_epochs=10"]
@@ -470,6 +471,7 @@ def test_a_budget_that_cuts_an_epoch_draws_nothing_of_it(tmp_path: Path) -> None
     assert "film_strip/probe_0.png" in pictures(folder)
 
 
+@pytest.mark.slow
 def test_broken_files_of_a_killed_run_are_passed_over(tmp_path: Path) -> None:
     line = ["model=cnn", "callbacks=[film_strip,filters,embeddings]", "callbacks.embeddings.every_n_epochs=1"]
     train(compose(*line, "trainer.max_epochs=1"), tmp_path)

@@ -204,6 +204,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(sweep: Sweep, training: F
     assert [row["val/accuracy"] for row in rows("a")] == ["0.5", "0.6", "0.6"]
 
 
+@pytest.mark.slow
 def test_the_mean_over_seeds_is_optimised(sweep: Sweep, training: FakeTraining) -> None:
     training.result = lambda config: config["optimizer"]["lr"] + config["seed"] / 10
     assert sweep("optimizer.lr=1e-3,1e-2", "seed=3", "sweep.seeds=3", "sweep.name=a").code == 0
