@@ -17,6 +17,7 @@ from pellucid.randomness import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
+ADDED = {"channels_last": False, "views": 0}  # options that nets have got since the first runs, as those were
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
@@ -32,7 +33,8 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     packages = config["packages"]
     seed_global(config["seed"], "weights")
     shape, classes = spec.image_shape, len(spec.classes)
-    net = build(config["model"], packages=packages, image_shape=shape, num_classes=classes)
+    since = {name: value for name, value in ADDED.items() if name not in config["model"]}
+    net = build(config["model"], packages=packages, image_shape=shape, num_classes=classes, **since)
     if not isinstance(net, nn.Module):
         raise UserError(f"model._target_={config['model']['_target_']}: expected an nn.Module.")
     scheduler = config["scheduler"]

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from pellucid.config.command_line import CommandLine, check, check_readable, split, with_params
 from pellucid.config.compose import VERSION_BASE, container
+from pellucid.config.help import help_text
 from pellucid.config.resume import resumed_config
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
@@ -41,7 +42,11 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             _call(_resuming(work), run.config(), run.folder)  # from the checkpoint, if there is one
             return
         line = split(sys.argv[1:])
-        if line.multirun and line.show_only and not {"--help", "-h", "--hydra-help"} & set(line.options):
+        if {"--help", "-h"} & set(line.options):
+            with suppress(BrokenPipeError):  # into head, say
+                print(help_text(line, conf, name), flush=True)
+            return
+        if line.multirun and line.show_only and "--hydra-help" not in line.options:
             raise UserError("This shows one run's configuration: leave -m and lists of values out.")
         if not line.show_only:
             check_readable(line)

@@ -29,6 +29,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
 from pellucid.errors import UserError
+from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.process import (
     as_user_error,
     check_device,
@@ -137,6 +138,8 @@ class _Session:
         data, task = assemble(config)
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
+        if isinstance(task.net, TorchvisionClassifier) and task.net.frozen:
+            data.remember(task.net.embed, task.net.views)
         self.recorder = Recorder(
             run=run,
             config=self._own_config(),

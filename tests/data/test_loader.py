@@ -47,7 +47,9 @@ def loader(count: int, batch_size: int, augment: Augment = none, **given: Any) -
     store = torch.randint(0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=random)
     split = Split.whole(store, torch.arange(count), [str(i) for i in range(count)])
     sampler = order(count, batch_size, **given)
-    return BatchLoader(split=split, spec=SPEC, order=sampler, augment=augment, device=CPU)
+    return BatchLoader(
+        split=split, spec=SPEC, order=sampler, augment=augment, device=CPU, views=0, features=None
+    )
 
 
 def by_label(batches: BatchLoader) -> Tensor:

@@ -48,7 +48,14 @@ def make(name: str) -> Explainer:
 
 
 def small_cnn() -> CNN:
-    return CNN(image_shape=(3, 16, 16), num_classes=4, channels=[4, 8], hidden=[16], dropout=0.25)
+    return CNN(
+        image_shape=(3, 16, 16),
+        num_classes=4,
+        channels=[4, 8],
+        hidden=[16],
+        dropout=0.25,
+        channels_last=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +65,18 @@ def nets() -> dict[str, tuple[nn.Module, Tensor]]:
     found: dict[str, tuple[nn.Module, Tensor]] = {
         "cnn": (small_cnn(), torch.randn(2, 3, 16, 16)),
         "xai": (
-            XAI(image_shape=(1, 34, 34), num_classes=3, dropout=[0.3, 0.4, 0.5]),
+            XAI(image_shape=(1, 34, 34), num_classes=3, dropout=[0.3, 0.4, 0.5], channels_last=False),
             torch.randn(2, 1, 34, 34),
         ),
         "resnet": (
             TorchvisionClassifier(
-                image_shape=(3, 32, 32), num_classes=4, arch="resnet18", weights="none", trainable="head"
+                image_shape=(3, 32, 32),
+                num_classes=4,
+                arch="resnet18",
+                weights="none",
+                trainable="head",
+                views=0,
+                channels_last=False,
             ),
             torch.randn(2, 3, 32, 32),
         ),

@@ -62,7 +62,14 @@ def test_what_is_below_zero_is_cut_before_enlarging() -> None:
 
 def small_cnn() -> CNN:
     torch.manual_seed(0)
-    return CNN(image_shape=(3, 16, 16), num_classes=4, channels=[4, 8], hidden=[16], dropout=0.25)
+    return CNN(
+        image_shape=(3, 16, 16),
+        num_classes=4,
+        channels=[4, 8],
+        hidden=[16],
+        dropout=0.25,
+        channels_last=False,
+    )
 
 
 @pytest.mark.parametrize(("layer", "taken"), [("auto", "features.7"), ("features.1", "features.1")])
@@ -79,14 +86,27 @@ def test_the_same_as_captum(layer: str, taken: str) -> None:
 
 def test_the_layer_that_is_taken() -> None:
     image = torch.randn(1, 3, 34, 34)
-    cnn = CNN(image_shape=(3, 34, 34), num_classes=4, channels=[4, 8], hidden=[16], dropout=0.25).eval()
+    cnn = CNN(
+        image_shape=(3, 34, 34),
+        num_classes=4,
+        channels=[4, 8],
+        hidden=[16],
+        dropout=0.25,
+        channels_last=False,
+    ).eval()
     assert last_layer_with_maps(cnn, image) == "features", "a block counts as its last layer"
-    xai = XAI(image_shape=(3, 34, 34), num_classes=4, dropout=[0.3, 0.4, 0.5]).eval()
+    xai = XAI(image_shape=(3, 34, 34), num_classes=4, dropout=[0.3, 0.4, 0.5], channels_last=False).eval()
     name = last_layer_with_maps(xai, image)
     assert name == "features.50", "the last pool leaves one pixel, so it is the ReLU before it"
     assert isinstance(xai.get_submodule(name), nn.ReLU)
     resnet = TorchvisionClassifier(
-        image_shape=(3, 64, 64), num_classes=4, arch="resnet18", weights="none", trainable="head"
+        image_shape=(3, 64, 64),
+        num_classes=4,
+        arch="resnet18",
+        weights="none",
+        trainable="head",
+        views=0,
+        channels_last=False,
     ).eval()
     assert last_layer_with_maps(resnet, torch.randn(1, 3, 64, 64)) == "backbone.layer4"
     assert last_layer_with_maps(resnet, torch.randn(1, 3, 32, 32)) == "backbone.layer3"

@@ -43,7 +43,14 @@ def test_the_note_tells_the_error_of_the_integral(steps: int, value: float, note
 
 def small_cnn() -> CNN:
     torch.manual_seed(0)
-    return CNN(image_shape=(3, 16, 16), num_classes=4, channels=[4, 8], hidden=[16], dropout=0.25)
+    return CNN(
+        image_shape=(3, 16, 16),
+        num_classes=4,
+        channels=[4, 8],
+        hidden=[16],
+        dropout=0.25,
+        channels_last=False,
+    )
 
 
 def test_a_map_sums_to_the_score_above_that_of_black() -> None:

@@ -26,7 +26,14 @@ def test_dnn_has_the_layers_of_the_document() -> None:
 
 
 def test_cnn_has_the_layers_of_the_document() -> None:
-    net = CNN(image_shape=(1, 28, 28), num_classes=10, channels=[32, 64], hidden=[600, 120], dropout=0.25)
+    net = CNN(
+        image_shape=(1, 28, 28),
+        num_classes=10,
+        channels=[32, 64],
+        hidden=[600, 120],
+        dropout=0.25,
+        channels_last=False,
+    )
     assert net.features(torch.zeros(1, 1, 28, 28)).shape == (1, 64, 6, 6)
     convolutions = (32 * 9 + 32) + 2 * 32 + (64 * 32 * 9 + 64) + 2 * 64
     assert parameters(net) == convolutions + (2304 * 600 + 600) + (600 * 120 + 120) + (1200 + 10)
@@ -34,7 +41,13 @@ def test_cnn_has_the_layers_of_the_document() -> None:
 
 
 def test_cnn_says_the_smallest_size_that_works() -> None:
-    options = {"num_classes": 10, "channels": [32, 64], "hidden": [600, 120], "dropout": 0.25}
+    options = {
+        "num_classes": 10,
+        "channels": [32, 64],
+        "hidden": [600, 120],
+        "dropout": 0.25,
+        "channels_last": False,
+    }
     with pytest.raises(ImageTooSmallError, match="smallest that works is 8") as caught:
         CNN(image_shape=(1, 7, 7), **options)  # type: ignore[arg-type]
     assert caught.value.smallest == 8
@@ -42,7 +55,7 @@ def test_cnn_says_the_smallest_size_that_works() -> None:
 
 
 def test_xai_looks_as_the_document_says() -> None:
-    net = XAI(image_shape=(3, 100, 100), num_classes=2, dropout=[0.3, 0.4, 0.5]).eval()
+    net = XAI(image_shape=(3, 100, 100), num_classes=2, dropout=[0.3, 0.4, 0.5], channels_last=False).eval()
     convolutions = [i for i, m in enumerate(net.features) if isinstance(m, nn.Conv2d)]
     assert convolutions == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48] or len(convolutions) == 13
     assert {0, 20, 40} <= set(convolutions), "the layers whose maps the document shows"
@@ -56,7 +69,7 @@ def test_xai_looks_as_the_document_says() -> None:
 
 def test_xai_says_the_smallest_size_that_works() -> None:
     with pytest.raises(ImageTooSmallError) as caught:
-        XAI(image_shape=(3, 33, 33), num_classes=2, dropout=[0.3, 0.4, 0.5])
+        XAI(image_shape=(3, 33, 33), num_classes=2, dropout=[0.3, 0.4, 0.5], channels_last=False)
     assert caught.value.smallest == 34
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
+from pellucid.data.features import Embed, Features
 from pellucid.data.loader import BatchLoader, Order
 from pellucid.data.spec import Spec, Split
 from pellucid.errors import UserError
@@ -45,6 +48,9 @@ class ImageData(LightningDataModule, ABC):
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
         self.splits: dict[str, Split] = {}
+        self.embed: Embed | None = None
+        self.views = 0
+        self._features: dict[str, Features] = {}
         self.source = ""
         self.left_out = 0
 
@@ -78,7 +84,35 @@ class ImageData(LightningDataModule, ABC):
                 if len(split) == 0:
                     raise UserError(f"The {name} split of {self.source} has no images.")
 
-    def loader(self, name: str, *, shuffle: bool = False, augmented: bool = False) -> BatchLoader:
+    def remember(self, embed: Embed, views: int) -> None:
+        """In training and validation give, in place of images, what ``embed`` makes of them, computed once.
+
+        ``views``: how many augmentations of each training image there are, used in turn. 0: a new one each
+        epoch, so that nothing is computed once where training images are augmented.
+        """
+        self.embed, self.views = embed, views
+
+    def _remembered(self, name: str, *, augmented: bool) -> Features | None:
+        views = self.views if augmented and self.augment is not none else 1
+        if self.embed is None or views == 0:
+            return None
+        if name not in self._features:
+            trainer = self.trainer
+            assert trainer is not None
+            embed = self.embed
+
+            def in_precision(images_BCHW: Tensor) -> Tensor:
+                with trainer.precision_plugin.forward_context():
+                    return embed(images_BCHW)
+
+            folder = Path(trainer.default_root_dir)
+            count = len(self.splits[name])
+            self._features[name] = Features(embed=in_precision, count=count, views=views, folder=folder)
+        return self._features[name]
+
+    def loader(
+        self, name: str, *, shuffle: bool = False, augmented: bool = False, remembered: bool = False
+    ) -> BatchLoader:
         """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
         trainer = self.trainer
         split = self.splits[name]
@@ -95,14 +129,21 @@ class ImageData(LightningDataModule, ABC):
             spec=self.spec,
             order=order,
             augment=self.augment if augmented else none,
+            views=self.views,
+            features=self._remembered(name, augmented=augmented) if remembered else None,
             device=trainer.strategy.root_device if trainer else torch.device("cpu"),
         )
 
+    def transfer_batch_to_device(
+        self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        return batch  # the loader's are there already
+
     def train_dataloader(self) -> BatchLoader:
-        return self.loader("train", shuffle=True, augmented=True)
+        return self.loader("train", shuffle=True, augmented=True, remembered=True)
 
     def val_dataloader(self) -> BatchLoader:
-        return self.loader("val")
+        return self.loader("val", remembered=True)
 
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")

@@ -5,13 +5,14 @@ Order and augmentation are functions of (seed, epoch, position): nothing is carr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.data.augment import NUMBERS, Augment
+from pellucid.data.augment import NUMBERS, Augment, none
+from pellucid.data.features import Features
 from pellucid.data.spec import Spec, Split
 from pellucid.randomness import generator
 
@@ -57,25 +58,55 @@ class Order:
 
 
 class BatchLoader:
-    """Batches ``(images_BCHW, labels_B)`` of a split on a device: resized, normalised, augmented."""
+    """Batches ``(images_BCHW, labels_B)`` of a split on a device: resized, normalised, augmented.
+
+    ``views``: after so many epochs the augmentations come again; 0: never. With ``features`` the batches are
+    ``(features_BD, labels_B)``, what those make of the images.
+    """
 
     def __init__(
-        self, *, split: Split, spec: Spec, order: Order, augment: Augment, device: torch.device
+        self,
+        *,
+        split: Split,
+        spec: Spec,
+        order: Order,
+        augment: Augment,
+        views: int,
+        features: Features | None,
+        device: torch.device,
     ) -> None:
         self.split, self.spec, self.augment, self.device = split, spec, augment, device
+        self.views, self.features = views, features
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
 
     def __len__(self) -> int:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        count = len(self.split)
-        random = generator(self.sampler.seed, "augment", self.sampler.epoch)
-        numbers_NR = torch.rand(count, NUMBERS, generator=random)
-        for index_B in self.sampler:
+        epoch = self.sampler.epoch
+        inputs: Iterable[tuple[Tensor, Tensor]]
+        if self.features is None:
+            inputs = self._images(self.sampler, epoch % self.views if self.views else epoch)
+        else:
+            table_ND = self.features.table(self.features.view(epoch), self._all_images)
+            inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
+        for index_B, inputs_B in inputs:
+            yield inputs_B, self.split.labels_N[index_B].to(self.device)
+
+    def _all_images(self, view: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._images(torch.split(torch.arange(len(self.split)), self.sampler.batch_size), view)
+
+    def _images(self, indices: Iterable[Tensor], view: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each index with its images, augmented as the view has them."""
+        numbers_NR = None
+        if self.augment is not none:
+            random = generator(self.sampler.seed, "augment", view)
+            numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
+        for index_B in indices:
             images_BCHW = prepare(self.split.images(index_B).to(self.device), self.spec)
-            images_BCHW = self.augment(images_BCHW, numbers_NR[index_B].to(self.device))
-            yield images_BCHW, self.split.labels_N[index_B].to(self.device)
+            if numbers_NR is not None:
+                images_BCHW = self.augment(images_BCHW, numbers_NR[index_B].to(self.device))
+            yield index_B, images_BCHW
 
 
 def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:

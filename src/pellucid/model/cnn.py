@@ -5,6 +5,7 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from pellucid.model.size import check_size
@@ -25,6 +26,7 @@ class CNN(nn.Module):
         channels: Sequence[int],
         hidden: Sequence[int],
         dropout: float,
+        channels_last: bool,
     ) -> None:
         super().__init__()
 
@@ -54,6 +56,8 @@ class CNN(nn.Module):
             width = size
         self.classifier = nn.Sequential(*layers)
         self.head = nn.Linear(width, num_classes)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.classifier(self.features(images_BCHW))

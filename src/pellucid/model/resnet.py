@@ -38,6 +38,7 @@ class TorchvisionClassifier(nn.Module):
     ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
     dict in torchvision's names. ``trainable``: ``head``, ``last_N`` (the last N stages and the head)
     or ``all``; what is not trained stays in evaluation mode. Grey images are repeated into three channels.
+    ``views``: how many augmentations of an image a frozen backbone is shown; 0: a new one each epoch.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
 
@@ -49,9 +50,18 @@ class TorchvisionClassifier(nn.Module):
         arch: str,
         weights: str | None,
         trainable: str,
+        views: int,
+        channels_last: bool,
     ) -> None:
         super().__init__()
         _check_arch(arch)
+        if views < 0:
+            raise UserError(f"model.views={views}: expected 0 or more.")
+        if views and trainable != "head":
+            raise UserError(
+                f"model.views={views}: only a frozen backbone is computed once; set model.trainable=head."
+            )
+        self.views = views
         weights = weights or "none"
         self.backbone = _build(arch, weights, image_shape[1])
         name, width = _cut_head(self.backbone, arch)
@@ -64,7 +74,14 @@ class TorchvisionClassifier(nn.Module):
         for module in trained:
             module.requires_grad_(True)
         self._trained = {child for module in trained for child in module.modules()}
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
         self.train()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the head alone is trained."""
+        return not self._trained
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.backbone(images_BCHW.expand(-1, 3, -1, -1))

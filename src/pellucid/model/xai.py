@@ -8,6 +8,7 @@ Shapes: B images, C channels, H × W pixels, D = 512, K classes.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from pellucid.model.size import check_size
@@ -25,7 +26,12 @@ class XAI(nn.Module):
     """
 
     def __init__(
-        self, *, image_shape: tuple[int, int, int], num_classes: int, dropout: Sequence[float]
+        self,
+        *,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        dropout: Sequence[float],
+        channels_last: bool,
     ) -> None:
         super().__init__()
         check_size("XAI", image_shape, lambda side: (side - 2) // 2 ** len(STAGES))
@@ -55,6 +61,8 @@ class XAI(nn.Module):
             nn.Dropout(last),
         )
         self.head = nn.Linear(width, num_classes)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.classifier(self.pool(self.features(images_BCHW)))

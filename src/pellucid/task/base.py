@@ -30,7 +30,7 @@ class Task(LightningModule, ABC):
     """Loss, metrics and optimizer around a net.
 
     A task implements ``_step`` and says which metric chooses the best checkpoint (``monitor``, ``mode``).
-    Metrics stay on the device and are read once an epoch.
+    What metrics are made of stays on the device; they are computed once an epoch, not at every step.
     """
 
     monitor: str
@@ -52,6 +52,7 @@ class Task(LightningModule, ABC):
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
         )
+        self._noted: dict[str, list[tuple[Tensor, ...]]] = {stage: [] for stage in STAGES}
         images_BCHW = torch.zeros(2, *image_shape)
         with evaluation_mode(net):
             self._check_output(images_BCHW, net(images_BCHW))
@@ -66,15 +67,52 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
-        """Update the stage's metrics with the batch; the loss to minimise, and what the net gave."""
+        """The loss to minimise, and what the net gave; notes what the stage's metrics are made of."""
+
+    @abstractmethod
+    def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
+        """Update the stage's metrics with S steps: their losses and numbers of images, and what was noted."""
+
+    def _note(self, stage: str, loss: Tensor, *seen_B: Tensor) -> None:
+        """Keep a step's loss, and tensors of one entry an image, until the stage ends."""
+        self._noted[stage].append((loss.detach(), *seen_B))
+
+    def compute_metrics(self, stage: str) -> dict[str, Tensor]:
+        """The stage's metrics over all that was noted since its beginning, of all ranks."""
+        losses, *seen = zip(*self._noted[stage], strict=True)
+        self._noted[stage] = []
+        losses_S = torch.stack(losses).float()
+        counts_S = torch.tensor([len(part) for part in seen[0]], device=losses_S.device)
+        self._update_metrics(stage, losses_S, counts_S, *(torch.cat(parts) for parts in seen))
+        values = {}
+        for name, metric in self.stage_metrics(stage).items():
+            values[name] = metric.compute()
+            metric.reset()
+        return values
 
     def stage_metrics(self, stage: str) -> dict[str, Metric]:
         """The metrics of ``train``, ``val`` or ``test``."""
         return dict(self.metrics[f"{stage}_metrics"].items())  # type: ignore[operator]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning sets it some sixty times a step, which takes nn.Module's own way a tenth of a small step.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def forward(self, images_BCHW: Tensor) -> Tensor:
         output: Tensor = self.net(images_BCHW)
         return output
+
+    def on_train_epoch_start(self) -> None:
+        self._noted["train"] = []
+
+    def on_validation_epoch_start(self) -> None:
+        self._noted["val"] = []
+
+    def on_test_epoch_start(self) -> None:
+        self._noted["test"] = []
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # Dropout of this step is a function of seed, epoch, rank and step alone.
@@ -102,10 +140,9 @@ class Task(LightningModule, ABC):
         self._log_metrics("test")
 
     def _log_metrics(self, stage: str) -> None:
-        for name, metric in self.stage_metrics(stage).items():
-            # A value, not the metric: it is summed over all ranks, so each rank logs the same.
-            self.log(f"{stage}/{name}", metric.compute(), on_step=False, on_epoch=True)
-            metric.reset()
+        # Values, not the metrics: they are summed over all ranks, so each rank logs the same.
+        for name, value in self.compute_metrics(stage).items():
+            self.log(f"{stage}/{name}", value, on_step=False, on_epoch=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]

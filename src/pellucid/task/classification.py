@@ -1,6 +1,5 @@
 """Which class is it? Cross-entropy and accuracy."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import Metric
@@ -51,11 +50,14 @@ class Classification(Task):
             )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
-        images_BCHW, labels_B = batch
-        logits_BK = self(images_BCHW)
+        inputs_B, labels_B = batch  # images, or what a frozen net made of them
+        logits_BK = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
         loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
-        metrics = self.stage_metrics(stage)
-        with torch.no_grad():
-            metrics["loss"].update(loss.detach().float(), count=len(labels_B))
-            metrics["accuracy"].update(logits_BK.argmax(dim=1), labels_B)
+        self._note(stage, loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
+
+    def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
+        predicted_N, labels_N = seen
+        metrics = self.stage_metrics(stage)
+        metrics["loss"].update(losses_S, counts_S)
+        metrics["accuracy"].update(predicted_N, labels_N)

@@ -6,7 +6,7 @@ from torchmetrics import Metric
 
 
 class MeanOverImages(Metric):
-    """Mean over all images of what was given as means over batches.
+    """Mean over all images of what was given as means over S batches.
 
     torchmetrics' ``MeanMetric`` either looks for NaN at every step, which makes a GPU wait, or (1.9) drops
     the weights.
@@ -22,9 +22,9 @@ class MeanOverImages(Metric):
         for name in ("total", "count"):
             self.add_state(name, default=torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, mean: Tensor, count: int) -> None:
-        self.total += mean * count
-        self.count += count
+    def update(self, means_S: Tensor, counts_S: Tensor) -> None:
+        self.total += (means_S * counts_S).sum()
+        self.count += counts_S.sum()
 
     def compute(self) -> Tensor:
         return self.total / self.count

@@ -53,9 +53,12 @@ class Reconstruction(Task):
             )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
-        images_BCHW, _ = batch
+        images_BCHW, labels_B = batch
         redrawn_BCHW = self(images_BCHW)
         loss = functional.mse_loss(redrawn_BCHW, images_BCHW * self.std + self.mean)
-        for metric in self.stage_metrics(stage).values():
-            metric.update(loss.detach().float(), count=len(images_BCHW))
+        self._note(stage, loss, labels_B)
         return loss, redrawn_BCHW
+
+    def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
+        for metric in self.stage_metrics(stage).values():
+            metric.update(losses_S, counts_S)

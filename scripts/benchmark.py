@@ -1,0 +1,20 @@
+"""How fast training is, beside a plain loop: ``python scripts/benchmark.py``. See ``--help``."""
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.command import run_command
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def main(config: dict[str, Any], folder: Path) -> None:
+    from pellucid.benchmark.run import benchmark
+    from pellucid.console import start_logging
+
+    start_logging(None)
+    benchmark(config, CONF)
+
+
+if __name__ == "__main__":
+    run_command(main, conf=CONF, name="benchmark")

@@ -1,0 +1,119 @@
+"""Seconds of an epoch, ours beside a plain loop's: the same net, images, batch size and optimizer.
+
+All run in one process, one after another in every round, so that what else the machine does hits all alike;
+the first round warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.assemble import make_data, make_task
+from pellucid.benchmark import plain
+from pellucid.data.base import ImageData
+from pellucid.data.shared import SharedImages
+from pellucid.train import train
+from pellucid.trial import Trial
+
+LOADER, MEMORY, OURS, PICTURES = "DataLoader loop", "in-memory loop", "ours", "ours, with pictures"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Seconds of each counted round, by what was timed: ``epochs`` epochs of ``images`` images."""
+
+    name: str
+    images: int
+    epochs: int
+    seconds: Mapping[str, list[float]]
+
+    def median(self, what: str) -> float:
+        return statistics.median(self.seconds[what])
+
+    def ratio(self, base: str) -> float:
+        """Ours to ``base``, the median over rounds of the ratio within a round: below 1 is faster."""
+        return statistics.median(
+            ours / other for ours, other in zip(self.seconds[OURS], self.seconds[base], strict=True)
+        )
+
+
+class Measured:
+    """One configuration of ``train``, timed in rounds."""
+
+    def __init__(self, name: str, config: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
+        self.name, self.config, self.pictures = name, config, pictures
+        self.epochs: int = config["trainer"]["max_epochs"]
+        self.images = SharedImages()
+        self.data = make_data(config)
+        self.images.setup(self.data, config["data"])
+
+    def run(self, rounds: int) -> Result:
+        """Raises UserError as ``train`` does."""
+        seconds: dict[str, list[float]] = {LOADER: [], MEMORY: [], OURS: [], PICTURES: []}
+        for number in range(rounds + 1):
+            for what, taken in self._round():
+                if number:
+                    seconds[what].append(taken)
+        return Result(self.name, len(self.data.splits["train"]), self.epochs, seconds)
+
+    def _round(self) -> Iterator[tuple[str, float]]:
+        yield OURS, self._ours(self.config)
+        yield LOADER, self._plain(self._loader())
+        yield MEMORY, self._plain(None)
+        yield PICTURES, self._ours({**self.config, "callbacks": self.pictures})
+
+    def _ours(self, config: Mapping[str, Any]) -> float:
+        """The training batches of the last epoch and the pictures after it; of several epochs, all of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            figures = train(config, Path(folder) / "run", trial=Trial({}, "val/loss", self.images, None))
+        if self.epochs > 1:
+            return float(figures["seconds/fit"])
+        return float(figures["seconds/train_epoch"] + figures.get("look/seconds", 0))
+
+    def _plain(self, loader: Any) -> float:
+        net, optimizer, device = self._net()
+        loss: plain.Loss = nn.functional.cross_entropy
+        if self.config["task"]["_target_"].endswith("Reconstruction"):
+            loss = nn.functional.mse_loss
+        if loader is not None:
+            return self.epochs * plain.train_epoch(net, loader, optimizer, loss, device)
+        images_NCHW, labels_N = self._tensors(device)
+        batch_size = self.data.batch_size
+        taken = plain.train_epoch_in_memory(net, images_NCHW, labels_N, batch_size, optimizer, loss)
+        return self.epochs * taken
+
+    def _net(self) -> tuple[nn.Module, torch.optim.Optimizer, torch.device]:
+        """The same net by a way of its own: contiguous, with torch's default Adam."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        net = make_task(self.config, self.data.spec).net.to(device).to(memory_format=torch.contiguous_format)
+        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        return net, torch.optim.Adam(trained, lr=self.config["optimizer"]["lr"]), device
+
+    def _tensors(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        split = self.data.splits["train"]
+        images = split.images(torch.arange(len(split)))
+        return self.data.spec.normalise(images).to(device), split.labels_N.to(device)
+
+    def _loader(self) -> Any:
+        return plain.batches(plain_data(self.data, self.config), self.data.batch_size)
+
+
+def plain_data(data: ImageData, config: Mapping[str, Any]) -> Any:
+    """The training images as a data set of the usual kind: files where there are files."""
+    split, spec = data.splits["train"], data.spec
+    files = [Path(config["data"]["root"]).expanduser() / name for name in split.files]
+    if files[0].is_file():
+        transform = plain.of_photos(
+            spec.mean, spec.std, spec.image_shape[1], augmented=config["data"]["augment"] != "none"
+        )
+        return plain.PhotoFiles(files, split.labels_N.tolist(), transform)
+    images = split.images(torch.arange(len(split)))
+    return plain.ArrayImages(images, split.labels_N, plain.of_arrays(spec.mean, spec.std))

@@ -1,0 +1,94 @@
+"""Seconds and memory of whole commands."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from pellucid.errors import UserError
+
+BARE_IMPORT, HELP, MISTAKE, FIRST_STEP = "bare import", "--help", "a mistyped option", "first training step"
+WHOLE, WHOLE_PLAIN = "five epochs of dnn", "the same, a bare script"
+RATIOS = {FIRST_STEP: BARE_IMPORT, WHOLE: WHOLE_PLAIN}
+
+
+class FirstStep(Callback):
+    """Ends the process after the first step: how long it takes to get there."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        os._exit(0)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of each counted round, and the largest resident memory in MiB."""
+
+    seconds: list[float]
+    memory: float
+
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def measure(program: Path, fashion: str, rounds: int) -> dict[str, Spent]:
+    """Every command in turn, ``rounds`` times after a first one that is not counted."""
+    lines = dict(_lines(program, fashion))
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in lines}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            for name, line in lines.items():
+                taken = _run(line, Path(folder), code=2 if name == MISTAKE else 0)
+                if number:
+                    spent[name].append(taken)
+    return {
+        name: Spent([seconds for seconds, _ in found], max(memory for _, memory in found))
+        for name, found in spent.items()
+    }
+
+
+def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
+    quiet = ["callbacks=none", "trainer=cpu"]
+    first = "+callbacks.first._target_=pellucid.benchmark.processes.FirstStep"
+    whole = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
+    train = [sys.executable, str(program)]
+    yield BARE_IMPORT, [sys.executable, "-c", "import torch, torchvision, lightning"]
+    yield HELP, [*train, "--help"]
+    yield MISTAKE, [*train, "model=dnnn"]
+    yield FIRST_STEP, [*train, "model=dnn", "data=digits", "logger=none", *quiet, first]
+    yield WHOLE, [*train, *whole, *quiet]
+    yield WHOLE_PLAIN, [sys.executable, "-m", "pellucid.benchmark.plain", fashion, "5"]
+
+
+def _run(line: list[str], folder: Path, code: int) -> tuple[float, float]:
+    """Seconds, and MiB at the most."""
+    start = time.perf_counter()
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(line, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != code:
+        text = (folder / "said").read_text(errors="replace").strip().splitlines()
+        raise UserError(f"{' '.join(line)} ended with {process.returncode}: {text[-1] if text else ''}")
+    return time.perf_counter() - start, used.ru_maxrss / 1024
+
+
+def ratios(spent: Mapping[str, Spent]) -> dict[str, float]:
+    """Of each pair of commands, the median over rounds."""
+    return {
+        name: statistics.median(
+            one / other for one, other in zip(spent[name].seconds, spent[base].seconds, strict=True)
+        )
+        for name, base in RATIOS.items()
+    }

@@ -1,0 +1,95 @@
+"""The figures as a table for a terminal, as Markdown and as JSON, with what they depend on."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from pellucid.benchmark import processes
+from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Result
+from pellucid.benchmark.processes import Spent
+from pellucid.run import write_atomically
+
+HEADER = (
+    *("net", "epochs", "images", f"{LOADER}, s", f"{MEMORY}, s", f"{OURS}, s", "with pictures, s"),
+    *("ours, images/s", f"ours / {LOADER}", f"ours / {MEMORY}"),
+)
+
+
+def conditions(device: str, precision: str, rounds: int) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "rounds": rounds,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "torchvision", "lightning", "pellucid")},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def rows(results: Sequence[Result]) -> Iterator[list[str]]:
+    for result in results:
+        times = [f"{result.median(what):.2f}" for what in (LOADER, MEMORY, OURS, PICTURES)]
+        rate = result.images * result.epochs / result.median(OURS)
+        figures = [f"{rate:,.0f}", f"{result.ratio(LOADER):.2f}", f"{result.ratio(MEMORY):.2f}"]
+        yield [result.name, str(result.epochs), f"{result.images:,}", *times, *figures]
+
+
+def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
+    ratios = processes.ratios(spent) if spent else {}
+    for name, found in spent.items():
+        ratio = f"{ratios[name]:.2f} of {processes.RATIOS[name]}" if name in ratios else ""
+        yield [name, f"{found.median():.2f}", f"{found.memory:.0f}", ratio]
+
+
+def shown(title: str, header: Sequence[str], lines: Iterator[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index else "left")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def markdown(header: Sequence[str], lines: Iterator[list[str]]) -> str:
+    text = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return "\n".join([*text, *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
+
+
+COMMANDS = ("command", "seconds", "MiB at the most", "ratio")
+
+
+def write(
+    folder: Path, found: Mapping[str, Any], results: Sequence[Result], spent: Mapping[str, Spent]
+) -> None:
+    """``benchmark.json`` and ``benchmark.md``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "conditions": found,
+        "epochs": {
+            r.name: {"images": r.images, "epochs": r.epochs, "seconds": dict(r.seconds)} for r in results
+        },
+        "commands": {name: {"seconds": s.seconds, "MiB": s.memory} for name, s in spent.items()},
+    }
+    write_atomically(folder / "benchmark.json", json.dumps(content, indent=2).encode())
+    text = ", ".join(f"{key} {value}" for key, value in found.items()) + ". Medians.\n\n"
+    text += markdown(HEADER, rows(results))
+    if spent:
+        text += "\n" + markdown(COMMANDS, command_rows(spent))
+    write_atomically(folder / "benchmark.md", text.encode())
