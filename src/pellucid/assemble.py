@@ -17,12 +17,14 @@ from pellucid.randomness import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-ADDED = {"channels_last": False, "views": 0}  # options that nets have got since the first runs, as those were
+# Options that nets and data sets have got since the first runs, as those were.
+ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
-    data = build(config["data"], packages=config["packages"])
+    since = {name: value for name, value in ADDED.items() if name not in config["data"]}
+    data = build(config["data"], packages=config["packages"], **since)
     if not isinstance(data, ImageData):
         raise UserError(f"data._target_={config['data']['_target_']}: expected an ImageData.")
     return data

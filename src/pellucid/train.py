@@ -138,6 +138,9 @@ class _Session:
         data, task = assemble(config)
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
+        data.device_images = config.get("device_images", 0)
+        if config.get("compile"):
+            task.net.compile()
         if isinstance(task.net, TorchvisionClassifier) and task.net.frozen:
             data.remember(task.net.embed, task.net.views)
         self.recorder = Recorder(

@@ -17,7 +17,7 @@ from tests.fakes import write_photos
 
 def read(root: Path, **given: Any) -> dict[str, Split]:
     options = {"val_fraction": 0.2, "test_fraction": 0.1, "seed": 0, "size": 8, **given}
-    splits, _ = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", **options)
+    splits, _ = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options)
     return splits
 
 
@@ -133,7 +133,9 @@ def test_files_left_out_are_counted(root: Path) -> None:
     for split in ("train", "test"):
         (root / split / "oak" / "bad.jpg").write_text("no picture")
     options: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": None, "seed": 0, "size": 8}
-    splits, left_out = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", **options)
+    splits, left_out = load_folder(
+        PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options
+    )
     assert left_out == 2
     assert sizes(splits) == {"train": 32, "val": 8, "test": 40}
 

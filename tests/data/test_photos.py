@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from pellucid.data import photos
-from pellucid.data.photos import Photos, decode, find_photos, load_photos
+from pellucid.data.photos import Photos, clear, decode, entries, find_photos, load_photos
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 
@@ -75,7 +75,7 @@ def load(root: Path, tmp_path: Path) -> Callable[..., Photos]:
     """Load what is in ``root`` now."""
 
     def load(size: int = 8, cache: Path = tmp_path / "cache") -> Photos:
-        return load_photos(find_photos(root), root=root, size=size, cache=cache)
+        return load_photos(find_photos(root), root=root, size=size, cache=cache, cache_limit=1.0)
 
     return load
 
@@ -222,7 +222,7 @@ def test_a_large_photo_is_decoded_without_a_warning(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)  # Pillow warns above it
     Image.new("RGB", (40, 40)).save(root / "large.png")
-    kept = load_photos([root / "large.png"], root=root, size=8, cache=root / "cache").kept
+    kept = load_photos([root / "large.png"], root=root, size=8, cache=root / "cache", cache_limit=1.0).kept
     assert kept == [0]
 
 
@@ -258,7 +258,7 @@ def test_each_unusable_file_is_named_with_the_reason_and_left_out(
     (root / "cat" / "empty.jpg").touch()
     (root / "cat" / "huge.png").hardlink_to(huge)
     files = find_photos(root)
-    loaded = load_photos(files, root=root, size=8, cache=tmp_path / "cache")
+    loaded = load_photos(files, root=root, size=8, cache=tmp_path / "cache", cache_limit=1.0)
     bad = {f"cat/{name}" for name in ("one.png", "short.jpg", "text.jpg", "empty.jpg", "huge.png")}
     assert set(loaded.broken) == bad
     assert {files[i].relative_to(root).as_posix() for i in loaded.kept} | bad == {
@@ -330,7 +330,9 @@ def test_of_many_unusable_files_ten_are_named(
 def test_a_path_may_hold_any_sign(tmp_path: Path, folder: str) -> None:
     root = tmp_path / folder / "photos"
     write_photos(root, {folder: 3})
-    loaded = load_photos(find_photos(root), root=root, size=8, cache=tmp_path / folder / "cache")
+    loaded = load_photos(
+        find_photos(root), root=root, size=8, cache=tmp_path / folder / "cache", cache_limit=1.0
+    )
     assert len(loaded.kept) == 3
 
 
@@ -413,7 +415,7 @@ def test_equal_names_in_another_folder_have_their_own_entry(tmp_path: Path, cach
         write_photos(tmp_path / name, {"cat": 2}, seed=len(name))
         for path in find_photos(tmp_path / name):
             os.utime(path, ns=(0, 0))
-        load_photos(find_photos(tmp_path / name), root=tmp_path / name, size=8, cache=cache)
+        load_photos(find_photos(tmp_path / name), root=tmp_path / name, size=8, cache=cache, cache_limit=1.0)
     assert len(list(cache.iterdir())) == 2
 
 
@@ -549,3 +551,37 @@ def test_a_float_tiff_of_zero_to_one_is_scaled(tmp_path: Path) -> None:
     path = tmp_path / "float.tiff"
     Image.fromarray(np.array([[0.0, 1.0], [0.5, 0.25]], dtype=np.float32)).save(path)
     assert decode(path, 2)[0].tolist() == [[0, 255], [127, 63]]
+
+
+def test_what_was_not_used_for_longest_makes_room(root: Path, cache: Path) -> None:
+    def load(size: int) -> None:
+        load_photos(find_photos(root), root=root, size=size, cache=cache, cache_limit=limit)
+
+    limit = 1.0
+    for size in (8, 9, 10):
+        load(size)
+    first, second, third = sorted(entries(cache), key=lambda entry: entry.size)
+    for seconds, entry in enumerate((second, first, third)):
+        os.utime(entry.path, (seconds, seconds))
+    load(9)  # used again, so the first is the oldest now
+    limit = (second.size + third.size + 3 * 11**2 * len(find_photos(root))) / 2**30
+    load(11)
+    left = {entry.path for entry in entries(cache)}
+    assert len(left) == 3
+    assert first.path not in left
+    assert {entry.root for entry in entries(cache)} == {str(root)}
+
+
+def test_photos_larger_than_the_limit_are_told(root: Path, cache: Path) -> None:
+    with pytest.raises(UserError, match=r"more than data\.cache_limit=1e-06.*data\.image_size"):
+        load_photos(find_photos(root), root=root, size=64, cache=cache, cache_limit=1e-6)
+    assert not cache.exists()
+
+
+def test_cleared(load: Callable[..., Photos], cache: Path) -> None:
+    photos = load()
+    size = sum(entry.size for entry in entries(cache))
+    assert clear(cache) == size > photos.images.nbytes
+    assert list(cache.iterdir()) == []
+    assert photos.images.float().mean() > 0  # who has them mapped keeps them
+    assert clear(cache) == 0

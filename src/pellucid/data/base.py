@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +49,8 @@ class ImageData(LightningDataModule, ABC):
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
         self.splits: dict[str, Split] = {}
+        self.device_images = 0.0  # GiB of images that may be kept on a GPU
+        self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
         self.embed: Embed | None = None
         self.views = 0
         self._features: dict[str, Features] = {}
@@ -115,7 +118,8 @@ class ImageData(LightningDataModule, ABC):
     ) -> BatchLoader:
         """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
         trainer = self.trainer
-        split = self.splits[name]
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        split = self._near(self.splits[name], device)
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -131,8 +135,16 @@ class ImageData(LightningDataModule, ABC):
             augment=self.augment if augmented else none,
             views=self.views,
             features=self._remembered(name, augmented=augmented) if remembered else None,
-            device=trainer.strategy.root_device if trainer else torch.device("cpu"),
+            device=device,
         )
+
+    def _near(self, split: Split, device: torch.device) -> Split:
+        """The split with its images on the device, where there is room for them."""
+        if device.type == "cpu" or split.store.nbytes > self.device_images * 2**30:
+            return split
+        if id(split.store) not in self._stores:
+            self._stores[id(split.store)] = split.store.to(device)
+        return replace(split, store=self._stores[id(split.store)])
 
     def transfer_batch_to_device(
         self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int

@@ -52,6 +52,7 @@ class CatDog(ImageData):
         augment: str,
         val_fraction: float,
         cache: str,
+        cache_limit: float,
         seed: int,
     ) -> None:
         spec = Spec(
@@ -66,7 +67,7 @@ class CatDog(ImageData):
             raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")
         self.wanted = source
         self.root = Path(root).expanduser()
-        self.cache = Path(cache).expanduser()
+        self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
         self.val_fraction = val_fraction
         if self._is_folder():
             self._folder()  # a mistake in it is told at once
@@ -119,6 +120,7 @@ class CatDog(ImageData):
             self._folder(),
             size=self.spec.image_shape[1],
             cache=self.cache,
+            cache_limit=self.cache_limit,
             val_fraction=self.val_fraction,
             test_fraction=None,
             seed=self.seed,
@@ -146,7 +148,13 @@ class CatDog(ImageData):
                 line.split() for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             ]  # file name, breed, species (1 cat, 2 dog), breed within the species
             files = [folder / "images" / f"{row[0]}.jpg" for row in rows]
-            photos = load_photos(files, root=self.root, size=self.spec.image_shape[1], cache=self.cache)
+            photos = load_photos(
+                files,
+                root=self.root,
+                size=self.spec.image_shape[1],
+                cache=self.cache,
+                cache_limit=self.cache_limit,
+            )
             labels = torch.tensor([int(row[2]) - 1 for row in rows])[photos.kept]
             names = [str(files[i].relative_to(self.root)) for i in photos.kept]
             splits[name] = Split.whole(photos.images, labels, names)

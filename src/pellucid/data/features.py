@@ -6,6 +6,7 @@ Shapes: N images, B of a batch, D embedding.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,7 +66,7 @@ class Features:
     def _allocate(self, width: int) -> Tensor:
         if 4 * self.views * self.count * width <= IN_MEMORY:
             return torch.empty(self.count, width)
-        file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  it lives as long as the table
-        if hasattr(os, "posix_fallocate"):  # so that a full disk is told now, not by a signal later
-            os.posix_fallocate(file.fileno(), 0, 4 * self.count * width)
-        return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(self.count, width)))
+        with tempfile.TemporaryFile(dir=self.folder) as file:  # it lives on as long as it is mapped
+            if sys.platform == "linux":  # so that a full disk is told now, not by a signal later
+                os.posix_fallocate(file.fileno(), 0, 4 * self.count * width)
+            return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(self.count, width)))

@@ -101,6 +101,7 @@ def load_folder(
     *,
     size: int,
     cache: Path,
+    cache_limit: float,
     val_fraction: float,
     test_fraction: float | None,
     seed: int,
@@ -111,7 +112,8 @@ def load_folder(
     """
     splits, left_out = {}, 0
     for name, items in folder.files().items():
-        photos = load_photos([p for p, _ in items], root=folder.root, size=size, cache=cache)
+        paths = [path for path, _ in items]
+        photos = load_photos(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
         labels = torch.tensor([items[i][1] for i in photos.kept])
         splits[name] = Split.whole(photos.images, labels, files)

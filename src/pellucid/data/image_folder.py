@@ -26,6 +26,7 @@ class ImageFolder(ImageData):
         val_fraction: float,
         test_fraction: float,
         cache: str,
+        cache_limit: float,
         seed: int,
     ) -> None:
         self.folder = PhotoFolder.find(Path(root).expanduser())
@@ -37,7 +38,7 @@ class ImageFolder(ImageData):
             statistics=IMAGENET_SOURCE,
         )
         super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
-        self.cache = Path(cache).expanduser()
+        self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
         self.fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
 
     def read(self) -> dict[str, Split]:
@@ -45,6 +46,7 @@ class ImageFolder(ImageData):
             self.folder,
             size=self.spec.image_shape[1],
             cache=self.cache,
+            cache_limit=self.cache_limit,
             seed=self.seed,
             **self.fractions,
         )

@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,28 @@ class Photos:
     images: Tensor
     kept: list[int]
     broken: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of photos in the cache: bytes, and seconds since 1970 when it was last used."""
+
+    path: Path
+    size: int
+    used: float
+
+    @classmethod
+    def of(cls, path: Path) -> Entry:
+        return cls(path, sum(file.stat().st_size for file in path.iterdir()), path.stat().st_mtime)
+
+    @property
+    def root(self) -> str:
+        """The folder of the photos."""
+        try:
+            content = json.loads((self.path / "index.json").read_text(encoding="utf-8"))
+            return str(content["root"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "?"
 
 
 def find_photos(folder: Path) -> list[Path]:
@@ -86,16 +108,20 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) -> Photos:
+def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path, cache_limit: float) -> Photos:
     """The files' pixels, from the cache or decoded into it.
 
+    ``cache_limit``: GiB that the cache may take; what was not used for longest is removed for a new entry.
     Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
     """
     entry = cache / _key(files, root, size)
     index = _read_index(entry, size)
     if index is None:
+        _make_room(cache, len(files) * 3 * size**2, cache_limit)
         _build(entry, files, root, size)
         index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
+    with suppress(OSError):  # a cache that may only be read
+        os.utime(entry)  # when it was last used
     kept, broken = index["kept"], index["broken"]
     if broken:
         log.warning("%s", _broken_text(broken, len(files)))
@@ -104,6 +130,33 @@ def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path) ->
         str(entry / "pixels.bin"), shared=False, size=int(np.prod(shape)), dtype=torch.uint8
     )
     return Photos(pixels.view(shape), kept, broken)
+
+
+def entries(cache: Path) -> list[Entry]:
+    """What a cache holds, the least recently used first."""
+    found = [path for path in cache.glob("*") if (path / "index.json").is_file()]
+    return sorted((Entry.of(path) for path in found), key=lambda entry: entry.used)
+
+
+def clear(cache: Path) -> int:
+    """Remove all that a cache holds, half-built entries too; how many bytes that were."""
+    freed = sum(entry.size for entry in entries(cache))
+    for path in cache.glob("*"):
+        if (path / "pixels.bin").is_file():
+            shutil.rmtree(path, ignore_errors=True)
+    return freed
+
+
+def _make_room(cache: Path, size: int, limit: float) -> None:
+    """Remove entries until ``size`` more bytes stay within the limit, in GiB. Raises UserError."""
+    if size > limit * 2**30:
+        raise UserError(
+            f"The photos' pixels take {size / 2**30:.1f} GiB, more than data.cache_limit={limit}. "
+            "Give the cache more, or use smaller images by data.image_size."
+        )
+    kept = entries(cache)
+    while kept and sum(entry.size for entry in kept) + size > limit * 2**30:
+        shutil.rmtree(kept.pop(0).path, ignore_errors=True)  # those who have it mapped keep it
 
 
 def _read_index(entry: Path, size: int) -> dict[str, Any] | None:
@@ -158,7 +211,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
             raise UserError(
                 _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
-        index = {"kept": kept, "broken": broken}
+        index = {"root": str(root), "kept": kept, "broken": broken}
         (half_built / "index.json").write_text(json.dumps(index), encoding="utf-8")
         try:
             half_built.rename(entry)

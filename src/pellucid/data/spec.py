@@ -81,8 +81,8 @@ class Split:
         return len(self.rows_N)
 
     def images(self, index_B: Tensor) -> Tensor:
-        """Those of the split's images, (B, C, H, W) uint8, copied."""
-        return self.store[self.rows_N[index_B]]
+        """Those of the split's images, (B, C, H, W) uint8, copied, where the store is."""
+        return self.store[self.rows_N[index_B].to(self.store.device)]
 
     def subset(self, index_B: Tensor) -> Split:
         """Those of the split's images as a split."""

@@ -26,6 +26,7 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
     net = original(net)
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
+    compiled, net._compiled_call_impl = net._compiled_call_impl, None  # what ``net.compile()`` sets
     named = {module: dict(module._buffers) for module in net.modules()}  # a net may put others in their place
     device = next((tensor.device for tensor in (*gradients, *buffers)), torch.device("cpu"))
     state = _random_state(device)
@@ -40,6 +41,7 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
         ):
             yield net
     finally:
+        net._compiled_call_impl = compiled
         for parameter, (gradient, flag) in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(flag)

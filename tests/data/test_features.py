@@ -1,0 +1,89 @@
+"""Features of a frozen net, computed once: the same training as without."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.data import features
+from pellucid.data.base import ImageData
+from pellucid.errors import UserError
+from pellucid.model.resnet import TorchvisionClassifier
+from pellucid.train import train
+from tests.helpers import compose, same, weights
+
+FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")
+
+
+def run(folder: Path, photos: Path, *options: str, epochs: int = 4, resume: bool = False) -> Path:
+    data = [f"data.root={photos}", f"data.cache={folder.parent / 'cache'}", "data.batch_size=8"]
+    train(compose(*FROZEN, *data, f"trainer.max_epochs={epochs}", *options), folder, resume=resume)
+    return folder
+
+
+def only_views(data: ImageData, embed: object, views: int) -> None:
+    """In place of ``remember``: the same views, computed anew each epoch."""
+    data.views = views
+
+
+def losses(folder: Path) -> list[tuple[float, float]]:
+    with (folder / "metrics.csv").open() as file:
+        return [(float(row["train/loss"]), float(row["val/loss"])) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("augment", "views", "computed"), [("none", 0, 2), ("crop_flip", 2, 3), ("crop_flip", 0, 1)]
+)
+def test_trains_as_without(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, augment: str, views: int, computed: int
+) -> None:
+    """Tables are computed once each: validation, and the views of the training images."""
+    options = (f"data.augment={augment}", f"model.views={views}")
+    compute, tables = features.Features._compute, []
+
+    def counted(self: features.Features, view: int, batches: object) -> torch.Tensor:
+        tables.append(view)
+        return compute(self, view, batches)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(features.Features, "_compute", counted)
+    once = run(tmp_path / "once", photos, *options)
+    assert len(tables) == computed
+    monkeypatch.setattr(ImageData, "remember", only_views)
+    plain = run(tmp_path / "plain", photos, *options)
+    assert len(tables) == computed
+    assert np.allclose(losses(once), losses(plain), atol=1e-5)
+    one, other = weights(once), weights(plain)
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.allclose(one[name].float(), other[name].float(), atol=1e-5), name
+
+
+def test_resumed_equals_uninterrupted(tmp_path: Path, photos: Path) -> None:
+    options = ("data.augment=crop_flip", "model.views=3")
+    whole = run(tmp_path / "whole", photos, *options)
+    parts = run(tmp_path / "parts", photos, *options, epochs=2)
+    run(parts, photos, *options, resume=True)
+    assert same(weights(whole), weights(parts))
+
+
+def test_large_tables_are_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "IN_MEMORY", 100)
+    made = features.Features(embed=lambda x: x.flatten(1), count=5, views=2, folder=tmp_path)
+    images = torch.rand(5, 1, 3, 3)
+    index = torch.tensor([3, 1, 4, 0, 2])
+    table = made.table(1, lambda view: iter([(part, images[part] * view) for part in torch.split(index, 2)]))
+    assert torch.equal(table, images.flatten(1))
+    assert made.table(1, lambda view: iter([])) is table
+    assert list(tmp_path.iterdir()) == []  # seen by nobody else, and gone with it
+
+
+def test_views_of_what_is_trained_are_refused() -> None:
+    options = {"image_shape": (3, 32, 32), "num_classes": 2, "arch": "resnet18", "weights": "none"}
+    with pytest.raises(UserError, match=r"model\.views=2.*trainable=head"):
+        TorchvisionClassifier(**options, trainable="all", views=2, channels_last=False)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"model\.views=-1"):
+        TorchvisionClassifier(**options, trainable="head", views=-1, channels_last=False)  # type: ignore[arg-type]
