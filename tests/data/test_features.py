@@ -36,7 +36,12 @@ def losses(folder: Path) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize(
-    ("augment", "views", "computed"), [("none", 0, 2), ("crop_flip", 2, 3), ("crop_flip", 0, 1)]
+    ("augment", "views", "computed"),
+    [
+        ("crop_flip", 2, 3),
+        pytest.param("none", 0, 2, marks=pytest.mark.slow),
+        pytest.param("crop_flip", 0, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_trains_as_without(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, augment: str, views: int, computed: int
@@ -62,6 +67,7 @@ def test_trains_as_without(
         assert torch.allclose(one[name].float(), other[name].float(), atol=1e-5), name
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted(tmp_path: Path, photos: Path) -> None:
     options = ("data.augment=crop_flip", "model.views=3")
     whole = run(tmp_path / "whole", photos, *options)

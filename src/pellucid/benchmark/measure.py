@@ -76,7 +76,7 @@ class Measured:
             figures = train(config, Path(folder) / "run", trial=Trial({}, "val/loss", self.images, None))
         if self.epochs > 1:
             return float(figures["seconds/fit"])
-        return float(figures["seconds/train_epoch"] + figures.get("look/seconds", 0))
+        return float(figures["seconds/train_epoch"] + figures.get("look/seconds/total", 0))
 
     def _plain(self, loader: Any) -> float:
         net, optimizer, device = self._net()
@@ -109,7 +109,7 @@ class Measured:
 def plain_data(data: ImageData, config: Mapping[str, Any]) -> Any:
     """The training images as a data set of the usual kind: files where there are files."""
     split, spec = data.splits["train"], data.spec
-    files = [Path(config["data"]["root"]).expanduser() / name for name in split.files]
+    files = [Path(config["data"].get("root", ".")).expanduser() / name for name in split.files]
     if files[0].is_file():
         transform = plain.of_photos(
             spec.mean, spec.std, spec.image_shape[1], augmented=config["data"]["augment"] != "none"

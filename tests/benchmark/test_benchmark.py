@@ -1,0 +1,106 @@
+"""The benchmark, on little."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pellucid.benchmark import plain, processes
+from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Measured, Result, plain_data
+from pellucid.benchmark.run import benchmark
+from pellucid.benchmark.table import HEADER, rows, write
+from pellucid.errors import UserError
+from tests.helpers import CONF, command, compose
+
+OPTIONS: dict[str, Any] = {
+    **{"nets": ["dnn"], "rounds": 1, "fashion": None, "photos": None, "views": 0},
+    **{"accelerator": "cpu", "precision": "32-true", "commands": False},
+}
+
+
+def test_the_plain_loop_learns_and_sees_every_image() -> None:
+    seen = []
+
+    class Net(nn.Linear):
+        def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+            seen.append(images_BCHW[:, 0, 0, 0])
+            return super().forward(images_BCHW.flatten(1))
+
+    net = Net(4, 2)
+    images = torch.arange(7, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 2, 2).contiguous()
+    data = plain.ArrayImages(images, torch.tensor([0, 1] * 3 + [0]), plain.of_arrays([0.0], [1.0]))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    before = net.weight.detach().clone()
+    loss = nn.functional.cross_entropy
+    assert plain.train_epoch(net, plain.batches(data, 3), optimizer, loss, torch.device("cpu")) > 0
+    assert sorted((torch.cat(seen) * 255).round().int().tolist()) == list(range(7))
+    assert not torch.equal(net.weight, before)
+    seen.clear()
+    plain.train_epoch_in_memory(net, images / 255, torch.zeros(7).long(), 3, optimizer, loss)
+    assert sorted((torch.cat(seen) * 255).round().int().tolist()) == list(range(7))
+
+
+def test_both_are_given_the_same_images(photos: Path, tmp_path: Path) -> None:
+    """In memory exactly; photos up to how they are resized."""
+    options = ["data=catdog", f"data.root={photos}", f"data.cache={tmp_path}", "data.augment=none"]
+    for config in (compose("model=dnn"), compose("model=dnn", *options)):
+        measured = Measured("dnn", config, {})
+        usual = plain_data(measured.data, config)
+        images, labels = measured._tensors(torch.device("cpu"))
+        assert len(usual) == len(images)
+        for index in (0, len(images) - 1):
+            image, label = usual[index]
+            assert label == labels[index]
+            assert image.shape == images[index].shape
+            assert (image - images[index]).abs().mean() < (0.3 if "root" in config["data"] else 1e-5)
+
+
+def test_a_round_times_all_of_them() -> None:
+    result = Measured("dnn", compose("model=dnn"), compose("callbacks=default")["callbacks"]).run(2)
+    assert set(result.seconds) == {LOADER, MEMORY, OURS, PICTURES}
+    assert all(len(taken) == 2 and min(taken) > 0 for taken in result.seconds.values())
+    assert min(result.seconds[PICTURES]) > min(result.seconds[OURS])
+
+
+def test_ratios_are_of_the_same_round(tmp_path: Path) -> None:
+    seconds = {OURS: [1.0, 20.0, 3.0], LOADER: [2.0, 40.0, 3.0], MEMORY: [1.0] * 3, PICTURES: [1.0] * 3}
+    result = Result("dnn", images=100, epochs=2, seconds=seconds)
+    assert result.ratio(LOADER) == 0.5
+    (row,) = rows([result])
+    assert dict(zip(HEADER, row, strict=True))["ours, images/s"] == "67"  # 200 images in 3 seconds
+    spent = {
+        name: processes.Spent([2.0, 4.0] if name == processes.WHOLE else [4.0, 4.0], 100.0)
+        for name in (processes.WHOLE, processes.WHOLE_PLAIN, processes.FIRST_STEP, processes.BARE_IMPORT)
+    }
+    assert processes.ratios(spent)[processes.WHOLE] == 0.75
+    write(tmp_path, {"threads": 2}, [result], spent)
+    assert json.loads((tmp_path / "benchmark.json").read_text())["epochs"]["dnn"]["seconds"] == seconds
+    assert "| dnn | 2 | 100 |" in (tmp_path / "benchmark.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"nets": ["dnn", "vgg"]}, "nets: vgg: expected some of dnn"), ({"rounds": 0}, "rounds=0: expected")],
+)
+def test_bad_options_are_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        benchmark({**OPTIONS, **options, "out": str(tmp_path / "out")}, CONF)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command(tmp_path: Path) -> None:
+    done = command("nets=[dnn]", "rounds=1", "out=here", script="scripts/benchmark.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "here" / "benchmark.json").read_text())
+    assert found["epochs"]["dnn"]["images"] == 54_000
+    assert (
+        found["commands"][processes.HELP]["seconds"][0]
+        < found["commands"][processes.BARE_IMPORT]["seconds"][0]
+    )
+    assert "ours / DataLoader loop" in (tmp_path / "here" / "benchmark.md").read_text()
