@@ -11,7 +11,16 @@ import torch
 from torch import nn
 
 from pellucid.benchmark import plain, processes
-from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Measured, Result, plain_data
+from pellucid.benchmark.measure import (
+    LOADER,
+    MEMORY,
+    OURS,
+    PICTURES,
+    Measured,
+    Result,
+    measure_loading,
+    plain_data,
+)
 from pellucid.benchmark.run import benchmark
 from pellucid.benchmark.table import HEADER, rows, write
 from pellucid.errors import UserError
@@ -65,6 +74,15 @@ def test_a_round_times_all_of_them() -> None:
     assert set(result.seconds) == {LOADER, MEMORY, OURS, PICTURES}
     assert all(len(taken) == 2 and min(taken) > 0 for taken in result.seconds.values())
     assert min(result.seconds[PICTURES]) > min(result.seconds[OURS])
+
+
+def test_loading_alone(photos: Path, tmp_path: Path) -> None:
+    options = ["data=catdog", f"data.root={photos}", f"data.cache={tmp_path}"]
+    result = measure_loading(compose("model=dnn", *options), 2)
+    assert {what: len(taken) for what, taken in result.seconds.items()} == {LOADER: 2, OURS: 2}
+    (row,) = rows([result])
+    assert row[0] == "photos, loading only"
+    assert dict(zip(HEADER, row, strict=True))["ours / in-memory loop"] == ""
 
 
 def test_ratios_are_of_the_same_round(tmp_path: Path) -> None:

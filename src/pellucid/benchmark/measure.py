@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,10 @@ LOADER, MEMORY, OURS, PICTURES = "DataLoader loop", "in-memory loop", "ours", "o
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each counted round, by what was timed: ``epochs`` epochs of ``images`` images."""
+    """Seconds of each counted round, by what was timed: ``epochs`` epochs of ``images`` images.
+
+    What was not timed is not there.
+    """
 
     name: str
     images: int
@@ -104,6 +108,22 @@ class Measured:
 
     def _loader(self) -> Any:
         return plain.batches(plain_data(self.data, self.config), self.data.batch_size)
+
+
+def measure_loading(config: Mapping[str, Any], rounds: int) -> Result:
+    """The training images of an epoch, loaded and nothing else; ours from the cache that is there by then."""
+    measured = Measured("photos, loading only", config, {})
+    usual = plain.batches(plain_data(measured.data, config), measured.data.batch_size)
+    own = measured.data.loader("train", shuffle=True, augmented=True)
+    seconds: dict[str, list[float]] = {LOADER: [], OURS: []}
+    for number in range(rounds + 1):
+        for what, loader in ((OURS, own), (LOADER, usual)):
+            start = time.perf_counter()
+            for _ in loader:
+                pass
+            if number:
+                seconds[what].append(time.perf_counter() - start)
+    return Result(measured.name, len(measured.data.splits["train"]), 1, seconds)
 
 
 def plain_data(data: ImageData, config: Mapping[str, Any]) -> Any:

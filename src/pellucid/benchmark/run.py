@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pellucid.benchmark import processes, table
-from pellucid.benchmark.measure import Measured, Result
+from pellucid.benchmark.measure import Measured, Result, measure_loading
 from pellucid.config.compose import compose, container
 from pellucid.console import console
 from pellucid.errors import UserError
@@ -42,7 +42,10 @@ def benchmark(config: Mapping[str, Any], conf: Path) -> None:
         results: list[Result] = []
         for name in nets:
             log.info("%s …", name)
-            results.append(Measured(name, *_configs(name, config, fashion, conf)).run(rounds))
+            own, pictures = _configs(name, config, fashion, conf)
+            results.append(Measured(name, own, pictures).run(rounds))
+            if name == "resnet_frozen":
+                results.append(measure_loading(own, rounds))
         spent = {}
         if config["commands"]:
             log.info("whole commands …")

@@ -45,9 +45,11 @@ def _processor() -> str:
 
 def rows(results: Sequence[Result]) -> Iterator[list[str]]:
     for result in results:
-        times = [f"{result.median(what):.2f}" for what in (LOADER, MEMORY, OURS, PICTURES)]
+        timed = (LOADER, MEMORY, OURS, PICTURES)
+        times = [f"{result.median(what):.2f}" if what in result.seconds else "" for what in timed]
         rate = result.images * result.epochs / result.median(OURS)
-        figures = [f"{rate:,.0f}", f"{result.ratio(LOADER):.2f}", f"{result.ratio(MEMORY):.2f}"]
+        ratios = [f"{result.ratio(b):.2f}" if b in result.seconds else "" for b in (LOADER, MEMORY)]
+        figures = [f"{rate:,.0f}", *ratios]
         yield [result.name, str(result.epochs), f"{result.images:,}", *times, *figures]
 
 
