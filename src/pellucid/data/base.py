@@ -18,6 +18,8 @@ from pellucid.data.loader import BatchLoader, Order
 from pellucid.data.spec import Spec, Split
 from pellucid.errors import UserError
 
+CHUNK = 1024  # images
+
 
 class ImageData(LightningDataModule, ABC):
     """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
@@ -67,9 +69,11 @@ class ImageData(LightningDataModule, ABC):
         digest = hashlib.sha256()
         for name in sorted(self.splits):
             split = self.splits[name]
-            images = split.images(torch.arange(len(split)))
-            digest.update(f"{name}{tuple(images.shape)}".encode())
-            digest.update(images.numpy().data)
+            digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
+            for index_B in torch.split(
+                torch.arange(len(split)), CHUNK
+            ):  # all at once, they would be twice there
+                digest.update(split.images(index_B).numpy().data)
             digest.update(split.labels_N.numpy().data)
         return digest.hexdigest()[:16]
 

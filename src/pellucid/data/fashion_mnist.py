@@ -24,6 +24,7 @@ CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+CHUNK = 2**20  # bytes read at once
 FILES = {"train": "train", "test": "t10k"}
 
 
@@ -103,12 +104,17 @@ def _find(folder: Path, name: str) -> Path:
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """An idx file of bytes (http://yann.lecun.com/exdb/mnist): 0, 0, type 8, dimensions, sizes, data."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if data[:3] != b"\0\0\x08":
-            raise ValueError("it does not begin as an idx file of bytes")
-        sizes = np.frombuffer(data, ">u4", count=data[3], offset=4)
-        array = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(tuple(sizes))
-    except (ValueError, IndexError, EOFError, OSError, zlib.error) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4)
+            if head[:3] != b"\0\0\x08":
+                raise ValueError("it does not begin as an idx file of bytes")
+            sizes = np.frombuffer(file.read(4 * head[3]), ">u4")
+            array = np.empty(tuple(sizes), np.uint8)
+            flat, done = memoryview(array.reshape(-1)), 0  # type: ignore[arg-type]
+            while part := file.readinto(flat[done : done + CHUNK]):  # whole, it would be twice in memory
+                done += part
+            if done < array.size or file.read(1):
+                raise ValueError("it does not have as many bytes as it says")
+    except (ValueError, IndexError, EOFError, OSError, MemoryError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it and download it again.") from error
-    writable: NDArray[np.uint8] = array.copy()  # as torch wants it
-    return writable
+    return array
