@@ -276,3 +276,35 @@ def test_evaluate_all_checkpoints(tmp_path: Path) -> None:
     none = command(f"run={folder}", "checkpoint=worst", script="scripts/evaluate.py", cwd=tmp_path)
     assert none.returncode == 2
     assert "It has: epoch_0001.ckpt" in none.stderr
+
+
+@pytest.mark.slow
+def test_the_photo_cache_is_shown_and_cleared(tmp_path: Path, photos: Path) -> None:
+    cache = tmp_path / "cache [a]"
+    data = ["data=catdog", f"data.root={photos}", "data.image_size=16", f"data.cache={cache}"]
+    trained = command(*QUIET, "model=dnn", "trainer.max_epochs=1", *data, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    size = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    shown = command(f"cache={cache}", script="scripts/cache.py", cwd=tmp_path)
+    assert str(photos) in shown.stdout
+    assert f"{size / 2**20:.1f} MiB in {cache}" in shown.stdout
+    assert list(cache.iterdir())
+    cleared = command(f"cache={cache}", "clear=true", script="scripts/cache.py", cwd=tmp_path)
+    assert f"{size / 2**20:.1f} MiB freed" in cleared.stdout
+    assert list(cache.iterdir()) == []
+    empty = command(f"cache={tmp_path / 'none'}", script="scripts/cache.py", cwd=tmp_path)
+    assert (empty.returncode, "0.0 MiB in" in empty.stdout) == (0, True)
+    wrong = command("clear=perhaps", script="scripts/cache.py", cwd=tmp_path)
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False)
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_frozen_net(tmp_path: Path, photos: Path) -> None:
+    """On features that are computed once."""
+    ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    data = ["data=catdog", f"data.root={photos}", "data.image_size=32", f"data.cache={tmp_path / 'cache'}"]
+    line = [*ddp, *data, "model=resnet_frozen", "model.weights=none", "model.views=2", "trainer.max_epochs=3"]
+    done = command(*line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = metrics(tmp_path / "run")
+    assert (result["status"], result["devices"], result["epochs"]) == ("finished", 2, 3)

@@ -6,6 +6,7 @@ import csv
 import logging
 import resource
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -410,3 +411,22 @@ def test_every_line_of_the_log_is_ours(tmp_path: Path) -> None:
     assert any("epoch 1/1" in line and "val/accuracy" in line for line in lines)
     assert any("tensorboard --logdir" in line for line in lines) is False, "there was no logger"
     assert not logging.getLogger("pellucid").handlers
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_net_trains_as_itself(tmp_path: Path) -> None:
+    line = ["model=cnn", "trainer.max_epochs=2", "callbacks=default", "model.dropout=0", "keep_every=1"]
+    plain = run(tmp_path / "plain", *line)
+    compiled = run(tmp_path / "compiled", *line, compile=True)
+    assert compiled["val/loss"] == pytest.approx(plain["val/loss"], rel=1e-2)
+    assert not [key for key in compiled if key.startswith("look/failed")]
+    assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
+    resumed = run(tmp_path / "compiled", "trainer.max_epochs=3", *line[2:], resume=True)
+    assert resumed["epochs"] == 3, "the checkpoint is a plain net's"
+
+
+def test_scaled_gradients_are_clipped(tmp_path: Path) -> None:
+    """In 16-mixed by an optimizer that is not fused."""
+    clipped = ["model=dnn", "trainer.precision=16-mixed", "+trainer.gradient_clip_val=0.5"]
+    assert run(tmp_path, *clipped)["status"] == "finished"

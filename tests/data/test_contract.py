@@ -323,3 +323,17 @@ def test_a_split_without_images_is_told(photos: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(data, "read", lambda: {**whole, "test": empty})
     with pytest.raises(UserError, match=r"The test split of folder .* has no images"):
         data.setup()
+
+
+def test_images_are_kept_on_the_device_where_there_is_room(member: Member) -> None:
+    data, meta = member.read(), torch.device("meta")
+    split = data.splits["train"]
+    assert data._near(split, meta) is split, "not unless asked for"
+    data.device_images = split.store.nbytes / 2**30
+    near = data._near(split, meta)
+    assert near.store.device == meta
+    assert torch.equal(near.labels_N, split.labels_N)
+    assert data._near(split, meta).store is near.store, "copied once"
+    assert data._near(split, torch.device("cpu")) is split
+    data.device_images = (split.store.nbytes - 1) / 2**30
+    assert data._near(split, meta) is split

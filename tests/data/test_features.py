@@ -14,7 +14,7 @@ from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.train import train
-from tests.helpers import compose, same, weights
+from tests.helpers import compose, metrics, same, weights
 
 FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")
 
@@ -65,6 +65,14 @@ def test_trains_as_without(
     assert one.keys() == other.keys()
     for name in one:
         assert torch.allclose(one[name].float(), other[name].float(), atol=1e-5), name
+
+
+def test_views_see_images(tmp_path: Path, photos: Path) -> None:
+    views = "callbacks=[samples,predictions,confusion,explanations,embeddings]"
+    few = ("explainer=saliency", "callbacks.embeddings.methods=[pca]", "callbacks.explanations.images=2")
+    folder = run(tmp_path / "run", photos, "data.augment=none", views, *few, epochs=1)
+    assert not [key for key in metrics(folder) if key.startswith("look/failed")]
+    assert {path.name for path in (folder / "figures").iterdir()} >= {"samples", "predictions", "confusion"}
 
 
 @pytest.mark.slow

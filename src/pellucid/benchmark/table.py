@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pellucid.benchmark import processes
@@ -17,10 +18,7 @@ from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Result
 from pellucid.benchmark.processes import Spent
 from pellucid.run import write_atomically
 
-HEADER = (
-    *("net", "epochs", "images", f"{LOADER}, s", f"{MEMORY}, s", f"{OURS}, s", "with pictures, s"),
-    *("ours, images/s", f"ours / {LOADER}", f"ours / {MEMORY}"),
-)
+HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADER}", f"ours / {MEMORY}")
 
 
 def conditions(device: str, precision: str, rounds: int) -> dict[str, Any]:
@@ -45,12 +43,17 @@ def _processor() -> str:
 
 def rows(results: Sequence[Result]) -> Iterator[list[str]]:
     for result in results:
+        name = f"{result.name}, {result.epochs} epochs" if result.epochs > 1 else result.name
         timed = (LOADER, MEMORY, OURS, PICTURES)
-        times = [f"{result.median(what):.2f}" if what in result.seconds else "" for what in timed]
+        times = [_figures(result.median(what)) if what in result.seconds else "" for what in timed]
         rate = result.images * result.epochs / result.median(OURS)
         ratios = [f"{result.ratio(b):.2f}" if b in result.seconds else "" for b in (LOADER, MEMORY)]
         figures = [f"{rate:,.0f}", *ratios]
-        yield [result.name, str(result.epochs), f"{result.images:,}", *times, *figures]
+        yield [name, *times, *figures]
+
+
+def _figures(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds < 100 else f"{seconds:.0f}"
 
 
 def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
@@ -61,9 +64,11 @@ def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
 
 
 def shown(title: str, header: Sequence[str], lines: Iterator[list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
+    table.collapse_padding, table.pad_edge = True, False
     for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index else "left")
+        word = max(map(len, name.split()))
+        table.add_column(name, justify="right" if index else "left", min_width=word)
     for line in lines:
         table.add_row(*line)
     return table

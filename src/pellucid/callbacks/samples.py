@@ -22,7 +22,7 @@ class Samples(View):
         self.count = count
 
     def look(self, look: Look) -> None:
-        loader = look.data.train_dataloader()
+        loader = look.data.loader("train", shuffle=True, augmented=True)  # images, also where features train
         received: list[torch.Tensor] = []
         index: list[torch.Tensor] = []
         for (images_BCHW, _), index_B in zip(loader, loader.sampler, strict=True):

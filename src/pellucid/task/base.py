@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,10 +19,11 @@ from pellucid.config.build import OPTION_ERRORS
 from pellucid.errors import UserError
 from pellucid.inside.mode import evaluation_mode
 from pellucid.randomness import seed_step
+from pellucid.task.noted import Noted
 
 NEVER = 10**12  # epochs
 STAGES = ("train", "val", "test")
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeOptimizer = Callable[..., Optimizer]  # of the parameters
 MakeScheduler = Callable[[Optimizer], Any]
 
 
@@ -52,7 +53,7 @@ class Task(LightningModule, ABC):
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
         )
-        self._noted: dict[str, list[tuple[Tensor, ...]]] = {stage: [] for stage in STAGES}
+        self.noted = {stage: Noted() for stage in STAGES}
         images_BCHW = torch.zeros(2, *image_shape)
         with evaluation_mode(net):
             self._check_output(images_BCHW, net(images_BCHW))
@@ -73,17 +74,11 @@ class Task(LightningModule, ABC):
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
         """Update the stage's metrics with S steps: their losses and numbers of images, and what was noted."""
 
-    def _note(self, stage: str, loss: Tensor, *seen_B: Tensor) -> None:
-        """Keep a step's loss, and tensors of one entry an image, until the stage ends."""
-        self._noted[stage].append((loss.detach(), *seen_B))
-
     def compute_metrics(self, stage: str) -> dict[str, Tensor]:
         """The stage's metrics over all that was noted since its beginning, of all ranks."""
-        losses, *seen = zip(*self._noted[stage], strict=True)
-        self._noted[stage] = []
-        losses_S = torch.stack(losses).float()
-        counts_S = torch.tensor([len(part) for part in seen[0]], device=losses_S.device)
-        self._update_metrics(stage, losses_S, counts_S, *(torch.cat(parts) for parts in seen))
+        losses_S, counts_S, seen = self.noted[stage].all()
+        self.noted[stage] = Noted()
+        self._update_metrics(stage, losses_S, counts_S, *seen)
         values = {}
         for name, metric in self.stage_metrics(stage).items():
             values[name] = metric.compute()
@@ -106,13 +101,13 @@ class Task(LightningModule, ABC):
         return output
 
     def on_train_epoch_start(self) -> None:
-        self._noted["train"] = []
+        self.noted["train"] = Noted()
 
     def on_validation_epoch_start(self) -> None:
-        self._noted["val"] = []
+        self.noted["val"] = Noted()
 
     def on_test_epoch_start(self) -> None:
-        self._noted["test"] = []
+        self.noted["test"] = Noted()
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # Dropout of this step is a function of seed, epoch, rank and step alone.
@@ -149,7 +144,7 @@ class Task(LightningModule, ABC):
         if not trained:
             raise UserError("No parameter of the net is trained. Set model.trainable.")
         try:
-            optimizer = self.make_optimizer(trained)
+            optimizer = self.make_optimizer(trained, **self._unfused())
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
@@ -159,6 +154,14 @@ class Task(LightningModule, ABC):
             never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
             return [optimizer], [never]  # type: ignore[return-value]
         return [optimizer], [scheduler]
+
+    def _unfused(self) -> dict[str, bool]:
+        """Lightning cannot clip gradients that are scaled, in 16-mixed, and unscaled by a fused optimizer."""
+        if self._trainer is None or not self._trainer.gradient_clip_val:
+            return {}
+        scaled = getattr(self._trainer.precision_plugin, "scaler", None) is not None
+        fused = getattr(self.make_optimizer, "keywords", {}).get("fused", False)
+        return {"fused": False} if scaled and fused else {}
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""

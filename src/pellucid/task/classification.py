@@ -53,7 +53,7 @@ class Classification(Task):
         inputs_B, labels_B = batch  # images, or what a frozen net made of them
         logits_BK = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
         loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
-        self._note(stage, loss, logits_BK.argmax(dim=1), labels_B)
+        self.noted[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:

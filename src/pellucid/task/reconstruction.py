@@ -56,7 +56,7 @@ class Reconstruction(Task):
         images_BCHW, labels_B = batch
         redrawn_BCHW = self(images_BCHW)
         loss = functional.mse_loss(redrawn_BCHW, images_BCHW * self.std + self.mean)
-        self._note(stage, loss, labels_B)
+        self.noted[stage].add(loss, labels_B)
         return loss, redrawn_BCHW
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:

@@ -1,0 +1,24 @@
+"""What steps gave is kept whole and in order."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pellucid.task.noted import Noted
+
+
+@pytest.mark.parametrize("sizes", [[3], [1, 2], [2, 300, 1], [4] * 200])
+def test_all_is_kept_in_order(sizes: list[int]) -> None:
+    noted = Noted()
+    labels = [torch.arange(size) + 1000 * step for step, size in enumerate(sizes)]
+    for step, labels_B in enumerate(labels):
+        loss = torch.tensor(float(step), dtype=torch.bfloat16, requires_grad=True)
+        noted.add(loss, labels_B, labels_B > 2)
+    losses_S, counts_S, (labels_N, flags_N) = noted.all()
+    assert losses_S.dtype == torch.float32
+    assert torch.equal(losses_S, torch.arange(len(sizes)).bfloat16().float())
+    assert not losses_S.requires_grad
+    assert counts_S.tolist() == sizes
+    assert torch.equal(labels_N, torch.cat(labels))
+    assert torch.equal(flags_N, torch.cat(labels) > 2)
