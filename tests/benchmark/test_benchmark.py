@@ -50,7 +50,8 @@ def test_the_plain_loop_learns_and_sees_every_image() -> None:
     assert sorted((torch.cat(seen) * 255).round().int().tolist()) == list(range(7))
     assert not torch.equal(net.weight, before)
     seen.clear()
-    plain.train_epoch_in_memory(net, images / 255, torch.zeros(7).long(), 3, optimizer, loss)
+    indices = torch.split(torch.randperm(7), 3)
+    plain.train_epoch_in_memory(net, images / 255, torch.zeros(7).long(), indices, optimizer, loss)
     assert sorted((torch.cat(seen) * 255).round().int().tolist()) == list(range(7))
 
 
@@ -74,6 +75,28 @@ def test_a_round_times_all_of_them() -> None:
     assert set(result.seconds) == {LOADER, MEMORY, OURS, PICTURES}
     assert all(len(taken) == 2 and min(taken) > 0 for taken in result.seconds.values())
     assert min(result.seconds[PICTURES]) > min(result.seconds[OURS])
+
+
+def test_a_part_of_an_epoch_is_the_same_part_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    for name in ("train_epoch", "train_epoch_in_memory"):
+        monkeypatch.setattr(plain, name, _counting(getattr(plain, name), steps))
+    result = Measured("dnn", compose("model=dnn", "+trainer.limit_train_batches=3"), {}).run(1)
+    assert steps == [3] * 4
+    assert result.images == 3 * 32
+
+
+def _counting(function: Any, steps: list[int]) -> Any:
+    def wrapped(net: nn.Module, *rest: Any) -> float:
+        count = [0]
+        with nn.modules.module.register_module_forward_hook(
+            lambda module, *_: count.__setitem__(0, count[0] + (module is net))
+        ):
+            taken: float = function(net, *rest)
+        steps.append(count[0])
+        return taken
+
+    return wrapped
 
 
 def test_loading_alone(photos: Path, tmp_path: Path) -> None:

@@ -585,3 +585,17 @@ def test_cleared(load: Callable[..., Photos], cache: Path) -> None:
     assert list(cache.iterdir()) == []
     assert photos.images.float().mean() > 0  # who has them mapped keeps them
     assert clear(cache) == 0
+
+
+def test_what_is_no_entry_is_left_alone(root: Path, cache: Path) -> None:
+    """``data.cache`` may name any folder."""
+    mine = cache / "project"
+    mine.mkdir(parents=True)
+    for name in ("index.json", "pixels.bin"):
+        (mine / name).write_text("mine")
+    files = find_photos(root)
+    load_photos(files, root=root, size=8, cache=cache, cache_limit=len(files) * 3 * 8**2 / 2**30)
+    assert [entry.path for entry in entries(cache)] != []
+    clear(cache)
+    assert list(cache.iterdir()) == [mine]
+    assert (mine / "pixels.bin").read_text() == "mine"

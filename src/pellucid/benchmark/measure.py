@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Measured:
     def __init__(self, name: str, config: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
         self.name, self.config, self.pictures = name, config, pictures
         self.epochs: int = config["trainer"]["max_epochs"]
+        self.steps: int | None = config["trainer"].get("limit_train_batches")
         self.images = SharedImages()
         self.data = make_data(config)
         self.images.setup(self.data, config["data"])
@@ -66,7 +68,9 @@ class Measured:
             for what, taken in self._round():
                 if number:
                     seconds[what].append(taken)
-        return Result(self.name, len(self.data.splits["train"]), self.epochs, seconds)
+        images = len(self.data.splits["train"])
+        seen = min(images, (self.steps or images) * self.data.batch_size)
+        return Result(self.name, seen, self.epochs, seconds)
 
     def _round(self) -> Iterator[tuple[str, float]]:
         yield LOADER, self._plain(self._loader())
@@ -88,10 +92,13 @@ class Measured:
         if self.config["task"]["_target_"].endswith("Reconstruction"):
             loss = nn.functional.mse_loss
         if loader is not None:
-            return self.epochs * plain.train_epoch(net, loader, optimizer, loss, device)
+            batches = islice(loader, self.steps)
+            return self.epochs * plain.train_epoch(net, batches, optimizer, loss, device)
         images_NCHW, labels_N = self._tensors(device)
-        batch_size = self.data.batch_size
-        taken = plain.train_epoch_in_memory(net, images_NCHW, labels_N, batch_size, optimizer, loss)
+        indices = torch.split(torch.randperm(len(labels_N), device=device), self.data.batch_size)
+        taken = plain.train_epoch_in_memory(
+            net, images_NCHW, labels_N, indices[: self.steps], optimizer, loss
+        )
         return self.epochs * taken
 
     def _net(self) -> tuple[nn.Module, torch.optim.Optimizer, torch.device]:

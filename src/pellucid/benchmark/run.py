@@ -22,7 +22,8 @@ from pellucid.process import check_device
 log = logging.getLogger(__name__)
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images; the others are of photos
 OPTIONS = {
-    "xai": ["data.image_size=64", "trainer.max_epochs=1"],
+    # A fraction of an epoch is enough: a step of this net takes seconds on a CPU.
+    "xai": ["data.image_size=64", "trainer.max_epochs=1", "+trainer.limit_train_batches=6"],
     "resnet_frozen": ["data.image_size=224", "trainer.max_epochs=13", "model.weights=none"],
 }
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 LARGEST_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
 BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wrong with the folder
+KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being built
 FORMAT = 1  # of the cache: what decode() gives for the same file
 
 
@@ -134,17 +136,21 @@ def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path, ca
 
 def entries(cache: Path) -> list[Entry]:
     """What a cache holds, the least recently used first."""
-    found = [path for path in cache.glob("*") if (path / "index.json").is_file()]
+    found = [path for path in _ours(cache) if (path / "index.json").is_file()]
     return sorted((Entry.of(path) for path in found), key=lambda entry: entry.used)
 
 
 def clear(cache: Path) -> int:
     """Remove all that a cache holds, half-built entries too; how many bytes that were."""
     freed = sum(entry.size for entry in entries(cache))
-    for path in cache.glob("*"):
-        if (path / "pixels.bin").is_file():
-            shutil.rmtree(path, ignore_errors=True)
+    for path in _ours(cache):
+        shutil.rmtree(path, ignore_errors=True)
     return freed
+
+
+def _ours(cache: Path) -> list[Path]:
+    """The folders in the cache that were made here; the user's own, if it is no such folder, stay."""
+    return [path for path in cache.glob("*") if (path / "pixels.bin").is_file() and KEY.match(path.name)]
 
 
 def _make_room(cache: Path, size: int, limit: float) -> None:
