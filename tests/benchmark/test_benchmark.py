@@ -104,7 +104,7 @@ def test_loading_alone(photos: Path, tmp_path: Path) -> None:
     result = measure_loading(compose("model=dnn", *options), 2)
     assert {what: len(taken) for what, taken in result.seconds.items()} == {LOADER: 2, OURS: 2}
     (row,) = rows([result])
-    assert row[0] == "photos, loading only"
+    assert row[0].startswith("photos, loading only, ")
     assert dict(zip(HEADER, row, strict=True))["ours / in memory"] == ""
 
 
@@ -121,7 +121,7 @@ def test_ratios_are_of_the_same_round(tmp_path: Path) -> None:
     assert processes.ratios(spent)[processes.WHOLE] == 0.75
     write(tmp_path, {"threads": 2}, [result], spent)
     assert json.loads((tmp_path / "benchmark.json").read_text())["epochs"]["dnn"]["seconds"] == seconds
-    assert "| dnn, 2 epochs | 3.00 | 1.00 | 3.00 | 1.00 | 67 |" in (tmp_path / "benchmark.md").read_text()
+    assert "| dnn, 2 × 100 images | 3.00 | 1.00 | 3.00 | 1.00 | 67 |" in (tmp_path / "benchmark.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,13 @@ def _processor() -> str:
 
 def rows(results: Sequence[Result]) -> Iterator[list[str]]:
     for result in results:
-        name = f"{result.name}, {result.epochs} epochs" if result.epochs > 1 else result.name
+        seen = f"{result.epochs} × {result.images:,}" if result.epochs > 1 else f"{result.images:,}"
         timed = (LOADER, MEMORY, OURS, PICTURES)
         times = [_figures(result.median(what)) if what in result.seconds else "" for what in timed]
         rate = result.images * result.epochs / result.median(OURS)
         ratios = [f"{result.ratio(b):.2f}" if b in result.seconds else "" for b in (LOADER, MEMORY)]
         figures = [f"{rate:,.0f}", *ratios]
-        yield [name, *times, *figures]
+        yield [f"{result.name}, {seen} images", *times, *figures]
 
 
 def _figures(seconds: float) -> str:
