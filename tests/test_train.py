@@ -416,17 +416,59 @@ def test_every_line_of_the_log_is_ours(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_net_trains_as_itself(tmp_path: Path) -> None:
-    line = ["model=cnn", "trainer.max_epochs=2", "callbacks=default", "model.dropout=0", "keep_every=1"]
+    views = ["callbacks=[predictions,explanations,activations]", "explainer=saliency"]
+    line = ["model=dnn", "model.dropout=0", "trainer.max_epochs=2", *views]
     plain = run(tmp_path / "plain", *line)
     compiled = run(tmp_path / "compiled", *line, compile=True)
     assert compiled["val/loss"] == pytest.approx(plain["val/loss"], rel=1e-2)
     assert not [key for key in compiled if key.startswith("look/failed")]
     assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
-    resumed = run(tmp_path / "compiled", "trainer.max_epochs=3", *line[2:], resume=True)
+    resumed = run(tmp_path / "compiled", *line, "trainer.max_epochs=3", resume=True)
     assert resumed["epochs"] == 3, "the checkpoint is a plain net's"
 
 
-def test_scaled_gradients_are_clipped(tmp_path: Path) -> None:
-    """In 16-mixed by an optimizer that is not fused."""
-    clipped = ["model=dnn", "trainer.precision=16-mixed", "+trainer.gradient_clip_val=0.5"]
-    assert run(tmp_path, *clipped)["status"] == "finished"
+@pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
+def test_a_frozen_net_trains_in_every_precision(tmp_path: Path, photos: Path, precision: str) -> None:
+    frozen = ["model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32"]
+    data = [f"data.root={photos}", f"data.cache={tmp_path / 'cache'}"]
+    assert run(tmp_path / "run", *frozen, *data, f"trainer.precision={precision}")["status"] == "finished"
+
+
+def test_own_tasks_and_nets_see_images(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is computed once is so for our own classes alone: others may do more with an image."""
+    (tmp_path / "mixed.py").write_text(
+        "from pellucid.model.resnet import TorchvisionClassifier\n"
+        "from pellucid.task.classification import Classification\n"
+        "class Net(TorchvisionClassifier):\n"
+        "    def forward(self, images):\n"
+        "        assert images.ndim == 4\n"
+        "        return super().forward(images.flip(3))\n"
+        "class Task(Classification):\n"
+        "    def _step(self, batch, stage):\n"
+        "        images, labels = batch\n"
+        "        return super()._step((images.flip(3), labels), stage)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    frozen = ["model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32"]
+    data = [f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "packages=[mixed]"]
+    for name, target in (("net", "model._target_=mixed.Net"), ("task", "task._target_=mixed.Task")):
+        result = run(tmp_path / name, *frozen, *data, target)
+        assert result["status"] == "finished"
+
+
+def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, *, image_shape, num_classes, views=3, channels_last=True):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, num_classes))\n"
+        "        assert (views, channels_last) == (3, True)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = compose("packages=[mine]")
+    run_config = {**config, "model": {"_target_": "mine.Net"}}
+    from pellucid.assemble import assemble
+
+    assemble(run_config)
+    older = {key: value for key, value in config["model"].items() if key != "channels_last"}
+    assemble({**config, "model": older})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from pellucid.config.build import build
+from pellucid.config.build import build, locate
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
 from pellucid.errors import ImageTooSmallError, UserError
@@ -17,14 +17,13 @@ from pellucid.randomness import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-# Options that nets and data sets have got since the first runs, as those were.
+# Options that our nets and data sets have got since the first runs, as those were.
 ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
-    since = {name: value for name, value in ADDED.items() if name not in config["data"]}
-    data = build(config["data"], packages=config["packages"], **since)
+    data = build(config["data"], packages=config["packages"], **_since(config["data"], config["packages"]))
     if not isinstance(data, ImageData):
         raise UserError(f"data._target_={config['data']['_target_']}: expected an ImageData.")
     return data
@@ -35,7 +34,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     packages = config["packages"]
     seed_global(config["seed"], "weights")
     shape, classes = spec.image_shape, len(spec.classes)
-    since = {name: value for name, value in ADDED.items() if name not in config["model"]}
+    since = _since(config["model"], packages)
     net = build(config["model"], packages=packages, image_shape=shape, num_classes=classes, **since)
     if not isinstance(net, nn.Module):
         raise UserError(f"model._target_={config['model']['_target_']}: expected an nn.Module.")
@@ -55,6 +54,14 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     if not isinstance(task, Task):
         raise UserError(f"task._target_={config['task']['_target_']}: expected a Task.")
     return task
+
+
+def _since(node: Mapping[str, Any], packages: Sequence[str]) -> dict[str, Any]:
+    """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
+    make = locate(str(node["_target_"]), packages).__init__  # type: ignore[misc]
+    if make.__module__.partition(".")[0] != "pellucid":
+        return {}
+    return {name: value for name, value in ADDED.items() if name not in node}
 
 
 def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:

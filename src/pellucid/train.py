@@ -40,6 +40,7 @@ from pellucid.process import (
 )
 from pellucid.run import Run
 from pellucid.task.base import Task
+from pellucid.task.classification import Classification
 from pellucid.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -139,10 +140,14 @@ class _Session:
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
         data.device_images = config.get("device_images", 0)
+        if data.device_images < 0:
+            raise UserError(f"device_images={data.device_images}: expected 0 or more GiB.")
         if config.get("compile"):
             task.net.compile()
-        if isinstance(task.net, TorchvisionClassifier) and task.net.frozen:
-            data.remember(task.net.embed, task.net.views)
+        net = task.net
+        # Not for the user's own subclasses, which may do something else with the images.
+        if type(task) is Classification and type(net) is TorchvisionClassifier and net.frozen:
+            data.remember(net.embed, net.views)
         self.recorder = Recorder(
             run=run,
             config=self._own_config(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,20 +119,47 @@ def test_ratios_are_of_the_same_round(tmp_path: Path) -> None:
         name: processes.Spent([2.0, 4.0] if name == processes.WHOLE else [4.0, 4.0], 100.0)
         for name in (processes.WHOLE, processes.WHOLE_PLAIN, processes.FIRST_STEP, processes.BARE_IMPORT)
     }
-    assert processes.ratios(spent)[processes.WHOLE] == 0.75
+    assert processes.ratios(spent)[processes.WHOLE] == (0.75, 1.0)
     write(tmp_path, {"threads": 2}, [result], spent)
     assert json.loads((tmp_path / "benchmark.json").read_text())["epochs"]["dnn"]["seconds"] == seconds
-    assert "| dnn, 2 × 100 images | 3.00 | 1.00 | 3.00 | 1.00 | 67 |" in (tmp_path / "benchmark.md").read_text()
+    assert (
+        "| dnn, 2 × 100 images | 3.00 | 1.00 | 3.00 | 1.00 | 67 |" in (tmp_path / "benchmark.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"nets": ["dnn", "vgg"]}, "nets: vgg: expected some of dnn"), ({"rounds": 0}, "rounds=0: expected")],
+    [
+        ({"nets": ["dnn", "vgg"]}, "nets: vgg: expected some of dnn"),
+        ({"nets": []}, "nothing to time"),
+        ({"rounds": 0}, "rounds=0: expected"),
+        ({"precision": "16-true"}, "precision=16-true: expected 32-true or bf16-mixed"),
+        ({"views": 2}, "views=2: expected 0 or, of photos=<folder>, more"),
+        ({"fashion": "/nowhere"}, "fashion=/nowhere: expected a folder with train-images-idx3-ubyte"),
+        ({"photos": "/nowhere"}, "photos=/nowhere: expected train"),
+    ],
 )
 def test_bad_options_are_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         benchmark({**OPTIONS, **options, "out": str(tmp_path / "out")}, CONF)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_folder_is_told_before_anything_is_timed() -> None:
+    with pytest.raises(UserError, match="out=/proc/here: the folder cannot be made"):
+        benchmark({**OPTIONS, "out": "/proc/here"}, CONF)
+
+
+def test_memory_is_the_commands_own(tmp_path: Path) -> None:
+    """Not ours, who are large."""
+    ballast = bytearray(200 * 2**20)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    _, small = processes._run([sys.executable, "-c", "pass"], tmp_path, code=0)
+    _, large = processes._run([sys.executable, "-c", "x = b'x' * (100 * 2**20)"], tmp_path, code=0)
+    assert small < 50
+    assert 100 < large < 150
+    with pytest.raises(UserError, match=r"ended with 1:\nno such luck"):
+        processes._run([sys.executable, "-c", "import sys; sys.exit('no such luck')"], tmp_path, code=0)
 
 
 @pytest.mark.slow

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -105,6 +108,42 @@ def test_only_trained_parameters_reach_the_optimizer() -> None:
     net.requires_grad_(False)
     with pytest.raises(UserError, match=r"model\.trainable"):
         classification(net).configure_optimizers()
+
+
+@pytest.mark.parametrize(
+    ("maker", "options", "fused"),
+    [
+        (torch.optim.Adam, {}, True),
+        (torch.optim.SGD, {"lr": 0.1}, True),
+        (torch.optim.Adam, {"fused": False}, False),
+        (torch.optim.AdamW, {"foreach": True}, None),
+        (torch.optim.RMSprop, {}, None),
+    ],
+)
+def test_fused_where_torch_has_it_and_nothing_else_is_asked(
+    maker: Any, options: dict[str, Any], fused: bool | None
+) -> None:
+    task = classification(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+    task.make_optimizer = partial(maker, **options)
+    assert made(task).defaults.get("fused") is fused
+
+
+@pytest.mark.parametrize(
+    ("clip", "scaler", "fused"), [(0.5, object(), False), (None, object(), True), (0.5, None, True)]
+)
+def test_scaled_gradients_can_be_clipped(clip: float | None, scaler: object, fused: bool) -> None:
+    """In 16-mixed Lightning refuses to clip for a fused optimizer."""
+    task = classification(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+    task.make_optimizer = partial(torch.optim.Adam)
+    precision = SimpleNamespace(scaler=scaler)
+    task._trainer = SimpleNamespace(gradient_clip_val=clip, precision_plugin=precision)  # type: ignore[assignment]
+    assert made(task).defaults["fused"] is fused
+
+
+def made(task: Classification) -> torch.optim.Optimizer:
+    optimizer = task.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer
 
 
 def test_a_net_of_another_kind_is_refused() -> None:

@@ -6,16 +6,19 @@ the first round warms up and is not counted.
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from pellucid.assemble import make_data, make_task
@@ -26,6 +29,8 @@ from pellucid.train import train
 from pellucid.trial import Trial
 
 LOADER, MEMORY, OURS, PICTURES = "loader", "in memory", "ours", "pictures"
+
+MOST_IN_MEMORY = 2**32  # bytes
 
 
 @dataclass(frozen=True)
@@ -63,18 +68,19 @@ class Measured:
 
     def run(self, rounds: int) -> Result:
         """Raises UserError as ``train`` does."""
-        seconds: dict[str, list[float]] = {LOADER: [], MEMORY: [], OURS: [], PICTURES: []}
+        seconds: dict[str, list[float]] = {}
         for number in range(rounds + 1):
             for what, taken in self._round():
                 if number:
-                    seconds[what].append(taken)
+                    seconds.setdefault(what, []).append(taken)
         images = len(self.data.splits["train"])
         seen = min(images, (self.steps or images) * self.data.batch_size)
         return Result(self.name, seen, self.epochs, seconds)
 
     def _round(self) -> Iterator[tuple[str, float]]:
         yield LOADER, self._plain(self._loader())
-        yield MEMORY, self._plain(None)  # next to ours: these are compared to a tenth
+        if 4 * len(self.data.splits["train"]) * math.prod(self.data.spec.image_shape) < MOST_IN_MEMORY:
+            yield MEMORY, self._plain(None)  # next to ours: these are compared to a tenth
         yield OURS, self._ours(self.config)
         yield PICTURES, self._ours({**self.config, "callbacks": self.pictures})
 
@@ -93,17 +99,22 @@ class Measured:
             loss = nn.functional.mse_loss
         if loader is not None:
             batches = islice(loader, self.steps)
-            return self.epochs * plain.train_epoch(net, batches, optimizer, loss, device)
+            with self._precision(device):
+                return self.epochs * plain.train_epoch(net, batches, optimizer, loss, device)
         images_NCHW, labels_N = self._tensors(device)
         indices = torch.split(torch.randperm(len(labels_N), device=device), self.data.batch_size)
-        taken = plain.train_epoch_in_memory(
-            net, images_NCHW, labels_N, indices[: self.steps], optimizer, loss
-        )
+        steps = indices[: self.steps]
+        with self._precision(device):
+            taken = plain.train_epoch_in_memory(net, images_NCHW, labels_N, steps, optimizer, loss)
         return self.epochs * taken
+
+    def _precision(self, device: torch.device) -> Any:
+        half = self.config["trainer"]["precision"] == "bf16-mixed"
+        return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
 
     def _net(self) -> tuple[nn.Module, torch.optim.Optimizer, torch.device]:
         """The same net by a way of its own: contiguous, with torch's default Adam."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = device_of(self.config["trainer"]["accelerator"])
         net = make_task(self.config, self.data.spec).net.to(device).to(memory_format=torch.contiguous_format)
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         return net, torch.optim.Adam(trained, lr=self.config["optimizer"]["lr"]), device
@@ -131,6 +142,12 @@ def measure_loading(config: Mapping[str, Any], rounds: int) -> Result:
             if number:
                 seconds[what].append(time.perf_counter() - start)
     return Result(measured.name, len(measured.data.splits["train"]), 1, seconds)
+
+
+def device_of(accelerator: str) -> torch.device:
+    """Where Lightning trains with that accelerator."""
+    trainer = Trainer(accelerator=accelerator, devices=1, barebones=True)
+    return trainer.strategy.root_device
 
 
 def plain_data(data: ImageData, config: Mapping[str, Any]) -> Any:

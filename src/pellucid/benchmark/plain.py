@@ -131,7 +131,8 @@ def main(root: str, epochs: str) -> None:
     import numpy as np
 
     def read(name: str, start: int) -> Any:
-        with gzip.open(Path(root, f"{name}.gz")) as file:
+        packed = Path(root, f"{name}.gz")
+        with gzip.open(packed) if packed.is_file() else Path(root, name).open("rb") as file:
             return np.frombuffer(file.read(), np.uint8, offset=start).copy()
 
     transform = of_arrays([0.2860], [0.3530])

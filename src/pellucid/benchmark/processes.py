@@ -19,6 +19,7 @@ from pellucid.errors import UserError
 
 BARE_IMPORT, HELP, MISTAKE, FIRST_STEP = "bare import", "--help", "a mistyped option", "first training step"
 WHOLE, WHOLE_PLAIN = "five epochs of dnn", "the same, a bare script"
+KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss, in bytes
 RATIOS = {FIRST_STEP: BARE_IMPORT, WHOLE: WHOLE_PLAIN}
 
 
@@ -29,6 +30,16 @@ class FirstStep(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         os._exit(0)
+
+
+# Between us and each command: of a process started by a large one the system reports the large one's memory.
+BETWEEN = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, used = os.wait4(process.pid, 0)
+print("\\nspent", used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -74,21 +85,31 @@ def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
 def _run(line: list[str], folder: Path, code: int) -> tuple[float, float]:
     """Seconds, and MiB at the most."""
     start = time.perf_counter()
-    with (folder / "said").open("wb") as said:
-        process = subprocess.Popen(line, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != code:
-        text = (folder / "said").read_text(errors="replace").strip().splitlines()
-        raise UserError(f"{' '.join(line)} ended with {process.returncode}: {text[-1] if text else ''}")
-    return time.perf_counter() - start, used.ru_maxrss / 1024
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", BETWEEN, *line],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    said, _, used = done.stdout.rpartition("\nspent ")
+    if done.returncode != code:
+        text = "\n".join(said.strip().splitlines()[-8:])
+        raise UserError(f"{' '.join(line)} ended with {done.returncode}:\n{text}")
+    return seconds, int(used) * KIB / 2**20
 
 
-def ratios(spent: Mapping[str, Spent]) -> dict[str, float]:
-    """Of each pair of commands, the median over rounds."""
+def ratios(spent: Mapping[str, Spent]) -> dict[str, tuple[float, float]]:
+    """Of each pair of commands, seconds (the median over rounds) and memory."""
     return {
-        name: statistics.median(
-            one / other for one, other in zip(spent[name].seconds, spent[base].seconds, strict=True)
+        name: (
+            statistics.median(
+                one / other for one, other in zip(spent[name].seconds, spent[base].seconds, strict=True)
+            ),
+            spent[name].memory / spent[base].memory,
         )
         for name, base in RATIOS.items()
     }

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from pellucid.benchmark import processes, table
-from pellucid.benchmark.measure import Measured, Result, measure_loading
+from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
 from pellucid.config.compose import compose, container
 from pellucid.console import console
 from pellucid.errors import UserError
@@ -22,6 +21,7 @@ from pellucid.process import check_device
 log = logging.getLogger(__name__)
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images
 PHOTOS = ("xai", "resnet_frozen")
+PRECISIONS = ("32-true", "bf16-mixed")
 OPTIONS = {
     # Part of an epoch is enough of nets whose steps are long.
     "cnn": ["+trainer.limit_train_batches=150"],
@@ -32,52 +32,82 @@ OPTIONS = {
 
 def benchmark(config: Mapping[str, Any], conf: Path) -> None:
     """Time what the options say, print it, write it to ``out``. Raises UserError for a wrong option."""
-    rounds, nets = config["rounds"], config["nets"]
+    _check(config)
+    out = _folder(config["out"])
+    rounds: int = config["rounds"]
+    results: list[Result] = []
+    spent: dict[str, processes.Spent] = {}
+    found = table.conditions(device_of(config["accelerator"]), config)
+    with tempfile.TemporaryDirectory() as folder:
+        fashion = str(_absolute(config["fashion"])) if config["fashion"] else noise(Path(folder))
+        for name in config["nets"]:
+            log.info("%s …", name)
+            own, pictures = _configs(name, config, fashion, conf)
+            results.append(Measured(name, own, pictures).run(rounds))
+            if name == "resnet_frozen" and config["photos"]:
+                results.append(measure_loading(own, rounds))
+            table.write(out, found, results, spent)  # what is measured so far
+        if config["commands"]:
+            log.info("whole commands …")
+            spent = processes.measure(conf.parent / "train.py", fashion, rounds)
+            table.write(out, found, results, spent)
+    console.print(table.shown("Seconds of training", table.HEADER, table.rows(results)))
+    if spent:
+        console.print(table.shown("Whole commands", table.COMMANDS, table.command_rows(spent)))
+    log.info("%s", ", ".join(f"{key} {value}" for key, value in found.items()))
+    log.info("Written: %s", out / "benchmark.md")
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    rounds, nets, views = config["rounds"], config["nets"], config["views"]
     check_device({"accelerator": config["accelerator"]})
-    if not isinstance(rounds, int) or rounds < 1:
+    if rounds < 1:
         raise UserError(f"rounds={rounds}: expected a whole number of at least 1.")
     if unknown := [name for name in nets if name not in (*SMALL, *PHOTOS)]:
         raise UserError(
             f"nets: {', '.join(map(str, unknown))}: expected some of {', '.join((*SMALL, *PHOTOS))}."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        fashion = str(Path(config["fashion"]).expanduser()) if config["fashion"] else noise(Path(folder))
-        results: list[Result] = []
-        for name in nets:
-            log.info("%s …", name)
-            own, pictures = _configs(name, config, fashion, conf)
-            results.append(Measured(name, own, pictures).run(rounds))
-            if name == "resnet_frozen":
-                results.append(measure_loading(own, rounds))
-        spent = {}
-        if config["commands"]:
-            log.info("whole commands …")
-            spent = processes.measure(conf.parent / "train.py", fashion, rounds)
-    device = "cuda" if torch.cuda.is_available() and config["accelerator"] != "cpu" else "cpu"
-    found = table.conditions(device, config["precision"], rounds)
-    console.print(table.shown("Seconds of training", table.HEADER, table.rows(results)))
-    if spent:
-        console.print(table.shown("Whole commands", table.COMMANDS, table.command_rows(spent)))
-    out = Path(config["out"]).expanduser().absolute()
-    table.write(out, found, results, spent)
-    log.info("%s", ", ".join(f"{key} {value}" for key, value in found.items()))
-    log.info("Written: %s", out / "benchmark.md")
+    if not nets and not config["commands"]:
+        raise UserError("nets=[] commands=false: nothing to time.")
+    if config["precision"] not in PRECISIONS:
+        raise UserError(f"precision={config['precision']}: expected {' or '.join(PRECISIONS)}.")
+    if views < 0 or (views and not config["photos"]):
+        raise UserError(f"views={views}: expected 0 or, of photos=<folder>, more.")
+    for prefix in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        names = (f"{prefix}-ubyte.gz", f"{prefix}-ubyte")
+        if config["fashion"] and not any((_absolute(config["fashion"]) / name).is_file() for name in names):
+            raise UserError(f"fashion={config['fashion']}: expected a folder with {' or '.join(names)}.")
+    for part in ("train", "test"):
+        if config["photos"] and not (_absolute(config["photos"]) / part).is_dir():
+            raise UserError(f"photos={config['photos']}: expected train/{{cat,dog}} and test/{{cat,dog}}.")
+
+
+def _absolute(given: str) -> Path:
+    return Path(given).expanduser().absolute()
+
+
+def _folder(given: str) -> Path:
+    """The folder, made now: not after all has been timed."""
+    out = _absolute(given)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out={given}: the folder cannot be made ({error.strerror}).") from error
+    return out
 
 
 def _configs(
     name: str, config: Mapping[str, Any], fashion: str, conf: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a net's runs, and the callbacks that draw."""
-    quoted = fashion.replace("'", "\\'")
-    data = ["data=fashion_mnist", f"data.root='{quoted}'", "trainer.max_epochs=1"]
+    data = ["data=fashion_mnist", f"data.root={_quoted(fashion)}", "trainer.max_epochs=1"]
     if name not in SMALL:
-        photos = str(Path(config["photos"]).expanduser()).replace("'", "\\'") if config["photos"] else None
-        data = ["data=catdog", f"data.root='{photos}'" if photos else "data.source=drawn"]
-        data += [
-            f"model.views={config['views']}"
-            if name == "resnet_frozen" and config["views"]
-            else "data.augment=none"
-        ]
+        data = ["data=catdog", "data.source=drawn"]
+        if config["photos"]:
+            photos = _quoted(str(_absolute(config["photos"])))
+            data = ["data=catdog", "data.source=folder", f"data.root={photos}"]
+        views = config["views"] if name == "resnet_frozen" else 0
+        data.append(f"model.views={views}" if views else "data.augment=none")
     options = [f"model={name}", *data, *OPTIONS.get(name, [])]
     options += [f"trainer.accelerator={config['accelerator']}", "trainer.devices=1"]
     options += [f"trainer.precision={config['precision']}", "logger=none"]
@@ -85,6 +115,10 @@ def _configs(
         container(compose(conf, "train", [*options, f"callbacks={c}"])) for c in ("default", "none")
     )
     return plain, drawn["callbacks"]
+
+
+def _quoted(path: str) -> str:
+    return "'" + path.replace("'", "\\'") + "'"
 
 
 def noise(folder: Path) -> str:

@@ -21,13 +21,16 @@ from pellucid.run import write_atomically
 HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADER}", f"ours / {MEMORY}")
 
 
-def conditions(device: str, precision: str, rounds: int) -> dict[str, Any]:
+def conditions(device: torch.device, config: Mapping[str, Any]) -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
-        "precision": precision,
-        "rounds": rounds,
+        "precision": config["precision"],
+        "rounds": config["rounds"],
+        "small images": "Fashion-MNIST" if config["fashion"] else "noise",
+        "photos": "photos" if config["photos"] else "drawings",
+        "views": config["views"],
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "torchvision", "lightning", "pellucid")},
     }
@@ -59,8 +62,8 @@ def _figures(seconds: float) -> str:
 def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
     ratios = processes.ratios(spent) if spent else {}
     for name, found in spent.items():
-        ratio = f"{ratios[name]:.2f} of {processes.RATIOS[name]}" if name in ratios else ""
-        yield [name, f"{found.median():.2f}", f"{found.memory:.0f}", ratio]
+        of = [f"{ratio:.2f}" for ratio in ratios.get(name, ())] or ["", ""]
+        yield [name, f"{found.median():.2f}", f"{found.memory:.0f}", *of, processes.RATIOS.get(name, "")]
 
 
 def shown(title: str, header: Sequence[str], lines: Iterator[list[str]]) -> Table:
@@ -79,7 +82,7 @@ def markdown(header: Sequence[str], lines: Iterator[list[str]]) -> str:
     return "\n".join([*text, *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
 
 
-COMMANDS = ("command", "seconds", "MiB at the most", "ratio")
+COMMANDS = ("command", "seconds", "MiB at the most", "seconds, ratio", "MiB, ratio", "to")
 
 
 def write(

@@ -17,6 +17,7 @@ from pellucid.run import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
+PLACES = {"device_images"}
 
 
 def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
@@ -33,7 +34,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
         if (
             key != "resume"
             and key not in choices
-            and key not in BUDGETS | DEVICES
+            and key not in BUDGETS | DEVICES | PLACES
             and _get(config, key) is None
         ):
             hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
@@ -45,6 +46,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             for name in DEVICES:
                 _, part = name.split(".")
                 changed["trainer"][part] = chosen[part]
+        elif key in PLACES:
+            changed[key] = value
         elif key in BUDGETS | DEVICES:
             changed["trainer"][key.split(".")[1]] = value
         elif key in choices or _get(config, key) != value:

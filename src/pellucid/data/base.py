@@ -110,7 +110,7 @@ class ImageData(LightningDataModule, ABC):
 
             def in_precision(images_BCHW: Tensor) -> Tensor:
                 with trainer.precision_plugin.forward_context():
-                    return embed(images_BCHW)
+                    return embed(trainer.precision_plugin.convert_input(images_BCHW))
 
             folder = Path(trainer.default_root_dir)
             count = len(self.splits[name])

@@ -140,23 +140,24 @@ class CatDog(ImageData):
         )
 
     def _read_pets(self) -> dict[str, Split]:
-        splits = {}
+        splits, folder = {}, self.root / "oxford-iiit-pet"
+        rows: dict[str, list[list[str]]] = {}  # file name, breed, species (1 cat, 2 dog), number within it
         for name, part in (("train", "trainval"), ("test", "test")):
             self._fetch(part)
-            folder = self.root / "oxford-iiit-pet"
-            rows = [
-                line.split() for line in (folder / "annotations" / f"{part}.txt").read_text().splitlines()
-            ]  # file name, breed, species (1 cat, 2 dog), breed within the species
-            files = [folder / "images" / f"{row[0]}.jpg" for row in rows]
+            lines = (folder / "annotations" / f"{part}.txt").read_text().splitlines()
+            rows[name] = [line.split() for line in lines]
+        files = {name: [folder / "images" / f"{row[0]}.jpg" for row in found] for name, found in rows.items()}
+        for name, found in rows.items():
             photos = load_photos(
-                files,
+                files[name],
                 root=self.root,
                 size=self.spec.image_shape[1],
                 cache=self.cache,
                 cache_limit=self.cache_limit,
+                beside=[more for other, more in files.items() if other != name],
             )
-            labels = torch.tensor([int(row[2]) - 1 for row in rows])[photos.kept]
-            names = [str(files[i].relative_to(self.root)) for i in photos.kept]
+            labels = torch.tensor([int(row[2]) - 1 for row in found])[photos.kept]
+            names = [str(files[name][i].relative_to(self.root)) for i in photos.kept]
             splits[name] = Split.whole(photos.images, labels, names)
             self.left_out += len(photos.broken)
         self.source = "Oxford-IIIT Pet"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pellucid.console import console
+from pellucid.errors import UserError
 
 IN_MEMORY = 2**29  # bytes of all views together; above it they are kept in a file
 Embed = Callable[[Tensor], Tensor]
@@ -66,7 +67,14 @@ class Features:
     def _allocate(self, width: int) -> Tensor:
         if 4 * self.views * self.count * width <= IN_MEMORY:
             return torch.empty(self.count, width)
-        with tempfile.TemporaryFile(dir=self.folder) as file:  # it lives on as long as it is mapped
-            if sys.platform == "linux":  # so that a full disk is told now, not by a signal later
-                os.posix_fallocate(file.fileno(), 0, 4 * self.count * width)
-            return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(self.count, width)))
+        size = 4 * self.count * width
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as file:  # it lives on as long as it is mapped
+                if sys.platform == "linux":  # so that a full disk is told now, not by a signal later
+                    os.posix_fallocate(file.fileno(), 0, size)
+                return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(self.count, width)))
+        except OSError as error:
+            raise UserError(
+                f"There is no room in {self.folder} for {size / 2**30:.1f} GiB of features of the frozen "
+                f"layers ({error.strerror}). Make room, or have fewer of them by model.views."
+            ) from error

@@ -111,9 +111,17 @@ def load_folder(
     What the tree has no folder for is taken from its training images, stratified; never from the test.
     """
     splits, left_out = {}, 0
-    for name, items in folder.files().items():
-        paths = [path for path, _ in items]
-        photos = load_photos(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
+    found = folder.files()
+    paths = {name: [path for path, _ in items] for name, items in found.items()}
+    for name, items in found.items():
+        photos = load_photos(
+            paths[name],
+            root=folder.root,
+            size=size,
+            cache=cache,
+            cache_limit=cache_limit,
+            beside=[more for other, more in paths.items() if other != name],
+        )
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
         labels = torch.tensor([items[i][1] for i in photos.kept])
         splits[name] = Split.whole(photos.images, labels, files)

@@ -13,8 +13,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp",
 LARGEST_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
 BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wrong with the folder
 KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being built
+ATTEMPTS = 3
+AT_WORK = 600  # seconds after which nobody is still building an entry that has not grown
 FORMAT = 1  # of the cache: what decode() gives for the same file
 
 
@@ -110,41 +113,76 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def load_photos(files: Sequence[Path], *, root: Path, size: int, cache: Path, cache_limit: float) -> Photos:
+def load_photos(
+    files: Sequence[Path],
+    *,
+    root: Path,
+    size: int,
+    cache: Path,
+    cache_limit: float,
+    beside: Sequence[Sequence[Path]] = (),
+) -> Photos:
     """The files' pixels, from the cache or decoded into it.
 
-    ``cache_limit``: GiB that the cache may take; what was not used for longest is removed for a new entry.
+    ``cache_limit``: GiB that the cache may take. What was not used for longest makes room for a new entry;
+    not what ``beside``, more lists of files of the same root and size, has there: they are used together.
     Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
     """
     entry = cache / _key(files, root, size)
-    index = _read_index(entry, size)
-    if index is None:
-        _make_room(cache, len(files) * 3 * size**2, cache_limit)
-        _build(entry, files, root, size)
-        index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
-    with suppress(OSError):  # a cache that may only be read
-        os.utime(entry)  # when it was last used
-    kept, broken = index["kept"], index["broken"]
-    if broken:
-        log.warning("%s", _broken_text(broken, len(files)))
-    shape = (len(kept), 3, size, size)
-    pixels = torch.from_file(
-        str(entry / "pixels.bin"), shared=False, size=int(np.prod(shape)), dtype=torch.uint8
+    others = {cache / _key(more, root, size) for more in beside}
+    for _ in range(ATTEMPTS):
+        if _read_index(entry, size) is None:
+            _make_room(cache, files, beside, size, cache_limit, keep={entry, *others})
+            _build(entry, files, root, size)
+        try:
+            os.utime(entry)  # when it was last used
+        except PermissionError:  # a cache that may only be read
+            pass
+        except OSError:
+            continue  # another process has cleared it just now
+        index = _read_index(entry, size)
+        pixels = _map(entry, index, size) if index is not None else None
+        if index is not None and pixels is not None:
+            if index["broken"]:
+                log.warning("%s", _broken_text(index["broken"], len(files)))
+            return Photos(pixels, index["kept"], index["broken"])
+    raise UserError(
+        f"The photo cache {cache} is being cleared by other processes, {ATTEMPTS} times while photos were "
+        "decoded into it. Raise data.cache_limit, or give each its own data.cache."
     )
-    return Photos(pixels.view(shape), kept, broken)
+
+
+def _map(entry: Path, index: Mapping[str, Any], size: int) -> Tensor | None:
+    """The entry's pixels; None where it is gone."""
+    shape = (len(index["kept"]), 3, size, size)
+    count = int(np.prod(shape))
+    try:
+        pixels = torch.from_file(str(entry / "pixels.bin"), shared=False, size=count, dtype=torch.uint8)
+    except (OSError, RuntimeError):
+        return None
+    return pixels.view(shape)
 
 
 def entries(cache: Path) -> list[Entry]:
     """What a cache holds, the least recently used first."""
-    found = [path for path in _ours(cache) if (path / "index.json").is_file()]
-    return sorted((Entry.of(path) for path in found), key=lambda entry: entry.used)
+    found = []
+    for path in _ours(cache):
+        with suppress(FileNotFoundError):  # removed by another process meanwhile
+            if (path / "index.json").is_file():
+                found.append(Entry.of(path))
+    return sorted(found, key=lambda entry: entry.used)
 
 
 def clear(cache: Path) -> int:
-    """Remove all that a cache holds, half-built entries too; how many bytes that were."""
-    freed = sum(entry.size for entry in entries(cache))
+    """Remove all that a cache holds but what is being built; how many bytes that were."""
+    freed = 0
     for path in _ours(cache):
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            whole = (path / "index.json").is_file()
+            if not whole and time.time() - (path / "pixels.bin").stat().st_mtime < AT_WORK:
+                continue
+            freed += Entry.of(path).size
+            shutil.rmtree(path, ignore_errors=True)
     return freed
 
 
@@ -153,16 +191,25 @@ def _ours(cache: Path) -> list[Path]:
     return [path for path in cache.glob("*") if (path / "pixels.bin").is_file() and KEY.match(path.name)]
 
 
-def _make_room(cache: Path, size: int, limit: float) -> None:
-    """Remove entries until ``size`` more bytes stay within the limit, in GiB. Raises UserError."""
-    if size > limit * 2**30:
+def _make_room(
+    cache: Path,
+    files: Sequence[Path],
+    beside: Sequence[Sequence[Path]],
+    size: int,
+    limit: float,
+    *,
+    keep: Collection[Path],
+) -> None:
+    """Remove entries, not ``keep``, until all files stay within the limit, in GiB. Raises UserError."""
+    needed = (len(files) + sum(len(more) for more in beside)) * 3 * size**2
+    if needed > limit * 2**30:
         raise UserError(
-            f"The photos' pixels take {size / 2**30:.1f} GiB, more than data.cache_limit={limit}. "
+            f"The photos' pixels take {needed / 2**30:.2g} GiB, more than data.cache_limit={limit}. "
             "Give the cache more, or use smaller images by data.image_size."
         )
-    kept = entries(cache)
-    while kept and sum(entry.size for entry in kept) + size > limit * 2**30:
-        shutil.rmtree(kept.pop(0).path, ignore_errors=True)  # those who have it mapped keep it
+    others = [entry for entry in entries(cache) if entry.path not in keep]
+    while others and sum(entry.size for entry in others) + needed > limit * 2**30:
+        shutil.rmtree(others.pop(0).path, ignore_errors=True)  # those who have it mapped keep it
 
 
 def _read_index(entry: Path, size: int) -> dict[str, Any] | None:

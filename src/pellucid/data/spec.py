@@ -57,7 +57,8 @@ class Spec:
 
 @functools.lru_cache(maxsize=32)
 def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
-    return torch.tensor(values, device=device).view(1, -1, 1, 1)
+    with torch.inference_mode(False):  # they are kept, also for those who need gradients
+        return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
 @dataclass(frozen=True)

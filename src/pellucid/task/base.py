@@ -23,6 +23,8 @@ from pellucid.task.noted import Noted
 
 NEVER = 10**12  # epochs
 STAGES = ("train", "val", "test")
+FUSED = {torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD}
+HOW = {"fused", "foreach", "differentiable"}  # options of theirs of which one may be set
 MakeOptimizer = Callable[..., Optimizer]  # of the parameters
 MakeScheduler = Callable[[Optimizer], Any]
 
@@ -70,15 +72,19 @@ class Task(LightningModule, ABC):
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         """The loss to minimise, and what the net gave; notes what the stage's metrics are made of."""
 
-    @abstractmethod
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
-        """Update the stage's metrics with S steps: their losses and numbers of images, and what was noted."""
+        """Update the stage's metrics with S steps: their losses and numbers of images, and what was noted.
+
+        Not called for a task that notes nothing, as it updates its metrics in ``_step``.
+        """
+        raise NotImplementedError
 
     def compute_metrics(self, stage: str) -> dict[str, Tensor]:
         """The stage's metrics over all that was noted since its beginning, of all ranks."""
-        losses_S, counts_S, seen = self.noted[stage].all()
-        self.noted[stage] = Noted()
-        self._update_metrics(stage, losses_S, counts_S, *seen)
+        if len(self.noted[stage]):
+            losses_S, counts_S, seen = self.noted[stage].all()
+            self._update_metrics(stage, losses_S, counts_S, *seen)
+            self.noted[stage] = Noted()
         values = {}
         for name, metric in self.stage_metrics(stage).items():
             values[name] = metric.compute()
@@ -144,7 +150,7 @@ class Task(LightningModule, ABC):
         if not trained:
             raise UserError("No parameter of the net is trained. Set model.trainable.")
         try:
-            optimizer = self.make_optimizer(trained, **self._unfused())
+            optimizer = self.make_optimizer(trained, **self._fused())
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
@@ -155,13 +161,15 @@ class Task(LightningModule, ABC):
             return [optimizer], [never]  # type: ignore[return-value]
         return [optimizer], [scheduler]
 
-    def _unfused(self) -> dict[str, bool]:
-        """Lightning cannot clip gradients that are scaled, in 16-mixed, and unscaled by a fused optimizer."""
-        if self._trainer is None or not self._trainer.gradient_clip_val:
+    def _fused(self) -> dict[str, bool]:
+        """One call for all parameters, where torch has it and the user has not said how."""
+        given = getattr(self.make_optimizer, "keywords", {})
+        if getattr(self.make_optimizer, "func", None) not in FUSED or not given.keys().isdisjoint(HOW):
             return {}
-        scaled = getattr(self._trainer.precision_plugin, "scaler", None) is not None
-        fused = getattr(self.make_optimizer, "keywords", {}).get("fused", False)
-        return {"fused": False} if scaled and fused else {}
+        trainer = self._trainer
+        # Lightning cannot clip what is scaled, in 16-mixed, and would be unscaled by a fused optimizer.
+        scaled = trainer is not None and getattr(trainer.precision_plugin, "scaler", None) is not None
+        return {"fused": not (scaled and trainer is not None and trainer.gradient_clip_val)}
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""

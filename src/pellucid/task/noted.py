@@ -38,6 +38,10 @@ class Noted:
         self._counts.append(len(seen_B[0]))
         self._images = images
 
+    def __len__(self) -> int:
+        """How many steps."""
+        return len(self._counts)
+
     def all(self) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Losses (S,) float32, images of each step (S,), and what was seen, (N,) each."""
         assert self._losses is not None
