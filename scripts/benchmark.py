@@ -10,9 +10,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 
 def main(config: dict[str, Any], folder: Path) -> None:
     from pellucid.benchmark.run import benchmark
-    from pellucid.console import start_logging
 
-    start_logging(None)
     benchmark(config, CONF)
 
 

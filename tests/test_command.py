@@ -128,7 +128,9 @@ def test_resume_refuses_what_is_no_budget_or_device(tmp_path: Path) -> None:
     finished = command(f"resume={folder}")
     assert finished.returncode == 0
     assert "trainer.max_epochs=" in finished.stdout
-    more = command(f"resume={folder}", "trainer.max_epochs=2", "trainer=cpu")
+    unknown = command(f"resume={folder}", "device_images=many")
+    assert (unknown.returncode, "device_images: expected a number" in unknown.stderr) == (2, True)
+    more = command(f"resume={folder}", "trainer.max_epochs=2", "trainer=cpu", "device_images=0.5")
     assert more.returncode == 0, more.stderr
     assert metrics(folder)["epochs"] == 2
 

@@ -95,6 +95,17 @@ def test_large_tables_are_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []  # seen by nobody else, and gone with it
 
 
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(features, "IN_MEMORY", 0)
+    monkeypatch.setattr("os.posix_fallocate", full)
+    made = features.Features(embed=lambda x: x.flatten(1), count=1, views=1, folder=tmp_path)
+    with pytest.raises(UserError, match=r"no room in .*No space left on device.*model\.views"):
+        made.table(0, lambda view: iter([(torch.tensor([0]), torch.rand(1, 1, 2, 2))]))
+
+
 def test_views_of_what_is_trained_are_refused() -> None:
     options = {"image_shape": (3, 32, 32), "num_classes": 2, "arch": "resnet18", "weights": "none"}
     with pytest.raises(UserError, match=r"model\.views=2.*trainable=head"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import struct
 import threading
 import time
@@ -570,6 +571,59 @@ def test_what_was_not_used_for_longest_makes_room(root: Path, cache: Path) -> No
     assert len(left) == 3
     assert first.path not in left
     assert {entry.root for entry in entries(cache)} == {str(root)}
+
+
+def test_what_is_used_together_stays_together(root: Path, cache: Path) -> None:
+    files = find_photos(root)
+    halves = [files[: len(files) // 2], files[len(files) // 2 :]]
+    room = (len(files) * 3 * 8**2 + 1000) / 2**30  # for both and no more
+
+    def load(size: int, half: int, limit: float) -> None:
+        beside = [halves[1 - half]]
+        load_photos(halves[half], root=root, size=size, cache=cache, cache_limit=limit, beside=beside)
+
+    load(6, 0, 1.0)
+    for half in (0, 1, 0, 1):
+        load(8, half, room)
+    built = {entry.path: (entry.path / "pixels.bin").stat().st_ino for entry in entries(cache)}
+    assert len(built) == 2, "that of 6 pixels has made room"
+    load(8, 0, room)
+    assert built == {entry.path: (entry.path / "pixels.bin").stat().st_ino for entry in entries(cache)}
+    clear(cache)
+    with pytest.raises(UserError, match=r"more than data\.cache_limit"):
+        load(8, 0, room / 2)  # enough for one of them
+
+
+def test_an_entry_that_others_clear_meanwhile_is_built_again(
+    load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, times = photos._build, []
+
+    def cleared(entry: Path, *rest: Any) -> None:
+        build(entry, *rest)
+        times.append(entry)
+        if len(times) < lost:
+            shutil.rmtree(entry)
+
+    monkeypatch.setattr(photos, "_build", cleared)
+    lost = 2
+    assert len(load().images) > 0
+    assert len(times) == 2
+    clear(cache)
+    lost = 99
+    with pytest.raises(UserError, match="is being cleared by other processes"):
+        load()
+
+
+def test_what_is_being_built_is_not_cleared(cache: Path) -> None:
+    at_work = cache / f"{'0' * 24}.abc"
+    at_work.mkdir(parents=True)
+    (at_work / "pixels.bin").write_bytes(b"123")
+    assert clear(cache) == 0
+    assert at_work.is_dir()
+    os.utime(at_work / "pixels.bin", (0, 0))
+    assert clear(cache) == 3
+    assert not at_work.exists()
 
 
 def test_photos_larger_than_the_limit_are_told(root: Path, cache: Path) -> None:

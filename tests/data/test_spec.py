@@ -74,3 +74,12 @@ def test_images_are_copies() -> None:
     split = Split.whole(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.zeros(2), ["a", "b"])
     split.images(torch.tensor([0])).fill_(9)
     assert int(split.store.sum()) == 0
+
+
+def test_statistics_serve_gradients_after_an_evaluation() -> None:
+    spec = Spec(image_shape=(1, 2, 2), classes=("a",), mean=(0.123,), std=(0.456,), statistics="made up")
+    with torch.inference_mode():
+        spec.normalise(torch.zeros(1, 1, 2, 2))
+    images = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    spec.denormalise(images + 0.5).sum().backward()  # type: ignore[no-untyped-call]
+    assert images.grad is not None

@@ -25,6 +25,7 @@ from pellucid.assemble import make_data, make_task
 from pellucid.benchmark import plain
 from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
+from pellucid.process import quiet_warnings
 from pellucid.train import train
 from pellucid.trial import Trial
 
@@ -146,8 +147,8 @@ def measure_loading(config: Mapping[str, Any], rounds: int) -> Result:
 
 def device_of(accelerator: str) -> torch.device:
     """Where Lightning trains with that accelerator."""
-    trainer = Trainer(accelerator=accelerator, devices=1, barebones=True)
-    return trainer.strategy.root_device
+    with quiet_warnings():
+        return Trainer(accelerator=accelerator, devices=1, barebones=True).strategy.root_device
 
 
 def plain_data(data: ImageData, config: Mapping[str, Any]) -> Any:

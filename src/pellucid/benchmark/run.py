@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,6 @@ from pellucid.console import console
 from pellucid.errors import UserError
 from pellucid.process import check_device
 
-log = logging.getLogger(__name__)
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images
 PHOTOS = ("xai", "resnet_frozen")
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -41,21 +39,26 @@ def benchmark(config: Mapping[str, Any], conf: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fashion = str(_absolute(config["fashion"])) if config["fashion"] else noise(Path(folder))
         for name in config["nets"]:
-            log.info("%s …", name)
+            _say(f"{name} …")
             own, pictures = _configs(name, config, fashion, conf)
             results.append(Measured(name, own, pictures).run(rounds))
             if name == "resnet_frozen" and config["photos"]:
                 results.append(measure_loading(own, rounds))
             table.write(out, found, results, spent)  # what is measured so far
         if config["commands"]:
-            log.info("whole commands …")
+            _say("whole commands …")
             spent = processes.measure(conf.parent / "train.py", fashion, rounds)
             table.write(out, found, results, spent)
     console.print(table.shown("Seconds of training", table.HEADER, table.rows(results)))
     if spent:
         console.print(table.shown("Whole commands", table.COMMANDS, table.command_rows(spent)))
-    log.info("%s", ", ".join(f"{key} {value}" for key, value in found.items()))
-    log.info("Written: %s", out / "benchmark.md")
+    _say(", ".join(f"{key} {value}" for key, value in found.items()))
+    _say(f"Written: {out / 'benchmark.md'}")
+
+
+def _say(text: str) -> None:
+    """On the console; every run that is timed ends the log."""
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def _check(config: Mapping[str, Any]) -> None:

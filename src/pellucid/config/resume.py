@@ -47,6 +47,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
                 _, part = name.split(".")
                 changed["trainer"][part] = chosen[part]
         elif key in PLACES:
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise UserError(f"{key}: expected a number, got {value!r}.")
             changed[key] = value
         elif key in BUDGETS | DEVICES:
             changed["trainer"][key.split(".")[1]] = value
