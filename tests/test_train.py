@@ -427,7 +427,10 @@ def test_a_compiled_net_trains_as_itself(tmp_path: Path) -> None:
     assert resumed["epochs"] == 3, "the checkpoint is a plain net's"
 
 
-@pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
+@pytest.mark.parametrize(
+    "precision",
+    ["bf16-true", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bf16-mixed", "64-true"))],
+)
 def test_a_frozen_net_trains_in_every_precision(tmp_path: Path, photos: Path, precision: str) -> None:
     frozen = ["model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32"]
     data = [f"data.root={photos}", f"data.cache={tmp_path / 'cache'}"]
