@@ -37,8 +37,9 @@ BETWEEN = """
 import os, subprocess, sys
 process = subprocess.Popen(sys.argv[1:])
 _, status, used = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
 print("\\nspent", used.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
+sys.exit(process.returncode)
 """
 
 
