@@ -13,12 +13,13 @@ def main(config: dict[str, Any], folder: Path) -> None:
     from pellucid.data.photos import clear, entries
 
     cache = Path(config["cache"]).expanduser()
-    for entry in entries(cache):
+    found = entries(cache)
+    for entry in found:
         when = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
         console.print(
             f"{entry.size / 2**20:10,.1f} MiB   {when}   {entry.root}", markup=False, soft_wrap=True
         )
-    total = sum(entry.size for entry in entries(cache))
+    total = sum(entry.size for entry in found)
     said = f"{clear(cache) / 2**20:,.1f} MiB freed" if config["clear"] else f"{total / 2**20:,.1f} MiB"
     console.print(f"{said} in {cache}", markup=False, soft_wrap=True)
 

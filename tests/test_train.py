@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pellucid.assemble import restore_task
+from pellucid.assemble import assemble, restore_task
 from pellucid.checkpoint import load_checkpoint
 from pellucid.errors import UserError
 from pellucid.process import as_user_error
@@ -469,9 +469,8 @@ def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch:
     )
     monkeypatch.syspath_prepend(tmp_path)
     config = compose("packages=[mine]")
-    run_config = {**config, "model": {"_target_": "mine.Net"}}
-    from pellucid.assemble import assemble
-
-    assemble(run_config)
+    _, task = assemble({**config, "model": {"_target_": "mine.Net"}})
+    assert type(task.net).__name__ == "Net", "which has looked at its options"
     older = {key: value for key, value in config["model"].items() if key != "channels_last"}
-    assemble({**config, "model": older})
+    _, task = assemble({**config, "model": older})
+    assert all(parameter.is_contiguous() for parameter in task.net.parameters()), "as it was then"

@@ -20,9 +20,7 @@ from pellucid.config.build import build
 from pellucid.config.signature import read_signature
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer, Explanation
-from pellucid.model.cnn import CNN
-from pellucid.model.resnet import TorchvisionClassifier
-from pellucid.model.xai import XAI
+from tests.explainer.nets import small_cnn, small_resnet, small_xai
 from tests.helpers import CONF, ROOT
 
 EXPLAINERS = sorted(path.stem for path in (CONF / "explainer").glob("*.yaml") if path.stem != "all")
@@ -47,17 +45,6 @@ def make(name: str) -> Explainer:
     return explainer
 
 
-def small_cnn() -> CNN:
-    return CNN(
-        image_shape=(3, 16, 16),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def nets() -> dict[str, tuple[nn.Module, Tensor]]:
     """Nets in the midst of training, with images: modes mixed, gradients accumulated, statistics moved."""
@@ -65,19 +52,11 @@ def nets() -> dict[str, tuple[nn.Module, Tensor]]:
     found: dict[str, tuple[nn.Module, Tensor]] = {
         "cnn": (small_cnn(), torch.randn(2, 3, 16, 16)),
         "xai": (
-            XAI(image_shape=(1, 34, 34), num_classes=3, dropout=[0.3, 0.4, 0.5], channels_last=False),
+            small_xai(1, 3),
             torch.randn(2, 1, 34, 34),
         ),
         "resnet": (
-            TorchvisionClassifier(
-                image_shape=(3, 32, 32),
-                num_classes=4,
-                arch="resnet18",
-                weights="none",
-                trainable="head",
-                views=0,
-                channels_last=False,
-            ),
+            small_resnet(32),
             torch.randn(2, 3, 32, 32),
         ),
     }

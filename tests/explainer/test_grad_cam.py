@@ -13,8 +13,7 @@ from pellucid.explainer.grad_cam import GradCAM, last_layer_with_maps
 from pellucid.model.cnn import CNN
 from pellucid.model.dnn import DNN
 from pellucid.model.gcn import GCN
-from pellucid.model.resnet import TorchvisionClassifier
-from pellucid.model.xai import XAI
+from tests.explainer.nets import small_cnn, small_resnet, small_xai
 
 
 def doubled(weight_K8: list[list[float]], *before: nn.Module) -> nn.Sequential:
@@ -60,21 +59,14 @@ def test_what_is_below_zero_is_cut_before_enlarging() -> None:
     assert torch.allclose(found.maps_BHW[0], torch.tensor([0, 0.25, 0.75, 1]).expand(4, 4))
 
 
-def small_cnn() -> CNN:
+def seeded_cnn() -> CNN:
     torch.manual_seed(0)
-    return CNN(
-        image_shape=(3, 16, 16),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    )
+    return small_cnn()
 
 
 @pytest.mark.parametrize(("layer", "taken"), [("auto", "features.7"), ("features.1", "features.1")])
 def test_the_same_as_captum(layer: str, taken: str) -> None:
-    net = small_cnn()
+    net = seeded_cnn()
     images, target = torch.randn(3, 3, 16, 16), torch.tensor([0, 3, 1])
     maps = GradCAM(layer=layer).explain(net.train(), images, target, torch.zeros(3, 16, 16)).maps_BHW
     cam = attr.LayerGradCam(net.eval(), net.get_submodule(taken))
@@ -86,28 +78,13 @@ def test_the_same_as_captum(layer: str, taken: str) -> None:
 
 def test_the_layer_that_is_taken() -> None:
     image = torch.randn(1, 3, 34, 34)
-    cnn = CNN(
-        image_shape=(3, 34, 34),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    ).eval()
+    cnn = small_cnn(34).eval()
     assert last_layer_with_maps(cnn, image) == "features", "a block counts as its last layer"
-    xai = XAI(image_shape=(3, 34, 34), num_classes=4, dropout=[0.3, 0.4, 0.5], channels_last=False).eval()
+    xai = small_xai(3, 4).eval()
     name = last_layer_with_maps(xai, image)
     assert name == "features.50", "the last pool leaves one pixel, so it is the ReLU before it"
     assert isinstance(xai.get_submodule(name), nn.ReLU)
-    resnet = TorchvisionClassifier(
-        image_shape=(3, 64, 64),
-        num_classes=4,
-        arch="resnet18",
-        weights="none",
-        trainable="head",
-        views=0,
-        channels_last=False,
-    ).eval()
+    resnet = small_resnet(64).eval()
     assert last_layer_with_maps(resnet, torch.randn(1, 3, 64, 64)) == "backbone.layer4"
     assert last_layer_with_maps(resnet, torch.randn(1, 3, 32, 32)) == "backbone.layer3"
     assert not any(m._forward_hooks for net in (cnn, xai, resnet) for m in net.modules())
@@ -246,7 +223,7 @@ def test_nets_without_maps(net: nn.Module) -> None:
     images = torch.randn(2, 1, 8, 8)
     net.train()
     assert GradCAM(layer="auto").reason(net, images) == "no layer with maps"
-    assert GradCAM(layer="auto").reason(small_cnn(), torch.randn(2, 3, 16, 16)) is None
+    assert GradCAM(layer="auto").reason(seeded_cnn(), torch.randn(2, 3, 16, 16)) is None
     with pytest.raises(UserError, match=f"cannot explain {type(net).__name__}: no layer with maps"):
         GradCAM(layer="auto").explain(net, images, torch.tensor([0, 1]), torch.zeros(1, 8, 8))
     assert all(module.training for module in net.modules())
@@ -261,7 +238,7 @@ def test_nets_without_maps(net: nn.Module) -> None:
     ],
 )
 def test_layers_that_do_not_do(layer: str, message: str) -> None:
-    net = small_cnn().train()
+    net = seeded_cnn().train()
     explainer = GradCAM(layer=layer)
     with pytest.raises(UserError, match=message):  # a mistake is told before training, not passed over
         explainer.reason(net, torch.randn(1, 3, 16, 16))

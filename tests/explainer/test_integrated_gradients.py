@@ -11,6 +11,7 @@ from torch.nn import functional
 from pellucid.errors import UserError
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.model.cnn import CNN
+from tests.explainer.nets import small_cnn
 
 
 def test_a_linear_net_shows_weight_times_distance_from_black() -> None:
@@ -41,20 +42,13 @@ def test_the_note_tells_the_error_of_the_integral(steps: int, value: float, note
     assert found.notes == (note,)
 
 
-def small_cnn() -> CNN:
+def seeded_cnn() -> CNN:
     torch.manual_seed(0)
-    return CNN(
-        image_shape=(3, 16, 16),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    )
+    return small_cnn()
 
 
 def test_a_map_sums_to_the_score_above_that_of_black() -> None:
-    net = small_cnn()
+    net = seeded_cnn()
     with torch.no_grad():
         net.head.weight.mul_(100)  # scores as far apart as a trained net's
     images = functional.interpolate(torch.randn(4, 3, 4, 4), (16, 16), mode="bicubic")
@@ -72,7 +66,7 @@ def test_a_map_sums_to_the_score_above_that_of_black() -> None:
 
 
 def test_the_same_as_captum() -> None:
-    net = small_cnn()
+    net = seeded_cnn()
     images, target, black = torch.randn(3, 3, 16, 16), torch.tensor([0, 3, 1]), torch.randn(3, 16, 16)
     maps = IntegratedGradients(steps=30).explain(net.train(), images, target, black).maps_BHW
     expected = attr.IntegratedGradients(net.eval()).attribute(images, black[None], target, n_steps=30)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import UserError
 from pellucid.explainer.occlusion import Occlusion
-from pellucid.model.cnn import CNN
+from tests.explainer.nets import small_cnn
 
 
 class Corner(nn.Module):
@@ -70,14 +70,7 @@ def test_the_window_follows_each_side() -> None:
 
 def test_the_same_as_captum() -> None:
     torch.manual_seed(0)
-    net = CNN(
-        image_shape=(3, 16, 16),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    )
+    net = small_cnn()
     images, target, black = torch.randn(3, 3, 16, 16), torch.tensor([0, 3, 1]), torch.randn(3, 16, 16)
     maps = Occlusion(window=0.25, stride=0.125).explain(net.train(), images, target, black).maps_BHW
     expected = attr.Occlusion(net.eval()).attribute(

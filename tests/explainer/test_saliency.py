@@ -7,7 +7,7 @@ from captum import attr
 from torch import Tensor, nn
 
 from pellucid.explainer.saliency import Saliency
-from pellucid.model.cnn import CNN
+from tests.explainer.nets import small_cnn
 
 
 def linear(weight_KN: Tensor) -> nn.Sequential:
@@ -38,14 +38,7 @@ def test_a_net_that_is_sure_is_explained_all_the_same() -> None:
 
 def test_the_same_as_captum() -> None:
     torch.manual_seed(0)
-    net = CNN(
-        image_shape=(3, 16, 16),
-        num_classes=4,
-        channels=[4, 8],
-        hidden=[16],
-        dropout=0.25,
-        channels_last=False,
-    )
+    net = small_cnn()
     images, target = torch.randn(3, 3, 16, 16), torch.tensor([0, 3, 1])
     maps = Saliency().explain(net.train(), images, target, torch.zeros(3, 16, 16)).maps_BHW
     expected = attr.Saliency(net.eval()).attribute(images.clone().requires_grad_(), target, abs=False)

@@ -28,8 +28,8 @@ def _heard(caplog: pytest.LogCaptureFixture) -> None:
 
 def make(arch: str = "resnet18", size: int = 32, **options: object) -> TorchvisionClassifier:
     given = {"weights": "none", "trainable": "all", "num_classes": 7, "views": 0, "channels_last": False}
-    given |= options
-    return TorchvisionClassifier(image_shape=(3, size, size), arch=arch, **given)  # type: ignore[arg-type]
+    given |= {"image_shape": (3, size, size), **options}
+    return TorchvisionClassifier(arch=arch, **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("arch", "size"), ZOO)
@@ -220,15 +220,7 @@ def test_default_weights_are_torchvisions_own(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_grey_images_are_repeated_into_three_channels() -> None:
-    net = TorchvisionClassifier(
-        image_shape=(1, 32, 32),
-        num_classes=3,
-        arch="resnet18",
-        weights="none",
-        trainable="all",
-        views=0,
-        channels_last=False,
-    ).eval()
+    net = make(image_shape=(1, 32, 32), num_classes=3).eval()
     grey = torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(net(grey), net(grey.repeat(1, 3, 1, 1)))

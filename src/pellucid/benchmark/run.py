@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.benchmark import processes, table
 from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
+from pellucid.config.command_line import quote_path
 from pellucid.config.compose import compose, container
 from pellucid.console import console
 from pellucid.errors import UserError
@@ -103,12 +104,11 @@ def _configs(
     name: str, config: Mapping[str, Any], fashion: str, conf: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration of a net's runs, and the callbacks that draw."""
-    data = ["data=fashion_mnist", f"data.root={_quoted(fashion)}", "trainer.max_epochs=1"]
+    data = ["data=fashion_mnist", _root(fashion), "trainer.max_epochs=1"]
     if name not in SMALL:
         data = ["data=catdog", "data.source=drawn"]
         if config["photos"]:
-            photos = _quoted(str(_absolute(config["photos"])))
-            data = ["data=catdog", "data.source=folder", f"data.root={photos}"]
+            data = ["data=catdog", "data.source=folder", _root(config["photos"])]
         views = config["views"] if name == "resnet_frozen" else 0
         data.append(f"model.views={views}" if views else "data.augment=none")
     options = [f"model={name}", *data, *OPTIONS.get(name, [])]
@@ -120,8 +120,8 @@ def _configs(
     return plain, drawn["callbacks"]
 
 
-def _quoted(path: str) -> str:
-    return "'" + path.replace("'", "\\'") + "'"
+def _root(folder: str) -> str:
+    return quote_path(f"data.root={_absolute(folder)}", multirun=False)
 
 
 def noise(folder: Path) -> str:

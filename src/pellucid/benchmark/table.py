@@ -89,7 +89,6 @@ def write(
     folder: Path, found: Mapping[str, Any], results: Sequence[Result], spent: Mapping[str, Spent]
 ) -> None:
     """``benchmark.json`` and ``benchmark.md``."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "conditions": found,
         "epochs": {

@@ -274,7 +274,7 @@ class _Checker:
                 continue
             if key not in self.known:
                 yield f"{key}: there is no such option.{did_you_mean(key, self.known)}"
-            elif expected := _kind_problem(value, self.known[key]):
+            elif expected := kind_problem(value, self.known[key]):
                 yield f"{key}: expected {expected}, got {value!r}."
 
 
@@ -297,12 +297,12 @@ def _key_problems(override: Override, value: Any, base: DictConfig, config: dict
         default = OmegaConf.to_container(base, resolve=False)
         for part in key.split("."):
             default = default[part]  # type: ignore[index,call-overload]
-        expected = _kind_problem(value, default)
+        expected = kind_problem(value, default)
         if expected:
             yield f"{key}: expected {expected}, got {value!r}."
 
 
-def _kind_problem(value: Any, default: Any) -> str | None:
+def kind_problem(value: Any, default: Any) -> str | None:
     """What was expected where ``value`` is of another kind than the YAML's number or truth value."""
     if isinstance(value, str) and "${" in value:
         return None

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from pellucid.config.build import flatten
 from pellucid.config.check import check_targets, did_you_mean
-from pellucid.config.command_line import CommandLine
+from pellucid.config.command_line import CommandLine, kind_problem
 from pellucid.config.compose import compose
 from pellucid.errors import UserError
 from pellucid.run import Run
@@ -47,8 +47,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
                 _, part = name.split(".")
                 changed["trainer"][part] = chosen[part]
         elif key in PLACES:
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise UserError(f"{key}: expected a number, got {value!r}.")
+            if expected := kind_problem(value, 0.0):
+                raise UserError(f"{key}: expected {expected}, got {value!r}.")
             changed[key] = value
         elif key in BUDGETS | DEVICES:
             changed["trainer"][key.split(".")[1]] = value

@@ -70,9 +70,7 @@ class ImageData(LightningDataModule, ABC):
         for name in sorted(self.splits):
             split = self.splits[name]
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
-            for index_B in torch.split(
-                torch.arange(len(split)), CHUNK
-            ):  # all at once, they would be twice there
+            for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
                 digest.update(split.images(index_B).numpy().data)
             digest.update(split.labels_N.numpy().data)
         return digest.hexdigest()[:16]
@@ -99,8 +97,7 @@ class ImageData(LightningDataModule, ABC):
         """
         self.embed, self.views = embed, views
 
-    def _remembered(self, name: str, *, augmented: bool) -> Features | None:
-        views = self.views if augmented and self.augment is not none else 1
+    def _remembered(self, name: str, views: int) -> Features | None:
         if self.embed is None or views == 0:
             return None
         if name not in self._features:
@@ -124,6 +121,8 @@ class ImageData(LightningDataModule, ABC):
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.splits[name], device)
+        augment = self.augment if augmented else none
+        views = 1 if augment is none else self.views
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -136,9 +135,9 @@ class ImageData(LightningDataModule, ABC):
             split=split,
             spec=self.spec,
             order=order,
-            augment=self.augment if augmented else none,
-            views=self.views,
-            features=self._remembered(name, augmented=augmented) if remembered else None,
+            augment=augment,
+            views=views,
+            features=self._remembered(name, views) if remembered else None,
             device=device,
         )
 

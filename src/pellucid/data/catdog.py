@@ -16,7 +16,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.drawn import draw_faces
 from pellucid.data.folder import PhotoFolder, load_folder
-from pellucid.data.photos import load_photos
+from pellucid.data.photos import load_together
 from pellucid.data.spec import (
     IMAGENET_MEAN,
     IMAGENET_SOURCE,
@@ -147,16 +147,10 @@ class CatDog(ImageData):
             lines = (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             rows[name] = [line.split() for line in lines]
         files = {name: [folder / "images" / f"{row[0]}.jpg" for row in found] for name, found in rows.items()}
-        for name, found in rows.items():
-            photos = load_photos(
-                files[name],
-                root=self.root,
-                size=self.spec.image_shape[1],
-                cache=self.cache,
-                cache_limit=self.cache_limit,
-                beside=[more for other, more in files.items() if other != name],
-            )
-            labels = torch.tensor([int(row[2]) - 1 for row in found])[photos.kept]
+        size, limit = self.spec.image_shape[1], self.cache_limit
+        loaded = load_together(files, root=self.root, size=size, cache=self.cache, cache_limit=limit)
+        for name, photos in loaded.items():
+            labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.kept]
             names = [str(files[name][i].relative_to(self.root)) for i in photos.kept]
             splits[name] = Split.whole(photos.images, labels, names)
             self.left_out += len(photos.broken)

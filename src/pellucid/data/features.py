@@ -32,10 +32,6 @@ class Features:
         self.embed, self.count, self.views, self.folder = embed, count, views, folder
         self._tables: dict[int, Tensor] = {}
 
-    def view(self, epoch: int) -> int:
-        """Which view an epoch, counted from 0, sees."""
-        return epoch % self.views
-
     def table(self, view: int, batches: Callable[[int], Iterator[tuple[Tensor, Tensor]]]) -> Tensor:
         """A view's features, (N, D), on the CPU.
 

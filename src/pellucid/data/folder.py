@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from pellucid.data.photos import find_photos, load_photos
+from pellucid.data.photos import find_photos, load_together
 from pellucid.data.spec import Split
 from pellucid.data.split import stratified_split
 from pellucid.errors import UserError
@@ -113,15 +113,9 @@ def load_folder(
     splits, left_out = {}, 0
     found = folder.files()
     paths = {name: [path for path, _ in items] for name, items in found.items()}
-    for name, items in found.items():
-        photos = load_photos(
-            paths[name],
-            root=folder.root,
-            size=size,
-            cache=cache,
-            cache_limit=cache_limit,
-            beside=[more for other, more in paths.items() if other != name],
-        )
+    loaded = load_together(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
+    for name, photos in loaded.items():
+        items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
         labels = torch.tensor([items[i][1] for i in photos.kept])
         splits[name] = Split.whole(photos.images, labels, files)

@@ -84,11 +84,12 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch = self.sampler.epoch
+        view = epoch % self.views if self.views else epoch
         inputs: Iterable[tuple[Tensor, Tensor]]
         if self.features is None:
-            inputs = self._images(self.sampler, epoch % self.views if self.views else epoch)
+            inputs = self._images(self.sampler, view)
         else:
-            table_ND = self.features.table(self.features.view(epoch), self._all_images)
+            table_ND = self.features.table(view, self._all_images)
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
         for index_B, inputs_B in inputs:
             yield inputs_B, self.split.labels_N[index_B].to(self.device)

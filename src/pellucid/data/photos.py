@@ -131,25 +131,40 @@ def load_photos(
     entry = cache / _key(files, root, size)
     others = {cache / _key(more, root, size) for more in beside}
     for _ in range(ATTEMPTS):
-        if _read_index(entry, size) is None:
+        index = _read_index(entry, size)
+        if index is None:
             _make_room(cache, files, beside, size, cache_limit, keep={entry, *others})
             _build(entry, files, root, size)
-        try:
-            os.utime(entry)  # when it was last used
-        except PermissionError:  # a cache that may only be read
-            pass
-        except OSError:
+            index = _read_index(entry, size)
+        pixels = None if index is None else _map(entry, index, size)
+        if index is None or pixels is None:
             continue  # another process has cleared it just now
-        index = _read_index(entry, size)
-        pixels = _map(entry, index, size) if index is not None else None
-        if index is not None and pixels is not None:
-            if index["broken"]:
-                log.warning("%s", _broken_text(index["broken"], len(files)))
-            return Photos(pixels, index["kept"], index["broken"])
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(entry)  # when it was last used
+        if index["broken"]:
+            log.warning("%s", _broken_text(index["broken"], len(files)))
+        return Photos(pixels, index["kept"], index["broken"])
     raise UserError(
         f"The photo cache {cache} is being cleared by other processes, {ATTEMPTS} times while photos were "
         "decoded into it. Raise data.cache_limit, or give each its own data.cache."
     )
+
+
+def load_together(
+    lists: Mapping[str, Sequence[Path]], *, root: Path, size: int, cache: Path, cache_limit: float
+) -> dict[str, Photos]:
+    """The pixels of several lists of files, as ``load_photos``; none makes room for another."""
+    return {
+        name: load_photos(
+            files,
+            root=root,
+            size=size,
+            cache=cache,
+            cache_limit=cache_limit,
+            beside=[more for other, more in lists.items() if other != name],
+        )
+        for name, files in lists.items()
+    }
 
 
 def _map(entry: Path, index: Mapping[str, Any], size: int) -> Tensor | None:

@@ -168,8 +168,8 @@ class Task(LightningModule, ABC):
             return {}
         trainer = self._trainer
         # Lightning cannot clip what is scaled, in 16-mixed, and would be unscaled by a fused optimizer.
-        scaled = trainer is not None and getattr(trainer.precision_plugin, "scaler", None) is not None
-        return {"fused": not (scaled and trainer is not None and trainer.gradient_clip_val)}
+        precision = trainer.precision_plugin if trainer and trainer.gradient_clip_val else None
+        return {"fused": getattr(precision, "scaler", None) is None}
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""
