@@ -9,10 +9,9 @@ from pellucid.command import run_command
 def main(config: dict[str, Any], folder: Path) -> None:
     from pellucid.console import start_logging
     from pellucid.evaluate import evaluate
-    from pellucid.run import Run
 
     start_logging(None)
-    evaluate(Run.open(folder), checkpoint=config["checkpoint"], accelerator=config["accelerator"])
+    evaluate(**config)
 
 
 if __name__ == "__main__":

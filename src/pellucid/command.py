@@ -23,10 +23,13 @@ from pellucid.config.command_line import CommandLine, check, check_readable, spl
 from pellucid.config.compose import VERSION_BASE, container
 from pellucid.config.help import help_text
 from pellucid.config.resume import resumed_config
+from pellucid.config.revisit import changed_data, split_data
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
+OF_A_RUN = {"evaluate", "predict"}  # they come back to a run, run=<folder or checkpoint>,
+WITH_DATA = {"evaluate"}  # and these take other data by data=… and data.root=…
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
 
@@ -41,7 +44,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             run = Run.open(os.environ["PELLUCID_RUN"])
             _call(_resuming(work), run.config(), run.folder)  # from the checkpoint, if there is one
             return
-        line = split(sys.argv[1:])
+        line, more = split(sys.argv[1:]), dict[str, Any]()
         if {"--help", "-h"} & set(line.options):
             with suppress(BrokenPipeError):  # into head, say
                 print(help_text(line, conf, name), flush=True)
@@ -55,20 +58,23 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 return
             if name == "report":
                 line = _of_sweep(line)
+            if name in WITH_DATA:
+                line, of_data = split_data(line)
+                more = {"data": partial(changed_data, line=of_data, conf=conf)}
             if line.multirun:
                 line, conf = _begin_sweep(line, conf, name)
             else:
                 check(line, conf=conf, name=name)
             if name == "train" and not line.multirun:
                 _check_places(line)
-            elif name == "evaluate":
-                Run.open(line.value("run"))
+            elif name in OF_A_RUN:
+                _check_source(line.value("run"))
         sys.argv[1:] = line.argv
 
         @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
         def job(config: DictConfig) -> None:
             folder = Path(HydraConfig.get().runtime.output_dir)
-            _call(work, container(config), folder)
+            _call(work, {**container(config), **more}, folder)
 
         job()
     except UserError as error:
@@ -87,6 +93,12 @@ def _begin_sweep(line: CommandLine, conf: Path, name: str) -> tuple[CommandLine,
     check(line, conf=conf, name=name)
     _check_places(line)
     return begin(line, conf)
+
+
+def _check_source(given: str) -> None:
+    """Raise UserError unless that is a run folder or a file, which may be a checkpoint."""
+    if not Path(given).expanduser().is_file():
+        Run.open(given)
 
 
 def _of_sweep(line: CommandLine) -> CommandLine:

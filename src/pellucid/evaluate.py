@@ -1,94 +1,290 @@
-"""Test a run's checkpoints."""
+"""Test a run's checkpoints: metrics with what is uncertain about them, by class, by confidence, by image."""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+from torch.nn import functional
 
-from pellucid.assemble import make_data, restore_task
-from pellucid.checkpoint import load_checkpoint
 from pellucid.console import console
 from pellucid.data.base import ImageData
-from pellucid.data.spec import Spec
-from pellucid.errors import UserError, first_line
-from pellucid.process import check_device, quiet_warnings
-from pellucid.run import Run
+from pellucid.draw.calibration import calibration, reliability
+from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_confusion, score_texts
+from pellucid.draw.curves import curves
+from pellucid.draw.grid import image_grid
+from pellucid.draw.png import write_png
+from pellucid.draw.sheet import plain
+from pellucid.errors import UserError
+from pellucid.inside.pixels import pixels
+from pellucid.inside.uncertainty import interval
+from pellucid.inside.verdicts import Verdicts
+from pellucid.process import quiet_warnings
+from pellucid.run import write_atomically, write_csv
+from pellucid.task.classification import Classification
+from pellucid.trained import Changed, Trained, find, restore
 
 log = logging.getLogger(__name__)
 
+MISTAKES = 24
+MOST_CLASSES = 30  # in the console's table
 
-def evaluate(run: Run, *, checkpoint: str, accelerator: str) -> list[dict[str, Any]]:
-    """Validation and test metrics of the checkpoints, printed as a table; one row each.
 
-    ``checkpoint``: best, last, all, or a path. The data are those of the run's configuration.
+@dataclass(frozen=True)
+class Outcome:
+    """What a net did with each of N images of a split.
+
+    ``losses_N`` in the task's unit: cross-entropy, or the mean squared error of pixels in [0, 1].
+    ``shares_NK`` are softmax shares of the classes; None of an autoencoder.
     """
-    check_device({"accelerator": accelerator})
-    rows: list[dict[str, Any]] = []
-    data = None
-    for path in find_checkpoints(run, checkpoint):
-        content = load_checkpoint(path)
-        task, spec = restore_task(content)
-        if data is None:
-            data = restore_data(content["pellucid"]["config"], spec)
-        try:
-            trainer = Trainer(
-                accelerator=accelerator,
-                devices=1,
-                logger=False,
-                precision=content["pellucid"]["config"]["trainer"]["precision"],
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-        except (MisconfigurationException, ValueError) as error:
-            raise UserError(f"accelerator={accelerator}: {first_line(error)}") from error
-        row: dict[str, Any] = {"checkpoint": path.name, "epoch": content["epoch"] + 1}
-        with quiet_warnings():
-            for pass_over in (trainer.validate, trainer.test):
-                pass_over(task, datamodule=data, verbose=False)
-                row |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-        rows.append(row)
-    console.print(_table(rows, f"{data.source if data else ''}"))
+
+    metrics: Mapping[str, float]
+    labels_N: np.ndarray
+    losses_N: np.ndarray
+    shares_NK: np.ndarray | None
+    files: Sequence[str]
+
+    def verdicts(self) -> Verdicts:
+        """The predicted classes. Of a classifier only."""
+        assert self.shares_NK is not None
+        confidence_N, predicted_N = torch.from_numpy(self.shares_NK).max(dim=1)
+        index_N = torch.arange(len(self.labels_N))
+        return Verdicts(index_N, torch.from_numpy(self.labels_N), predicted_N, confidence_N)
+
+    def intervals(self, seed: int) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the metrics that are means over images."""
+        values: dict[str, np.ndarray] = {name: self.losses_N for name in self.metrics if name != "accuracy"}
+        if "accuracy" in self.metrics:
+            values["accuracy"] = self.verdicts().right().numpy()
+        return {name: interval(values[name], seed=seed) for name in self.metrics}
+
+
+class _Listener(Callback):
+    """Keeps what the net gives while Lightning tests it, so that one pass gives metrics and images alike."""
+
+    def __init__(self) -> None:
+        self.losses: list[Tensor] = []
+        self.shares: list[Tensor] = []
+        self.labels: list[Tensor] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._handle = pl_module.net.register_forward_hook(self._keep)  # type: ignore[union-attr,operator]
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._handle.remove()
+
+    def _keep(self, net: Any, inputs: Any, output: Tensor) -> None:
+        self._output = output
+
+    def _batch(self, pl_module: LightningModule, batch: tuple[Tensor, Tensor]) -> None:
+        images_BCHW, labels_B = batch
+        output = self._output.float()
+        if isinstance(pl_module, Classification):
+            self.shares.append(output.softmax(dim=1).cpu())
+            smoothing = pl_module.label_smoothing
+            losses_B = functional.cross_entropy(output, labels_B, reduction="none", label_smoothing=smoothing)
+        else:
+            target_BCHW = images_BCHW * pl_module.std + pl_module.mean
+            losses_B = (output - target_BCHW).square().flatten(1).mean(dim=1)
+        self.losses.append(losses_B.cpu())
+        self.labels.append(labels_B.cpu())
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self._batch(pl_module, batch)
+
+
+def outcome(trained: Trained, data: ImageData, split: str) -> Outcome:
+    """Test the net on a split, as ``train`` does it: the same figures to the last bit on the same device."""
+    listener = _Listener()
+    trainer = trained.trainer(callbacks=[listener])
+    with quiet_warnings():
+        data.trainer = trainer
+        trainer.test(trained.task, dataloaders=data.loader(split), verbose=False)
+    metrics = {name.partition("/")[2]: float(value) for name, value in trainer.callback_metrics.items()}
+    return Outcome(
+        metrics=metrics,
+        labels_N=torch.cat(listener.labels).numpy(),
+        losses_N=torch.cat(listener.losses).numpy(),
+        shares_NK=torch.cat(listener.shares).numpy() if listener.shares else None,
+        files=data.splits[split].files,
+    )
+
+
+def evaluate(
+    run: str, *, checkpoint: str, split: str, accelerator: str, data: Changed, out: str | None
+) -> list[dict[str, Any]]:
+    """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
+
+    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. Files go to
+    ``evaluation/`` of the run folder, or to ``out``. Raises UserError.
+    """
+    if split not in ("train", "val", "test"):
+        raise UserError(f"split={split}: expected train, val or test.")
+    if checkpoint == "all":
+        return _evaluate_all(run, accelerator=accelerator, data=data, out=out)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    images = trained.data(data)
+    found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
+    row = _row(trained, found)
+    folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
+    _write(folder, trained, images, found[split], split)
+    console.print(_summary(trained, images, found, split))
+    if found[split].shares_NK is not None:
+        counts_KK = _counts(found[split], len(trained.spec.classes))
+        console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
+    log.info("Written: %s", folder)
+    return [row]
+
+
+def _evaluate_all(source: str, *, accelerator: str, data: Changed, out: str | None) -> list[dict[str, Any]]:
+    run, _ = find(source, "last")
+    if run is None:
+        raise UserError(f"checkpoint=all needs a run folder; {source} is a checkpoint alone.")
+    rows, images = [], None
+    for path in run.kept_checkpoints():
+        trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator)
+        images = images or trained.data(data)
+        rows.append(
+            _row(trained, {name: outcome(trained, images, name) for name in ("train", "val", "test")})
+        )
+    folder = _folder(trained, out)
+    write_csv(folder / "checkpoints.csv", rows)
+    curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
+    curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
+    title = f"{'/'.join(run.folder.parts[-2:])}, every kept checkpoint, in evaluation mode"
+    write_png(folder / "checkpoints.png", curves(curve, title=title))
+    console.print(_table(rows, images.source if images else ""))
+    log.info("Written: %s", folder)
     return rows
 
 
-def find_checkpoints(run: Run, which: str) -> list[Path]:
-    """The files that best, last, all or a path stand for. Raises UserError where there are none."""
-    if which == "all":
-        found = run.kept_checkpoints()
-    else:
-        found = [{"best": run.best, "last": run.last}.get(which) or Path(which).expanduser()]
-        found = [path for path in found if path.is_file()]
-    if not found:
-        kept = ", ".join(path.name for path in run.kept_checkpoints()) or "none"
-        raise UserError(
-            f"checkpoint={which}: {run.folder} has no such checkpoint. It has: {kept}. "
-            "Expected best, last, all or the path of a checkpoint."
+def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
+    row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
+    return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
+
+
+def _folder(trained: Trained, out: str | None) -> Path:
+    return Path(out).expanduser().absolute() if out else trained.folder / "evaluation"
+
+
+def _counts(found: Outcome, classes: int) -> np.ndarray:
+    verdicts = found.verdicts()
+    return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
+
+
+def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, split: str) -> None:
+    """``metrics.json``, ``images.csv`` and pictures."""
+    classes, seed = trained.spec.classes, trained.config["seed"]
+    where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    content: dict[str, Any] = {
+        "run": str(trained.folder),
+        "checkpoint": trained.checkpoint.name,
+        "epoch": trained.epoch,
+        "data": data.source,
+        "split": split,
+        "images": len(found.labels_N),
+        "metrics": dict(found.metrics),
+        "intervals": found.intervals(seed),
+    }
+    rows: list[dict[str, Any]] = []
+    for place, (file, label) in enumerate(zip(found.files, found.labels_N.tolist(), strict=True)):
+        rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
+    if found.shares_NK is not None:
+        verdicts = found.verdicts()
+        for row, said, share in zip(
+            rows, verdicts.predicted_N.tolist(), verdicts.confidence_N.tolist(), strict=True
+        ):
+            row |= {"predicted": classes[said], "confidence": share, "right": row["class"] == classes[said]}
+        counts_KK = _counts(found, len(classes))
+        scores = class_scores(counts_KK)
+        head = ("class", "precision", "recall", "f1", "images")
+        by_class = [(name, *score_texts(scores, label)) for label, name in enumerate(classes)]
+        write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
+        note = f"{where}, accuracy {found.metrics['accuracy']:.4f}; colour: share of the true class's images"
+        write_png(folder / "confusion.png", confusion(counts_KK, classes, title=trained.name, note=note))
+        bins = calibration(verdicts.confidence_N.numpy(), verdicts.right().numpy())
+        content["ece"] = bins.ece
+        write_png(folder / "calibration.png", reliability(bins, title="Calibration", note=where))
+        _write_mistakes(folder, trained, data, verdicts, split)
+    write_csv(folder / "images.csv", rows)
+    write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
+
+
+def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: Verdicts, split: str) -> None:
+    worst = verdicts.worst_mistakes(MISTAKES)
+    rows = data.splits[split].subset(worst.index_N)
+    classes = trained.spec.classes
+    captions = [
+        f"{classes[said]} {share:.2f}\n({classes[true]})"
+        for said, true, share in zip(
+            worst.predicted_N.tolist(), worst.true_N.tolist(), worst.confidence_N.tolist(), strict=True
         )
-    return found
+    ]
+    wrong = int((~verdicts.right()).sum())
+    write_png(
+        folder / "mistakes.png",
+        image_grid(
+            pixels(trained.spec, rows),
+            captions,
+            title=f"Most confident mistakes of {trained.name}",
+            note=f"predicted class, confidence (true class); {wrong:,} of {len(verdicts):,} {split} images",
+            right=[False] * len(rows),
+            files=["/".join(Path(file).parts[-2:]) for file in rows.files],
+        ),
+    )
 
 
-def restore_data(config: dict[str, Any], spec: Spec) -> ImageData:
-    """The data of a run at the size that its net was built for, read. Raises UserError if they changed."""
-    data = make_data(config)
-    if data.spec.classes != spec.classes:
-        raise UserError(
-            f"The data have {len(data.spec.classes)} classes now, the run was trained on "
-            f"{len(spec.classes)}: {', '.join(spec.classes[:20])}."
-        )
-    if data.size_is_open and data.spec != spec:
-        data.enlarge(spec.image_shape[1])
-    data.prepare_data()
-    data.setup()
-    return data
+def _summary(trained: Trained, data: ImageData, found: Mapping[str, Outcome], split: str) -> Table:
+    """Each metric on validation and on the split, with its interval there."""
+    table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
+    table.caption, table.caption_justify = (
+        f"{len(found[split].labels_N):,} {split} images of {data.source}",
+        "left",
+    )
+    table.add_column("")
+    for name in found:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    for name, (low, high) in found[split].intervals(trained.config["seed"]).items():
+        values = (f"{one.metrics[name]:.4f}" for one in found.values())
+        table.add_row(name, *values, f"{low:.4f} to {high:.4f}")
+    return table
 
 
-def _table(rows: list[dict[str, Any]], title: str) -> Table:
+def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
+    """Precision, recall and F1 of each class; of many, the worst."""
+    chosen = list(range(len(classes)))
+    title = "By class"
+    if len(classes) > MOST_CLASSES:
+        worst = np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")[:MOST_CLASSES]
+        chosen, title = worst.tolist(), f"The {MOST_CLASSES} worst of {len(classes)} classes"
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in ("class", "precision", "recall", "F1", "images"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for label in chosen:
+        table.add_row(Text(plain(classes[label])), *score_texts(scores, label))
+    return table
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in rows[0]:
         table.add_column(name, justify="left" if name == "checkpoint" else "right", no_wrap=True)

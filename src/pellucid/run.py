@@ -88,12 +88,7 @@ class Run:
 
     def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """``metrics.csv`` anew: one row an epoch, a column for every key of any row."""
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.folder / "metrics.csv", text.getvalue().encode())
+        write_csv(self.folder / "metrics.csv", rows)
 
     def kept_checkpoints(self) -> list[Path]:
         """Every checkpoint of the run, those of epochs first, then last and best."""
@@ -140,6 +135,16 @@ def check_new_folder(folder: Path) -> None:
             f"The run folder {folder} cannot be made: {place} is not a folder that you may write to. "
             "Choose another one by hydra.run.dir=<folder>."
         )
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as a table, a column for every key of any row; whole or not at all."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

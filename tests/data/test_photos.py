@@ -295,7 +295,7 @@ def test_bytes_damaged_anywhere_end_in_pixels_or_in_a_reason(tmp_path: Path) -> 
             for place in random.integers(0, min(len(damaged), 150), 4):
                 damaged[place] = random.integers(256)
             path.write_bytes(bytes(damaged))
-            result = photos._try_decode(path, 8)
+            result = photos.decode_or_reason(path, 8)
             assert result if isinstance(result, str) else result.shape == (3, 8, 8)
 
 

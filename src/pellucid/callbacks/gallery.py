@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
-from PIL import Image
 from torch import Tensor
 
 from pellucid.data.base import ImageData
+from pellucid.draw.png import png
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.verdicts import Verdicts
@@ -99,10 +99,9 @@ class Gallery(Callback):
 
     def keep(self, view: str, name: str, picture: Picture) -> bytes:
         """Write a picture to a file of ``figures``; the file's content."""
-        content = io.BytesIO()
-        Image.fromarray(picture).save(content, format="PNG", compress_level=4)  # 6 takes twice the time
-        self._write(view, self.figures / name, content.getvalue())
-        return content.getvalue()
+        content = png(picture)
+        self._write(view, self.figures / name, content)
+        return content
 
     def keep_arrays(self, view: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays to a file of ``figures``, whole or not at all."""

@@ -22,8 +22,9 @@ from pellucid.callbacks.epoch import is_due, whole_epoch
 from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
-from pellucid.draw.sheet import Picture, plain, rgb
+from pellucid.draw.sheet import Picture, plain
 from pellucid.errors import UserError
+from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
 from pellucid.inside.verdicts import Verdicts
@@ -192,8 +193,7 @@ class Look:
 
     def pixels(self, images_BCHW: Tensor) -> np.ndarray:
         """Normalised images as uint8 RGB, (B, H, W, 3), by the data's own mean and std."""
-        shown_BCHW = self.data.spec.denormalise(images_BCHW.float().cpu())
-        return to_pixels(shown_BCHW.permute(0, 2, 3, 1).numpy())
+        return undone(self.data.spec, images_BCHW)
 
     def batches(self, split: str, index_N: Tensor) -> Iterator[Tensor]:
         """Those images of a split as the net takes them, a batch at a time."""
@@ -243,11 +243,6 @@ class Look:
     def boards(self) -> list[tuple[SummaryWriter, Path]]:
         """TensorBoard's writers and their folders."""
         return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._trainer.loggers)]
-
-
-def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as uint8 RGB."""
-    return np.round(rgb(images_NHWC) * 255).astype(np.uint8)
 
 
 def short(file: str) -> str:

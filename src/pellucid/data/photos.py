@@ -266,7 +266,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
             (half_built / "pixels.bin").open("wb") as pixels,
         ):
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-            decoded = pool.map(lambda path: _try_decode(path, size), files)
+            decoded = pool.map(lambda path: decode_or_reason(path, size), files)
             for number, result in track(
                 enumerate(decoded), "Decoding photos, once", total=len(files), transient=True
             ):
@@ -306,7 +306,7 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _try_decode(path: Path, size: int) -> NDArray[np.uint8] | str:
+def decode_or_reason(path: Path, size: int) -> NDArray[np.uint8] | str:
     """The pixels, or the reason why there are none."""
     try:
         return decode(path, size)

@@ -9,15 +9,15 @@ from matplotlib.ticker import MaxNLocator
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
 
-STAGES = {"train": COLOURS[0], "val": COLOURS[2]}
+STAGES = {"train": COLOURS[0], "val": COLOURS[2], "test": COLOURS[4]}
 
 
 def curves(rows: Sequence[Mapping[str, float]], *, title: str) -> Picture:
-    """A panel for each metric, training and validation together, and one for the learning rate.
+    """A panel for each metric, all stages together, and one for the learning rate where rows have it.
 
     ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``.
     """
-    panels = [*_metrics(rows), "lr"]
+    panels = [*_metrics(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
     width, height, gap = 2.7, 2.3, 1.25
     sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.2)
     sheet.title(title)
@@ -68,11 +68,28 @@ def _name_ends(axes: Axes, ends: list[End]) -> None:
     """The last values beside the ends of their lines, kept apart where the lines end together."""
     low, high = axes.get_ylim()
     least = 0.07 * (high - low)
-    places = [value for _, value, _, _ in ends]
-    if len(places) == 2 and abs(places[0] - places[1]) < least:
-        middle, sign = sum(places) / 2, 1 if places[0] >= places[1] else -1
-        places = [middle + sign * least / 2, middle - sign * least / 2]
+    ends = sorted(ends, key=lambda end: end[1])
+    places = _apart([value for _, value, _, _ in ends], least)
     for (epoch, _, text, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             text, (epoch, place), (6, 0), textcoords="offset points", va="center", size=7, color=colour
         )
+
+
+def _apart(values: Sequence[float], least: float) -> list[float]:
+    """Rising values, moved as little as keeps them ``least`` apart: those that touch share their middle."""
+    groups: list[list[float]] = []
+    for value in values:
+        groups.append([value])
+        while len(groups) > 1 and _start(groups[-1], least) < _end(groups[-2], least):
+            last = groups.pop()
+            groups[-1] += last
+    return [_start(group, least) + least * place for group in groups for place in range(len(group))]
+
+
+def _start(group: Sequence[float], least: float) -> float:
+    return sum(group) / len(group) - least * (len(group) - 1) / 2
+
+
+def _end(group: Sequence[float], least: float) -> float:
+    return _start(group, least) + least * len(group)

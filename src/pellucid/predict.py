@@ -1,0 +1,92 @@
+"""What a trained net says of image files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from pellucid.console import console
+from pellucid.data.pictures import Pictures, find_pictures
+from pellucid.draw.sheet import plain
+from pellucid.errors import UserError
+from pellucid.run import write_csv
+from pellucid.task.classification import Classification
+from pellucid.trained import Placed, restore
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20  # rows in the console's table; all are in the file
+
+
+def predict(
+    run: str, *, images: str, checkpoint: str, top: int, accelerator: str, out: str | None
+) -> list[dict[str, Any]]:
+    """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
+
+    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes of
+    each image. Files that cannot be read are named, the others done. Raises UserError.
+    """
+    if top < 1:
+        raise UserError(f"top={top}: expected at least 1.")
+    files = find_pictures(images)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    pictures = Pictures(files, trained.spec.image_shape)
+    placed, batch_size = trained.placed(), trained.config["data"]["batch_size"]
+    rows: list[dict[str, Any]] = []
+    batches = pictures.batches(batch_size)
+    steps = -(-len(files) // batch_size)
+    for named, pixels_BCHW in track(
+        batches, "Looking", total=steps, transient=True, console=console, disable=not console.is_terminal
+    ):
+        said = _said(placed, pixels_BCHW, top)
+        rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
+    unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
+    if unreadable:
+        named = "; ".join(f"{row['file']} ({row['error']})" for row in unreadable[:10])
+        more = f"; and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
+        log.warning("%d of %d files cannot be read: %s%s.", len(unreadable), len(files), plain(named), more)
+    if not rows:
+        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
+    path = Path(out).expanduser().absolute() if out else trained.folder / "predictions"
+    write_csv(path / "predictions.csv", [*rows, *unreadable])
+    console.print(_table(rows[:SHOWN], title=f"{trained.name}: {len(rows):,} images"))
+    if len(rows) > SHOWN:
+        log.info("… and %d more.", len(rows) - SHOWN)
+    log.info("Written: %s", path / "predictions.csv")
+    return rows
+
+
+def _said(placed: Placed, pixels_BCHW: Tensor, top: int) -> Iterator[dict[str, Any]]:
+    """Of each image: the ``top`` classes with their shares, or the error of its reconstruction."""
+    spec, task = placed.trained.spec, placed.trained.task
+    images_BCHW = placed.images(pixels_BCHW)
+    output = placed.run(images_BCHW)
+    if not isinstance(task, Classification):
+        errors_B = (output - spec.denormalise(images_BCHW)).square().flatten(1).mean(dim=1)
+        yield from ({"mse": error} for error in errors_B.tolist())
+        return
+    shares_BT, labels_BT = output.softmax(dim=1).topk(min(top, output.shape[1]))
+    for shares, labels in zip(shares_BT.tolist(), labels_BT.tolist(), strict=True):
+        row: dict[str, Any] = {}
+        for place, (share, label) in enumerate(zip(shares, labels, strict=True), start=1):
+            number = "" if place == 1 else f"_{place}"
+            row |= {f"class{number}": spec.classes[label], f"confidence{number}": round(share, 6)}
+        yield row
+
+
+def _table(rows: list[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in rows[0]:
+        number = name.startswith(("confidence", "mse"))
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else Text(plain(v)) for v in row.values()))
+    return table

@@ -1,0 +1,160 @@
+"""A net as a run left it: rebuilt from its checkpoint alone, on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+
+from pellucid.assemble import make_data, restore_task
+from pellucid.checkpoint import load_checkpoint
+from pellucid.data.base import ImageData
+from pellucid.data.loader import prepare
+from pellucid.data.spec import Spec
+from pellucid.errors import UserError, first_line
+from pellucid.process import check_device
+from pellucid.run import Run
+from pellucid.task.base import Task
+
+Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a run's configuration to that of the data wanted
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A task with its trained net, in evaluation mode, and what it was trained with.
+
+    ``run`` is None for a checkpoint that lies outside of a run folder. ``epoch`` counts from 1.
+    """
+
+    run: Run | None
+    checkpoint: Path
+    config: dict[str, Any]
+    spec: Spec
+    task: Task
+    epoch: int
+    accelerator: str
+
+    @property
+    def folder(self) -> Path:
+        """Where commands write: the run folder, or beside a checkpoint that stands alone."""
+        return self.run.folder if self.run else self.checkpoint.parent / self.checkpoint.stem
+
+    @property
+    def name(self) -> str:
+        """``cnn_digits/2026-11-21_… (best.ckpt, epoch 7)``."""
+        folder = "/".join(self.folder.parts[-2:])
+        return f"{folder} ({self.checkpoint.name}, epoch {self.epoch})"
+
+    @property
+    def net(self) -> nn.Module:
+        return self.task.net
+
+    def trainer(self, **options: Any) -> Trainer:
+        """A quiet Trainer of the run's precision on the chosen accelerator. Raises UserError."""
+        try:
+            return Trainer(
+                accelerator=self.accelerator,
+                devices=1,
+                logger=False,
+                precision=self.config["trainer"]["precision"],
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                **options,
+            )
+        except (MisconfigurationException, ValueError) as error:
+            raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
+
+    def placed(self) -> Placed:
+        """The net where it is to run."""
+        trainer = self.trainer()
+        return Placed(self, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+
+    def data(self, changed: Changed) -> ImageData:
+        """The run's data, as ``changed`` makes them others, read, at the net's image size.
+
+        Raises UserError where they have other classes.
+        """
+        data = make_data({**self.config, "data": changed(self.config)})
+        if data.spec.classes != self.spec.classes:
+            raise UserError(
+                f"The data have {len(data.spec.classes)} classes ({_few(data.spec.classes)}), the run was "
+                f"trained on {len(self.spec.classes)} ({_few(self.spec.classes)}). "
+                "Expected the same classes, in folders of the same names."
+            )
+        if data.spec.image_shape[0] != self.spec.image_shape[0]:
+            raise UserError(
+                f"The data's images have {data.spec.image_shape[0]} channels, the net takes "
+                f"{self.spec.image_shape[0]}."
+            )
+        data.spec = self.spec  # whose size and statistics the net was built for, whatever the data's are
+        data.prepare_data()
+        data.setup()
+        return data
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A trained net on its device, run in its precision."""
+
+    trained: Trained
+    device: torch.device
+    precision: Callable[[], AbstractContextManager[Any]]
+
+    def __post_init__(self) -> None:
+        self.trained.task.to(self.device).eval()
+
+    def images(self, pixels_BCHW: Tensor) -> Tensor:
+        """uint8 pixels as the net takes them."""
+        return prepare(pixels_BCHW.to(self.device), self.trained.spec)
+
+    @torch.no_grad()
+    def run(self, images_BCHW: Tensor) -> Tensor:
+        """What the net gives, float32."""
+        with self.precision():
+            output: Tensor = self.trained.net(images_BCHW)
+        return output.float()
+
+
+def restore(source: str | Path, *, checkpoint: str = "best", accelerator: str = "auto") -> Trained:
+    """The trained net of a run folder, or of a checkpoint file. Raises UserError for anything else.
+
+    ``checkpoint`` of a run folder: best, last or a path.
+    """
+    check_device({"accelerator": accelerator})
+    run, path = find(source, checkpoint)
+    content = load_checkpoint(path)
+    task, spec = restore_task(content)
+    config, epoch = content["pellucid"]["config"], int(content["epoch"]) + 1
+    return Trained(run, path, config, spec, task.eval(), epoch, accelerator)
+
+
+def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
+    """The run folder that ``source`` is or lies in, and the checkpoint's file. Raises UserError."""
+    given = Path(source).expanduser().absolute()
+    if given.is_file():
+        folder = given.parent.parent
+        inside = (folder / ".hydra" / "config.yaml").is_file()
+        return (Run(folder) if inside else None), given
+    run = Run.open(source)
+    path = {"best": run.best, "last": run.last}.get(checkpoint, Path(checkpoint).expanduser())
+    if not path.is_file():
+        kept = ", ".join(kept.name for kept in run.kept_checkpoints()) or "none"
+        raise UserError(
+            f"checkpoint={checkpoint}: {run.folder} has no such checkpoint. It has: {kept}. "
+            "Expected best, last or the path of a checkpoint."
+        )
+    return run, path
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
