@@ -24,6 +24,17 @@ def compose(*overrides: str) -> dict[str, Any]:
     return composing.container(composing.compose(CONF, "train", given))
 
 
+def make_run(folder: Path, *overrides: str) -> Path:
+    """A trained run's folder, as the command leaves it."""
+    from pellucid.run import Run
+    from pellucid.train import train
+
+    config = compose(*overrides)
+    train(config, folder)
+    Run(folder).save_config(config)
+    return folder
+
+
 def metrics(folder: Path) -> dict[str, Any]:
     values: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     return values

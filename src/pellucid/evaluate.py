@@ -27,11 +27,12 @@ from pellucid.draw.png import write_png
 from pellucid.draw.sheet import plain
 from pellucid.errors import UserError
 from pellucid.inside.pixels import pixels
-from pellucid.inside.uncertainty import interval
+from pellucid.inside.uncertainty import interval, wilson
 from pellucid.inside.verdicts import Verdicts
 from pellucid.process import quiet_warnings
 from pellucid.run import write_atomically, write_csv
 from pellucid.task.classification import Classification
+from pellucid.task.reconstruction import Reconstruction
 from pellucid.trained import Changed, Trained, find, restore
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class _Listener(Callback):
         self.labels: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._handle = pl_module.net.register_forward_hook(self._keep)  # type: ignore[union-attr,operator]
+        self._handle = pl_module.net.register_forward_hook(self._keep)  # type: ignore[union-attr]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._handle.remove()
@@ -94,6 +95,7 @@ class _Listener(Callback):
             smoothing = pl_module.label_smoothing
             losses_B = functional.cross_entropy(output, labels_B, reduction="none", label_smoothing=smoothing)
         else:
+            assert isinstance(pl_module, Reconstruction)
             target_BCHW = images_BCHW * pl_module.std + pl_module.mean
             losses_B = (output - target_BCHW).square().flatten(1).mean(dim=1)
         self.losses.append(losses_B.cpu())
@@ -146,10 +148,11 @@ def evaluate(
     row = _row(trained, found)
     folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
     _write(folder, trained, images, found[split], split)
-    console.print(_summary(trained, images, found, split))
+    console.print(_summary(trained, found, split))
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
+    log.info("%s %s images of %s.", f"{len(found[split].labels_N):,}", split, images.source)
     log.info("Written: %s", folder)
     return [row]
 
@@ -222,7 +225,10 @@ def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, spli
         write_png(folder / "confusion.png", confusion(counts_KK, classes, title=trained.name, note=note))
         bins = calibration(verdicts.confidence_N.numpy(), verdicts.right().numpy())
         content["ece"] = bins.ece
-        write_png(folder / "calibration.png", reliability(bins, title="Calibration", note=where))
+        with np.errstate(invalid="ignore", divide="ignore"):  # bins without images
+            low_M, high_M = wilson(bins.accuracy_M, bins.images_M)
+        diagram = reliability(bins, low_M, high_M, title=f"Calibration of {trained.name}", note=where)
+        write_png(folder / "calibration.png", diagram)
         _write_mistakes(folder, trained, data, verdicts, split)
     write_csv(folder / "images.csv", rows)
     write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
@@ -252,13 +258,9 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
     )
 
 
-def _summary(trained: Trained, data: ImageData, found: Mapping[str, Outcome], split: str) -> Table:
+def _summary(trained: Trained, found: Mapping[str, Outcome], split: str) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
-    table.caption, table.caption_justify = (
-        f"{len(found[split].labels_N):,} {split} images of {data.source}",
-        "left",
-    )
     table.add_column("")
     for name in found:
         table.add_column(name, justify="right", no_wrap=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, find_pictures
+from pellucid.data.pictures import Pictures, find_base, find_pictures
 from pellucid.draw.sheet import plain
 from pellucid.errors import UserError
 from pellucid.run import write_csv
@@ -31,8 +31,8 @@ def predict(
 ) -> list[dict[str, Any]]:
     """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
 
-    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes of
-    each image. Files that cannot be read are named, the others done. Raises UserError.
+    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes
+    of each image. Files that cannot be read are named, the others done. Raises UserError.
     """
     if top < 1:
         raise UserError(f"top={top}: expected at least 1.")
@@ -50,14 +50,16 @@ def predict(
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
     if unreadable:
-        named = "; ".join(f"{row['file']} ({row['error']})" for row in unreadable[:10])
+        some = "; ".join(f"{row['file']} ({row['error']})" for row in unreadable[:10])
         more = f"; and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
-        log.warning("%d of %d files cannot be read: %s%s.", len(unreadable), len(files), plain(named), more)
+        log.warning("%d of %d files cannot be read: %s%s.", len(unreadable), len(files), plain(some), more)
     if not rows:
         raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
     path = Path(out).expanduser().absolute() if out else trained.folder / "predictions"
     write_csv(path / "predictions.csv", [*rows, *unreadable])
-    console.print(_table(rows[:SHOWN], title=f"{trained.name}: {len(rows):,} images"))
+    base = find_base(images)
+    shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]
+    console.print(_table(shown, title=f"{trained.name}: {len(rows):,} images"))
     if len(rows) > SHOWN:
         log.info("… and %d more.", len(rows) - SHOWN)
     log.info("Written: %s", path / "predictions.csv")

@@ -20,7 +20,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError, first_line
-from pellucid.process import check_device
+from pellucid.process import check_device, quiet_warnings
 from pellucid.run import Run
 from pellucid.task.base import Task
 
@@ -61,16 +61,17 @@ class Trained:
     def trainer(self, **options: Any) -> Trainer:
         """A quiet Trainer of the run's precision on the chosen accelerator. Raises UserError."""
         try:
-            return Trainer(
-                accelerator=self.accelerator,
-                devices=1,
-                logger=False,
-                precision=self.config["trainer"]["precision"],
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                **options,
-            )
+            with quiet_warnings():
+                return Trainer(
+                    accelerator=self.accelerator,
+                    devices=1,
+                    logger=False,
+                    precision=self.config["trainer"]["precision"],
+                    enable_checkpointing=False,
+                    enable_progress_bar=False,
+                    enable_model_summary=False,
+                    **options,
+                )
         except (MisconfigurationException, ValueError) as error:
             raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
 

@@ -38,12 +38,20 @@ def find_pictures(given: str) -> list[Path]:
         if not found:
             raise UserError(f"images={given}: no images in this folder. Expected {_kinds()}.")
         return found
-    matched = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    matched = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (of any root)
     files = [file for file in matched if file.is_file()]
     if not files:
         what = "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
         raise UserError(f"images={given}: {what}.")
     return files
+
+
+def find_base(given: str) -> Path:
+    """The folder that names of the files are shown from."""
+    path = Path(given).expanduser()
+    while glob.has_magic(str(path)) or not path.is_dir():
+        path = path.parent
+    return path
 
 
 @dataclass

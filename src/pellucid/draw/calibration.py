@@ -6,14 +6,13 @@ Axes: N images, M bins of confidence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet
 
 BINS = 15
-GAP = "#f2c9b8"
+BARS = "#94a4a2"
 
 
 @dataclass(frozen=True)
@@ -41,41 +40,31 @@ def calibration(confidence_N: np.ndarray, right_N: np.ndarray, bins: int = BINS)
     return Calibration(images_M, confidence_M, accuracy_M, float((gaps_M * images_M).sum() / images_M.sum()))
 
 
-def reliability(found: Calibration, *, title: str, note: str) -> Picture:
-    """The reliability diagram, its gaps to the diagonal, and how many images have which confidence."""
-    side, foot = 3.0, 0.75
-    sheet = Sheet(side + 1.1, side + foot + 1.75)
+def reliability(
+    found: Calibration, low_M: np.ndarray, high_M: np.ndarray, *, title: str, note: str
+) -> Picture:
+    """Accuracy against confidence, ``low_M`` to ``high_M`` its intervals; below it how many images."""
+    side, foot = 3.2, 0.7
+    sheet = Sheet(side + 1.0, side + foot + 1.35)
     sheet.title(title, note)
-    bins = len(found.images_M)
-    edges = np.arange(bins) / bins
     filled = found.images_M > 0
-    axes = sheet.axes(0.72, 0.68, side, side)
+    accuracy_M, confidence_M = found.accuracy_M[filled], found.confidence_M[filled]
+    axes = sheet.axes(0.72, 0.78, side, side)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.bar(
-        edges[filled], found.accuracy_M[filled], 1 / bins, align="edge", color=COLOURS[0], edgecolor="white"
-    )
-    axes.bar(
-        edges[filled],
-        found.confidence_M[filled] - found.accuracy_M[filled],
-        1 / bins,
-        bottom=found.accuracy_M[filled],
-        align="edge",
-        color=GAP,
-        alpha=0.75,
-        edgecolor="#c4450c",
-        linewidth=0.6,
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.vlines(confidence_M, low_M[filled], high_M[filled], color=COLOURS[0], linewidth=1.4)
+    axes.plot(confidence_M, accuracy_M, "o", color=COLOURS[0], markersize=4.5)
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_xticklabels([])
     axes.set_ylabel("accuracy", fontsize=8)
-    said: dict[str, Any] = {"transform": axes.transAxes, "va": "top"}
-    axes.text(0.03, 0.96, f"ECE {found.ece:.3f}", size=9, color=INK, weight="bold", **said)
-    axes.text(0.03, 0.88, "orange: gap to the confidence", size=7, color=FAINT, **said)
-    below = sheet.axes(0.72, 0.68 + side + 0.12, side, foot)
-    share_M = found.images_M / found.images_M.sum()
-    below.bar(edges, share_M, 1 / bins, align="edge", color="#94a4a2", edgecolor="white")
-    below.set(xlim=(0, 1))
+    said = f"expected calibration error {found.ece:.3f}; bars: 95 % intervals"
+    sheet.text(said, 0.72, 0.56, size=7.5, colour=INK)
+    below = sheet.axes(0.72, 0.78 + side + 0.1, side, foot)
+    width = 1 / len(filled)
+    below.bar(
+        np.arange(len(filled)) * width, found.images_M, width, align="edge", color=BARS, edgecolor="white"
+    )
+    below.set(xlim=(0, 1.01), yscale="log", ylim=(0.7, None))
+    below.minorticks_off()
     below.set_xlabel("confidence of the predicted class", fontsize=8)
     below.set_ylabel("images", fontsize=8)
-    below.set_yticks([])
     return sheet.picture()
