@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, find_base, find_pictures
+from pellucid.data.pictures import Pictures, find_base, find_pictures, told
 from pellucid.draw.sheet import plain
 from pellucid.errors import UserError
 from pellucid.run import write_csv
@@ -50,9 +50,7 @@ def predict(
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
     if unreadable:
-        some = "; ".join(f"{row['file']} ({row['error']})" for row in unreadable[:10])
-        more = f"; and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
-        log.warning("%d of %d files cannot be read: %s%s.", len(unreadable), len(files), plain(some), more)
+        log.warning("%s", told(pictures.unreadable, len(files)))
     if not rows:
         raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
     path = Path(out).expanduser().absolute() if out else trained.folder / "predictions"

@@ -35,7 +35,7 @@ def test_as_the_definition_by_sums_has_it() -> None:
 
     def hsic(left: np.ndarray, right: np.ndarray) -> float:
         """Over all quadruples of different images."""
-        k, l = left @ left.T, right @ right.T
+        one_NN, other_NN = left @ left.T, right @ right.T
         total, count = 0.0, 0
         indices = range(7)
         for i in indices:
@@ -43,7 +43,7 @@ def test_as_the_definition_by_sums_has_it() -> None:
                 for q in indices:
                     for r in indices:
                         if len({i, j, q, r}) == 4:
-                            total += k[i, j] * (l[i, j] + l[q, r] - 2 * l[i, q])
+                            total += one_NN[i, j] * (other_NN[i, j] + other_NN[q, r] - 2 * other_NN[i, q])
                             count += 1
         return total / count
 

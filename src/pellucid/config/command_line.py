@@ -176,7 +176,8 @@ class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name = line, conf, name
         self.known: dict[str, Any] = {}
-        self.groups = config_groups(line, conf) if name == "train" else {}
+        chosen = {room for entry in OmegaConf.load(conf / f"{name}.yaml").defaults for room in _rooms(entry)}
+        self.groups = {room: names for room, names in config_groups(line, conf).items() if room in chosen}
 
     def problems(self) -> list[str]:
         found: list[str] = []
@@ -357,6 +358,11 @@ def _keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _keys(value, f"{prefix}{key}.")
+
+
+def _rooms(entry: Any) -> list[str]:
+    """The groups that an entry of a defaults list chooses from."""
+    return [str(key).removeprefix("optional ") for key in entry] if isinstance(entry, DictConfig) else []
 
 
 def _groups(folders: list[Path]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import glob
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from pellucid.data.photos import EXTENSIONS, decode_or_reason, find_photos
 from pellucid.errors import UserError
 
 AHEAD = 4  # batches
+NAMED = 10  # unreadable files
 
 
 def find_pictures(given: str) -> list[Path]:
@@ -44,6 +45,15 @@ def find_pictures(given: str) -> list[Path]:
         what = "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
         raise UserError(f"images={given}: {what}.")
     return files
+
+
+def told(unreadable: Mapping[Path, str], count: int) -> str:
+    """Which of so many files cannot be read, and why, in one line."""
+    some = "; ".join(f"{file} ({why})" for file, why in list(unreadable.items())[:NAMED])
+    more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    return os.fsencode(f"{len(unreadable)} of {count} files cannot be read: {some}{more}.").decode(
+        errors="backslashreplace"
+    )
 
 
 def find_base(given: str) -> Path:

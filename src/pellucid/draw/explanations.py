@@ -21,11 +21,15 @@ CELL, GAP = 1.55, 0.12  # inches
 
 @dataclass(frozen=True)
 class Column:
-    """One method's maps; ``notes`` has a short text an image. ``signed`` maps may speak against a class."""
+    """One method's maps; ``notes`` has a short text an image. ``signed`` maps may speak against a class.
+
+    ``verdicts``, an image each: what speaks for or against trusting the map, and whether it is for it.
+    """
 
     maps_NHW: np.ndarray
     signed: bool
     notes: Sequence[str]
+    verdicts: Sequence[tuple[str, bool]] = ()
 
 
 def strength(map_HW: np.ndarray) -> float:
@@ -56,7 +60,7 @@ def explanations(
 ) -> Picture:
     """One row an image: the photo, then a map by each method, with the mean strength of each below it."""
     count = len(photos_NHWC)
-    row = CELL + 0.5
+    row = CELL + (0.65 if any(column.verdicts for column in columns.values()) else 0.5)
     sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
     sheet.title(title, "the score before softmax is explained; below each map its mean strength")
     for place, name in enumerate(["image", *columns]):
@@ -74,6 +78,9 @@ def explanations(
             if column.notes[place]:
                 note += f"; {column.notes[place]}"
             sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=FAINT)
+            if column.verdicts:
+                verdict, colour = judged(*column.verdicts[place])
+                sheet.text(verdict, x, y + 0.37 + CELL, width=CELL, size=6.5, colour=colour)
     y = 0.85 + count * row
     if any(column.signed for column in columns.values()):
         sheet.text("against the class … for it, × mean strength:", 0.12, y, size=7, colour=FAINT)

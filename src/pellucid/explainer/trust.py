@@ -2,7 +2,7 @@
 
 Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of black-box models", 2018: a good
 map's first places destroy the score when they are hidden, and make it when they are shown. Adebayo et al.,
-"Sanity checks for saliency maps", 2018: a map that a net of other weights gives too does not explain this net.
+"Sanity checks for saliency maps", 2018: a map that is the same for other weights does not explain these.
 
 Shapes: B images, C channels, H × W pixels, P places of a grid, S steps, R random orders.
 """
@@ -138,7 +138,7 @@ def randomised(net: nn.Module, seed: int) -> nn.Module:
 
 
 def likeness(maps_BHW: Tensor, others_BHW: Tensor) -> Tensor:
-    """Spearman's rank correlation of the maps' absolute values, (B,), in [-1, 1]; 0 where a map is constant."""
+    """Spearman's rank correlation of the maps' absolute values, (B,), in [-1, 1]; 0 of a constant map."""
     return torch.tensor(list(_likeness(maps_BHW.abs().flatten(1), others_BHW.abs().flatten(1))))
 
 

@@ -13,9 +13,9 @@ LEAST = 4  # images, or the unbiased estimate is undefined
 def cka(one_NP: np.ndarray, other_NQ: np.ndarray) -> float:
     """Debiased linear centred kernel alignment: 1 for equal up to rotation and scale, about 0 for unrelated.
 
-    Kornblith et al., "Similarity of neural network representations revisited", 2019, with the unbiased HSIC of
-    Song et al., "Feature selection via dependence maximization", 2012: without it few images of many units
-    look alike whatever they are. It may be slightly below 0. NaN where a layer gives all images the same.
+    Kornblith et al., "Similarity of neural network representations revisited", 2019, with the unbiased HSIC
+    of Song et al., "Feature selection via dependence maximization", 2012: without it few images of many
+    units look alike whatever they are. It may be slightly below 0; NaN where a layer gives the same for all.
     Raises ValueError for different numbers of images, or fewer than four.
     """
     if len(one_NP) != len(other_NQ) or len(one_NP) < LEAST:

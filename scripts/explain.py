@@ -1,0 +1,18 @@
+"""Why a net says what it says: ``python scripts/explain.py run=<run> images=<folder>``. See ``--help``."""
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.command import run_command
+
+
+def main(config: dict[str, Any], folder: Path) -> None:
+    from pellucid.console import start_logging
+    from pellucid.explain import explain
+
+    start_logging(None)
+    explain(**config)
+
+
+if __name__ == "__main__":
+    run_command(main, conf=Path(__file__).resolve().parents[1] / "conf", name="explain")

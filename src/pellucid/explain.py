@@ -1,0 +1,302 @@
+"""Why a trained net says what it says of image files, and how far to trust each answer."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from rich.table import Table
+from torch import Tensor, nn
+
+from pellucid.assemble import make_explainers
+from pellucid.config.check import did_you_mean
+from pellucid.console import console
+from pellucid.data.pictures import Pictures, find_base, find_pictures, told
+from pellucid.draw.explanations import Column, explanations
+from pellucid.draw.maps import feature_maps
+from pellucid.draw.png import write_png
+from pellucid.draw.reconstructions import extremes
+from pellucid.errors import UserError
+from pellucid.explainer.base import Explainer
+from pellucid.explainer.trust import ORDERS, Judge, Trust, likeness, randomised
+from pellucid.inside.capture import captured, choose_layers
+from pellucid.inside.pixels import undone
+from pellucid.inside.untouched import untouched
+from pellucid.run import write_atomically, write_csv
+from pellucid.task.classification import Classification
+from pellucid.trained import Placed, restore
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16  # images, so that memory is bounded
+ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A batch's maps by one method, what is noted of each, and how far to trust it."""
+
+    maps_BHW: Tensor
+    notes: Sequence[str]
+    trust: Trust
+    likeness_B: Tensor
+
+    def verdict(self, place: int) -> tuple[str, bool]:
+        """In a few words, and whether they speak for the map."""
+        if not self.trust.better[place]:
+            return "no better than random", False
+        if self.likeness_B[place] > ALIKE:
+            return f"alike without training: {self.likeness_B[place]:.2f}", False
+        return (
+            f"gain {self.trust.gain[place]:.2f}, random {self.trust.random_gain[:, place].mean():.2f}",
+            True,
+        )
+
+
+def explain(
+    run: str,
+    *,
+    images: str,
+    explainer: Mapping[str, Any],
+    target: str,
+    layers: str | Sequence[str] | None,
+    checkpoint: str,
+    accelerator: str,
+    out: str | None,
+) -> list[dict[str, Any]]:
+    """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.
+
+    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``target``: predicted,
+    true (by the name of the image's folder) or a class. ``layers``: whose feature maps are shown too. Of an
+    autoencoder: where its error is. Files go to ``explanations/`` of the run folder, or to ``out``.
+    Raises UserError.
+    """
+    files = find_pictures(images)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    place = trained.placed()
+    folder = Path(out).expanduser().absolute() if out else trained.folder / "explanations"
+    pictures, base = Pictures(files, trained.spec.image_shape), find_base(images)
+    if isinstance(trained.task, Classification):
+        config = {"explainer": explainer, "packages": trained.config["packages"]}
+        work: Any = _Classifier(place, make_explainers(config), target, layers, folder, base)
+    else:
+        work = _Autoencoder(place, folder, base)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("Explaining", total=len(files))
+        for named, pixels_BCHW in pictures.batches(AT_ONCE):
+            work.batch(named, place.images(pixels_BCHW))
+            progress.advance(bar, len(named))
+    if pictures.unreadable:
+        log.warning("%s", told(pictures.unreadable, len(files)))
+    if not work.rows:
+        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
+    write_csv(folder / work.table, work.rows)
+    work.summarise()
+    log.info("Written: %s", folder)
+    rows: list[dict[str, Any]] = work.rows
+    return rows
+
+
+class _Classifier:
+    table = "trust.csv"
+
+    def __init__(
+        self,
+        placed: Placed,
+        explainers: Mapping[str, Explainer],
+        target: str,
+        layers: str | Sequence[str] | None,
+        folder: Path,
+        base: Path,
+    ) -> None:
+        self.placed, self.trained, self.folder, self.base = placed, placed.trained, folder, base
+        self.net, self.target = self.trained.net, target
+        self.other = randomised(self.net, self.trained.config["seed"])
+        self.rows: list[dict[str, Any]] = []
+        channels, height, width = self.trained.spec.image_shape
+        blank = torch.zeros(1, channels, height, width, dtype=torch.uint8)
+        self.black_CHW = placed.images(blank)[0]
+        with untouched(self.net), torch.no_grad():
+            self.layers = choose_layers(self.net, layers, placed.images(blank)) if layers else []
+        self.explainers = _that_apply(explainers, self.net, placed.images(blank))
+        classes = self.trained.spec.classes
+        if target not in ("predicted", "true", *classes):
+            hint = did_you_mean(target, ("predicted", "true", *classes))
+            raise UserError(f"target={target}: expected predicted, true or a class of the run.{hint}")
+
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+        logits_BK = self.placed.run(images_BCHW).cpu()
+        target_B = self._targets(files, logits_BK)
+        seed = self.trained.config["seed"]
+        judge = Judge(self.net, images_BCHW, target_B, self.black_CHW, seed=seed)
+        found = {}
+        for name, explainer in self.explainers.items():
+            maps = explainer.explain(self.net, images_BCHW, target_B, self.black_CHW)
+            others = explainer.explain(self.other, images_BCHW, target_B, self.black_CHW)
+            found[name] = Explained(
+                maps.maps_BHW,
+                maps.notes,
+                judge.judge(maps.maps_BHW),
+                likeness(maps.maps_BHW, others.maps_BHW),
+            )
+        self._note(files, target_B, found)
+        shown = undone(self.trained.spec, images_BCHW)
+        for place, file in enumerate(files):
+            self._draw(file, shown[place : place + 1], logits_BK[place], int(target_B[place]), place, found)
+        if self.layers:
+            self._draw_layers(files, images_BCHW, shown)
+
+    def _targets(self, files: Sequence[Path], logits_BK: Tensor) -> Tensor:
+        classes = self.trained.spec.classes
+        if self.target == "predicted":
+            return logits_BK.argmax(dim=1)
+        if self.target != "true":
+            return torch.full((len(files),), classes.index(self.target))
+        for file in files:
+            if file.parent.name not in classes:
+                raise UserError(
+                    f"target=true: the class of {file} is not known. Expected it in a folder named by its "
+                    f"class: {', '.join(classes[:10])}."
+                )
+        return torch.tensor([classes.index(file.parent.name) for file in files])
+
+    def _note(self, files: Sequence[Path], target_B: Tensor, found: Mapping[str, Explained]) -> None:
+        for place, file in enumerate(files):
+            for name, one in found.items():
+                trust = one.trust
+                self.rows.append(
+                    {
+                        "file": str(file),
+                        "class": self.trained.spec.classes[int(target_B[place])],
+                        "method": name,
+                        "deletion": float(trust.deletion_B[place]),
+                        "insertion": float(trust.insertion_B[place]),
+                        "random_deletion": float(trust.random_deletion_RB[:, place].mean()),
+                        "random_insertion": float(trust.random_insertion_RB[:, place].mean()),
+                        "better_than_random": bool(trust.better[place]),
+                        "likeness_to_other_weights": float(one.likeness_B[place]),
+                    }
+                )
+
+    def _draw(
+        self,
+        file: Path,
+        photo_1HWC: np.ndarray,
+        logits_K: Tensor,
+        target: int,
+        place: int,
+        found: Mapping[str, Explained],
+    ) -> None:
+        classes = self.trained.spec.classes
+        share_K = logits_K.softmax(dim=0)
+        said = int(share_K.argmax())
+        title = f"predicted {classes[said]} {float(share_K[said]):.2f}"
+        if target != said:
+            title += f"; explained: {classes[target]} {float(share_K[target]):.2f}"
+        true = file.parent.name if file.parent.name in classes else None
+        columns = {
+            self.explainers[name].title: Column(
+                one.maps_BHW[place : place + 1].numpy(),
+                self.explainers[name].signed,
+                [one.notes[place]],
+                [one.verdict(place)],
+            )
+            for name, one in found.items()
+        }
+        right = None if true is None else true == classes[said]
+        name = name_of(file, self.base)
+        heading = f"{os.path.relpath(file, self.base)}, {self.trained.name}"
+        write_png(
+            stem.with_suffix(".png"), explanations(photo_1HWC, [title], [right], columns, title=heading)
+        )
+        content = io.BytesIO()
+        arrays = {name: one.maps_BHW[place].numpy() for name, one in found.items()}
+        np.savez_compressed(content, image=photo_1HWC[0], **arrays)
+        write_atomically(self.folder / f"{name}.npz", content.getvalue())
+
+    def _draw_layers(self, files: Sequence[Path], images_BCHW: Tensor, shown: np.ndarray) -> None:
+        with untouched(self.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
+            net(images_BCHW)
+        for layer in self.layers:
+            maps = outputs[layer].float().cpu().numpy()
+            for place, file in enumerate(files):
+                one = slice(place, place + 1)
+                picture = feature_maps(shown[one], [""], maps[one], shown=16, title=f"{layer}, {file.name}")
+                write_png(self.folder / f"{name_of(file, self.base)}_{layer}.png", picture)
+
+    def summarise(self) -> None:
+        """How far to trust each method, over all images."""
+        title = f"How far to trust the maps of {self.trained.name}"
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+        for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
+            table.add_column(head, justify="left" if head == "method" else "right")
+        for name, explainer in self.explainers.items():
+            rows = [row for row in self.rows if row["method"] == name]
+            gain = np.mean([row["insertion"] - row["deletion"] for row in rows])
+            chance = np.mean([row["random_insertion"] - row["random_deletion"] for row in rows])
+            better = sum(row["better_than_random"] for row in rows)
+            alike = np.mean([row["likeness_to_other_weights"] for row in rows])
+            told = f"{better} ({better / len(rows):.0%})"
+            table.add_row(
+                explainer.title, f"{len(rows)}", told, f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}"
+            )
+        console.print(table)
+        log.info(
+            "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
+            "chance %.0f %%.",
+            ORDERS,
+            100 / (ORDERS + 1),
+        )
+
+
+class _Autoencoder:
+    table = "errors.csv"
+
+    def __init__(self, placed: Placed, folder: Path, base: Path) -> None:
+        self.placed, self.trained, self.folder, self.base = placed, placed.trained, folder, base
+        self.rows: list[dict[str, Any]] = []
+
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+        spec = self.trained.spec
+        original, redrawn = (
+            images.permute(0, 2, 3, 1).cpu().numpy()
+            for images in (spec.denormalise(images_BCHW), self.placed.run(images_BCHW))
+        )
+        for place, file in enumerate(files):
+            one = slice(place, place + 1)
+            error = float(((original[place] - redrawn[place]) ** 2).mean())
+            self.rows.append({"file": str(file), "mse": error})
+            groups = {"": (original[one], redrawn[one], [""])}
+            name = name_of(file, self.base)
+            title = f"{os.path.relpath(file, self.base)}, {self.trained.name}"
+            write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
+
+    def summarise(self) -> None:
+        errors = [row["mse"] for row in self.rows]
+        log.info("Mean squared error of %d images: %.4f.", len(errors), np.mean(errors))
+
+
+def _that_apply(
+    explainers: Mapping[str, Explainer], net: nn.Module, images_BCHW: Tensor
+) -> dict[str, Explainer]:
+    refused = {name: explainer.reason(net, images_BCHW) for name, explainer in explainers.items()}
+    for name, why in refused.items():
+        if why is not None:
+            log.info("Left out: %s (%s).", explainers[name].title, why)
+    chosen = {name: explainer for name, explainer in explainers.items() if refused[name] is None}
+    if not chosen:
+        raise UserError("explainer: none of the methods applies to this net.")
+    return chosen
+
+
+def name_of(file: Path, base: Path) -> str:
+    """A name for what is written of a file, its own for each: its path from the base in one piece."""
+    return "_".join(Path(os.path.relpath(file, base)).parts)
