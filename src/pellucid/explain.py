@@ -215,7 +215,7 @@ class _Classifier:
         name = name_of(file, self.base)
         heading = f"{os.path.relpath(file, self.base)}, {self.trained.name}"
         write_png(
-            stem.with_suffix(".png"), explanations(photo_1HWC, [title], [right], columns, title=heading)
+            self.folder / f"{name}.png", explanations(photo_1HWC, [title], [right], columns, title=heading)
         )
         content = io.BytesIO()
         arrays = {name: one.maps_BHW[place].numpy() for name, one in found.items()}
