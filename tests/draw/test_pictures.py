@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.draw.confusion import class_scores, confused_pairs, confusion, count_confusion
-from pellucid.draw.curves import _metrics, curves
+from pellucid.draw.curves import curves, metrics_of
 from pellucid.draw.explanations import LIMIT, Column, explanations, map_picture
 from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.grid import image_grid, paired_grid
@@ -117,9 +117,9 @@ def test_curves_leave_out_a_metric_that_is_the_loss() -> None:
     rows = [
         {"epoch": e, "train/loss": 1 / e, "train/mse": 1 / e, "val/loss": 2.0, "val/mse": 2.0} for e in (1, 2)
     ]
-    assert _metrics(rows) == ["mse"]
+    assert metrics_of(rows) == ["mse"]
     rows[1]["val/mse"] = 3.0
-    assert _metrics(rows) == ["loss", "mse"]
+    assert metrics_of(rows) == ["loss", "mse"]
 
 
 @pytest.mark.parametrize("epochs", [1, 100])

@@ -17,7 +17,7 @@ def curves(rows: Sequence[Mapping[str, float]], *, title: str) -> Picture:
 
     ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``.
     """
-    panels = [*_metrics(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
+    panels = [*metrics_of(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
     width, height, gap = 2.7, 2.3, 1.25
     sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.2)
     sheet.title(title)
@@ -40,7 +40,7 @@ def curves(rows: Sequence[Mapping[str, float]], *, title: str) -> Picture:
     return sheet.picture()
 
 
-def _metrics(rows: Sequence[Mapping[str, float]]) -> list[str]:
+def metrics_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
     """Names of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
     found: dict[tuple[float | None, ...], str] = {}
     for name in dict.fromkeys(

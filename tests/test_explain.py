@@ -1,0 +1,106 @@
+"""Explanations of image files: pictures, raw maps, and how far to trust them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.errors import UserError
+from pellucid.explain import explain
+from tests.helpers import compose, make_run
+
+METHODS = ("saliency", "integrated_gradients", "grad_cam", "occlusion")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    data = ("data=catdog", f"data.root={photos}", f"data.cache={folder / 'cache'}", "data.image_size=16")
+    return make_run(folder / "run", "model=cnn", *data, "trainer.max_epochs=3", "optimizer.lr=3e-3")
+
+
+def run_explain(run: Path, images: Path, **given: Any) -> list[dict[str, Any]]:
+    options: dict[str, Any] = {
+        "target": "predicted",
+        "layers": None,
+        "checkpoint": "best",
+        "accelerator": "cpu",
+    }
+    options |= {"explainer": compose()["explainer"], "out": None}
+    return explain(str(run), images=str(images), **{**options, **given})
+
+
+def test_pictures_maps_and_trust(trained: Path, photos: Path) -> None:
+    rows = run_explain(trained, photos / "test", layers="auto")
+    folder = trained / "explanations"
+    assert len(rows) == 16 * 4
+    assert {row["method"] for row in rows} == set(METHODS)
+    with (folder / "trust.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 64
+    for row in rows:
+        for name in ("deletion", "insertion", "random_deletion", "random_insertion"):
+            assert 0 <= row[name] <= 1
+    names = {path.name for path in folder.glob("*.png")}
+    assert "cat_000.jpg.png" in names
+    assert "cat_000.jpg_features.0.png" in names
+    with np.load(folder / "dog_003.jpg.npz") as kept:
+        assert set(kept) == {"image", *METHODS}
+        assert kept["saliency"].shape == (16, 16)
+        assert kept["image"].shape == (16, 16, 3)
+
+
+def test_the_maps_are_those_of_the_explainer(trained: Path, photos: Path, tmp_path: Path) -> None:
+    """Of integrated gradients they add up to the score less that of black, within 1 %."""
+    from pellucid.trained import restore
+
+    file = photos / "test" / "dog" / "001.jpg"
+    options = compose("explainer=integrated_gradients", "explainer.integrated_gradients.steps=64")[
+        "explainer"
+    ]
+    run_explain(trained, file, out=str(tmp_path), explainer=options, target="dog")
+    placed = restore(trained, accelerator="cpu").placed()
+    with np.load(tmp_path / "001.jpg.npz") as kept:
+        image, total = (
+            torch.from_numpy(kept["image"]).permute(2, 0, 1)[None],
+            float(kept["integrated_gradients"].sum()),
+        )
+    both = placed.images(torch.cat([image, torch.zeros_like(image)]))
+    scores = placed.run(both)[:, 1]
+    assert total == pytest.approx(float(scores[0] - scores[1]), rel=0.01, abs=1e-3)
+
+
+def test_the_class_that_is_explained(trained: Path, photos: Path, tmp_path: Path) -> None:
+    options = compose("explainer=saliency")["explainer"]
+    given = {"explainer": options, "out": str(tmp_path)}
+    true = run_explain(trained, photos / "test", target="true", **given)
+    assert all(row["class"] == Path(row["file"]).parent.name for row in true)
+    assert {row["class"] for row in run_explain(trained, photos / "test", target="cat", **given)} == {"cat"}
+    with pytest.raises(UserError, match=r"target=dogg: expected predicted, true or a class.*'dog'"):
+        run_explain(trained, photos / "test", target="dogg", **given)
+    Image.new("RGB", (9, 9)).save(tmp_path / "alone.png")
+    with pytest.raises(UserError, match=r"target=true: the class of .*alone\.png is not known"):
+        run_explain(trained, tmp_path / "alone.png", target="true", **given)
+
+
+def test_an_autoencoders_error_map(tmp_path: Path, photos: Path) -> None:
+    data = ("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=16")
+    run = make_run(tmp_path / "run", "model=autoencoder", *data)
+    rows = run_explain(run, photos / "test" / "cat")
+    assert all(row["mse"] > 0 for row in rows)
+    assert (run / "explanations" / "000.jpg.png").is_file()
+
+
+def test_a_method_that_does_not_apply_is_left_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "model=dnn")
+    Image.new("L", (9, 9), 99).save(tmp_path / "a.png")
+    assert {row["method"] for row in run_explain(run, tmp_path / "a.png")} == set(METHODS) - {"grad_cam"}
+    with pytest.raises(UserError, match="none of the methods applies"):
+        run_explain(run, tmp_path / "a.png", explainer=compose("explainer=grad_cam")["explainer"])
+    with pytest.raises(UserError, match="no layer named 'blocks'"):
+        run_explain(run, tmp_path / "a.png", layers=["blocks"])
