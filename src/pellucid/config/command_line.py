@@ -107,6 +107,9 @@ def split(argv: list[str]) -> CommandLine:
 def quote_path(override: str, *, multirun: bool) -> str:
     """``run=a b=1`` as ``run='a b=1'``; other overrides, and values already quoted, as they are."""
     key, _, value = override.partition("=")
+    if key == "runs" and value.startswith("[") and value.endswith("]"):
+        parts = (quote_path(f"run={part.strip()}", multirun=False) for part in value[1:-1].split(","))
+        return f"runs=[{','.join(part.removeprefix('run=') for part in parts)}]"
     a_path = key.lstrip("+") in PATHS or (key == "sweep" and "/" in value)  # a sweep's folder, for its report
     if not (a_path or key in LITERAL) or value in ("", "null", "none", "default"):
         return override
