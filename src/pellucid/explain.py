@@ -219,7 +219,7 @@ class _Classifier:
         )
         content = io.BytesIO()
         arrays = {name: one.maps_BHW[place].numpy() for name, one in found.items()}
-        np.savez_compressed(content, image=photo_1HWC[0], **arrays)
+        np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]
         write_atomically(self.folder / f"{name}.npz", content.getvalue())
 
     def _draw_layers(self, files: Sequence[Path], images_BCHW: Tensor, shown: np.ndarray) -> None:

@@ -53,7 +53,7 @@ def map_picture(map_HW: np.ndarray, *, signed: bool, unit: float | None = None) 
 def explanations(
     photos_NHWC: np.ndarray,
     titles: Sequence[str],
-    right: Sequence[bool],
+    right: Sequence[bool | None],
     columns: Mapping[str, Column],
     *,
     title: str,

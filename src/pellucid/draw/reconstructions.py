@@ -44,7 +44,7 @@ def extremes(
     count = max(len(originals) for originals, _, _ in groups.values())
     block = count * (CELL + GAP)
     height = 3 * (CELL + GAP)
-    sheet = Sheet(0.95 + len(groups) * (block + 0.3), 0.85 + height + 0.75)
+    sheet = Sheet(max(0.95 + len(groups) * (block + 0.3), 3.7), 0.85 + height + 0.75)
     sheet.title(title, note)
     for line, name in enumerate(("original", "redrawn", "error")):
         y = 0.85 + line * (CELL + GAP) + CELL / 2 - 0.06
