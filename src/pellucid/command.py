@@ -39,6 +39,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    sys.path.append(str(Path.cwd()))  # where a user's own package, once it is named, may lie
     try:
         if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
             run = Run.open(os.environ["PELLUCID_RUN"])

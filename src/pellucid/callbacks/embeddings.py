@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,20 +12,13 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, units_last
+from pellucid.inside.embedding import EMBED, embedding
 from pellucid.inside.probe import choose_points
 from pellucid.inside.projection import knn_accuracy, pca, silhouette, tsne
 from pellucid.inside.projector import MOST_POINTS, write_projector
 
 MOST_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
 METHODS = {"pca": "PCA", "tsne": "t-SNE"}
-
-
-@runtime_checkable
-class Embedder(Protocol):
-    """A net that says what its last linear layer sees, (B, D)."""
-
-    def embed(self, images_BCHW: Tensor) -> Tensor: ...
 
 
 class Embeddings(View):
@@ -60,12 +52,12 @@ class Embeddings(View):
         self.layer, self.points, self.tsne_points, self.methods = layer, points, tsne_points, list(methods)
 
     def reason(self, look: Look) -> str | None:
-        if self.layer == "embed":
-            return None if isinstance(look.net, Embedder) else "the net has no method embed"
-        with captured(look.net, [self.layer]) as outputs:
-            look.net(look.probes(1).images_BCHW)
-        if self.layer not in outputs or outputs[self.layer].ndim < 2:
-            raise UserError(f"layer={self.layer}: this layer gives no vectors or maps of an image.")
+        try:
+            embedding(look.net, self.layer, look.probes(1).images_BCHW)
+        except UserError:
+            if self.layer == EMBED:
+                return "the net has no method embed and no linear layer"
+            raise
         return None
 
     def look(self, look: Look) -> None:
@@ -73,7 +65,7 @@ class Embeddings(View):
         seen_N = torch.arange(len(split)) if verdicts is None else verdicts.index_N
         places_N = choose_points(len(seen_N), self.points, look.gallery.seed)
         index_N = seen_N[places_N]
-        vectors_ND = look.over("val", index_N, lambda images: self._embed(look, images)).numpy()
+        vectors_ND = look.over("val", index_N, lambda images: embedding(look.net, self.layer, images)).numpy()
         columns: dict[str, Sequence[object]] = {
             "index": index_N.tolist(),
             "file": [split.files[place] for place in index_N.tolist()],
@@ -92,18 +84,6 @@ class Embeddings(View):
             reduced_ND = pca(vectors_ND, MOST_DIMENSIONS)
         self._project(look, index_N, reduced_ND, columns)
         self._draw(look, index_N, reduced_ND, self._measures(look, index_N, vectors_ND))
-
-    def _embed(self, look: Look, images_BCHW: Tensor) -> Tensor:
-        if self.layer == "embed":
-            assert isinstance(look.net, Embedder)
-            return look.net.embed(images_BCHW).flatten(1)
-        with captured(look.net, [self.layer]) as outputs:
-            look.net(images_BCHW)
-        output = outputs[self.layer]
-        if output.ndim != 4:
-            return output.flatten(1)
-        places = (1, 2) if units_last(look.net.get_submodule(self.layer)) else (2, 3)
-        return output.mean(dim=places)
 
     def _project(
         self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, columns: Mapping[str, Sequence[object]]

@@ -336,6 +336,8 @@ def _required(config: dict[str, Any]) -> Iterator[str]:
     for key, value in config.items():
         if value == "???":
             yield f"{key}: it must be given: {key}=…"
+        elif isinstance(value, Mapping) and value.get("_target_") == "???":
+            yield f"{key}._target_: it must be given: packages=[mypkg] {key}._target_=mypkg.MyClass"
 
 
 def _missing(config: DictConfig, key: str) -> bool:
