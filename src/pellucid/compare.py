@@ -23,12 +23,12 @@ from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import plain
 from pellucid.errors import UserError
-from pellucid.evaluate import Outcome, outcome
 from pellucid.inside.capture import captured, find_layers
 from pellucid.inside.pixels import pixels
 from pellucid.inside.probe import choose_points
 from pellucid.inside.similarity import LEAST, cka, mcnemar
 from pellucid.inside.untouched import untouched
+from pellucid.outcome import Outcome, outcome
 from pellucid.run import write_csv
 from pellucid.trained import Changed, Trained, restore
 

@@ -40,6 +40,10 @@ class Explainer(ABC):
         """Why the method cannot explain this net, in a few words; None where it can."""
         return None
 
+    def passes(self, sides: tuple[int, ...]) -> int:
+        """About how many times the net runs for an image of that height and width, for those in a hurry."""
+        return 1
+
     def explain(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
     ) -> Explanation:

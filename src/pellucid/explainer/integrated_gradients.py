@@ -31,6 +31,9 @@ class IntegratedGradients(Explainer):
             raise UserError(f"steps={steps}: expected at least 1; 32 is a good value.")
         self.steps = steps
 
+    def passes(self, sides: tuple[int, ...]) -> int:
+        return self.steps
+
     def _attribute(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
     ) -> tuple[Tensor, Sequence[str]]:

@@ -7,6 +7,7 @@ Shapes: B images, C channels, H × W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -35,6 +36,10 @@ class Occlusion(Explainer):
             )
         self.window = window
         self.stride = stride
+
+    def passes(self, sides: tuple[int, ...]) -> int:
+        places = (-(-(side - _pixels(self.window, side)) // _pixels(self.stride, side)) + 1 for side in sides)
+        return math.prod(places)
 
     def _attribute(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor

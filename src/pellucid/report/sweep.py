@@ -11,13 +11,9 @@ import json
 import math
 import statistics
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+from pellucid.report.page import beside, embedded, encodable, link, plain, template
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
@@ -105,17 +101,17 @@ def page(sweep: Sweep) -> str:
     """One self-contained HTML document."""
     counts = {state: sum(trial.state == state for trial in sweep.trials) for state in STATES}
     counts["waiting"] += max(0, sweep.total - len(sweep.trials))  # those not even drawn yet
-    text = _template().render(
+    text = template("sweep.html").render(
         sweep=sweep,
         counts=counts,
         better="higher" if sweep.direction == "maximize" else "lower",
         best=sweep.best(),
-        trials=[(trial, _link(trial.folder, "/")) for trial in _by_number(sweep)],
-        style=_beside("sweep.css"),
-        script="\n".join(_beside(f"sweep_{name}.js") for name in SCRIPTS),
-        data=_embedded(_data(sweep)),
+        trials=[(trial, link(trial.folder, "/")) for trial in _by_number(sweep)],
+        style=beside("page.css") + beside("sweep.css"),
+        script="\n".join(map(beside, ("page.js", *(f"sweep_{name}.js" for name in SCRIPTS)))),
+        data=embedded(_data(sweep)),
     )
-    return _encodable(text)
+    return encodable(text)
 
 
 def table(sweep: Sweep) -> str:
@@ -138,7 +134,7 @@ def table(sweep: Sweep) -> str:
         writer.writerow(
             [trial.number, trial.state, *figures, *options, *tests, trial.seconds, trial.folder, trial.error]
         )
-    return _encodable(file.getvalue())
+    return encodable(file.getvalue())
 
 
 def _by_number(sweep: Sweep) -> list[Trial]:
@@ -162,8 +158,8 @@ def _data(sweep: Sweep) -> dict[str, Any]:
     best = sweep.best()
     fields = {name: value for name, value in vars(sweep).items() if name not in ("parameters", "trials")}
     return {
-        **_plain(fields),
-        "parameters": [_plain(vars(parameter)) for parameter in sweep.parameters],
+        **plain(fields),
+        "parameters": [plain(vars(parameter)) for parameter in sweep.parameters],
         "trials": [_trial(trial) for trial in _by_number(sweep)],
         "best": None if best is None else best.number,
     }
@@ -172,54 +168,13 @@ def _data(sweep: Sweep) -> dict[str, Any]:
 def _trial(trial: Trial) -> dict[str, Any]:
     fields = {name: value for name, value in vars(trial).items() if name != "curves"}
     return {
-        **_plain(fields),
+        **plain(fields),
         "curves": [[[epoch, _rounded(value)] for epoch, value in curve] for curve in trial.curves],
         "deviation": _deviation(trial),
-        "folderLink": _link(trial.folder, "/"),
-        "pageLink": None if trial.page is None else _link(trial.page),
+        "folderLink": link(trial.folder, "/"),
+        "pageLink": None if trial.page is None else link(trial.page),
     }
-
-
-def _plain(value: Any) -> Any:
-    """As JSON can hold it: a float that is no finite number is None, what it does not know a text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def _rounded(value: float) -> float | None:
     return float(f"{value:.{CURVE_DIGITS}g}") if math.isfinite(value) else None
-
-
-def _link(path: str, end: str = "") -> str:
-    """A path as a link that stays below the page's folder: no scheme and no host can stand in it."""
-    return "./" + quote(path.rstrip("/") + end if end else path, errors="surrogateescape")
-
-
-def _embedded(data: dict[str, Any]) -> str:
-    """JSON in ASCII that no text in it can end or turn into markup, within <script>."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _encodable(text: str) -> str:
-    """Fit for UTF-8: bytes of a file's name that no alphabet has become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined  # 30 ms, for those who write a page only
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_beside("sweep.html"))

@@ -1,6 +1,5 @@
-// The data, the page's elements, a trial's colour, and the buttons that copy.
+// The data, the page's elements, a trial's colour.
 
-const SVG = "http://www.w3.org/2000/svg";
 const sweep = JSON.parse(document.getElementById("data").textContent);
 const higher = sweep.direction === "maximize";
 const trials = new Map(sweep.trials.map((trial) => [trial.number, trial]));
@@ -17,18 +16,6 @@ const ranks = new Map(
 );
 const isBetter = (one, other) => (higher ? one > other : one < other);
 
-// Only attributes and texts, never markup: what a user wrote stays text.
-function fill(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("--")) element.style.setProperty(name, value);
-    else if (value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-const html = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
-const svg = (tag, attributes = {}, ...children) =>
-  fill(document.createElementNS(SVG, tag), attributes, children);
 const show = (id, part, ...children) =>
   section(id)
     .querySelector(`.${part}`)
@@ -55,21 +42,3 @@ function colourOf(trial) {
 const metricFormat = columnFormat(sweep.trials.map((trial) => trial.value));
 const deviationFormat = (value) => (isNumber(value) ? ` ± ${metricFormat(value)}` : "");
 const valueOf = (trial) => metricFormat(trial.value) + deviationFormat(trial.deviation);
-
-// Copy buttons: each copies the code beside it, or its own data.
-async function copy(button) {
-  const text = button.dataset.command ?? button.parentElement.querySelector("code").textContent;
-  const label = button.textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = html("textarea", { class: "off" });
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-  button.textContent = "copied";
-  setTimeout(() => (button.textContent = label), 1200);
-}

@@ -25,7 +25,6 @@ for (const table of document.querySelectorAll("main table")) {
   table.addEventListener("focusin", everyRow);
   table.addEventListener("focusout", () => light(null));
 }
-document.addEventListener("click", (event) => event.target.matches?.("button.copy") && copy(event.target));
 
 let drawnWidth = innerWidth,
   pending = 0;

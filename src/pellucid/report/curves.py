@@ -1,0 +1,93 @@
+"""The page's section of loss and metrics over epochs."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid.draw.curves import STAGES, metrics_of
+
+WIDTH, HEIGHT = 440, 230  # of a panel's plot, in pixels
+STAGE_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A stage's values by epoch; ``path`` and ``points`` (x, y, epoch, value) as they are drawn."""
+
+    stage: str
+    name: str
+    colour: str
+    path: str
+    points: Sequence[tuple[float, float, int, float]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One metric. Ticks are (place, text); ``best`` is where the epoch of the best checkpoint stands."""
+
+    name: str
+    lines: Sequence[Line]
+    x_ticks: Sequence[tuple[float, str]]
+    y_ticks: Sequence[tuple[float, str]]
+    best: float | None
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of ``metrics.csv``, finite values only; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return [{key: value for key, value in row.items() if math.isfinite(value)} for row in rows]
+
+
+def panels(rows: Sequence[Mapping[str, float]], best: int | None) -> list[Panel]:
+    """A panel for each metric, all stages together."""
+    return [_panel(rows, name, best) for name in metrics_of(rows)]
+
+
+def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> Panel:
+    from matplotlib.ticker import MaxNLocator
+
+    series = {
+        stage: [(int(r["epoch"]), r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r]
+        for stage in STAGES
+    }
+    values = [value for points in series.values() for _, value in points]
+    first, last = int(rows[0]["epoch"]), int(rows[-1]["epoch"])
+    y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(values), max(values))
+    low, high = float(y_ticks[0]), float(y_ticks[-1])
+    x_ticks = [
+        tick
+        for tick in MaxNLocator(nbins=7, integer=True, min_n_ticks=1).tick_values(first, last)
+        if first <= tick <= last
+    ]
+
+    def x(epoch: float) -> float:
+        return round(WIDTH * (epoch - first) / (last - first) if last > first else WIDTH / 2, 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT * (high - value) / (high - low), 1)
+
+    lines = [
+        Line(
+            stage=stage,
+            name=STAGE_NAMES[stage],
+            colour=STAGES[stage],
+            path="M" + "L".join(f"{x(epoch)},{y(value)}" for epoch, value in points),
+            points=[(x(epoch), y(value), epoch, value) for epoch, value in points],
+        )
+        for stage, points in series.items()
+        if points
+    ]
+    return Panel(
+        name=name,
+        lines=lines,
+        x_ticks=[(x(tick), f"{tick:.0f}") for tick in x_ticks],
+        y_ticks=[(y(tick), f"{tick:.4g}".replace("-", "−")) for tick in y_ticks],
+        best=x(best) if best is not None and first <= best <= last else None,
+    )

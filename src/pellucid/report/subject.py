@@ -1,0 +1,72 @@
+"""What the page of a run is made from.
+
+Axes: B images of a batch, N of a split, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.data.base import ImageData
+from pellucid.data.spec import Split
+from pellucid.explainer.base import Explainer
+from pellucid.inside.pixels import undone
+from pellucid.inside.untouched import untouched
+from pellucid.outcome import Outcome
+from pellucid.trained import Placed
+
+
+@dataclass
+class Subject:
+    """A trained net where it runs, and its test images with what it said of them.
+
+    ``data`` and ``outcome`` are None where they are not here. ``seconds``: as long may explaining take.
+    """
+
+    placed: Placed
+    data: ImageData | None
+    outcome: Outcome | None
+    explainers: Mapping[str, Explainer]
+    seconds: float
+
+    @property
+    def net(self) -> nn.Module:
+        return self.placed.trained.net
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.placed.trained.spec.classes
+
+    @property
+    def seed(self) -> int:
+        return int(self.placed.trained.config["seed"])
+
+    def split(self, name: str) -> Split:
+        assert self.data is not None
+        return self.data.splits[name]
+
+    def images(self, split: str, index_B: Tensor) -> Tensor:
+        """Those images as the net takes them."""
+        return self.placed.images(self.split(split).images(index_B))
+
+    def pixels(self, images_BCHW: Tensor) -> np.ndarray:
+        """What is shown of them: uint8 RGB, (B, H, W, 3)."""
+        return undone(self.placed.trained.spec, images_BCHW)
+
+    @cached_property
+    def pass_seconds(self) -> float:
+        """How long the net looks at one image, measured on a black one."""
+        channels, height, width = self.placed.trained.spec.image_shape
+        black = self.placed.images(torch.zeros(4, channels, height, width, dtype=torch.uint8))
+        with untouched(self.net):
+            self.placed.run(black)  # what is done at the first time only
+            start = time.perf_counter()
+            self.placed.run(black)
+        return (time.perf_counter() - start) / 4
