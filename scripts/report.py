@@ -1,4 +1,4 @@
-"""Write a sweep's table and page: ``python scripts/report.py sweep=outputs/sweeps/first``. See ``--help``."""
+"""The page of a run or a sweep: ``python scripts/report.py run=outputs/cnn_digits/<run>``. See ``--help``."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,19 @@ from pellucid.command import run_command
 
 def main(config: dict[str, Any], folder: Path) -> None:
     from pellucid.console import start_logging
-    from pellucid.sweep.summary import write_report
 
-    start_logging(None)
-    out = Path(config["out"]).expanduser().absolute() if config["out"] else None
-    write_report(folder, storage=config["storage"], out=out)
+    storage, of_run = config.pop("storage"), config["run"] is not None
+    if of_run:
+        from pellucid.report.write import report
+
+        start_logging(None)  # after Lightning, which sets its own level
+        report(**config)
+    else:
+        from pellucid.sweep.summary import write_report
+
+        start_logging(None)
+        out = Path(config["out"]).expanduser().absolute() if config["out"] else None
+        write_report(folder, storage=storage, out=out)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ CONF = ROOT / "conf"
 
 def compose(*overrides: str) -> dict[str, Any]:
     """The resolved configuration of a quiet run on the CPU."""
-    given = ["callbacks=none", "logger=none", "trainer=cpu", "trainer.max_epochs=1", *overrides]
+    quiet = ["callbacks=none", "logger=none", "report=false", "trainer=cpu", "trainer.max_epochs=1"]
+    given = [*quiet, *overrides]
     return composing.container(composing.compose(CONF, "train", given))
 
 

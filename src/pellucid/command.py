@@ -29,7 +29,7 @@ from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
 OF_A_RUN = {"evaluate", "predict", "explain"}  # they come back to a run, run=<folder or checkpoint>,
-WITH_DATA = {"evaluate", "compare"}  # and these take other data by data=… and data.root=…
+WITH_DATA = {"evaluate", "compare", "report"}  # and these take other data by data=… and data.root=…
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
 
@@ -58,7 +58,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 _resume(work, line, conf)
                 return
             if name == "report":
-                line = _of_sweep(line)
+                line = _of_run_or_sweep(line)
             if name in WITH_DATA:
                 line, of_data = split_data(line)
                 more = {"data": partial(changed_data, line=of_data, conf=conf)}
@@ -68,7 +68,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 check(line, conf=conf, name=name)
             if name == "train" and not line.multirun:
                 _check_places(line)
-            elif name in OF_A_RUN:
+            elif name in OF_A_RUN or (name == "report" and line.value("run") is not None):
                 _check_source(line.value("run"))
         sys.argv[1:] = line.argv
 
@@ -102,11 +102,15 @@ def _check_source(given: str) -> None:
         Run.open(given)
 
 
-def _of_sweep(line: CommandLine) -> CommandLine:
+def _of_run_or_sweep(line: CommandLine) -> CommandLine:
     """The line with ``sweep=<folder>`` as the job's folder: for Hydra the word names a group."""
     given = line.value("sweep")
+    if (given is None) == (line.value("run") is None):
+        raise UserError(
+            "Of what? One must be given: run=outputs/<model>_<data>/<run> or sweep=outputs/sweeps/<name>"
+        )
     if given is None:
-        raise UserError("sweep: it must be given: sweep=outputs/sweeps/<name>")
+        return line
     folder = str(SweepFolder.open(given).folder).replace("'", "\\'")
     others = [text for text in line.overrides if not text.startswith("sweep=")]
     return replace(line, overrides=[*others, f"hydra.run.dir='{folder}'"])

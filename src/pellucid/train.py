@@ -30,6 +30,7 @@ from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
 from pellucid.errors import UserError
 from pellucid.model.resnet import TorchvisionClassifier
+from pellucid.outcome import Listener
 from pellucid.process import (
     as_user_error,
     check_device,
@@ -41,6 +42,7 @@ from pellucid.process import (
 from pellucid.run import Run
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
+from pellucid.trained import Placed, Trained
 from pellucid.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -251,8 +253,11 @@ class _Session:
             return
         best = load_checkpoint(self.run.best)
         tested = {}
+        listener = Listener()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
+            if self._reports(trainer):
+                trainer.callbacks.append(listener)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
         assert self.recorder is not None
@@ -267,6 +272,8 @@ class _Session:
                 shown = self.trial.parameters if self.trial else hyperparameters(self.config)
                 logger.log_hyperparams(dict(shown), best_names, trainer.global_step)
                 logger.finalize("success")
+        if self._reports(trainer):
+            self._report(trainer, task, data, listener, best)
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
@@ -275,6 +282,29 @@ class _Session:
                 "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
                 quoted(self.run.folder),
             )
+
+    def _reports(self, trainer: Trainer) -> bool:
+        """Whether it writes its page: not as a trial of a sweep, nor where each process tests a share."""
+        return bool(self.config.get("report", True)) and self.trial is None and trainer.world_size == 1
+
+    def _report(
+        self, trainer: Trainer, task: Task, data: ImageData, listener: Listener, best: Mapping[str, Any]
+    ) -> None:
+        """The page of the run; a failure is told and counted, as one of a view."""
+        from pellucid.report.write import write_page  # late: it brings matplotlib
+
+        start = time.perf_counter()
+        try:
+            config, epoch = self._own_config(), int(best["epoch"]) + 1
+            trained = Trained(self.run, self.run.best, config, data.spec, task, epoch, "auto")
+            placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+            seen = listener.outcome(trainer, data.splits["test"].files)
+            path = write_page(placed, data, seen, self.run.folder)
+            log.info("Page of the run: %s", quoted(path))
+        except Exception as error:
+            assert self.gallery is not None
+            self.gallery.failed("report", error)
+        self.record({"seconds/report": round(time.perf_counter() - start, 3)})
 
 
 def _counts(data: ImageData) -> str:

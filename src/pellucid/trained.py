@@ -122,8 +122,14 @@ class Placed:
     def run(self, images_BCHW: Tensor) -> Tensor:
         """What the net gives, float32."""
         with self.precision():
-            output: Tensor = self.trained.net(images_BCHW)
+            output: Tensor = self.trained.net(images_BCHW.to(self.dtype))
         return output.float()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the net's parameters are in: float32, or half once it was tested with ``bf16-true``."""
+        floats = (p.dtype for p in self.trained.net.parameters() if p.is_floating_point())
+        return next(floats, torch.float32)
 
 
 def restore(source: str | Path, *, checkpoint: str = "best", accelerator: str = "auto") -> Trained:

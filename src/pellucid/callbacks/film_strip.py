@@ -122,10 +122,7 @@ class FilmStrip(View):
     ) -> list[Frame]:
         """One image's frames; limits of colours are taken over all of its epochs."""
         rows = {key: np.stack([film[key][place] for _, film in films]) for key in films[0][1] if "/" in key}
-        pictures = {
-            key.partition("/")[2].replace(" map ", "\nmap "): _pictures(key, values)
-            for key, values in rows.items()
-        }
+        pictures = {row_name(key): row_pictures(key, values) for key, values in rows.items()}
         frames = []
         for at, (epoch, film) in enumerate(films):
             caption, right = f"MSE {number(film['mse'][place])}" if "mse" in film else "", None
@@ -151,7 +148,12 @@ def epoch_of(name: str) -> int:
     return int(name.removesuffix(".npz").rpartition("_")[2])
 
 
-def _pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
+def row_name(key: str) -> str:
+    """What a row of pictures is called, in one or two lines."""
+    return key.partition("/")[2].replace(" map ", "\nmap ")
+
+
+def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
     """The epochs' arrays of one row, (E, …), as RGB with one scale for all."""
     kind = key.partition("/")[0]
     if kind == "image":

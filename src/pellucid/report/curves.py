@@ -61,6 +61,7 @@ def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> 
     first, last = int(rows[0]["epoch"]), int(rows[-1]["epoch"])
     y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(values), max(values))
     low, high = float(y_ticks[0]), float(y_ticks[-1])
+    decimals = max(0, 1 - math.floor(math.log10(y_ticks[1] - y_ticks[0]) + 1e-9))
     x_ticks = [
         tick
         for tick in MaxNLocator(nbins=7, integer=True, min_n_ticks=1).tick_values(first, last)
@@ -88,6 +89,6 @@ def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> 
         name=name,
         lines=lines,
         x_ticks=[(x(tick), f"{tick:.0f}") for tick in x_ticks],
-        y_ticks=[(y(tick), f"{tick:.4g}".replace("-", "−")) for tick in y_ticks],
+        y_ticks=[(y(tick), f"{tick:.{decimals}f}".replace("-", "−")) for tick in y_ticks],
         best=x(best) if best is not None and first <= best <= last else None,
     )

@@ -1,0 +1,182 @@
+"""The page's head and foot: what was trained, on what, how well, how to repeat it, and where."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from pellucid.config.build import flatten
+from pellucid.data.base import ImageData
+from pellucid.outcome import Outcome
+from pellucid.run import Run
+from pellucid.trained import Trained
+
+DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, or ''."""
+
+    name: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``)."""
+
+    title: str
+    run: str
+    status: str
+    aim: str
+    figures: Sequence[Figure]
+    commands: Mapping[str, str]
+    groups: Mapping[str, Mapping[str, str]]
+    options: Mapping[str, Any]
+
+
+def facts(trained: Trained, data: ImageData | None, outcome: Outcome | None) -> Facts:
+    """From the run's record; of a checkpoint alone what is in it."""
+    noted = trained.run.metrics() if trained.run else {}
+    choices = trained.run.choices() if trained.run else {}
+    config = trained.config
+    names = [choices.get(room) or _class(config[room]) for room in ("model", "data")]
+    return Facts(
+        title=f"{names[0]} on {names[1]}",
+        run="/".join(trained.folder.parts[-2:]),
+        status=str(noted.get("status", "")),
+        aim=_aim(trained, noted, data),
+        figures=_figures(trained, noted, outcome),
+        commands=_commands(trained),
+        groups={
+            name: {k: str(v) for k, v in group.items() if v not in (None, "")}
+            for name, group in _groups(trained, noted).items()
+        },
+        options={
+            k: v for k, v in flatten(config).items() if not k.startswith(("callbacks.", "logger.", "sweep."))
+        },
+    )
+
+
+def _class(node: Mapping[str, Any]) -> str:
+    return str(node["_target_"]).rpartition(".")[2]
+
+
+def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> str:
+    parameters = list(trained.net.parameters())
+    total = sum(p.numel() for p in parameters)
+    free = sum(p.numel() for p in parameters if p.requires_grad)
+    channels, height, width = trained.spec.image_shape
+    which = "all trained" if free == total else f"{free:,} of them trained"
+    text = f"{type(trained.net).__name__} with {total:,} parameters, {which}"
+    if "epochs" in noted:
+        text += f", for {noted['epochs']} epoch{'s' if noted['epochs'] != 1 else ''}"
+    text += f" on {noted.get('data/source') or (data.source if data else 'images')}"
+    if "data/train" in noted:
+        counts = (f"{noted[f'data/{split}']:,}" for split in ("train", "val", "test"))
+        text += ": {} training, {} validation and {} test images".format(*counts)
+    text += f" of {channels} × {height} × {width}, {len(trained.spec.classes):,} classes."
+    return (
+        f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
+        if trained.checkpoint.stem == "best"
+        else f"{text} Shown is epoch {trained.epoch}."
+    )
+
+
+def _figures(trained: Trained, noted: Mapping[str, Any], outcome: Outcome | None) -> list[Figure]:
+    metric = trained.task.monitor.partition("/")[2]
+    if outcome is None:
+        values = {name: noted.get(name) for name in (f"test/{metric}", f"val/{metric}")}
+        return [Figure(name, f"{value:.4f}", "") for name, value in values.items() if value is not None]
+    intervals = outcome.intervals(trained.config["seed"])
+    order = sorted(outcome.metrics, key=lambda name: name != metric)
+    values = dict.fromkeys(f"{outcome.metrics[name]:.6g}" for name in order)  # of an autoencoder they are one
+    shown = [next(n for n in order if f"{outcome.metrics[n]:.6g}" == value) for value in values]
+    found = [
+        Figure(
+            f"test {name}",
+            f"{outcome.metrics[name]:.4f}",
+            "95 % interval {:.4f} to {:.4f}".format(*intervals[name]),
+        )
+        for name in shown
+    ]
+    if (value := noted.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
+        found.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
+    return found
+
+
+def _commands(trained: Trained) -> dict[str, str]:
+    if trained.run is None:
+        return {}
+    parts = trained.run.folder.parts
+    path = "/".join(parts[-3:]) if parts[-3] == "outputs" else str(trained.run.folder)
+    folder = shlex.quote(path)
+    more = 2 * int(trained.config["trainer"].get("max_epochs") or 10)
+    test = f"python scripts/evaluate.py run={folder} data=image_folder data.root=/my/photos"
+    return {
+        "Repeat it": shlex.join(["python", "train.py", *_overrides(trained.run)]),
+        "Go on with it": f"python train.py resume={folder} trainer.max_epochs={more}",
+        "Test it on other images": test,
+        "Ask why": f"python scripts/explain.py run={folder} images=/my/photos",
+        "Watch it in TensorBoard": f"tensorboard --logdir {folder} --samples_per_plugin images=1000",
+    }
+
+
+def _overrides(run: Run) -> list[str]:
+    path = run.folder / ".hydra" / "overrides.yaml"
+    if not path.is_file():
+        return []
+    found = [str(text) for text in OmegaConf.to_container(OmegaConf.load(path)) or []]
+    return [text for text in found if not text.startswith(("hydra.run.dir=", "resume="))]
+
+
+def _groups(trained: Trained, noted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    config = trained.config
+    date = DATE.search(trained.folder.name)
+    commit = noted.get("git/commit")
+    return {
+        "Training": {
+            "begun": f"{date[1]} {date[2]}:{date[3]}" if date else "",
+            "seed": config["seed"],
+            "optimizer": f"{_class(config['optimizer'])}, learning rate {config['optimizer'].get('lr', '–')}",
+            "scheduler": _class(config["scheduler"]) if config["scheduler"] else "none",
+            "batch size": config["data"].get("batch_size"),
+            "augmentation": config["data"].get("augment"),
+            "precision": config["trainer"].get("precision"),
+        },
+        "Data": {
+            "source": noted.get("data/source"),
+            "fingerprint of pixels and labels": noted.get("data/fingerprint"),
+            "files that could not be used": noted.get("data/left_out"),
+            "mean and deviation": trained.spec.statistics,
+        },
+        "Time": {
+            "whole run": _duration(noted.get("seconds/total")),
+            "training and pictures": _duration(noted.get("seconds/fit")),
+            "an epoch, median": _duration(noted.get("seconds/train_epoch")),
+            "pictures": _duration(noted.get("look/seconds/total")),
+        },
+        "Environment": {
+            "device": noted.get("device"),
+            "processes": noted.get("devices"),
+            "threads": noted.get("threads"),
+            **{key.partition("/")[2]: value for key, value in noted.items() if key.startswith("versions/")},
+            "commit": str(commit)[:12] + ("+" if str(commit).endswith("+") else "") if commit else None,
+        },
+    }
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,69 @@
+"""The page of a run: what was trained, how well, and what is seen inside the net.
+
+One HTML document that opens from disk, without server or network. Its text, style and scripts are the files
+named ``run*`` and ``page*`` beside this one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.report.curves import HEIGHT, WIDTH, panels, read_rows
+from pellucid.report.facts import facts
+from pellucid.report.film import film
+from pellucid.report.mistakes import mistakes
+from pellucid.report.page import beside, embedded, encodable, template
+from pellucid.report.places import HEIGHT as PLACES_HEIGHT
+from pellucid.report.places import WIDTH as PLACES_WIDTH
+from pellucid.report.places import Places, places
+from pellucid.report.redrawn import reconstructions
+from pellucid.report.subject import Subject
+from pellucid.report.walk import walk
+
+SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
+MARKERS = {  # around (0, 0), of about the same area
+    "o": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0",
+    "^": "M0,-5L4.6,3.4L-4.6,3.4Z",
+    "s": "M-3.6,-3.6h7.2v7.2h-7.2Z",
+    "D": "M0,-5L5,0L0,5L-5,0Z",
+    "P": "M-1.5,-4.6h3v3.1h3.1v3h-3.1v3.1h-3v-3.1h-3.1v-3h3.1Z",
+}
+
+
+def page(subject: Subject, *, why_no_data: str = "") -> str:
+    """One self-contained HTML document.
+
+    Without the data, or what the net said of them, sections that need them are left out, and
+    ``why_no_data`` says so.
+    """
+    trained = subject.placed.trained
+    rows = read_rows(trained.run.folder / "metrics.csv") if trained.run else []
+    seen = subject.data is not None and subject.outcome is not None
+    classifies = seen and subject.outcome is not None and subject.outcome.shares_NK is not None
+    spots = places(subject) if seen else None
+    text = template("run.html").render(
+        facts=facts(trained, subject.data, subject.outcome),
+        classes=subject.classes,
+        panels=panels(rows, trained.epoch) if rows else [],
+        mistakes=mistakes(subject) if classifies else None,
+        reconstructions=reconstructions(subject) if seen and not classifies else None,
+        walk=walk(subject) if seen else None,
+        places=spots,
+        film=film(subject) if seen else None,
+        why_no_data=why_no_data,
+        sizes={"curves": (WIDTH, HEIGHT), "places": (PLACES_WIDTH, PLACES_HEIGHT)},
+        markers=MARKERS,
+        small=max(trained.spec.image_shape[1:]) <= 32,
+        style=beside("page.css") + beside("run.css"),
+        script="\n".join(beside(f"{name}.js") for name in SCRIPTS),
+        data=embedded(_data(spots, subject.classes)),
+    )
+    return encodable(text)
+
+
+def _data(spots: Places | None, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What scripts say in words."""
+    if spots is None:
+        return {}
+    names = [classes[label] for label in spots.labels]
+    return {"files": [encodable(file) for file in spots.files], "names": names}

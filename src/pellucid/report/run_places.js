@@ -1,0 +1,68 @@
+// Where images lie: one scatter at a time, the nearest point's image beside the pointer.
+
+const places = document.getElementById("places");
+if (places) {
+  const { files, names } = JSON.parse(document.getElementById("data").textContent);
+  const figures = [...places.querySelectorAll(".scatter")],
+    holder = places.querySelector(".scatters"),
+    sprite = places.querySelector(".thumbnails img").src;
+  const columns = Number(holder.dataset.columns),
+    rows = Number(holder.dataset.rows),
+    side = 96;
+
+  const thumbnail = (place) => {
+    const picture = html("div", { class: "thumbnail" });
+    picture.style.backgroundImage = `url(${sprite})`;
+    picture.style.backgroundSize = `${side * columns}px ${side * rows}px`;
+    picture.style.backgroundPosition = `${-side * (place % columns)}px ${-side * Math.floor(place / columns)}px`;
+    return picture;
+  };
+
+  let lit = null;
+  const leave = () => {
+    lit?.classList.remove("lit");
+    lit = null;
+    hideTip();
+  };
+  for (const figure of figures) {
+    const plot = figure.querySelector("svg");
+    const points = [...plot.querySelectorAll("path")].map((mark) => ({
+      mark,
+      place: Number(mark.dataset.place),
+      at: mark.transform.baseVal.getItem(0).matrix,
+    }));
+    plot.addEventListener("pointermove", (event) => {
+      const box = plot.getBoundingClientRect(),
+        times = plot.viewBox.baseVal.width / box.width;
+      const x = (event.clientX - box.left) * times,
+        y = (event.clientY - box.top) * times;
+      const far = ({ at }) => Math.hypot(at.e - x, at.f - y);
+      const nearest = points.reduce((one, other) => (far(other) < far(one) ? other : one));
+      lit?.classList.remove("lit");
+      if (far(nearest) > 24 * times) return leave();
+      lit = nearest.mark;
+      lit.classList.add("lit");
+      const { place } = nearest;
+      showTip(
+        event.clientX,
+        event.clientY,
+        thumbnail(place),
+        html("b", {}, names[place]),
+        html("div", { class: "path" }, files[place]),
+      );
+    });
+    plot.addEventListener("pointerleave", leave);
+  }
+
+  if (figures.length > 1) {
+    const tabs = figures.map((figure) => html("button", { type: "button" }, figure.textContent.trim()));
+    const choose = (chosen) => {
+      press(tabs, chosen);
+      for (const [place, figure] of figures.entries()) figure.hidden = place !== chosen;
+    };
+    for (const [place, tab] of tabs.entries()) tab.addEventListener("click", () => choose(place));
+    holder.before(html("div", { class: "tabs", role: "group", "aria-label": "Projection" }, ...tabs));
+    for (const figure of figures) figure.querySelector("figcaption").hidden = true;
+    choose(0);
+  }
+}
