@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
+from pellucid.run import FORMAT
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
 ROOMS = ("model", "data", "task", "optimizer", "scheduler")  # whose options are hyper-parameters
@@ -24,6 +25,7 @@ def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> di
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
+        "format": FORMAT,
         "data/source": data.source,
         "data/fingerprint": data.fingerprint(),
         "data/left_out": data.left_out,

@@ -50,6 +50,9 @@ class Run:
                 f"{folder}: this folder {found}. Expected the folder of a run, "
                 "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml."
             )
+        made = run.metrics().get("format", 1)  # the first versions did not say
+        if isinstance(made, int) and made > FORMAT:
+            raise UserError(f"{folder} was written by a newer pellucid (format {made}). Update.")
         return run
 
     def config(self) -> dict[str, Any]:

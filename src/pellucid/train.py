@@ -293,6 +293,7 @@ class _Session:
         """The page of the run; a failure is told and counted, as one of a view."""
         from pellucid.report.write import write_page  # late: it brings matplotlib
 
+        self.close("finished")  # so that the page says so
         start = time.perf_counter()
         try:
             config, epoch = self._own_config(), int(best["epoch"]) + 1

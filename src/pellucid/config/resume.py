@@ -17,7 +17,7 @@ from pellucid.run import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
-PLACES = {"device_images"}
+FREE = {"device_images": 0.0, "report": True}  # and a value of the right kind
 
 
 def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
@@ -34,7 +34,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
         if (
             key != "resume"
             and key not in choices
-            and key not in BUDGETS | DEVICES | PLACES
+            and key not in BUDGETS | DEVICES | FREE.keys()
             and _get(config, key) is None
         ):
             hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
@@ -46,8 +46,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             for name in DEVICES:
                 _, part = name.split(".")
                 changed["trainer"][part] = chosen[part]
-        elif key in PLACES:
-            if expected := kind_problem(value, 0.0):
+        elif key in FREE:
+            if expected := kind_problem(value, FREE[key]):
                 raise UserError(f"{key}: expected {expected}, got {value!r}.")
             changed[key] = value
         elif key in BUDGETS | DEVICES:
