@@ -175,7 +175,7 @@ class Caught:
             names=(self._anomaly, self._rest),
             score="mean squared error of an image",
             said=f"{said} (0.5: by chance)",
-            title=f"Does the error tell {self._anomaly}? {self.trained.name}",
+            title=f"Anomaly {self._anomaly}, told by the reconstruction error of {self.trained.name}",
             note=f"{where}{caveat}",
         )
         write_png(path, picture)

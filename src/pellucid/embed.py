@@ -38,6 +38,7 @@ from pellucid.inside.layout import (
 )
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_points
+from pellucid.inside.projection import LEAST_POINTS
 from pellucid.inside.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.looking import Looking
 from pellucid.neighbours import Search
@@ -210,7 +211,10 @@ class _Work:
         axes = axes_names(method)
         if method == "pca":
             shares = explained(layout, seen.vectors_ND[seen.places_P[some]])
-            axes = [f"{name} ({share:.0%} of the variance)" for name, share in zip(axes, shares, strict=True)]
+            axes = [
+                f"{name} ({100 * share:.0f} % of the variance)"
+                for name, share in zip(axes, shares, strict=True)
+            ]
         kept = {name: v for name, v in self.figures.items() if name in ("knn_accuracy", "silhouette")}
         which = f"{len(some):,} of {len(seen.files):,}" if len(some) < len(seen.files) else f"{len(some):,}"
         return scatter(
@@ -288,7 +292,8 @@ class _Work:
         table = Table(title=self.trained.name, title_justify="left", title_style="bold", show_header=False)
         table.add_column(style="dim")
         table.add_column()
-        sees = " (what the last linear layer sees)" if self.layer == EMBED else ""
+        embedded = "the code" if "mse" in self.seen.said else "what the last linear layer sees"
+        sees = f" ({embedded})" if self.layer == EMBED else ""
         where = self.seen.stream.source
         words = {
             "knn_accuracy": "10-nearest-neighbour accuracy",
@@ -298,7 +303,10 @@ class _Work:
         }
         table.add_row("layer", Text(f"{self.layer}{sees}, {figures['dimensions']:,} numbers an image"))
         table.add_row("images", Text(plain(f"{figures['images']:,}, {self.seen.stream.name} of {where}")))
+        known = (self.seen.labels_N >= 0).sum()
         for name, word in words.items():
             if name in figures:
                 table.add_row(word, f"{figures[name]:.4f}")
+            elif name == "knn_accuracy" and 0 < known < LEAST_POINTS:
+                table.add_row(word, f"– (needs {LEAST_POINTS} images, here {known})")
         return table

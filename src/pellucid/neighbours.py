@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pellucid.console import console
 from pellucid.data.base import ImageData
+from pellucid.data.spec import Split
 from pellucid.data.stream import Stream, of_split
 from pellucid.draw.neighbours import Neighbour, Query, neighbours
 from pellucid.draw.png import write_png
@@ -93,37 +94,41 @@ class Near:
         distance: str,
     ) -> None:
         self.trained, self.layer, self.asked, self.distance = looking.trained, looking.layer, asked, distance
-        self.total, classes = len(data.splits["train"]), looking.trained.spec.classes
+        self.total = len(data.splits["train"])
         self.rows: list[dict[str, Any]] = []
+        self.counts: list[Counter[str]] = []  # of the classes of each query's neighbours, but for itself
         queries: list[Query] = []
-        self.counts: list[Counter[str]] = []
         for one, index_K, distances_K in zip(asked, index_QK, distances_QK, strict=True):
-            split = data.splits["train"].subset(index_K)
-            shown = pixels(self.trained.spec, split)
-            labels, found = split.labels_N.tolist(), []
-            same = [self._is_same(one, *pair) for pair in zip(shown, distances_K.tolist(), strict=True)]
-            for place, value in enumerate(distances_K.tolist()):
-                caption = "the same image" if same[place] else f"distance {number(value)}"
-                right = labels[place] == one.compared if one.compared >= 0 else None
-                name = classes[labels[place]]
-                found.append(Neighbour(shown[place], name, caption, short(split.files[place]), right))
-                self.rows.append(
-                    {
-                        "query": one.file,
-                        "query_class": classes[one.label] if one.label >= 0 else "",
-                        "predicted": classes[one.said["predicted"]] if "predicted" in one.said else "",
-                        "rank": place + 1,
-                        "file": split.files[place],
-                        "class": name,
-                        "distance": value,
-                        "same_image": same[place],
-                    }
-                )
-            others = [classes[label] for label, is_same in zip(labels, same, strict=True) if not is_same]
-            self.counts.append(Counter(others))
+            found = self._add(one, data.splits["train"].subset(index_K), distances_K.tolist())
             if len(queries) < SHOWN:
                 queries.append(self._query(one, found, self.counts[-1]))
         self.picture = neighbours(queries, title=self._title(), note=self._note())
+
+    def _add(self, one: Asked, split: Split, distances: Sequence[float]) -> list[Neighbour]:
+        """Note the neighbours of a query, for the table; as they are drawn."""
+        classes, shown = self.trained.spec.classes, pixels(self.trained.spec, split)
+        found, counts = [], Counter[str]()
+        for place, (label, distance) in enumerate(zip(split.labels_N.tolist(), distances, strict=True)):
+            same = self._is_same(one, shown[place], distance)
+            told = "the same image" if same else f"distance {number(distance)}"
+            right = label == one.compared if one.compared >= 0 else None
+            file = split.files[place]
+            found.append(Neighbour(shown[place], classes[label], told, short(file), right))
+            self.rows.append(
+                {
+                    "query": one.file,
+                    "query_class": classes[one.label] if one.label >= 0 else "",
+                    "predicted": classes[one.said["predicted"]] if "predicted" in one.said else "",
+                    "rank": place + 1,
+                    "file": file,
+                    "class": classes[label],
+                    "distance": distance,
+                    "same_image": same,
+                }
+            )
+            counts.update([] if same else [classes[label]])
+        self.counts.append(counts)
+        return found
 
     def _is_same(self, one: Asked, pixels_HWC: np.ndarray, distance: float) -> bool:
         """Not by the distance alone: a layer of few numbers may take two images for one."""
@@ -133,18 +138,18 @@ class Near:
     def _query(self, one: Asked, found: Sequence[Neighbour], counts: Counter[str]) -> Query:
         classes = self.trained.spec.classes
         true = f"true: {classes[one.label]}" if one.label >= 0 else "class not known"
-        votes = ", ".join(f"{count} {name}" for name, count in counts.most_common(3))
+        votes = [f"{count} of {sum(counts.values())}: {name}" for name, count in counts.most_common(2)]
         if "predicted" not in one.said:
-            return Query(one.pixels_HWC, [short(one.file), true, votes], None, found)
+            return Query(one.pixels_HWC, [short(one.file), true, *votes], None, found)
         said = f"predicted: {classes[one.said['predicted']]} {one.said['confidence']:.2f}"
         right = one.said["predicted"] == one.label if one.label >= 0 else None
-        return Query(one.pixels_HWC, [short(one.file), said, true, votes], right, found)
+        return Query(one.pixels_HWC, [short(one.file), said, true, *votes], right, found)
 
     def _title(self) -> str:
-        return f"Nearest training images by {self.layer}, {self.trained.name}"
+        return f"Nearest training images by layer {self.layer} of {self.trained.name}"
 
     def _note(self) -> str:
-        note = f"{self.distance} distance of vectors, among {self.total:,} training images"
+        note = f"{DISTANCES[self.distance]} distance of vectors, among {self.total:,} training images"
         if any(one.label >= 0 for one in self.asked):
             note += "; frames: whether of the query's class"
             note += ", or of the predicted one" if any(one.label < 0 for one in self.asked) else ""
@@ -167,7 +172,7 @@ class Near:
         firsts = self.rows[:: len(self.rows) // len(self.asked)]
         for row, counts in zip(firsts[:SHOWN], self.counts, strict=False):
             near = "the same image" if row["same_image"] else f"{row['class']}, {row['distance']:.4f}"
-            votes = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
+            votes = ", ".join(f"{name} ({count})" for name, count in counts.most_common(5))
             known = row["query_class"] or "not known"
             table.add_row(*(Text(plain(text)) for text in (short(row["query"]), known, near, votes)))
         console.print(table)

@@ -54,8 +54,8 @@ def neighbours(queries: Sequence[Query], *, title: str, note: str, columns: int 
         sheet.image(query.pixels_HWC, 0.12, y, CELL, CELL)
         for place, text in enumerate(query.lines):
             said, colour = judged(text, query.right) if place == 1 else (text, INK if place == 0 else FAINT)
-            top = y + CELL + 0.05 + LINES * place
-            sheet.text(said, 0.12, top, width=CELL + 0.3, size=7.5 if place < 2 else 6.5, colour=colour)
+            top = y + CELL + 0.07 + LINES * place
+            sheet.text(said, 0.12, top, width=CELL + 0.2, size=7.5 if place < 2 else 6.5, colour=colour)
         _rule(sheet, left - BETWEEN / 2 + 0.04, y, height - 0.1)
         for place, one in enumerate(query.neighbours):
             x, top = left + place % columns * (CELL + GAP), y + place // columns * line
@@ -69,7 +69,7 @@ def _neighbour(sheet: Sheet, one: Neighbour, x: float, y: float) -> None:
     sheet.image(one.pixels_HWC, x, y, CELL, CELL, frame=None if one.right is None else colour)
     texts = ((caption, 7.5, colour), (one.note, 7, INK), (one.file, 6.5, FAINT))
     for place, (text, size, ink) in enumerate(texts):
-        sheet.text(text, x, y + CELL + 0.05 + LINES * place, width=CELL, size=size, colour=ink)
+        sheet.text(text, x, y + CELL + 0.07 + LINES * place, width=CELL, size=size, colour=ink)
 
 
 def _rule(sheet: Sheet, x: float, y: float, height: float) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
 
 POSITIVE, REST = COLOURS[2], COLOURS[0]
-BINS = 40
+FEWEST_BINS, MOST_BINS = 8, 40
 
 
 def roc(
@@ -35,10 +35,11 @@ def roc(
     sheet.text(said, 0.72, 0.58, width=sheet.width - 0.8, size=8, colour=INK)
     axes = sheet.axes(0.72, 0.86, side, side)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.step(false_T, true_T, where="post", color=INK, linewidth=1.6)
+    axes.plot(false_T, true_T, color=INK, linewidth=1.6)  # slanting where scores are equal
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.set_xlabel(fit(f"share of {names[1]} above the threshold", side, 8), fontsize=8, parse_math=False)
-    axes.set_ylabel(fit(f"share of {names[0]} above it", side, 8), fontsize=8, parse_math=False)
+    for letter, rate, name in (("x", "false positive rate", names[1]), ("y", "true positive rate", names[0])):
+        text = fit(f"{rate}, of {name}", side, 8)
+        getattr(axes, f"set_{letter}label")(text, fontsize=8, parse_math=False)
     _spread(sheet, scores_N, positive_N, names, score, x=0.72 + side + gap, side=side)
     return sheet.picture()
 
@@ -54,7 +55,9 @@ def _spread(
     side: float,
 ) -> None:
     axes = sheet.axes(x, 0.86, side, side)
-    edges = np.linspace(scores_N.min(), max(scores_N.max(), scores_N.min() + 1e-12), BINS + 1)
+    fewer = min(positive_N.sum(), (~positive_N).sum())
+    bins = int(np.clip(2 * np.sqrt(fewer), FEWEST_BINS, MOST_BINS))
+    edges = np.linspace(scores_N.min(), max(scores_N.max(), scores_N.min() + 1e-12), bins + 1)
     top = 0.0
     for chosen, colour in ((~positive_N, REST), (positive_N, POSITIVE)):
         share = np.histogram(scores_N[chosen], edges)[0] / chosen.sum()

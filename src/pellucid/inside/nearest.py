@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-DISTANCES = ("cosine", "euclidean")
+DISTANCES = {"cosine": "cosine", "euclidean": "Euclidean"}
 
 
 class Nearest:
