@@ -191,7 +191,7 @@ def test_two_images_that_a_layer_takes_for_one_are_not_the_same(
     trained = restore(autoencoder, accelerator="cpu")
     poor = trained.net.get_submodule("encoder")[-1]  # type: ignore[index]
     with torch.no_grad():
-        poor.weight.zero_()  # type: ignore[union-attr,operator]
+        poor.weight.zero_()
     content = torch.load(trained.checkpoint, weights_only=True)
     content["state_dict"] |= {f"net.{k}": v for k, v in trained.net.state_dict().items()}
     torch.save(content, tmp_path / "poor.ckpt")
@@ -236,6 +236,8 @@ def test_an_anomaly_that_is_no_class_of_the_run(autoencoder: Path, tmp_path: Pat
     assert not (tmp_path / "out" / "anomalies_images.png").exists(), "none was asked for"
     with pytest.raises(UserError, match=r"anomaly=broke: none .*Did you mean 'broken'"):
         run_embed(autoencoder, anomaly="broke", **given)
+    with pytest.raises(UserError, match=r"anomaly=broken: .* They are of cat, dog\."):
+        run_embed(autoencoder, anomaly="broken", data=None, out=str(tmp_path))  # before any data are read
     with pytest.raises(UserError, match="all 5 images are"):
         run_embed(autoencoder, anomaly=["broken", "cat"], **given)
 

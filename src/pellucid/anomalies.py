@@ -43,8 +43,13 @@ class Hunt:
         self._seen = 0
 
     @classmethod
-    def ask(cls, trained: Trained, count: int, anomaly: str | Sequence[str] | None) -> Hunt | None:
-        """None where nothing is asked. Raises UserError where it cannot be done."""
+    def ask(
+        cls, trained: Trained, count: int, anomaly: str | Sequence[str] | None, *, among: Sequence[str] | None
+    ) -> Hunt | None:
+        """None where nothing is asked. ``among``: classes of the images, where they are known beforehand.
+
+        Raises UserError where it cannot be done.
+        """
         names = [] if anomaly is None else [anomaly] if not isinstance(anomaly, list | tuple) else anomaly
         if not 0 <= count <= MOST_SHOWN:
             raise UserError(f"anomalies={count}: expected 0 to {MOST_SHOWN}.")
@@ -55,7 +60,19 @@ class Hunt:
                 f"anomalies: {trained.name} is no autoencoder, and has no error of reconstruction. "
                 "Expected a run of model=autoencoder."
             )
-        return cls(trained, count, tuple(str(name) for name in names))
+        hunt = cls(trained, count, tuple(str(name) for name in names))
+        if among is not None:
+            hunt.check(among)
+        return hunt
+
+    def check(self, among: Sequence[str]) -> None:
+        """Raise UserError for a class that is not among those."""
+        for name in self.classes:
+            if name not in among:
+                raise UserError(
+                    f"anomaly={name}: none of these images is of that class.{did_you_mean(name, among)} "
+                    f"They are of {', '.join(among[:10])}{', …' if len(among) > 10 else ''}."
+                )
 
     def see(self, batch: Batch, errors_B: Tensor, original_BCHW: Tensor, redrawn_BCHW: Tensor) -> None:
         """Let the next images take part. ``original_BCHW`` in [0, 1]."""
@@ -71,14 +88,7 @@ class Hunt:
     def caught(self, files: Sequence[str], names: Sequence[str], errors_N: np.ndarray) -> Caught:
         """What was found, of all images. Raises UserError where ``classes`` are none or all of them."""
         is_N = np.isin(np.array(names), self.classes)
-        there = sorted(set(names))
-        for name in self.classes:
-            if name not in there:
-                hint = did_you_mean(name, there)
-                raise UserError(
-                    f"anomaly={name}: none of these images is of that class.{hint} "
-                    f"They are of {', '.join(there[:10])}{', …' if len(there) > 10 else ''}."
-                )
+        self.check(sorted(set(names)))
         if self.classes and is_N.all():
             raise UserError(
                 f"anomaly={','.join(self.classes)}: all {len(files):,} images are; "

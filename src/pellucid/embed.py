@@ -85,7 +85,7 @@ def embed(
             raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
     search = Search(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
-    hunt = Hunt.ask(trained, anomalies, anomaly)
+    hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None
     looking = Looking(trained.placed(), layer)
     read = functools.cache(lambda: trained.data(data))
@@ -291,7 +291,7 @@ class _Work:
         """What was seen, and how well the classes lie apart."""
         table = Table(title=self.trained.name, title_justify="left", title_style="bold", show_header=False)
         table.add_column(style="dim")
-        table.add_column()
+        table.add_column(overflow="fold")
         embedded = "the code" if "mse" in self.seen.said else "what the last linear layer sees"
         sees = f" ({embedded})" if self.layer == EMBED else ""
         where = self.seen.stream.source

@@ -87,14 +87,15 @@ def test_a_change_in_place_after_the_head() -> None:
 
 def test_tokens_and_maps_are_averaged() -> None:
     assert embedding(Tokens(), "embed", IMAGES).tolist() == [[2, 1], [-0.5, 1.5]]
-    maps = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.Flatten(), nn.Linear(8, 1))
+    convolution = nn.Conv2d(1, 2, 1, bias=False)
     with torch.no_grad():
-        maps[0].weight.copy_(torch.tensor([1.0, -2]).view(2, 1, 1, 1))
+        convolution.weight.copy_(torch.tensor([1.0, -2]).view(2, 1, 1, 1))
+    maps = nn.Sequential(convolution, nn.Flatten(), nn.Linear(8, 1))
     assert embedding(maps, "0", IMAGES).tolist() == [[1.5, -3], [0.5, -1]]
-    last = nn.Sequential(nn.Linear(2, 2), nn.Flatten(), nn.Linear(4, 1))  # (B, C, H, D): units last
+    linear = nn.Linear(2, 2, bias=False)  # (B, C, H, D): units last
     with torch.no_grad():
-        last[0].weight.copy_(torch.eye(2))
-        last[0].bias.zero_()
+        linear.weight.copy_(torch.eye(2))
+    last = nn.Sequential(linear, nn.Flatten(), nn.Linear(4, 1))
     assert embedding(last, "0", IMAGES).tolist() == [[2, 1], [-0.5, 1.5]]
     assert embedding(nn.Sequential(nn.Identity()), "0", FLAT.view(2, 2, 2)).tolist() == FLAT.tolist()
 

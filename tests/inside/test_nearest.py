@@ -28,7 +28,7 @@ def test_batches_are_as_one_and_as_scikit_learn_has_it(distance: str) -> None:
     shown = torch.randn(50, 6, generator=random)
     queries = torch.cat([torch.randn(3, 6, generator=random), shown[17:18] * (1 + 1e-7)])
     nearest = Nearest(queries, count=4, distance=distance)
-    for batch in shown.split(7):
+    for batch in torch.split(shown, 7):
         nearest.see(batch)
     known = NearestNeighbors(n_neighbors=4, metric=distance, algorithm="brute").fit(shown.double().numpy())
     distances, index = known.kneighbors(queries.double().numpy())
