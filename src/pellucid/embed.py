@@ -306,7 +306,9 @@ class _Work:
         known = (self.seen.labels_N >= 0).sum()
         for name, word in words.items():
             if name in figures:
-                table.add_row(word, f"{figures[name]:.4f}")
+                of_some = name != "mse" and known < figures["images"]
+                some = f" (of the {known:,} whose class is known)" if of_some else ""
+                table.add_row(word, f"{figures[name]:.4f}{some}")
             elif name == "knn_accuracy" and 0 < known < LEAST_POINTS:
                 table.add_row(word, f"– (needs {LEAST_POINTS} images, here {known})")
         return table
