@@ -168,7 +168,7 @@ def ask(*argv: str, script: str = "train.py") -> subprocess.CompletedProcess[str
 def test_help_names_groups_choices_and_examples_without_torch() -> None:
     done = ask("--help")
     assert done.returncode == 0
-    assert "model: autoencoder, cnn, dnn, gcn, resnet_finetune, resnet_frozen, xai" in done.stdout
+    assert "model: autoencoder, cnn, dnn, gcn, own, resnet_finetune, resnet_frozen, xai" in done.stdout
     assert done.stdout.count("  python train.py") == 6
     assert done.stdout.endswith("False\n"), "torch was imported"
 

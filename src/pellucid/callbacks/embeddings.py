@@ -13,12 +13,17 @@ from pellucid.callbacks.view import Look, View
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError
 from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.layout import (
+    METHODS,
+    arrange,
+    axes_names,
+    check_methods,
+    measures,
+    measures_told,
+    reduced,
+)
 from pellucid.inside.probe import choose_points
-from pellucid.inside.projection import knn_accuracy, pca, silhouette, tsne
 from pellucid.inside.projector import MOST_POINTS, write_projector
-
-MOST_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
-METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 class Embeddings(View):
@@ -44,12 +49,8 @@ class Embeddings(View):
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("points", points, most=MOST_POINTS)
         self.check_count("tsne_points", tsne_points, most=MOST_POINTS)
-        unknown = [method for method in methods if method not in METHODS]
-        if unknown:
-            raise UserError(
-                f"callbacks.embeddings.methods={list(methods)}: expected some of {', '.join(METHODS)}."
-            )
-        self.layer, self.points, self.tsne_points, self.methods = layer, points, tsne_points, list(methods)
+        self.methods = check_methods(methods, "callbacks.embeddings.methods")
+        self.layer, self.points, self.tsne_points = layer, points, tsne_points
 
     def reason(self, look: Look) -> str | None:
         try:
@@ -78,10 +79,7 @@ class Embeddings(View):
                 "correct": ["yes" if right else "no" for right in said.right().tolist()],
                 "confidence": [f"{share:.4f}" for share in said.confidence_N.tolist()],
             }
-        # The axes of few dimensions are the first of those of more: the costly part is done once.
-        reduced_ND = vectors_ND
-        if vectors_ND.shape[1] > MOST_DIMENSIONS:
-            reduced_ND = pca(vectors_ND, MOST_DIMENSIONS)
+        reduced_ND = reduced(vectors_ND)
         self._project(look, index_N, reduced_ND, columns)
         self._draw(look, index_N, reduced_ND, self._measures(look, index_N, vectors_ND))
 
@@ -111,12 +109,9 @@ class Embeddings(View):
     def _measures(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray) -> str:
         """How well the classes lie apart, to the loggers and as words; none for too few images."""
         labels_N = look.data.splits["val"].labels_N[index_N].numpy()
-        nearest = knn_accuracy(vectors_ND, labels_N)
-        apart = silhouette(vectors_ND, labels_N, look.gallery.seed)
-        measures = {"knn_accuracy": nearest, "silhouette": apart}
-        look.scalars({f"{self.name}/{k}": value for k, value in measures.items() if value is not None})
-        told = "" if nearest is None else f"; 10-nearest-neighbour accuracy {nearest:.3f}"
-        return told if apart is None else f"{told}; silhouette {apart:.3f}"
+        found = measures(vectors_ND, labels_N, look.gallery.seed)
+        look.scalars({f"{self.name}/{name}": value for name, value in found.items()})
+        return measures_told(found)
 
     def _draw(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, told: str) -> None:
         split = look.data.splits["val"]
@@ -132,12 +127,7 @@ class Embeddings(View):
             old = before.get(method)
             if old is not None and not np.array_equal(before[f"{method}_index"], chosen):
                 old = None  # another share of the images: the number of processes has changed
-            if method == "tsne":
-                layout = tsne(vectors_ND[some], seed=look.gallery.seed, previous_N2=old)
-                axes_names = ["", ""]  # its axes have no meaning
-            else:
-                layout = pca(vectors_ND[some], 2, old)
-                axes_names = ["principal component 1", "principal component 2"]
+            layout = arrange(method, vectors_ND[some], seed=look.gallery.seed, previous_N2=old)
             kept |= {method: layout, f"{method}_index": chosen, f"{method}_labels": labels_N[some]}
             picture = scatter(
                 layout,
@@ -145,7 +135,7 @@ class Embeddings(View):
                 look.classes,
                 title=f"{METHODS[method]} of {self.layer} {look.title}",
                 note=f"{len(some):,} of {len(split):,} validation images{told}",
-                axes_names=axes_names,
+                axes_names=axes_names(method),
             )
             look.show(picture, f"{self.name}/{method}")
         look.keep_arrays(kept, f"{self.name}/epoch_{look.epoch:04d}.npz")

@@ -26,10 +26,10 @@ AHEAD = 4  # batches
 NAMED = 10  # unreadable files
 
 
-def find_pictures(given: str) -> list[Path]:
+def find_pictures(given: str, option: str = "images") -> list[Path]:
     """The image files that a file, a folder (at any depth) or a pattern such as ``photos/*.jpg`` stands for.
 
-    Raises UserError where there are none.
+    Raises UserError, which names the ``option``, where there are none.
     """
     path = Path(given).expanduser()
     if path.is_file():
@@ -37,13 +37,13 @@ def find_pictures(given: str) -> list[Path]:
     if path.is_dir():
         found = find_photos(path)
         if not found:
-            raise UserError(f"images={given}: no images in this folder. Expected {_kinds()}.")
+            raise UserError(f"{option}={given}: no images in this folder. Expected {_kinds()}.")
         return found
     matched = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (of any root)
     files = [file for file in matched if file.is_file()]
     if not files:
         what = "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
-        raise UserError(f"images={given}: {what}.")
+        raise UserError(f"{option}={given}: {what}.")
     return files
 
 

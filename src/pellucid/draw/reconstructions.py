@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pellucid.draw.sheet import FAINT, Picture, Sheet, colourise, number, rgb
+from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, colourise, number, rgb
 
 ERRORS, MOST_ERROR = "inferno", 0.5  # the same limits in every epoch
+MARK = COLOURS[2]
 CELL, GAP = 1.0, 0.07  # inches
 
 
@@ -46,24 +47,76 @@ def extremes(
     height = 3 * (CELL + GAP)
     sheet = Sheet(max(0.95 + len(groups) * (block + 0.3), 3.7), 0.85 + height + 0.75)
     sheet.title(title, note)
-    for line, name in enumerate(("original", "redrawn", "error")):
-        y = 0.85 + line * (CELL + GAP) + CELL / 2 - 0.06
-        sheet.text(name, 0.78, y, size=7.5, colour=FAINT, align="right")
+    _name_lines(sheet, 0.85)
     for group, (name, (originals, redrawn, captions)) in enumerate(groups.items()):
         left = 0.88 + group * (block + 0.3)
         sheet.text(name, left, 0.6, size=8.5, bold=True)
         for place in range(len(originals)):
             x = left + place * (CELL + GAP)
-            error_HW = np.abs(originals[place] - redrawn[place]).mean(axis=-1)
-            shown = (rgb(originals[place]), rgb(redrawn[place]), colourise(error_HW, 0, MOST_ERROR, ERRORS))
-            for line, picture in enumerate(shown):
-                sheet.image(picture, x, 0.85 + line * (CELL + GAP), CELL, CELL)
-            sheet.text(captions[place], x, 0.87 + height, width=CELL, size=6.5)
-            mse = ((originals[place] - redrawn[place]) ** 2).mean()
-            sheet.text(f"MSE {number(mse)}", x, 1.01 + height, size=6.5, colour=FAINT)
-    sheet.text("absolute error, mean over channels:", 0.12, 1.3 + height, size=7, colour=FAINT)
-    sheet.scale(2.2, 1.31 + height, 1.2, 0, MOST_ERROR, ERRORS)
+            _three(sheet, originals[place], redrawn[place], captions[place], x, 0.85)
+    _error_scale(sheet, 1.3 + height)
     return sheet.picture()
+
+
+def ranked(
+    originals_NHWC: np.ndarray,
+    redrawn_NHWC: np.ndarray,
+    captions: Sequence[str],
+    files: Sequence[str],
+    *,
+    title: str,
+    note: str,
+    marked: Sequence[bool] | None = None,
+    columns: int = 12,
+) -> Picture:
+    """Originals, reconstructions and absolute errors, in blocks of rows; ``marked`` ones are framed."""
+    count = len(originals_NHWC)
+    columns = min(columns, count)
+    block = 3 * (CELL + GAP) + 0.62
+    blocks = -(-count // columns)
+    sheet = Sheet(max(0.95 + columns * (CELL + GAP), 4.6), 0.66 + blocks * block + 0.4)
+    sheet.title(title, note)
+    for place in range(count):
+        x, y = 0.88 + place % columns * (CELL + GAP), 0.66 + place // columns * block
+        if place % columns == 0:
+            _name_lines(sheet, y)
+        frame = MARK if marked is not None and marked[place] else None
+        _three(sheet, originals_NHWC[place], redrawn_NHWC[place], captions[place], x, y, frame)
+        below = y + 0.3 + 3 * (CELL + GAP)
+        sheet.text(files[place], x, below, width=CELL, size=6, colour=FAINT)
+    _error_scale(sheet, 0.66 + blocks * block + 0.04)
+    return sheet.picture()
+
+
+def _name_lines(sheet: Sheet, top: float) -> None:
+    for line, name in enumerate(("original", "redrawn", "error")):
+        y = top + line * (CELL + GAP) + CELL / 2 - 0.06
+        sheet.text(name, 0.78, y, size=7.5, colour=FAINT, align="right")
+
+
+def _three(
+    sheet: Sheet,
+    original_HWC: np.ndarray,
+    redrawn_HWC: np.ndarray,
+    caption: str,
+    x: float,
+    y: float,
+    frame: str | None = None,
+) -> None:
+    """An image, what became of it and the error of each pixel, below them a caption and the error."""
+    error_HW = np.abs(original_HWC - redrawn_HWC).mean(axis=-1)
+    shown = (rgb(original_HWC), rgb(redrawn_HWC), colourise(error_HW, 0, MOST_ERROR, ERRORS))
+    for line, picture in enumerate(shown):
+        sheet.image(picture, x, y + line * (CELL + GAP), CELL, CELL, frame=None if line else frame)
+    below = y + 3 * (CELL + GAP)
+    sheet.text(caption, x, below + 0.02, width=CELL, size=6.5, colour=frame or INK)
+    mse = ((original_HWC - redrawn_HWC) ** 2).mean()
+    sheet.text(f"MSE {number(mse)}", x, below + 0.16, size=6.5, colour=FAINT)
+
+
+def _error_scale(sheet: Sheet, y: float) -> None:
+    sheet.text("absolute error, mean over channels:", 0.12, y, size=7, colour=FAINT)
+    sheet.scale(2.2, y + 0.01, 1.2, 0, MOST_ERROR, ERRORS)
 
 
 def traversal(decoded_DSHWC: np.ndarray, values_DS: np.ndarray, *, title: str, note: str) -> Picture:

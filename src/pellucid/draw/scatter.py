@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from pellucid.draw.sheet import FAINT, INK, LINE, Picture, Sheet, colour_of, fit, marker_of
 
 MOST_NAMED = 50  # classes that colours and markers can tell apart
+UNKNOWN = "#b4b4b4"
 
 
 def scatter(
@@ -27,7 +28,8 @@ def scatter(
 ) -> Picture:
     """A scatter with class legend: a plane, in 3-D for D = 3, along a line (classes apart) for D = 1.
 
-    An axis with an empty name shows no numbers, as its values mean nothing.
+    An axis with an empty name shows no numbers, as its values mean nothing. Points of a label below 0 are
+    grey: their class is not known.
     """
     side, top = 5.2, 0.65
     legend_columns = 1 if len(classes) <= 26 else 2
@@ -55,8 +57,8 @@ def _points(axes: Axes, points_ND: np.ndarray, labels_N: np.ndarray) -> None:
         axes.scatter(  # type: ignore[misc]
             *chosen.T,
             s=size,
-            c=colour_of(int(label)),
-            marker=marker_of(int(label)),
+            c=colour_of(int(label)) if label >= 0 else UNKNOWN,
+            marker=marker_of(int(label)) if label >= 0 else "o",
             alpha=0.8,
             linewidths=0.25,
             edgecolors="white",
@@ -103,6 +105,8 @@ def _legend(
     for spine in axes.spines.values():
         spine.set_visible(False)
     present = set(labels_N.tolist())
+    if min(present, default=0) < 0:
+        axes.text(0.06, rows + 0.6, "grey: class not known", size=7, color=FAINT, va="center", clip_on=False)
     for label, name in enumerate(classes):
         left, middle = 1.5 * (label // rows), label % rows + 0.5
         axes.scatter([left + 0.1], [middle], s=22, c=colour_of(label), marker=marker_of(label), linewidths=0)

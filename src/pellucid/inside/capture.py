@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -57,10 +57,14 @@ def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
     known = dict(net.named_modules())
     for name in names:
         if not name or name not in known:
-            near = get_close_matches(name, known, n=3, cutoff=0.3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{hint}")
+            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{near(name, known)}")
     return {name: known[name] for name in names}
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean x or y?``, or the empty text where nothing is near."""
+    found = get_close_matches(name, list(known), n=3, cutoff=0.3)
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def convolutions(net: nn.Module) -> list[str]:

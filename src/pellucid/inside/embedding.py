@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, units_last
+from pellucid.inside.capture import captured, near, units_last
 
 EMBED = "embed"  # what the last linear layer sees
 
@@ -19,6 +19,14 @@ class Embedder(Protocol):
     def embed(self, images_BCHW: Tensor) -> Tensor: ...
 
 
+def check_layer(net: nn.Module, layer: str) -> None:
+    """Raise UserError, with the nearest names, unless that is embed or the name of a layer."""
+    names = [name for name, _ in net.named_modules() if name]
+    if layer not in (EMBED, *names):
+        hint = near(layer, (EMBED, *names))
+        raise UserError(f"layer={layer}: {type(net).__name__} has no layer of that name.{hint}")
+
+
 def embedding(net: nn.Module, layer: str, images_BCHW: Tensor) -> Tensor:
     """(B, D): what the layer gives, maps averaged over their pixels, or with ``embed`` what the last linear
     layer sees, of a net without a method ``embed`` as well.
@@ -26,7 +34,7 @@ def embedding(net: nn.Module, layer: str, images_BCHW: Tensor) -> Tensor:
     Raises UserError for a layer that is not there or gives no vectors or maps of an image.
     """
     if layer == EMBED:
-        if isinstance(net, Embedder):
+        if isinstance(net, Embedder) and not isinstance(net.embed, nn.Module):  # a layer of that name
             return net.embed(images_BCHW).flatten(1)
         return _before_the_last_linear(net, images_BCHW)
     with captured(net, [layer]) as outputs:
@@ -43,7 +51,7 @@ def _before_the_last_linear(net: nn.Module, images_BCHW: Tensor) -> Tensor:
     seen: list[Tensor] = []
 
     def see(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen[:] = inputs[:1]
+        seen[:] = [value.detach().clone() for value in inputs[:1]]  # a residual in place would change it
 
     handles = [
         module.register_forward_pre_hook(see) for module in net.modules() if isinstance(module, nn.Linear)
@@ -58,5 +66,5 @@ def _before_the_last_linear(net: nn.Module, images_BCHW: Tensor) -> Tensor:
             f"{type(net).__name__} has no method embed, and no linear layer that sees one vector an image. "
             "Name a layer: layer=<name>."
         )
-    vectors = seen[0].detach().clone()  # an activation in place would change it
+    vectors = seen[0]
     return vectors.flatten(1) if vectors.ndim < 3 else vectors.mean(dim=tuple(range(1, vectors.ndim - 1)))

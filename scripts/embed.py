@@ -1,0 +1,18 @@
+"""Where a net puts images: ``python scripts/embed.py run=outputs/cnn_digits/<run>``. See ``--help``."""
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.command import run_command
+
+
+def main(config: dict[str, Any], folder: Path) -> None:
+    from pellucid.console import start_logging
+    from pellucid.embed import embed
+
+    start_logging(None)
+    embed(**config)
+
+
+if __name__ == "__main__":
+    run_command(main, conf=Path(__file__).resolve().parents[1] / "conf", name="embed")

@@ -1,0 +1,85 @@
+"""Images to be looked at, of a split or of files alike: a batch at a time, with what is known of each.
+
+Shapes: B images, C channels, S pixels a side.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid.data.base import ImageData
+from pellucid.data.pictures import Pictures, find_pictures, told
+from pellucid.data.spec import Spec
+from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = -1  # the label of an image whose class is not known
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``pixels_BCSS`` are uint8. ``names``: the class, or of a file the folder that it lies in."""
+
+    files: list[str]
+    names: list[str]
+    labels_B: Tensor
+    pixels_BCSS: Tensor
+
+
+@dataclass(frozen=True)
+class Stream:
+    """``name``: train, val, test or images. ``count``: so many images, fewer where files cannot be read."""
+
+    name: str
+    source: str
+    count: int
+    batches: Callable[[int], Iterator[Batch]]
+
+
+def of_split(data: ImageData, name: str) -> Stream:
+    """The images of a split, in its order."""
+    split, classes = data.splits[name], data.spec.classes
+
+    def batches(batch_size: int) -> Iterator[Batch]:
+        for index_B in torch.split(torch.arange(len(split)), batch_size):
+            labels_B = split.labels_N[index_B]
+            yield Batch(
+                files=[split.files[place] for place in index_B.tolist()],
+                names=[classes[label] for label in labels_B.tolist()],
+                labels_B=labels_B,
+                pixels_BCSS=split.images(index_B),
+            )
+
+    return Stream(name, data.source, len(split), batches)
+
+
+def of_files(given: str, spec: Spec, option: str) -> Stream:
+    """Image files; the class of one is known where the folder that it lies in is named by it.
+
+    Raises UserError, which names the ``option``, where there are none; as they are read, where none is an
+    image. Files that cannot be read are passed over, and told at the end.
+    """
+    files = find_pictures(given, option)
+    known = {name: label for label, name in enumerate(spec.classes)}
+
+    def batches(batch_size: int) -> Iterator[Batch]:
+        pictures = Pictures(files, spec.image_shape)
+        for paths, pixels_BCSS in pictures.batches(batch_size):
+            names = [path.absolute().parent.name for path in paths]
+            labels_B = torch.tensor([known.get(name, UNKNOWN) for name in names])
+            yield Batch([str(path) for path in paths], names, labels_B, pixels_BCSS)
+        if len(pictures.unreadable) == len(files):
+            raise UserError(
+                f"{option}={given}: none of the {len(files)} files is an image that can be read "
+                f"({next(iter(pictures.unreadable.values()))})."
+            )
+        if pictures.unreadable:
+            log.warning("%s", told(pictures.unreadable, len(files)))
+
+    return Stream("images", given, len(files), batches)

@@ -1,0 +1,80 @@
+"""Images and those that are nearest to them.
+
+Axes: K neighbours, H × W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.draw.sheet import FAINT, INK, LINE, Picture, Sheet, judged
+
+CELL, GAP, BETWEEN = 1.15, 0.13, 0.42  # inches
+LINES = 0.15  # a line of text
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """uint8 RGB pixels; ``right``: whether its class is that of the query, None where that is not known."""
+
+    pixels_HWC: np.ndarray
+    caption: str
+    note: str
+    file: str
+    right: bool | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """An image, what is said of it in a few lines, and its neighbours, the nearest first."""
+
+    pixels_HWC: np.ndarray
+    lines: Sequence[str]
+    right: bool | None
+    neighbours: Sequence[Neighbour]
+
+
+def neighbours(queries: Sequence[Query], *, title: str, note: str, columns: int = 12) -> Picture:
+    """A row for each query: the image on the left, its neighbours beside it, from left to right."""
+    most = max(len(query.neighbours) for query in queries)
+    columns = min(columns, most)
+    line = CELL + 3 * LINES + 0.16
+    left = 0.12 + CELL + BETWEEN
+    heights = [
+        max(-(-len(query.neighbours) // columns) * line, CELL + LINES * len(query.lines) + 0.16)
+        for query in queries
+    ]
+    sheet = Sheet(max(left + columns * (CELL + GAP) + 0.1, 5.2), 0.66 + sum(heights) + 0.12 * len(heights))
+    sheet.title(title, note)
+    y = 0.66
+    for query, height in zip(queries, heights, strict=True):
+        sheet.image(query.pixels_HWC, 0.12, y, CELL, CELL)
+        for place, text in enumerate(query.lines):
+            said, colour = judged(text, query.right) if place == 1 else (text, INK if place == 0 else FAINT)
+            top = y + CELL + 0.07 + LINES * place
+            sheet.text(said, 0.12, top, width=CELL + 0.2, size=7.5 if place < 2 else 6.5, colour=colour)
+        _rule(sheet, left - BETWEEN / 2 + 0.04, y, height - 0.1)
+        for place, one in enumerate(query.neighbours):
+            x, top = left + place % columns * (CELL + GAP), y + place // columns * line
+            _neighbour(sheet, one, x, top)
+        y += height + 0.12
+    return sheet.picture()
+
+
+def _neighbour(sheet: Sheet, one: Neighbour, x: float, y: float) -> None:
+    caption, colour = judged(one.caption, one.right)
+    sheet.image(one.pixels_HWC, x, y, CELL, CELL, frame=None if one.right is None else colour)
+    texts = ((caption, 7.5, colour), (one.note, 7, INK), (one.file, 6.5, FAINT))
+    for place, (text, size, ink) in enumerate(texts):
+        sheet.text(text, x, y + CELL + 0.07 + LINES * place, width=CELL, size=size, colour=ink)
+
+
+def _rule(sheet: Sheet, x: float, y: float, height: float) -> None:
+    axes = sheet.axes(x, y, 0.01, height)
+    axes.set(xlim=(0, 1), xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.axvline(0.5, color=LINE, linewidth=0.8)
