@@ -58,6 +58,19 @@ def main() -> None:
         for name, (run, what) in PICTURES.items():
             last = sorted((runs / run / "figures" / what).glob("epoch_*.png"))[-1]
             Image.open(last).save(ROOT / "docs" / f"{name}.png", optimize=True)
+        shoot(runs / "cnn" / "report.html", "report", "body", "Layer by layer")
+        draw_explained(runs / "xai", given.catdog)
+
+
+def draw_explained(run: Path, catdog: Path | None) -> None:
+    """``explain.png``: what the command draws of a photo; left as it is where there are none."""
+    photos = sorted((catdog / "test" / "dog").glob("*.jpg")) if catdog else []
+    if not photos:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        line = [sys.executable, ROOT / "scripts" / "explain.py", f"run={run}", f"images={photos[0]}"]
+        subprocess.run([*line, f"out={folder}"], check=True)
+        Image.open(next(Path(folder).glob("*.png"))).save(ROOT / "docs" / "explain.png", optimize=True)
 
 
 def draw_console() -> None:
@@ -86,24 +99,25 @@ def draw_sweep(sweep: Path | None) -> None:
             line += ["model.dropout=interval(0,0.6)", "data.batch_size=choice(16,32,64,128)"]
             subprocess.run([sys.executable, ROOT / "train.py", *line], cwd=folder, check=True)
             sweep = Path(folder) / "outputs" / "sweeps" / "first"
+        shoot(sweep.absolute() / "report.html", "sweep", "The best", "All trials")
+
+
+def shoot(page: Path, name: str, top: str, bottom: str) -> None:
+    """``<name>.png``: a page from one heading, or its beginning, to before another."""
+    place = """const found = [...document.querySelectorAll('h2')].find(h => h.textContent.startsWith(arguments[0]));
+      return (found ?? document.body).getBoundingClientRect().top"""
+    with tempfile.TemporaryDirectory() as folder:
         options = ChromeOptions()
         for flag in ("--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={folder}/profile"):
             options.add_argument(flag)
-        with Chrome(options=options, service=Service(shutil.which("chromedriver"))) as page:
-            page.set_window_size(1280, 1000)
-            page.get((sweep.absolute() / "report.html").as_uri())
-            page.set_window_size(1280, page.execute_script("return document.body.scrollHeight") + 200)
-            page.save_screenshot(f"{folder}/report.png")
-            top, bottom = (
-                page.execute_script(
-                    "return [...document.querySelectorAll('h2')]"
-                    ".find(h => h.textContent.startsWith(arguments[0])).getBoundingClientRect().top",
-                    heading,
-                )
-                for heading in ("The best", "All trials")
-            )
-        picture = Image.open(f"{folder}/report.png").crop((0, int(top) - 20, 1280, int(bottom) - 30))
-        picture.save(ROOT / "docs" / "sweep.png", optimize=True)
+        with Chrome(options=options, service=Service(shutil.which("chromedriver"))) as browser:
+            browser.set_window_size(1280, 1000)
+            browser.get(page.as_uri())
+            browser.set_window_size(1280, browser.execute_script("return document.body.scrollHeight") + 200)
+            browser.save_screenshot(f"{folder}/page.png")
+            ends = [int(browser.execute_script(place, heading)) for heading in (top, bottom)]
+        picture = Image.open(f"{folder}/page.png").crop((0, max(0, ends[0] - 20), 1280, ends[1] - 30))
+        picture.save(ROOT / "docs" / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
