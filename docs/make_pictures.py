@@ -104,7 +104,8 @@ def draw_sweep(sweep: Path | None) -> None:
 
 def shoot(page: Path, name: str, top: str, bottom: str) -> None:
     """``<name>.png``: a page from one heading, or its beginning, to before another."""
-    place = """const found = [...document.querySelectorAll('h2')].find(h => h.textContent.startsWith(arguments[0]));
+    place = """const named = (h) => h.textContent.startsWith(arguments[0]);
+      const found = [...document.querySelectorAll('h2')].find(named);
       return (found ?? document.body).getBoundingClientRect().top"""
     with tempfile.TemporaryDirectory() as folder:
         options = ChromeOptions()
