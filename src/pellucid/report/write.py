@@ -18,7 +18,7 @@ from pellucid.trained import Changed, Placed, restore
 log = logging.getLogger(__name__)
 
 NAME = "report.html"
-SECONDS = 1.5  # that explaining may take at the end of a training
+SECONDS = 2.5  # that explaining may take at the end of a training
 
 
 def report(
