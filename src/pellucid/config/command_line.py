@@ -33,7 +33,7 @@ from pellucid.sweep.space import read_space, space_problems
 KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
 OF_COMMANDS = {"run", "images", "out", "resume", "checkpoint", "cache", "fashion", "photos"}
 PATHS = {"hydra.run.dir", "hydra.sweep.dir"} | OF_COMMANDS | KEPT_PATHS
-LITERAL = {"sweep.storage", "storage", "sweep.name"}  # texts with any sign in them
+LITERAL = {"sweep.storage", "storage", "sweep.name", "layer"}  # texts with any sign in them
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
