@@ -1,4 +1,4 @@
-"""The units of a layer of a trained net: what excites each of them, how often it fires, whether it is dead."""
+"""The units of a layer of a trained net: what excites each, how often it fires, whether it is dead."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
+from pellucid.data.loader import prepare
 from pellucid.data.looked import Looked, OfFiles, OfSplit
 from pellucid.data.pictures import told
 from pellucid.draw.png import write_png
@@ -45,14 +46,14 @@ A_SHEET = 8  # units
 class Found:
     """What is known of a layer's units: of all what was seen, of the ``chosen`` ones what excites them.
 
-    ``boxes_UK4``: the patch of each strongest image that the unit sees; ``middle_box`` of those made.
+    ``boxes_UK4``: the patch of each strongest image that the unit sees, ``made_boxes_A4`` of those made.
     """
 
     layer: UnitLayer
     filters: Filters | None
     seen: Strongest
     boxes_UK4: Tensor
-    middle_box: list[int]
+    made_boxes_A4: Tensor
     chosen: list[int]
     made: Excited
 
@@ -152,35 +153,56 @@ def _find(
                 progress.advance(bar, len(pixels_BCHW))
         seen = watch.found()
         progress.add_task("Finding what each unit sees", total=None)
-        boxes_UK4, middle_box = _boxes(place, layer, seen)
+        places = _places(layer, seen, chosen)
+        boxes_UK4, made_boxes_A4 = _boxes(place, layer, seen, chosen, places)
         making = progress.add_task("Making images that excite", total=len(chosen))
         made = excited(
             net,
             layer,
             chosen,
+            places,
             trained.spec,
-            patch=min(middle_box[2] - middle_box[0], middle_box[3] - middle_box[1]),
+            patch=min(_size(made_boxes_A4)),
             steps=steps,
             seed=seed,
             done=lambda number: progress.advance(making, number),
         )
     filters = find_filters(trace, layer.filtered_by, trained.spec.image_shape)
-    return Found(layer, filters, seen, boxes_UK4, middle_box, chosen, made)
+    return Found(layer, filters, seen, boxes_UK4, made_boxes_A4, chosen, made)
 
 
-def _boxes(place: Placed, layer: UnitLayer, seen: Strongest) -> tuple[Tensor, list[int]]:
-    """What each unit sees of its strongest images, (U, K, 4), -1 where there is none, and in the middle."""
+def _places(layer: UnitLayer, seen: Strongest, chosen: list[int]) -> list[int]:
+    """Where units are excited by images that are made: in the middle of a map, whose places are alike.
+
+    Those of a layer after patches have been joined are not: there it is where real images do.
+    """
+    if len(layer.places) != 1:
+        return [middle(layer)] * len(chosen)
+    return [max(int(seen.place_UK[unit, 0]), 0) for unit in chosen]
+
+
+def _boxes(
+    place: Placed, layer: UnitLayer, seen: Strongest, chosen: list[int], places: list[int]
+) -> tuple[Tensor, Tensor]:
+    """What each unit sees of its strongest images, (U, K, 4), -1 where there is none, and of those made."""
     shape = place.trained.spec.image_shape
     boxes_UK4 = torch.full((*seen.place_UK.shape, 4), -1)
     if not layer.places:  # a vector's units see the whole image
-        boxes_UK4[seen.image_UK >= 0] = torch.tensor([0, 0, *shape[1:]])
-        return boxes_UK4, [0, 0, *shape[1:]]
+        whole_4 = torch.tensor([0, 0, *shape[1:]])
+        boxes_UK4[seen.image_UK >= 0] = whole_4
+        return boxes_UK4, whole_4.repeat(len(chosen), 1)
     unit_S, rank_S = torch.nonzero(seen.image_UK >= 0, as_tuple=True)
-    unit_all = torch.cat([unit_S, torch.zeros(1, dtype=torch.long)])
-    place_all = torch.cat([seen.place_UK[unit_S, rank_S], torch.tensor([middle(layer)])])
-    boxes_S4 = receptive_fields(place.trained.net, layer, unit_all, place_all, shape)
-    boxes_UK4[unit_S, rank_S] = boxes_S4[:-1]
-    return boxes_UK4, boxes_S4[-1].tolist()
+    units = torch.cat([unit_S, torch.tensor(chosen)])
+    asked = torch.cat([seen.place_UK[unit_S, rank_S], torch.tensor(places)])
+    boxes_S4 = receptive_fields(place.trained.net, layer, units, asked, shape)
+    boxes_UK4[unit_S, rank_S] = boxes_S4[: len(unit_S)]
+    return boxes_UK4, boxes_S4[len(unit_S) :]
+
+
+def _size(boxes_S4: Tensor) -> tuple[int, int]:
+    """Height and width of the largest, in pixels."""
+    sizes_S2 = boxes_S4[:, 2:] - boxes_S4[:, :2]
+    return int(sizes_S2[:, 0].max()), int(sizes_S2[:, 1].max())
 
 
 def _row(trained: Trained, found: Found, looked: Looked, unit: int) -> dict[str, Any]:
@@ -223,7 +245,7 @@ def _write(
         "patch": found.boxes_UK4,
         "drawn": torch.tensor(found.chosen),
         "made": found.made.images_BCHW.permute(0, 2, 3, 1),
-        "made_patch": torch.tensor(found.middle_box),
+        "made_patch": found.made_boxes_A4,
         "made_activation": found.made.value_B,
     }
     np.savez_compressed(content, **{name: array.numpy() for name, array in arrays.items()})  # type: ignore[arg-type]
@@ -236,16 +258,11 @@ def _sheet(
     trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[str, Any]], some: Sequence[int]
 ) -> np.ndarray:
     layer, filters = found.layer, found.filters
-    boxes_S4 = torch.cat([found.boxes_UK4.flatten(0, 1), torch.tensor([found.middle_box])])
-    size = (
-        int((boxes_S4[:, 2] - boxes_S4[:, 0]).max()),
-        int((boxes_S4[:, 3] - boxes_S4[:, 1]).max()),
-    )
-    note = f"{layer.kind}, {layer.size}; {looked.source}. Fires: is above 0. Dead: gives the same for all of them."
+    note = f"{layer.kind}, {layer.size}; {looked.source}. Fires: above 0. Dead: the same for all of them."
     return unit_sheet(
         [_drawn(trained, found, looked, rows[unit]) for unit in some],
         colours=filters is not None and filters.pixels,
-        size=size,
+        size=_size(torch.cat([found.boxes_UK4.flatten(0, 1), found.made_boxes_A4])),
         title=f"Units of {layer.name}, {trained.name}",
         note=note,
         of=filters.name if filters else "",
@@ -257,8 +274,6 @@ def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) 
     index_K, place = _images(found.seen, unit), found.chosen.index(unit)
     photos_NHWC = np.zeros((0, *trained.spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
-        from pellucid.data.loader import prepare
-
         photos_NHWC = undone(trained.spec, prepare(looked.some(index_K), trained.spec))
     captions = []
     for index, value in zip(index_K, found.seen.value_UK[unit].tolist(), strict=False):
@@ -272,8 +287,8 @@ def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) 
         dead=row["dead"],
         filter_IHW=found.filters.weights_OIHW[unit] if found.filters else None,
         excited_HWC=to_pixels(made_HWC) if moved else None,
-        excited_box=found.middle_box,
-        excited_note=f"gives {number(row['made'])}; images at most {number(row['max'])}",
+        excited_box=found.made_boxes_A4[place].tolist(),
+        excited_note=f"gives {number(row['made'])}; images ≤ {number(row['max'])}",
         photos_NHWC=photos_NHWC,
         boxes=found.boxes_UK4[unit, : len(index_K)].tolist(),
         captions=captions,
@@ -294,9 +309,9 @@ def _tell(trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[st
     table = Table(
         title=f"{layer.name} of {trained.name}", title_justify="left", title_style="bold", header_style="dim"
     )
-    heads = ["unit", "fires in images", *(["at places"] if layer.places else []), "largest", "mean", "made"]
-    for head in [*heads, "strongest images"]:
-        table.add_column(head, justify="left" if head == "strongest images" else "right")
+    heads = ["unit", "fires", *(["at places"] if layer.places else []), "largest", "mean", "made"]
+    for head in [*heads, "strongest"]:
+        table.add_column(head, justify="left" if head == "strongest" else "right")
     for unit in found.chosen:
         row = rows[unit]
         rates = [f"{row['firing_rate']:.1%}", *([f"{row['firing_places']:.1%}"] if layer.places else [])]
@@ -309,5 +324,6 @@ def _tell(trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[st
     listed = ": " + ", ".join(map(str, dead[:20])) + (", …" if len(dead) > 20 else "") if dead else ""
     log.info("%s: %s, %s. Dead: %d%s.", layer.name, layer.kind, layer.size, len(dead), listed)
     log.info(
-        "Of %s. Fires: above 0. Made: the activation of an image made to excite the unit.", looked.source
+        "Of %s. Fires: the share of images in which it is above 0. Made: what an image made to excite it gives.",
+        looked.source,
     )

@@ -29,7 +29,7 @@ from pellucid.draw.sheet import (
 
 INPUTS = 9  # of a filter that are drawn
 LEFT, PANEL, GAP = 1.5, 1.5, 0.06  # inches
-FRAME = "#ffb000"
+FRAME, OUTSIDE = "#ffb000", (208, 222, 240)  # what is outside is no grey: images may be grey
 Box = Sequence[int]  # top, left, bottom, right, the last two behind the edge
 
 
@@ -81,11 +81,11 @@ def told(filter_IHW: np.ndarray, *, colours: bool) -> str:
     inputs, height, width = filter_IHW.shape
     size = f"{height} × {width}"
     if colours and inputs == 3:
-        return f"{size}, in red, green and blue; grey: 0"
+        return f"{size}, in its own red, green and blue; grey: 0"
     if height * width == 1:
-        return f"the weights of its {inputs:,} inputs, row by row; white: 0"
+        return f"the weights of its {inputs:,} inputs, row by row; red: above 0, blue: below"
     some = f"its {INPUTS} strongest inputs of {inputs:,}, each" if inputs > INPUTS else f"{inputs} ×"
-    return f"{some} {size}; white: 0" if inputs > 1 else f"{size}; white: 0"
+    return f"{some} {size}; red: above 0, blue: below" if inputs > 1 else f"{size}; red: above 0, blue: below"
 
 
 def marked(photo_HWC: np.ndarray, box: Box, side: int) -> np.ndarray:
@@ -104,10 +104,10 @@ def marked(photo_HWC: np.ndarray, box: Box, side: int) -> np.ndarray:
 
 
 def patch(photo_HWC: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """The patch as uint8 RGB of ``size``, grey where it would lie outside of the photo."""
+    """The patch as uint8 RGB of ``size``, pale blue where it would lie outside of the photo."""
     height, width = size
     cut = photo_HWC[box[0] : box[2], box[1] : box[3]]
-    page = np.full((height, width, 3), round(255 * DEAD[0]), dtype=np.uint8)
+    page = np.full((height, width, 3), OUTSIDE, dtype=np.uint8)
     top = height - cut.shape[0] if box[0] == 0 else 0
     left = width - cut.shape[1] if box[1] == 0 else 0
     page[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
@@ -121,21 +121,23 @@ def unit_sheet(
     whole = bool(rows) and size == rows[0].photos_NHWC.shape[1:3]
     cell, height = (1.0, PANEL) if whole else (PANEL / 2, PANEL + 0.04)
     shown = max((len(row.photos_NHWC) for row in rows), default=0)
-    panels = [LEFT + place * (PANEL + 0.12) for place in range(2)]
-    right = LEFT + 2 * (PANEL + 0.12) + 0.1
+    drawn = next((row.filter_IHW for row in rows if row.filter_IHW is not None), None)
+    panels = [LEFT + place * (PANEL + 0.12) for place in range(1 if drawn is None else 2)]
+    right = panels[-1] + PANEL + 0.22
     step = height + 0.5
     sheet = Sheet(max(right + shown * (cell + GAP) + 0.1, 9.0), 1.08 + len(rows) * step)
     sheet.title(title, note)
-    drawn = next((row.filter_IHW for row in rows if row.filter_IHW is not None), None)
     if drawn is not None:
         text = f"{of}: {told(drawn, colours=colours)}"
         sheet.text(f"filter of {text}", 0.12, 0.53, width=sheet.width - 0.24, size=7.5, colour=FAINT)
     else:
         sheet.text("filter: no single layer's weights make these units", 0.12, 0.53, size=7.5, colour=FAINT)
-    sheet.text("filter", panels[0], 0.8, size=8, colour=FAINT)
-    sheet.text("made to excite it", panels[1], 0.8, size=8, colour=FAINT)
-    below = "" if whole else "; below, what the unit sees of each"
-    sheet.text(f"the images that excite it most{below}", right, 0.8, size=8, colour=FAINT)
+    if drawn is not None:
+        sheet.text("filter", panels[0], 0.8, size=8, colour=FAINT)
+    sheet.text("made to excite it", panels[-1], 0.8, size=8, colour=FAINT)
+    below = "below: " if whole else "below: what the unit sees of each (pale blue: outside), "
+    text = f"the images that excite it most; {below}the activation, the true class if known"
+    sheet.text(text, right, 0.8, size=8, colour=FAINT)
     for place, row in enumerate(rows):
         y = 1.0 + place * step
         _row(sheet, row, y, panels, right, cell=cell, whole=whole, colours=colours, size=size)
@@ -163,13 +165,13 @@ def _row(
         text = f"full colour ±{number(float(np.abs(row.filter_IHW).max()))}"
         sheet.text(text, panels[0], y + PANEL + 0.05, width=PANEL, size=6.5, colour=FAINT)
     if row.excited_HWC is None:
-        sheet.image(crossed(64, 64), panels[1], y, PANEL, PANEL)
+        sheet.image(crossed(64, 64), panels[-1], y, PANEL, PANEL)
     else:
         made = patch(row.excited_HWC, row.excited_box, size)
-        sheet.image(made, panels[1], y, PANEL, PANEL)
-    sheet.text(row.excited_note, panels[1], y + PANEL + 0.05, width=PANEL, size=6.5, colour=FAINT)
+        sheet.image(made, panels[-1], y, PANEL, PANEL)
+    sheet.text(row.excited_note, panels[-1], y + PANEL + 0.05, width=PANEL, size=6.5, colour=FAINT)
     if not len(row.photos_NHWC):
-        sheet.text("none", right, y + 0.1, colour=FAINT)
+        sheet.text("none: all give the same", right, y + 0.1, colour=FAINT)
     pixels = round(cell * DPI)
     for place, (photo_HWC, box) in enumerate(zip(row.photos_NHWC, row.boxes, strict=True)):
         x = right + place * (cell + GAP)

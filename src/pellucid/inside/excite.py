@@ -1,8 +1,8 @@
 """Images that are made to excite a unit: activation maximisation.
 
-Erhan et al., "Visualizing higher-layer features of a deep network", 2009; from noise in the frequencies of the
-image and in decorrelated colours, with jitter, after Olah, Mordvintsev and Schubert, "Feature visualization",
-Distill 2017.
+Erhan et al., "Visualizing higher-layer features of a deep network", 2009; from noise in the frequencies of
+the image and in decorrelated colours, with jitter, after Olah, Mordvintsev and Schubert, "Feature
+visualization", Distill 2017.
 
 Axes: B units at once, C channels, H × W pixels, F frequencies.
 """
@@ -21,8 +21,8 @@ from pellucid.randomness import derive, generator
 
 AT_ONCE = 16  # units
 STARTS = 64  # noises, of which each unit starts from the one that it likes best
-RATE, BEGIN = 0.05, 0.5  # Adam's; standard deviation of the noise before the sigmoid
-JITTER = 8  # of the patch's side: it moves by up to that part of it
+RATE, BEGIN = 0.2, 0.5  # Adam's; standard deviation of the noise before the sigmoid
+JITTER = 16  # of the patch's side: it moves by up to that part of it
 # Square root of the colours' covariance over natural photos, as Olah et al. have it, normed.
 COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 COLOUR_NORM = 0.4619  # of its longest column
@@ -30,11 +30,10 @@ COLOUR_NORM = 0.4619  # of its longest column
 
 @dataclass(frozen=True)
 class Excited:
-    """uint8 images (B, C, H, W) and the activation that each gives, as it is shown, at ``place``."""
+    """uint8 images (B, C, H, W) and the activation that each gives, as it is shown."""
 
     images_BCHW: Tensor
     value_B: Tensor
-    place: int
 
 
 def middle(layer: UnitLayer) -> int:
@@ -49,6 +48,7 @@ def excited(
     net: nn.Module,
     layer: UnitLayer,
     units: Sequence[int],
+    places: Sequence[int],
     spec: Spec,
     *,
     patch: int,
@@ -56,31 +56,32 @@ def excited(
     seed: int,
     done: Callable[[int], None],
 ) -> Excited:
-    """For each unit an image that excites it in the middle of its map, the same for the same seed.
+    """For each unit an image that excites it at its place of the map, the same for the same seed.
 
-    ``patch``: pixels of a side of what the unit sees there. Calls ``done`` with the number of units now done.
+    ``patch``: pixels of a side of what a unit sees. Calls ``done`` with the number of units now done.
     Run it within ``untouched``. A unit that no noise moves keeps noise.
     """
     images, values = [], []
     noise = _noise(spec, seed)
-    starts = _starts(net, layer, spec, noise)
-    for start in range(0, len(units), AT_ONCE):
-        chosen = torch.tensor(units[start : start + AT_ONCE])
-        spectra = noise[starts[chosen]].to(_device(net)).requires_grad_()
-        _climb(net, layer, chosen, spec, spectra, patch=patch, steps=steps, seed=seed)
+    start_A = _starts(net, layer, torch.tensor(units), torch.tensor(places), spec, noise)
+    for some in torch.split(torch.arange(len(units)), AT_ONCE):
+        unit_B, place_B = torch.tensor(units)[some], torch.tensor(places)[some]
+        spectra = noise[start_A[some]].to(_device(net)).requires_grad_()
+        _climb(net, layer, unit_B, place_B, spec, spectra, patch=patch, steps=steps, seed=seed)
         with torch.no_grad():
             shown_BCHW = _pixels(spectra, spec).mul(255).round().to(torch.uint8)
             outputs_BUP = layer.outputs(net, spec.normalise(shown_BCHW))
-        values.append(_of(outputs_BUP, chosen, middle(layer)).float().cpu())
+        values.append(_of(outputs_BUP, unit_B, place_B).float().cpu())
         images.append(shown_BCHW.cpu())
-        done(len(chosen))
-    return Excited(torch.cat(images), torch.cat(values), middle(layer))
+        done(len(some))
+    return Excited(torch.cat(images), torch.cat(values))
 
 
 def _climb(
     net: nn.Module,
     layer: UnitLayer,
     unit_B: Tensor,
+    place_B: Tensor,
     spec: Spec,
     spectra: Tensor,
     *,
@@ -92,15 +93,16 @@ def _climb(
     for down, right in _jitter(patch // JITTER, steps, seed):
         pixels_BCHW = _pixels(spectra, spec).roll((down, right), dims=(2, 3))  # its frequencies have no edge
         outputs_BUP = layer.outputs(net, spec.normalise(255 * pixels_BCHW), rising=True)
-        score = _of(outputs_BUP, unit_B, middle(layer)).sum()  # images do not mix: each has its own gradient
+        score = _of(outputs_BUP, unit_B, place_B).sum()  # images do not mix: each has its own gradient
         (spectra.grad,) = torch.autograd.grad(score, [spectra])
         spectra.grad.neg_()
         optimizer.step()
 
 
-def _of(outputs_BUP: Tensor, unit_B: Tensor, place: int) -> Tensor:
-    rows_B = torch.arange(len(unit_B), device=outputs_BUP.device)
-    return outputs_BUP[rows_B, unit_B.to(outputs_BUP.device), place]
+def _of(outputs_BUP: Tensor, unit_B: Tensor, place_B: Tensor) -> Tensor:
+    """Of each image its own unit at its own place."""
+    device = outputs_BUP.device
+    return outputs_BUP[torch.arange(len(unit_B), device=device), unit_B.to(device), place_B.to(device)]
 
 
 def _jitter(most: int, steps: int, seed: int) -> Iterator[list[int]]:
@@ -116,13 +118,15 @@ def _noise(spec: Spec, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def _starts(net: nn.Module, layer: UnitLayer, spec: Spec, noise: Tensor) -> Tensor:
+def _starts(
+    net: nn.Module, layer: UnitLayer, unit_A: Tensor, place_A: Tensor, spec: Spec, noise: Tensor
+) -> Tensor:
     """For each unit the start that excites it most: at others it may have no gradient at all."""
     values = []
     for some in torch.split(noise, AT_ONCE):
         pixels_BCHW = _pixels(some.to(_device(net)), spec)
         outputs_BUP = layer.outputs(net, spec.normalise(255 * pixels_BCHW), rising=True)
-        values.append(outputs_BUP[:, :, middle(layer)].float().cpu())
+        values.append(outputs_BUP[:, unit_A, place_A].float().cpu())
     return torch.cat(values).argmax(dim=0)
 
 

@@ -43,7 +43,7 @@ def receptive_fields(
 
 
 def _first(side: int, hide: Callable[[int], tuple[slice, slice]], trial: _Trial) -> Tensor:
-    """For each place the least number for which hiding that part is noticed: bisected, all places together."""
+    """For each place the least number for which hiding that part is noticed: bisected, all together."""
     low_S = torch.zeros(trial.count, dtype=torch.long)
     high_S = torch.full_like(low_S, side - 1)
     middle_S = low_S  # first the edge: deep units see all

@@ -19,8 +19,8 @@ STRONGEST = 9
 class Strongest:
     """What ``Watch`` saw of U units on ``images`` images.
 
-    ``rate_U``: the share of images in which a unit is above 0 at one place or more; ``places_U``: the share of
-    all places of all images at which it is. ``dead_U``: it gave one and the same value for all of them.
+    ``rate_U``: the share of images in which a unit is above 0 at one place or more; ``places_U``: the share
+    of all places of all images at which it is. ``dead_U``: it gave one and the same value for all of them.
     ``image_UK`` are the images with the greatest activations, the greatest first, each image once by its
     greatest place ``place_UK``; ``value_UK`` are those activations. -1 and NaN where there are no more images
     that excite the unit: those that give no more than its least value.
@@ -53,8 +53,8 @@ class Watch:
         outputs_BUP = outputs_BUP.detach().float()
         if not outputs_BUP.isfinite().all():
             raise UserError(
-                "The layer's activations are not finite: the training has diverged. Use an earlier checkpoint, "
-                "or train again with a smaller optimizer.lr."
+                "The layer's activations are not finite: the training has diverged. Use an earlier "
+                "checkpoint, or train again with a smaller optimizer.lr."
             )
         count, units, places = outputs_BUP.shape
         above_BUP = outputs_BUP > 0

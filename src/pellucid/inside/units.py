@@ -6,7 +6,7 @@ Axes: B images, U units, P places of a map (1 of a vector).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,8 @@ class UnitLayer:
         before = rising and self.rising is not None
         name, runs = self.rising if before and self.rising else (self.name, self.runs)
         with _caught(net.get_submodule(name), runs, before=before) as caught:
-            try:
+            with suppress(_Reached):
                 net(images_BCHW)
-            except _Reached:
-                pass
         return caught[0].movedim(self.axis, 1).flatten(2) if self.places else caught[0][:, :, None]
 
     @property
@@ -118,7 +116,7 @@ def find_units(trace: Trace, net: nn.Module, name: str, *, batch: int) -> UnitLa
 
 
 def choose_layer(trace: Trace) -> str:
-    """The last convolution, or else the narrowest linear layer but the head; the activation behind it, if any.
+    """The last convolution, or else the narrowest linear layer but the head; or the activation behind it.
 
     Raises UserError for a net that has neither.
     """

@@ -16,8 +16,8 @@ from pellucid.inside.trace import Trace
 
 @dataclass(frozen=True)
 class Filters:
-    """``weights_OIHW`` of the layer ``name``; a linear layer's have kernels as large as the maps that it sees,
-    or of one pixel. ``pixels``: whether the inputs are the channels of an image.
+    """``weights_OIHW`` of the layer ``name``; a linear layer's have kernels as large as the maps that it
+    sees, or of one pixel. ``pixels``: whether the inputs are the channels of an image.
     """
 
     name: str
