@@ -324,6 +324,6 @@ def _tell(trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[st
     listed = ": " + ", ".join(map(str, dead[:20])) + (", …" if len(dead) > 20 else "") if dead else ""
     log.info("%s: %s, %s. Dead: %d%s.", layer.name, layer.kind, layer.size, len(dead), listed)
     log.info(
-        "Of %s. Fires: the share of images in which it is above 0. Made: what an image made to excite it gives.",
+        "Of %s. Fires: share of images in which it is above 0. Made: what an image made for it gives.",
         looked.source,
     )

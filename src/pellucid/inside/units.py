@@ -48,9 +48,8 @@ class UnitLayer:
         """
         before = rising and self.rising is not None
         name, runs = self.rising if before and self.rising else (self.name, self.runs)
-        with _caught(net.get_submodule(name), runs, before=before) as caught:
-            with suppress(_Reached):
-                net(images_BCHW)
+        with _caught(net.get_submodule(name), runs, before=before) as caught, suppress(_Reached):
+            net(images_BCHW)
         return caught[0].movedim(self.axis, 1).flatten(2) if self.places else caught[0][:, :, None]
 
     @property
