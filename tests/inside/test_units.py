@@ -177,7 +177,7 @@ def test_firing_and_strongest_images_by_hand() -> None:
     assert found.dead_U.tolist() == [False, False, True]
     assert found.image_UK[0].tolist() == [11, 10, 9, 8, 7, 6, 5, 4, 3]
     assert found.place_UK[0].tolist() == [2] * 9
-    assert found.image_UK[1].tolist() == [5, 7] + [-1] * 7, "the rest do not excite it"
+    assert found.image_UK[1].tolist() == [5, 7] + [-1] * 7, "it is at rest in the others"
     assert found.place_UK[1, :2].tolist() == [3, 1]
     assert found.image_UK[2].tolist() == [-1] * 9
 

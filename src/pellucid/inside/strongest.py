@@ -22,8 +22,8 @@ class Strongest:
     ``rate_U``: the share of images in which a unit is above 0 at one place or more; ``places_U``: the share
     of all places of all images at which it is. ``dead_U``: it gave one and the same value for all of them.
     ``image_UK`` are the images with the greatest activations, the greatest first, each image once by its
-    greatest place ``place_UK``; ``value_UK`` are those activations. -1 and NaN where there are no more images
-    that excite the unit: those that give no more than its least value.
+    greatest place ``place_UK``; ``value_UK`` are those activations. -1 and NaN where no more images excite the
+    unit: it is dead, or at rest in them, at 0 and never below.
     """
 
     images: int
@@ -78,9 +78,8 @@ class Watch:
     def found(self) -> Strongest:
         """What was seen, of one image or more."""
         most_U = self.value_UK[:, 0]
-        idle_UK = self.value_UK <= self.least_U[:, None]
-        if self.places == 1:  # one number cannot tell
-            idle_UK = torch.zeros_like(idle_UK)
+        dead_U = (most_U == self.least_U) & (self.places > 1)  # one number cannot tell
+        idle_UK = dead_U[:, None] | ((self.value_UK == 0) & (self.least_U[:, None] == 0))
         return Strongest(
             images=self.images,
             rate_U=self.fired_U / self.images,
@@ -88,7 +87,7 @@ class Watch:
             mean_U=self.sum_U / self.places,
             least_U=self.least_U,
             most_U=most_U,
-            dead_U=(most_U == self.least_U) & (self.places > 1),
+            dead_U=dead_U,
             image_UK=self.image_UK.masked_fill(idle_UK, -1),
             place_UK=self.place_UK.masked_fill(idle_UK, -1),
             value_UK=self.value_UK.masked_fill(idle_UK, torch.nan),
