@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
@@ -45,7 +46,7 @@ def test_figures_are_those_of_the_whole_split(trained: Path) -> None:
     placed = restore(trained, accelerator="cpu").placed()
     images = placed.trained.data(OWN).splits["test"]
     with torch.no_grad():
-        net = placed.trained.net.features[:3]  # type: ignore[index]
+        net = nn.Sequential(*(placed.trained.net.get_submodule(f"features.{n}") for n in range(3)))
         maps_NUHW = net(placed.images(images.images(torch.arange(len(images)))))
     above = maps_NUHW > 0
     assert len(rows) == 6

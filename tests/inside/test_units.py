@@ -96,7 +96,8 @@ def test_layers_of_any_net_have_units() -> None:
     assert layer_of(net, "auto", shape).name == "act"
     images = torch.randn(3, *shape)
     with untouched(net) as plain, torch.no_grad():
-        maps = plain.two(plain.one(images).relu()) + plain.one(images).relu()
+        first, second = plain.get_submodule("one"), plain.get_submodule("two")
+        maps = second(first(images).relu()) + first(images).relu()
         assert torch.allclose(shared.outputs(plain, images), maps.relu().flatten(2))
         assert torch.allclose(shared.outputs(plain, images, rising=True), maps.flatten(2))
     assert all(not module._forward_hooks and not module._forward_pre_hooks for module in net.modules())

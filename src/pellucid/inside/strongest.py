@@ -22,8 +22,8 @@ class Strongest:
     ``rate_U``: the share of images in which a unit is above 0 at one place or more; ``places_U``: the share
     of all places of all images at which it is. ``dead_U``: it gave one and the same value for all of them.
     ``image_UK`` are the images with the greatest activations, the greatest first, each image once by its
-    greatest place ``place_UK``; ``value_UK`` are those activations. -1 and NaN where no more images excite the
-    unit: it is dead, or at rest in them, at 0 and never below.
+    greatest place ``place_UK``; ``value_UK`` are those activations. -1 and NaN where no more images excite
+    the unit: it is dead, or at rest in them, at 0 and never below.
     """
 
     images: int
