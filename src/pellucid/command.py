@@ -28,8 +28,9 @@ from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
-OF_A_RUN = {"evaluate", "predict", "explain", "embed"}  # they come back to a run, run=<folder or checkpoint>,
-WITH_DATA = {"evaluate", "compare", "embed", "report"}  # and these take other data by data=… and data.root=…
+# These come back to a run, run=<folder or checkpoint>,
+OF_A_RUN = {"evaluate", "predict", "explain", "embed", "units", "export"}
+WITH_DATA = {"evaluate", "compare", "embed", "units", "export", "report"}  # and these take other data
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
 
