@@ -19,8 +19,7 @@ from torch import Tensor
 
 from pellucid.console import console
 from pellucid.data.loader import prepare
-from pellucid.data.looked import Looked, OfFiles, OfSplit
-from pellucid.data.pictures import told
+from pellucid.data.stream import UNKNOWN, Looked, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number, plain
 from pellucid.draw.units import UnitRow, unit_sheet
@@ -89,8 +88,6 @@ def units(
     looked = _looked(trained, images, split, data)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         found = _find(place, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
-    if isinstance(looked, OfFiles) and looked.pictures.unreadable:
-        log.warning("%s", told(looked.pictures.unreadable, looked.count))
     rows = [_row(trained, found, looked, unit) for unit in range(chosen_layer.units)]
     base = Path(out).expanduser().absolute() if out else trained.folder / "units"
     folder = base / chosen_layer.name.replace("/", "_")
@@ -125,8 +122,8 @@ def _chosen(units: str | int | Sequence[int], count: int, layer: UnitLayer) -> l
 
 def _looked(trained: Trained, images: str | None, split: str, data: Changed) -> Looked:
     if images is not None:
-        return OfFiles(images, trained.spec.image_shape, trained.spec.classes)
-    return OfSplit(trained.data(data), split)
+        return Looked(of_files(images, trained.spec, "images"))
+    return Looked(of_split(trained.data(data), split))
 
 
 def _blank(place: Placed) -> Tensor:
@@ -145,7 +142,7 @@ def _find(
     seed: int,
 ) -> Found:
     trained, watch = place.trained, Watch(layer.units)
-    bar = progress.add_task("Looking", total=looked.count)
+    bar = progress.add_task("Looking", total=looked.stream.count)
     with untouched(trained.net) as net:
         with torch.no_grad():
             for pixels_BCHW in looked.batches(AT_ONCE):
@@ -218,10 +215,10 @@ def _row(trained: Trained, found: Found, looked: Looked, unit: int) -> dict[str,
         "made": float(found.made.value_B[found.chosen.index(unit)]) if unit in found.chosen else None,
     }
     index_K = _images(seen, unit)
-    labels = [trained.spec.classes[label] for i in index_K if (label := looked.label(i)) is not None]
+    labels = [trained.spec.classes[looked.labels[i]] for i in index_K if looked.labels[i] != UNKNOWN]
     (common, times), *_ = Counter(labels).most_common(1) or [("", 0)]
     row |= {"class_of_most": common, "images_of_that_class": times, "images": len(index_K)}
-    return row | {f"image_{rank}": looked.name(index) for rank, index in enumerate(index_K, start=1)}
+    return row | {f"image_{rank}": looked.files[index] for rank, index in enumerate(index_K, start=1)}
 
 
 def _images(seen: Strongest, unit: int) -> list[int]:
@@ -274,11 +271,11 @@ def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) 
     index_K, place = _images(found.seen, unit), found.chosen.index(unit)
     photos_NHWC = np.zeros((0, *trained.spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
-        photos_NHWC = undone(trained.spec, prepare(looked.some(index_K), trained.spec))
+        photos_NHWC = undone(trained.spec, prepare(looked.stream.again(index_K), trained.spec))
     captions = []
     for index, value in zip(index_K, found.seen.value_UK[unit].tolist(), strict=False):
-        label = looked.label(index)
-        captions.append(number(value) + ("" if label is None else f"\n{trained.spec.classes[label]}"))
+        label = looked.labels[index]
+        captions.append(number(value) + ("" if label == UNKNOWN else f"\n{trained.spec.classes[label]}"))
     made_HWC = found.made.images_BCHW[place].permute(1, 2, 0).numpy() / 255
     moved = row["made"] > row["min"] or not row["dead"]
     return UnitRow(

@@ -6,8 +6,9 @@ Shapes: B images, C channels, S pixels a side.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -34,12 +35,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Stream:
-    """``name``: train, val, test or images. ``count``: so many images, fewer where files cannot be read."""
+    """``name``: train, val, test or images. ``count``: so many images, fewer where files cannot be read.
+
+    ``again`` gives the pixels of some once more, numbered as they came in batches.
+    """
 
     name: str
     source: str
     count: int
     batches: Callable[[int], Iterator[Batch]]
+    again: Callable[[Sequence[int]], Tensor]
 
 
 def of_split(data: ImageData, name: str) -> Stream:
@@ -56,7 +61,10 @@ def of_split(data: ImageData, name: str) -> Stream:
                 pixels_BCSS=split.images(index_B),
             )
 
-    return Stream(name, data.source, len(split), batches)
+    def again(places: Sequence[int]) -> Tensor:
+        return split.images(torch.tensor(places, dtype=torch.long))
+
+    return Stream(name, data.source, len(split), batches, again)
 
 
 def of_files(given: str, spec: Spec, option: str) -> Stream:
@@ -68,9 +76,13 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
     files = find_pictures(given, option)
     known = {name: label for label, name in enumerate(spec.classes)}
 
+    readable: list[Path] = []
+
     def batches(batch_size: int) -> Iterator[Batch]:
+        readable.clear()
         pictures = Pictures(files, spec.image_shape)
         for paths, pixels_BCSS in pictures.batches(batch_size):
+            readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
             labels_B = torch.tensor([known.get(name, UNKNOWN) for name in names])
             yield Batch([str(path) for path in paths], names, labels_B, pixels_BCSS)
@@ -82,4 +94,30 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
         if pictures.unreadable:
             log.warning("%s", told(pictures.unreadable, len(files)))
 
-    return Stream("images", given, len(files), batches)
+    def again(places: Sequence[int]) -> Tensor:
+        pictures = Pictures([readable[place] for place in places], spec.image_shape)
+        return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(places))])
+
+    return Stream("images", given, len(files), batches, again)
+
+
+@dataclass
+class Looked:
+    """The images of a stream with the files and labels of those seen so far, numbered as they came."""
+
+    stream: Stream
+    files: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+
+    def batches(self, batch_size: int) -> Iterator[Tensor]:
+        """Pixels, (B, C, S, S) uint8."""
+        for batch in self.stream.batches(batch_size):
+            self.files += batch.files
+            self.labels += batch.labels_B.tolist()
+            yield batch.pixels_BCSS
+
+    @property
+    def source(self) -> str:
+        """``200 test images of …``."""
+        kind = "" if self.stream.name == "images" else f"{self.stream.name} "
+        return f"{len(self.files):,} {kind}images of {self.stream.source}"
