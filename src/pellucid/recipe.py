@@ -109,7 +109,7 @@ def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
     kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
     names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
     lines = [
-        "import json, onnxruntime",
+        "import json, onnxruntime" if graph.classifies else "import onnxruntime",
         f"session = onnxruntime.InferenceSession({file!r})",
         f"{names} = session.run(None, {{{graph.input!r}: {graph.input}}})  # {kind} (batch, {shape})",
     ]
