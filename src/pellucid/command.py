@@ -28,12 +28,8 @@ from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
-OF_A_RUN = {
-    "evaluate",
-    "predict",
-    "explain",
-    "export",
-}  # they come back to a run, run=<folder or checkpoint>,
+# They come back to a run, run=<folder or checkpoint>,
+OF_A_RUN = {"evaluate", "predict", "explain", "export"}
 WITH_DATA = {"evaluate", "compare"}  # and these take other data by data=… and data.root=…
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
