@@ -30,7 +30,7 @@ from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 
 # These come back to a run, run=<folder or checkpoint>,
 OF_A_RUN = {"evaluate", "predict", "explain", "embed", "units", "export"}
-WITH_DATA = {"evaluate", "compare", "embed", "units", "export", "report"}  # and these take other data
+WITH_DATA = {"evaluate", "compare", "embed", "units", "report"}  # and these other data, data=… data.root=…
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
 

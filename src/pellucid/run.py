@@ -130,13 +130,18 @@ def check_new_folder(folder: Path) -> None:
         raise UserError(
             f"{folder} holds a run already. Continue it by resume={folder}, or choose another folder."
         )
+    check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")
+
+
+def check_writable(folder: Path, what: str, option: str) -> None:
+    """Raise UserError where ``folder``, told as ``what``, cannot be made; ``option`` names another one."""
     place = folder.absolute()
     while not place.exists():
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise UserError(
-            f"The run folder {folder} cannot be made: {place} is not a folder that you may write to. "
-            "Choose another one by hydra.run.dir=<folder>."
+            f"{what} cannot be made: {place} is not a folder that you may write to. "
+            f"Choose another one by {option}."
         )
 
 

@@ -66,7 +66,7 @@ class GCN(nn.Module):
         """Each patch's pixels (zero-padded at the right and bottom edge) and its place in [-1, 1]²."""
         padded = functional.pad(images_BCHW, self.padding)
         pixels_BNF = functional.unfold(padded, self.patch, stride=self.patch).transpose(1, 2)
-        places = self.places_N2.to(pixels_BNF.dtype).expand(len(pixels_BNF), -1, -1)
+        places = self.places_N2.to(pixels_BNF.dtype).expand(pixels_BNF.shape[0], -1, -1)
         return torch.cat([pixels_BNF, places], dim=2)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
