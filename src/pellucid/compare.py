@@ -1,44 +1,45 @@
-"""Two runs side by side: their figures and curves, where they disagree, how alike their layers see."""
+"""Two runs side by side: their figures and curves, where they disagree, how alike their layers see.
+
+Shapes: N images, P and Q layers of the two nets.
+"""
 
 from __future__ import annotations
 
-import csv
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
-from rich.text import Text
-from torch import Tensor, nn
-from torch.nn import functional
+from rich.progress import track
+from torch import Tensor
 
-from pellucid.config.build import flatten
+from pellucid.comparison import (
+    IMAGES,
+    Side,
+    draw_curves,
+    draw_likeness,
+    draw_redrawn,
+    figures,
+    tell,
+    write_disagreements,
+    write_options,
+)
 from pellucid.console import console
 from pellucid.data.base import ImageData
-from pellucid.draw.comparison import compared_curves, likeness_map
-from pellucid.draw.grid import image_grid
-from pellucid.draw.png import write_png
-from pellucid.draw.sheet import plain
+from pellucid.data.spec import Split
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, find_layers
-from pellucid.inside.pixels import pixels
 from pellucid.inside.probe import choose_points
-from pellucid.inside.similarity import LEAST, cka, mcnemar
-from pellucid.inside.untouched import untouched
-from pellucid.outcome import Outcome, outcome
-from pellucid.run import write_csv
+from pellucid.inside.representations import choose_layers_of, representations
+from pellucid.inside.similarity import LEAST, alignment, gram
+from pellucid.outcome import outcome
+from pellucid.run import write_atomically
+from pellucid.task.classification import Classification
 from pellucid.trained import Changed, Trained, restore
 
 log = logging.getLogger(__name__)
-
-IMAGES = 512  # whose layers are compared
-SIDE = 4  # pixels of a map that are kept: averages over as many parts
-MOST_LAYERS = 24
-SHOWN = 24  # images on which they disagree
-LAYERS = (nn.Conv2d, nn.Linear)
 
 
 def compare(
@@ -50,184 +51,121 @@ def compare(
     data: Changed,
     out: str | None,
 ) -> dict[str, Any]:
-    """Compare two runs on the same test images; what was found.
+    """Compare two runs on the test images that both have; what was found.
 
-    ``runs``: two run folders or checkpoints. ``layers``: auto (convolutions and linear layers) or names that
-    both nets have. Files go to ``comparison/`` of the first, or to ``out``. Raises UserError where their test
-    images are not the same.
+    ``runs``: two run folders or checkpoints. ``layers``: auto (convolutions and linear layers) or names of
+    either net's. Files go to ``comparison/<the second>`` of the first, or to ``out``. Raises UserError where
+    they cannot be compared, before anything is written.
     """
-    if len(runs) != 2:
-        raise UserError(f"runs={list(runs)}: expected two, runs=[outputs/…,outputs/…].")
+    if isinstance(runs, str) or len(runs) != 2:
+        given = runs if isinstance(runs, str) else f"[{','.join(map(str, runs))}]"
+        raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator) for run in runs]
-    if both[0].task.monitor != both[1].task.monitor:
-        raise UserError("runs: one is a classifier, the other is none; they cannot be compared.")
-    images = [trained.data(data) for trained in both]
-    splits = [one.splits["test"] for one in images]
-    if list(splits[0].files) != list(splits[1].files) or not torch.equal(
-        splits[0].labels_N, splits[1].labels_N
-    ):
-        raise UserError(
-            f"runs: their test images are not the same ({images[0].source} and {images[1].source}). "
-            "Name the data for both, data=… data.root=…."
-        )
-    found = [outcome(trained, one, "test") for trained, one in zip(both, images, strict=True)]
-    folder = Path(out).expanduser().absolute() if out else both[0].folder / "comparison" / both[1].folder.name
-    names = [trained.name for trained in both]
-    told = _tell(both, found)
-    _draw_curves(folder, both, names)
-    told["cka"] = _draw_likeness(folder, both, images, layers, names)
-    if found[0].shares_NK is not None:
-        _draw_disagreements(folder, both[0], images[0], found, names)
-    differences = _differences(both)
-    write_csv(folder / "options.csv", differences)
-    console.print(_options_table(differences, names))
+    _check_kinds(both)
+    chosen = choose_layers_of([trained.net for trained in both], layers)
+    sides = _look(both, _common(both, [trained.data(data) for trained in both]), chosen)
+    values_PQ = _alignments(sides)
+    folder = _folder(both, out)
+    content = figures(sides)
+    tell(sides, content)
+    write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
+    draw_curves(folder, both)
+    draw_likeness(folder, sides, values_PQ)
+    if sides[0].found.shares_NK is not None:
+        write_disagreements(folder, sides)
+    else:
+        draw_redrawn(folder, sides)
+    write_options(folder, both)
     log.info("Written: %s", folder)
-    return told
+    return {**content, "cka": values_PQ.tolist()}
 
 
-def _tell(both: Sequence[Trained], found: Sequence[Outcome]) -> dict[str, Any]:
-    """Figures of both, and the test of their difference."""
-    table = Table(title="Two runs", title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("")
-    for place, trained in enumerate(both, start=1):
-        table.add_column(Text(f"{place}: {trained.name}"), justify="right", overflow="fold")
-    told: dict[str, Any] = {}
-    for name in found[0].metrics:
-        values = [one.metrics[name] for one in found]
-        told[name] = values
-        table.add_row(f"test {name}", *(f"{value:.4f}" for value in values))
-    console.print(table)
-    if found[0].shares_NK is not None:
-        rights = [one.verdicts().right().numpy() for one in found]
-        first, second, p = mcnemar(*rights)
-        told |= {"only_first": first, "only_second": second, "p": p}
-        log.info(
-            "%s images only the first got right, %s only the second; p = %.3g that they are equally good "
-            "(exact McNemar test; of these two nets, not of training them again).",
-            *(f"{first:,}", f"{second:,}", p),
+def _check_kinds(both: Sequence[Trained]) -> None:
+    kinds = [type(trained.task).__name__.lower() for trained in both]
+    if kinds[0] != kinds[1]:
+        told = " and ".join(f"{one.name} ({kind})" for one, kind in zip(both, kinds, strict=True))
+        raise UserError(f"runs: expected two nets of one task, got {told}.")
+    one, other = (trained.spec.classes for trained in both)
+    if one != other and isinstance(both[0].task, Classification):
+        raise UserError(
+            f"runs: expected two nets of the same classes in the same order, got {len(one)} "
+            f"({', '.join(one[:8])}) and {len(other)} ({', '.join(other[:8])})."
         )
-    return told
 
 
-def _draw_curves(folder: Path, both: Sequence[Trained], names: Sequence[str]) -> None:
-    curves = []
-    for trained in both:
-        path = trained.run.folder / "metrics.csv" if trained.run else None
-        if path is None or not path.is_file():
-            return
-        with path.open(newline="") as file:
-            rows = [
-                {key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)
-            ]
-        curves.append(rows)
-    write_png(folder / "curves.png", compared_curves(curves, names, title="Learning curves"))
+def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[ImageData, Split]]:
+    """Each run's data, of whose test images only those that both have are left, in the same order."""
+    one, other = (data.splits["test"] for data in images)
+    places = {file: place for place, file in enumerate(other.files)}
+    pairs = [(place, places[file]) for place, file in enumerate(one.files) if file in places]
+    if not pairs:
+        told = " and ".join(f"{data.source}" for data in images)
+        raise UserError(
+            f"runs: no test image of the one is a test image of the other ({told}). Name images that "
+            "neither was trained on: data.root=<folder>, or data=image_folder data.root=<folder>."
+        )
+    index_N, other_N = torch.tensor(pairs).unbind(dim=1)
+    kept = [split.subset(index) for split, index in ((one, index_N), (other, other_N))]
+    if not _same(*kept):
+        raise UserError(
+            f"runs: under the same names their test images are not the same ({images[0].source} and "
+            f"{images[1].source}). Name the same ones for both: data.root=<folder>."
+        )
+    if len(pairs) < max(len(one), len(other)):
+        log.warning(
+            "Compared on %s images: those that are test images of both (of %s and %s; the splits differ).",
+            *(f"{count:,}" for count in (len(pairs), len(one), len(other))),
+        )
+    for data, split in zip(images, kept, strict=True):
+        data.splits["test"] = split
+    return list(zip(images, kept, strict=True))
 
 
-def _draw_likeness(
-    folder: Path,
-    both: Sequence[Trained],
-    images: Sequence[ImageData],
-    layers: str | Sequence[str],
-    names: Sequence[str],
-) -> list[list[float]]:
-    split = images[0].splits["test"]
-    index_N = choose_points(len(split), IMAGES, both[0].config["seed"])
-    if len(index_N) < LEAST:
-        return []
-    seen = [_layers(trained, data, layers, index_N) for trained, data in zip(both, images, strict=True)]
-    values_PQ = np.array([[cka(one, other) for other in seen[1].values()] for one in seen[0].values()])
-    note = f"debiased linear CKA over {len(index_N):,} test images; 1: the same up to rotation and scale"
-    picture = likeness_map(
-        values_PQ, list(seen[0]), list(seen[1]), names, title="How alike their layers see", note=note
-    )
-    write_png(folder / "layers.png", picture)
-    rows = [
-        {"layer": name, **dict(zip(seen[1], row, strict=True))}
-        for name, row in zip(seen[0], values_PQ, strict=True)
-    ]
-    write_csv(folder / "layers.csv", rows)
-    found: list[list[float]] = values_PQ.tolist()
-    return found
+def _same(one: Split, other: Split) -> bool:
+    """Labels alike, and pixels where they were read at the same size."""
+    if not torch.equal(one.labels_N, other.labels_N):
+        return False
+    if one.store.shape[1:] != other.store.shape[1:]:
+        return True
+    parts = torch.split(torch.arange(len(one)), IMAGES)
+    return all(torch.equal(one.images(index_B), other.images(index_B)) for index_B in parts)
+
+
+def _look(
+    both: Sequence[Trained], data: Sequence[tuple[ImageData, Split]], chosen: Sequence[Sequence[str]]
+) -> list[Side]:
+    index_N = choose_points(len(data[0][1]), IMAGES, both[0].config["seed"])
+    sides = []
+    for trained, (images, split), names in track(
+        list(zip(both, data, chosen, strict=True)),
+        "Comparing",
+        transient=True,
+        console=console,
+        disable=not console.is_terminal,
+    ):
+        found = outcome(trained, images, "test")
+        layers = _layers(trained, images, names, index_N) if len(index_N) >= LEAST else {}
+        sides.append(Side(trained, images, split, found, layers))
+    return sides
 
 
 def _layers(
-    trained: Trained, data: ImageData, layers: str | Sequence[str], index_N: Tensor
+    trained: Trained, data: ImageData, names: Sequence[str], index_N: Tensor
 ) -> dict[str, np.ndarray]:
-    """What each layer gives for those images, (N, P); of maps the averages over SIDE × SIDE parts."""
-    placed, net = trained.placed(), trained.net
-    if isinstance(layers, str):
-        chosen = [name for name, module in net.named_modules() if isinstance(module, LAYERS)]
-        places = np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_LAYERS)).round().astype(int))
-        chosen = [chosen[place] for place in places]
-    else:
-        chosen = list(find_layers(net, layers))
-    parts: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    with untouched(net) as plain_net, captured(plain_net, chosen) as outputs, torch.no_grad():
-        for index_B in torch.split(index_N, data.batch_size):
-            placed.run(placed.images(data.splits["test"].images(index_B)))
-            for name in chosen:
-                if name not in outputs:
-                    continue
-                output = outputs[name].float()
-                if output.ndim == 4 and max(output.shape[2:]) > SIDE:
-                    output = functional.adaptive_avg_pool2d(output, SIDE)
-                parts[name].append(output.flatten(1).cpu())
-    return {name: torch.cat(found).numpy() for name, found in parts.items() if found}
+    """The grams of the layers."""
+    placed, split = trained.placed(), data.splits["test"]
+    batches = (placed.images(split.images(index_B)) for index_B in torch.split(index_N, data.batch_size))
+    seen = representations(trained.net, names, batches, placed.run)
+    return {name: gram(values_NP) for name, values_NP in seen.items()}
 
 
-def _draw_disagreements(
-    folder: Path, trained: Trained, data: ImageData, found: Sequence[Outcome], names: Sequence[str]
-) -> None:
-    one, other = (outcome_of.verdicts() for outcome_of in found)
-    differ = one.predicted_N != other.predicted_N
-    sure_N = one.confidence_N * other.confidence_N
-    index_N = torch.nonzero(differ).flatten()
-    index_N = index_N[sure_N[index_N].argsort(descending=True, stable=True)]
-    classes = trained.spec.classes
-    rows: list[dict[str, Any]] = []
-    for place in index_N.tolist():
-        true, first, second = (int(v[place]) for v in (one.true_N, one.predicted_N, other.predicted_N))
-        rows.append(
-            {
-                "file": data.splits["test"].files[place],
-                "class": classes[true],
-                "first": classes[first],
-                "first_confidence": float(one.confidence_N[place]),
-                "second": classes[second],
-                "second_confidence": float(other.confidence_N[place]),
-            }
-        )
-    write_csv(folder / "disagreements.csv", rows)
-    shown = data.splits["test"].subset(index_N[:SHOWN])
-    captions = [
-        f"1: {row['first']} {row['first_confidence']:.2f}\n"
-        f"2: {row['second']} {row['second_confidence']:.2f} ({row['class']})"
-        for row in rows[:SHOWN]
-    ]
-    note = f"{len(index_N):,} of {len(one):,} test images, the surest first, (true class); 1: {names[0]}"
-    files = ["/".join(Path(file).parts[-2:]) for file in shown.files]
-    grid = image_grid(
-        pixels(trained.spec, shown), captions, title="Where they disagree", note=note, files=files
-    )
-    write_png(folder / "disagreements.png", grid)
+def _alignments(sides: Sequence[Side]) -> np.ndarray:
+    one, other = (side.layers for side in sides)
+    values = [[alignment(left, right) for right in other.values()] for left in one.values()]
+    return np.array(values).reshape(len(one), len(other))
 
 
-def _differences(both: Sequence[Trained]) -> list[dict[str, Any]]:
-    """Options that are not the same."""
-    flat = [flatten(trained.config) for trained in both]
-    keys = [key for key in dict.fromkeys((*flat[0], *flat[1])) if flat[0].get(key) != flat[1].get(key)]
-    return [
-        {"option": key, **{trained.name: one.get(key, "–") for trained, one in zip(both, flat, strict=True)}}
-        for key in keys
-    ]
-
-
-def _options_table(differences: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
-    title = "What was set otherwise" if differences else "All options are the same"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("option")
-    for place, _ in enumerate(names, start=1):
-        table.add_column(f"{place}", overflow="fold")
-    for row in differences:
-        table.add_row(*(Text(plain(str(value))) for value in row.values()))
-    return table
+def _folder(both: Sequence[Trained], out: str | None) -> Path:
+    if out:
+        return Path(out).expanduser().absolute()
+    return both[0].folder.joinpath("comparison", *both[1].folder.parts[-2:])

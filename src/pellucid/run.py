@@ -145,9 +145,9 @@ def check_writable(folder: Path, what: str, option: str) -> None:
         )
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as a table, a column for every key of any row; whole or not at all."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write rows as a table, ``columns`` and then one for every other key of any row; whole or not at all."""
+    columns = list(dict.fromkeys((*columns, *(key for row in rows for key in row))))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -113,7 +113,7 @@ def quote_path(override: str, *, multirun: bool) -> str:
     """``run=a b=1`` as ``run='a b=1'``; other overrides, and values already quoted, as they are."""
     key, _, value = override.partition("=")
     if key == "runs" and value.startswith("[") and value.endswith("]"):
-        parts = (quote_path(f"run={part.strip()}", multirun=False) for part in value[1:-1].split(","))
+        parts = (quote_path(f"run={path}", multirun=False) for path in _paths(value[1:-1]))
         return f"runs=[{','.join(part.removeprefix('run=') for part in parts)}]"
     a_path = key.lstrip("+") in PATHS or (key == "sweep" and "/" in value)  # a sweep's folder, for its report
     if not (a_path or key in LITERAL) or value in ("", "null", "none", "default"):
@@ -127,6 +127,16 @@ def quote_path(override: str, *, multirun: bool) -> str:
         return f"{key}={value}"
     escaped = value.replace("'", "\\'")
     return f"{key}='{escaped}'"
+
+
+def _paths(text: str) -> list[str]:
+    """The paths of a list, which may hold commas: where it is of two that exist, these."""
+    parts = text.split(",")
+    for place in range(1, len(parts)):
+        pair = [",".join(some).strip() for some in (parts[:place], parts[place:])]
+        if all(Path(path).expanduser().exists() for path in pair):
+            return pair
+    return [part.strip() for part in parts]
 
 
 def check(line: CommandLine, *, conf: Path, name: str) -> None:

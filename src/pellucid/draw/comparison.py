@@ -1,6 +1,6 @@
 """Two runs in one picture.
 
-Axes: P and Q layers of two nets.
+Axes: P and Q layers of two nets, N images, H × W pixels, C channels.
 """
 
 from __future__ import annotations
@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pellucid.draw.curves import metrics_of
-from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
+from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit, length, number, rgb
 
 RUNS = (COLOURS[0], COLOURS[2])
 STYLES = {"val": "-", "train": (0, (2, 1.5))}
+CELL, GAP = 1.0, 0.07  # inches
+NUMBERED = 0.28  # inches: in cells as large as that the number stands
+Redrawn = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # originals, two redrawn, errors (2, N)
 
 
 def compared_curves(
@@ -23,31 +27,29 @@ def compared_curves(
     """A panel for each metric: validation of both runs as lines, training dotted."""
     panels = list(dict.fromkeys(name for rows in runs for name in metrics_of(rows)))
     width, height, gap = 3.0, 2.4, 0.75
-    sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.5)
+    sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.65)
     sheet.title(title, "lines: validation, dotted: training")
     for place, (name, colour) in enumerate(zip(names, RUNS, strict=True)):
-        sheet.text(
-            f"● {fit(name, sheet.width / 2 - 0.4, 7.5)}",
-            0.12 + place * sheet.width / 2,
-            0.52,
-            size=7.5,
-            colour=colour,
-        )
+        sheet.text(f"● {name}", 0.12, 0.52 + 0.15 * place, width=sheet.width - 0.24, size=7.5, colour=colour)
     for place, metric in enumerate(panels):
-        axes = sheet.axes(0.6 + place * (width + gap), 0.92, width, height)
+        axes = sheet.axes(0.6 + place * (width + gap), 1.08, width, height)
         axes.set_title(metric, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.grid(axis="y", color="#ececec", linewidth=0.7)
         for rows, colour in zip(runs, RUNS, strict=True):
-            for stage, style in STYLES.items():
-                key = f"{stage}/{metric}"
-                points = [(row["epoch"], row[key]) for row in rows if key in row]
-                if points:
-                    epochs, values = zip(*points, strict=True)
-                    mark = "o" if len(points) == 1 else ""
-                    axes.plot(epochs, values, color=colour, linewidth=1.5, linestyle=style, marker=mark)
+            _lines(axes, rows, metric, colour)
     return sheet.picture()
+
+
+def _lines(axes: Axes, rows: Sequence[Mapping[str, float]], metric: str, colour: str) -> None:
+    for stage, style in STYLES.items():
+        key = f"{stage}/{metric}"
+        points = [(row["epoch"], row[key]) for row in rows if key in row]
+        if points:
+            epochs, values = zip(*points, strict=True)
+            mark = "" if len(points) > 1 else "o" if stage == "val" else "."
+            axes.plot(epochs, values, color=colour, linewidth=1.5, linestyle=style, marker=mark)
 
 
 def likeness_map(
@@ -59,32 +61,64 @@ def likeness_map(
     title: str,
     note: str,
 ) -> Picture:
-    """How alike each layer of the first net is to each of the second: 0 dark, 1 light; no number, hatched."""
-    cell = float(np.clip(4.2 / max(values_PQ.shape), 0.16, 0.42))
+    """How alike each layer of the first net is to each of the second: 0 dark, 1 light; no number, grey.
+
+    Both nets begin at the top left.
+    """
+    cell = float(np.clip(5.2 / max(values_PQ.shape), 0.17, 0.42))
     height, width = (size * cell for size in values_PQ.shape)
-    left, top = 1.75, 0.75
-    sheet = Sheet(max(left + width + 0.9, 5.2), top + height + 1.45)
+    size = float(np.clip(cell * 24, 5, 7))
+    labels = [[fit(name, 1.5, size) for name in some] for some in (rows, columns)]
+    wide, high = (max(length(label, size) for label in some) / 72 * 1.05 + 0.15 for some in labels)
+    left, top = 0.12 + wide, 1.0
+    sheet = Sheet(max(left + width + 0.3, 6.2), top + height + high + 0.55)
     sheet.title(title, note)
+    for place, name in enumerate((f"rows {names[0]}", f"columns {names[1]}")):
+        sheet.text(name, 0.12, 0.5 + 0.15 * place, width=sheet.width - 0.24, size=7.5)
     axes = sheet.axes(left, top, width, height)
     axes.set_facecolor("#d9d9d9")
     axes.imshow(
         np.ma.masked_invalid(values_PQ), cmap="magma", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
     )
-    size = float(np.clip(cell * 22, 4.5, 7))
-    axes.set_yticks(range(len(rows)), [fit(name, 1.2, size) for name in rows], size=size, parse_math=False)
-    axes.set_xticks(
-        range(len(columns)),
-        [fit(name, 1.0, size) for name in columns],
-        size=size,
-        rotation=90,
-        parse_math=False,
-    )
-    axes.set_ylabel(fit(names[0], height, 7), fontsize=7, parse_math=False)
-    axes.set_xlabel(fit(names[1], width + 1, 7), fontsize=7, parse_math=False)
-    if cell >= 0.3:
+    axes.set_yticks(range(len(rows)), labels[0], size=size, parse_math=False)
+    axes.set_xticks(range(len(columns)), labels[1], size=size, rotation=90, parse_math=False)
+    if cell >= NUMBERED:
         for (row, column), value in np.ndenumerate(values_PQ):
-            if np.isfinite(value):
-                ink = "black" if value > 0.6 else "white"
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", size=5.5, color=ink)
-    sheet.scale(left, top + height + 1.1, 1.6, 0, 1, "magma", "alike")
+            ink = "black" if value > 0.6 else "white"
+            text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else ""
+            axes.text(column, row, text, ha="center", va="center", size=5.5, color=ink)
+    sheet.text("unlike … alike:", 0.12, sheet.height - 0.34, size=7, colour=FAINT)
+    sheet.scale(1.05, sheet.height - 0.33, 1.6, 0, 1, "magma")
+    return sheet.picture()
+
+
+def compared_reconstructions(groups: Mapping[str, Redrawn], names: Sequence[str], *, title: str) -> Picture:
+    """For each group images, and what each of two autoencoders makes of them, with their squared errors.
+
+    Images are in [0, 1] or uint8; a group without any is left out.
+    """
+    groups = {name: group for name, group in groups.items() if len(group[0])}
+    widths = [len(group[0]) * (CELL + GAP) + 0.3 for group in groups.values()]
+    height = 3 * CELL + 2 * 0.2
+    sheet = Sheet(max(0.95 + sum(widths), 5.2), 0.95 + height + 0.4)
+    sheet.title(title, "below each its mean squared error")
+    for place, name in enumerate(names):
+        sheet.text(name, 0.12, 0.5 + 0.14 * place, width=sheet.width - 0.24, size=7)
+    if not groups:
+        sheet.text("nowhere", 0.12, 1.0, colour=FAINT)
+    tops = [1.08, 1.08 + CELL + 0.05, 1.08 + 2 * CELL + 0.25]
+    left = 0.88
+    for (name, (originals, *redrawn, errors_2N)), width in zip(groups.items(), widths, strict=True):
+        sheet.text(name, left, 0.85, size=8.5, bold=True)
+        for place, original in enumerate(originals):
+            x = left + place * (CELL + GAP)
+            for y, picture in zip(tops, (original, *(images[place] for images in redrawn)), strict=True):
+                sheet.image(rgb(picture), x, y, CELL, CELL)
+            for y, error in zip(tops[1:], errors_2N[:, place], strict=True):
+                sheet.text(
+                    number(error), x + CELL / 2, y + CELL + 0.03, size=6.5, colour=FAINT, align="center"
+                )
+        left += width
+    for y, name in zip(tops, ("original", "1", "2") if groups else (), strict=False):
+        sheet.text(name, 0.78, y + CELL / 2 - 0.06, size=7.5, colour=FAINT, align="right")
     return sheet.picture()

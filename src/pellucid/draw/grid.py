@@ -21,21 +21,25 @@ def image_grid(
     files: Sequence[str] | None = None,
     columns: int = 6,
 ) -> Picture:
-    """uint8 RGB images; ``right`` frames them in green or red. A caption has a line or, by a line break, two;
-    ``files`` are fainter last lines.
+    """uint8 RGB images; ``right`` frames them in green or red. Captions and the note may have several lines,
+    by line breaks; ``files`` are fainter last lines.
     """
     count = len(images_NHWC)
     columns = min(columns, max(count, 1))
     broken = 1 + max((caption.count("\n") for caption in captions), default=0)
     lines = 0.08 + 0.15 * (broken + (files is not None))
     rows = -(-count // columns)
-    sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), 0.62 + (rows * (CELL + lines + GAP) or 0.25))
+    note, *notes = note.split("\n")
+    top = 0.58 + 0.15 * len(notes)
+    sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), top + 0.04 + (rows * (CELL + lines + GAP) or 0.25))
     sheet.title(title, note)
+    for place, text in enumerate(notes, start=1):
+        sheet.text(text, 0.12, 0.33 + 0.15 * place, width=sheet.width - 0.24, size=7.5, colour=FAINT)
     if count == 0:
-        sheet.text("none", 0.12, 0.6, colour=FAINT)
+        sheet.text("none", 0.12, top + 0.02, colour=FAINT)
     for place in range(count):
         x = 0.12 + GAP / 2 + place % columns * (CELL + GAP)
-        y = 0.58 + place // columns * (CELL + lines + GAP)
+        y = top + place // columns * (CELL + lines + GAP)
         good = None if right is None else bool(right[place])
         caption, colour = judged(captions[place], good)
         sheet.image(images_NHWC[place], x, y, CELL, CELL, frame=None if good is None else colour)
@@ -43,8 +47,8 @@ def image_grid(
         if files is not None:
             texts.append((files[place], 6.5, FAINT))
         for row, (text, size, ink) in enumerate(texts):
-            top = y + CELL + 0.05 + 0.15 * row
-            sheet.text(text, x + CELL / 2, top, width=CELL, size=size, colour=ink, align="center")
+            line = y + CELL + 0.05 + 0.15 * row
+            sheet.text(text, x + CELL / 2, line, width=CELL, size=size, colour=ink, align="center")
     return sheet.picture()
 
 

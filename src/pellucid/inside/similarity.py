@@ -18,23 +18,30 @@ def cka(one_NP: np.ndarray, other_NQ: np.ndarray) -> float:
     units look alike whatever they are. It may be slightly below 0; NaN where a layer gives the same for all.
     Raises ValueError for different numbers of images, or fewer than four.
     """
-    if len(one_NP) != len(other_NQ) or len(one_NP) < LEAST:
-        raise ValueError(
-            f"expected {LEAST} or more images, the same for both; got {len(one_NP)} and {len(other_NQ)}."
-        )
-    one_NN, other_NN = _gram(one_NP), _gram(other_NQ)
-    both = _hsic(one_NN, one_NN) * _hsic(other_NN, other_NN)
-    return _hsic(one_NN, other_NN) / float(np.sqrt(both)) if both > 0 else float("nan")
+    return alignment(gram(one_NP), gram(other_NQ))
 
 
-def _gram(values_NP: np.ndarray) -> np.ndarray:
-    """Inner products of the images about their mean, none with itself, in units of their mean square."""
+def gram(values_NP: np.ndarray) -> np.ndarray:
+    """Inner products of the images about their mean, none with itself, in units of their mean square.
+
+    All that ``alignment`` needs of a layer, (N, N), however many units it has.
+    """
     values = np.asarray(values_NP, dtype=np.float64)
     values = values - values.mean(axis=0)
-    gram: np.ndarray = values @ values.T
-    gram /= np.trace(gram) / len(gram) or 1.0
-    np.fill_diagonal(gram, 0.0)
-    return gram
+    found: np.ndarray = values @ values.T
+    found /= np.trace(found) / len(found) or 1.0
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def alignment(one_NN: np.ndarray, other_NN: np.ndarray) -> float:
+    """``cka`` of two layers by their ``gram``. Raises ValueError as that does."""
+    if len(one_NN) != len(other_NN) or len(one_NN) < LEAST:
+        raise ValueError(
+            f"expected {LEAST} or more images, the same for both; got {len(one_NN)} and {len(other_NN)}."
+        )
+    both = _hsic(one_NN, one_NN) * _hsic(other_NN, other_NN)
+    return _hsic(one_NN, other_NN) / float(np.sqrt(both)) if both > 0 else float("nan")
 
 
 def _hsic(one_NN: np.ndarray, other_NN: np.ndarray) -> float:
@@ -58,3 +65,15 @@ def mcnemar(right_N: np.ndarray, other_right_N: np.ndarray) -> tuple[int, int, f
     second = int((~right_N & other_right_N).sum())
     p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
     return first, second, p
+
+
+def paired_interval(first: int, second: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of how much larger the second's share of right images is than the first's.
+
+    ``first``, ``second``: images that only the one got right, of ``count``. Agresti and Min, "Simple improved
+    confidence intervals for comparing matched proportions", 2005: right also where none or few differ.
+    """
+    images, differ = count + 2, second - first
+    middle = differ / images
+    half = 1.959964 * np.sqrt(first + second + 1 - differ**2 / images) / images
+    return float(max(middle - half, -1)), float(min(middle + half, 1))

@@ -1,0 +1,80 @@
+"""What the layers of a net make of many images, in numbers few enough to be compared.
+
+Shapes: B and N images, C channels, h × w pixels of a layer's map, T tokens, P numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.errors import UserError
+from pellucid.inside.capture import captured, find_layers, units_last
+from pellucid.inside.untouched import untouched
+
+SIDE = 4  # parts a side that a map is averaged over; of a row of tokens SIDE × SIDE
+MOST_LAYERS = 24
+KINDS = (nn.Conv2d, nn.Linear)
+
+
+def choose_layers_of(nets: Sequence[nn.Module], layers: str | Sequence[str]) -> list[list[str]]:
+    """The names of each net's layers: ``auto``, or of those named the ones that it has.
+
+    ``auto``: convolutions and linear layers, of more than ``MOST_LAYERS`` as many, evenly spread from the
+    first to the last. Raises UserError for a name that no net has, and where a net has none of them.
+    """
+    if isinstance(layers, str):
+        if layers != "auto":
+            raise UserError(
+                f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0,head]."
+            )
+        return [_spread([n for n, m in net.named_modules() if isinstance(m, KINDS)]) for net in nets]
+    if not layers:
+        raise UserError("layers=[] names none: expected auto or names, e.g. layers=[features.0,head].")
+    known = [dict(net.named_modules()) for net in nets]
+    for name in layers:
+        if not any(name and name in names for names in known):
+            find_layers(nets[0], [name])  # tells which it has
+    chosen = [[name for name in dict.fromkeys(layers) if name in names] for names in known]
+    for net, found in zip(nets, chosen, strict=True):
+        if not found:
+            find_layers(net, layers)
+    return chosen
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    places = np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int)
+    return [names[place] for place in dict.fromkeys(places.tolist())]
+
+
+def representations(
+    net: nn.Module, names: Sequence[str], batches: Iterable[Tensor], run: Callable[[Tensor], object]
+) -> dict[str, np.ndarray]:
+    """What each layer gives for all images of the batches, (N, P), float32; the net is left as found.
+
+    ``run`` runs the net on a batch. Maps are averaged over SIDE × SIDE parts. Layers that give no tensor with
+    a row an image are left out.
+    """
+    modules, parts = find_layers(net, names), {name: list[Tensor]() for name in names}
+    with untouched(net) as plain, captured(plain, names) as outputs, torch.no_grad():
+        for images_BCHW in batches:
+            run(images_BCHW)
+            for name, output in outputs.items():
+                if output.ndim > 1 and len(output) == len(images_BCHW):
+                    parts[name].append(_few(output.float(), units_last(modules[name])).cpu())
+    return {name: torch.cat(found).numpy() for name, found in parts.items() if found}
+
+
+def _few(output: Tensor, last: bool) -> Tensor:
+    """(B, P) of maps (B, C, h, w), tokens (B, T, C) or units (B, C)."""
+    if output.ndim > 2 and (last or output.ndim == 3):
+        output = output.movedim(-1, 1)
+    if output.ndim == 4 and max(output.shape[2:]) > SIDE:
+        output = functional.adaptive_avg_pool2d(output, SIDE)
+    elif output.ndim == 3 and output.shape[2] > SIDE**2:
+        output = functional.adaptive_avg_pool1d(output, SIDE**2)
+    return output.flatten(1)
