@@ -15,7 +15,7 @@ import torch
 
 from tests.helpers import ROOT, command, metrics, same, start, weights
 
-QUIET = ["callbacks=none", "logger=none", "trainer=cpu"]
+QUIET = ["callbacks=none", "logger=none", "report=false", "trainer=cpu"]
 
 
 def wait_for_epochs(process: subprocess.Popen[str], folder: Path, count: int) -> None:
@@ -228,7 +228,14 @@ def test_a_grid_by_hydra(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_one_net(tmp_path: Path) -> None:
-    ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    ddp = [
+        "callbacks=none",
+        "logger=none",
+        "report=false",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+    ]
     folder = tmp_path / "run"
     done = command(*ddp, "model=cnn", "trainer.max_epochs=3", f"hydra.run.dir={folder}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -249,7 +256,14 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_inside_a_grid_share_the_hyper_parameters(tmp_path: Path) -> None:
-    ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    ddp = [
+        "callbacks=none",
+        "logger=none",
+        "report=false",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+    ]
     done = command("-m", *ddp, "model=dnn", "optimizer.lr=1e-2,1e-3", "trainer.max_epochs=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folders = sorted((tmp_path / "outputs" / "sweeps").glob("*/[0-9]*"))
@@ -303,7 +317,14 @@ def test_the_photo_cache_is_shown_and_cleared(tmp_path: Path, photos: Path) -> N
 @pytest.mark.slow
 def test_two_processes_train_a_frozen_net(tmp_path: Path, photos: Path) -> None:
     """On features that are computed once."""
-    ddp = ["callbacks=none", "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    ddp = [
+        "callbacks=none",
+        "logger=none",
+        "report=false",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+    ]
     data = ["data=catdog", f"data.root={photos}", "data.image_size=32", f"data.cache={tmp_path / 'cache'}"]
     line = [*ddp, *data, "model=resnet_frozen", "model.weights=none", "model.views=2", "trainer.max_epochs=3"]
     done = command(*line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
