@@ -71,7 +71,7 @@ def measure(program: Path, fashion: str, rounds: int) -> dict[str, Spent]:
 
 
 def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
-    quiet = ["callbacks=none", "trainer=cpu"]
+    quiet = ["callbacks=none", "report=false", "trainer=cpu"]
     first = "+callbacks.first._target_=pellucid.benchmark.processes.FirstStep"
     whole = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
     train = [sys.executable, str(program)]
