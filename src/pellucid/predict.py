@@ -84,9 +84,18 @@ def _said(placed: Placed, pixels_BCHW: Tensor, top: int) -> Iterator[dict[str, A
 
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    for name in rows[0]:
-        number = name.startswith(("confidence", "mse"))
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    table.add_column("file", overflow="fold")
+    if "mse" in rows[0]:
+        table.add_column("mse", justify="right")
+        for row in rows:
+            table.add_row(Text(plain(row["file"])), f"{row['mse']:.4f}")
+        return table
+    places = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
+    for place in places:
+        table.add_column(f"then {place[1:]}" if place else "class", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else Text(plain(v)) for v in row.values()))
+        said = (
+            Text.assemble(plain(row[f"class{p}"]), (f" {row[f'confidence{p}']:.4f}", "dim")) for p in places
+        )
+        table.add_row(Text(plain(row["file"])), *said)
     return table
