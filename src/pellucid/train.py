@@ -299,7 +299,8 @@ class _Session:
             config, epoch = self._own_config(), int(best["epoch"]) + 1
             trained = Trained(self.run, self.run.best, config, data.spec, task, epoch, "auto")
             placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
-            seen = listener.outcome(trainer, data.splits["test"].files)
+            files = data.splits["test"].files
+            seen = listener.outcome(trainer, files) if listener.losses else None  # limit_test_batches=0
             path = write_page(placed, data, seen, self.run.folder)
             log.info("Page of the run: %s", quoted(path))
         except Exception as error:

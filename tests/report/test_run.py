@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from pellucid.config.revisit import changed_data
 from pellucid.errors import UserError
 from pellucid.report import mistakes as of_mistakes
 from pellucid.report.curves import HEIGHT, WIDTH, panels, read_rows
-from pellucid.report.facts import _duration
+from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.mistakes import _choose, _members
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.places import _points
 from pellucid.report.write import report
 from pellucid.run import Run
 from pellucid.train import train
+from pellucid.trained import restore
 from tests.browser import FLAGS, Browser, browser
 from tests.fakes import write_photos
 from tests.helpers import CONF, compose, make_run, metrics, same, weights
@@ -142,6 +144,50 @@ def test_without_its_photos_a_run_still_has_a_page(hostile: Path, tmp_path: Path
         run_report(folder, data=changed(f"data.root={tmp_path / 'nowhere'}"))
 
 
+def test_what_was_kept_of_the_training_is_not_shown_beside_other_images(
+    trained: Path, tmp_path: Path
+) -> None:
+    """Fewer validation images, more of them, or as many others: none stands in the place of its own."""
+    again = partial(run_report, trained, out=str(tmp_path), seconds=0.0)
+    for option in ("data.val_fraction=0.02", "data.val_fraction=0.3", "data.seed=1"):
+        page = again(data=changed(option)).read_text(encoding="utf-8")
+        assert "not those of the training" in page, option
+        assert 'id="film"' not in page, option
+        assert "test images, by what" in page.partition('id="places"')[2], option
+    assert "not those of the training" not in again().read_text(encoding="utf-8")
+
+
+def test_commands_of_a_run_wherever_it_lies(trained: Path) -> None:
+    run = restore(trained)
+    for folder, told in (("/run", "/run"), ("/a/outputs/cnn_digits/x", "outputs/cnn_digits/x")):
+        commands = _commands(replace(run, run=Run(Path(folder))))
+        assert f"run={told} " in commands["Ask why"]
+
+
+def test_the_budget_to_go_on_with_is_a_larger_one() -> None:
+    assert _twice({"max_epochs": 10}) == "trainer.max_epochs=20"
+    assert _twice({"max_epochs": -1, "max_steps": 100}) == "trainer.max_steps=200"
+    assert _twice({"max_epochs": 5, "max_steps": 100}) == "trainer.max_epochs=10 trainer.max_steps=200"
+
+
+def test_the_map_of_images_names_its_layer(trained: Path, tmp_path: Path) -> None:
+    assert "by what the last linear layer sees" in (trained / "report.html").read_text(encoding="utf-8")
+    view = (
+        "callbacks=[embeddings]",
+        "callbacks.embeddings.layer=features.1",
+        "callbacks.embeddings.methods=[pca]",
+    )
+    folder = make_run(tmp_path / "run", "model=dnn", "model.hidden=[4]", *view, "report=true")
+    assert "by what layer features.1 gives" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_without_validation_none_is_called_the_best(trained: Path) -> None:
+    run = restore(trained)
+    assert "the best by" in _aim(run, {}, None)
+    unvalidated = {**run.config, "trainer": {**run.config["trainer"], "limit_val_batches": 0}}
+    assert "the best by" not in _aim(replace(run, config=unvalidated), {}, None)
+
+
 def test_an_autoencoder_has_reconstructions(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", "model=autoencoder", "callbacks=[latent,film_strip]", "report=true")
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -171,6 +217,15 @@ def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, monkeypatch: py
     assert metrics(folder)["look/failed/report"] == 1
     assert "ZeroDivisionError" in (folder / "train.log").read_text()
     assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(("batches", "shown"), [(1, True), (0, False)])
+def test_a_test_that_was_cut_short_has_a_page(batches: int, shown: bool, tmp_path: Path) -> None:
+    limit = f"+trainer.limit_test_batches={batches}"
+    folder = make_run(tmp_path / "run", "model=autoencoder", limit, "report=true")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert ('id="reconstructions"' in page) is shown
+    assert "look/failed/report" not in metrics(folder)
 
 
 class Plain(nn.Module):

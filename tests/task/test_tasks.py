@@ -151,3 +151,9 @@ def test_a_net_of_another_kind_is_refused() -> None:
         classification(Fixed([0.0, 0.0]), classes=3)
     with pytest.raises(UserError, match="label_smoothing"):
         classification(Fixed([0.0, 0.0]), smoothing=1.0)
+
+
+def test_a_net_that_takes_other_images_is_named() -> None:
+    for net in (nn.Conv2d(3, 2, 1), nn.Conv2d(1, 2, 1).double()):
+        with pytest.raises(UserError, match=r"^Conv2d does not take float32 images of 1 × 2 × 2: "):
+            classification(net)

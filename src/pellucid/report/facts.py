@@ -83,9 +83,10 @@ def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> 
         counts = (f"{noted[f'data/{split}']:,}" for split in ("train", "val", "test"))
         text += ": {} training, {} validation and {} test images".format(*counts)
     text += f" of {channels} × {height} × {width}, {len(trained.spec.classes):,} classes."
+    validated = trained.config["trainer"].get("limit_val_batches") != 0
     return (
         f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
-        if trained.checkpoint.stem == "best"
+        if trained.checkpoint.stem == "best" and validated
         else f"{text} Shown is epoch {trained.epoch}."
     )
 
@@ -116,17 +117,23 @@ def _commands(trained: Trained) -> dict[str, str]:
     if trained.run is None:
         return {}
     parts = trained.run.folder.parts
-    path = "/".join(parts[-3:]) if parts[-3] == "outputs" else str(trained.run.folder)
+    path = "/".join(parts[-3:]) if "outputs" in parts[-3:-2] else str(trained.run.folder)
     folder = shlex.quote(path)
-    more = 2 * int(trained.config["trainer"].get("max_epochs") or 10)
+    more = _twice(trained.config["trainer"])
     test = f"python scripts/evaluate.py run={folder} data=image_folder data.root=/my/photos"
     return {
         "Repeat it": shlex.join(["python", "train.py", *_overrides(trained.run)]),
-        "Go on with it": f"python train.py resume={folder} trainer.max_epochs={more}",
+        "Go on with it": f"python train.py resume={folder} {more}",
         "Test it on other images": test,
         "Ask why": f"python scripts/explain.py run={folder} images=/my/photos",
         "Watch it in TensorBoard": f"tensorboard --logdir {folder} --samples_per_plugin images=1000",
     }
+
+
+def _twice(trainer: Mapping[str, Any]) -> str:
+    """Options for twice the budget; -1 is none, of epochs or of steps."""
+    budgets = {"max_epochs": trainer.get("max_epochs") or 10, "max_steps": trainer.get("max_steps") or -1}
+    return " ".join(f"trainer.{name}={2 * most}" for name, most in budgets.items() if most > 0)
 
 
 def _overrides(run: Run) -> list[str]:

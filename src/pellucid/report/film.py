@@ -45,8 +45,8 @@ class Film:
 
 
 def film(subject: Subject) -> Film | None:
-    """None where nothing was kept, by a run without that view."""
-    run = subject.placed.trained.run
+    """None where nothing was kept, by a run without that view, or of other images."""
+    run = subject.placed.trained.run if subject.as_trained else None
     frames = _read(run.folder / "figures" / FRAMES) if run else {}
     if not frames:
         return None

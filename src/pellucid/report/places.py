@@ -41,9 +41,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Places:
-    """Scatters by method, of the same images; ``thumbnails`` is one picture of them, ``columns`` wide."""
+    """Scatters by method, of the same images; ``thumbnails`` is one picture of them, ``columns`` wide.
+
+    ``layer``: embed, or the name of the layer that they are by.
+    """
 
     scatters: Mapping[str, Sequence[Point]]
+    layer: str
     note: str
     files: Sequence[str]
     labels: Sequence[int]
@@ -55,9 +59,11 @@ class Places:
 
 def places(subject: Subject) -> Places | None:
     """The last scatters of the training's views, or PCA of test images; None where the net has neither."""
-    found = _kept(subject) or _seen(subject)
+    kept = _kept(subject)
+    found = kept or _seen(subject)
     if found is None:
         return None
+    view = (subject.placed.trained.config["callbacks"] or {}).get("embeddings") or {}
     layouts, split, index_N, note = found
     rows = subject.split(split).subset(index_N)
     photos = subject.pixels(subject.images(split, index_N))
@@ -66,6 +72,7 @@ def places(subject: Subject) -> Places | None:
     present = sorted(set(labels))
     return Places(
         scatters={TITLES[method]: _points(layout, labels) for method, layout in layouts.items()},
+        layer=view.get("layer", EMBED) if kept else EMBED,
         note=note,
         files=list(rows.files),
         labels=labels,
@@ -81,7 +88,7 @@ Found = tuple[dict[str, np.ndarray], str, torch.Tensor, str]  # layouts, split, 
 
 def _kept(subject: Subject) -> Found | None:
     """What the view of embeddings has drawn last."""
-    run = subject.placed.trained.run
+    run = subject.placed.trained.run if subject.as_trained else None
     files = sorted((run.folder / "figures" / "embeddings").glob("epoch_*.npz")) if run else []
     if not files:
         return None

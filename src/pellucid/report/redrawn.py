@@ -51,7 +51,7 @@ def reconstructions(subject: Subject) -> Reconstructions:
     each = max(1, min(EACH, len(order) // 3))
     middle = (len(order) - each) // 2
     chosen = {
-        "some": choose_probes(subject.split("test").labels_N, PROBES, subject.seed).numpy(),
+        "some": choose_probes(subject.split("test").labels_N[: len(order)], PROBES, subject.seed).numpy(),
         "the best": order[:each],
         "in the middle": order[middle : middle + each],
         "the worst": order[::-1][:each],

@@ -51,6 +51,7 @@ def page(subject: Subject, *, why_no_data: str = "") -> str:
         places=spots,
         film=film(subject) if seen else None,
         why_no_data=why_no_data,
+        other="" if subject.as_trained or subject.data is None else subject.data.source,
         sizes={"curves": (WIDTH, HEIGHT), "places": (PLACES_WIDTH, PLACES_HEIGHT)},
         markers=MARKERS,
         small=max(trained.spec.image_shape[1:]) <= 32,

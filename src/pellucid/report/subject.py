@@ -28,6 +28,7 @@ class Subject:
     """A trained net where it runs, and its test images with what it said of them.
 
     ``data`` and ``outcome`` are None where they are not here. ``seconds``: as long may explaining take.
+    ``as_trained``: the splits are those of the training, so that what it has kept belongs to them.
     """
 
     placed: Placed
@@ -35,6 +36,7 @@ class Subject:
     outcome: Outcome | None
     explainers: Mapping[str, Explainer]
     seconds: float
+    as_trained: bool
 
     @property
     def net(self) -> nn.Module:

@@ -13,12 +13,13 @@ from pellucid.outcome import Outcome, outcome
 from pellucid.report.run import page
 from pellucid.report.subject import Subject
 from pellucid.run import write_atomically
-from pellucid.trained import Changed, Placed, restore
+from pellucid.trained import Changed, Placed, Trained, restore
 
 log = logging.getLogger(__name__)
 
 NAME = "report.html"
 SECONDS = 2.5  # that explaining may take at the end of a training
+SPLIT = ("val_fraction", "test_fraction", "seed")  # options of data that say which image is where
 
 
 def report(
@@ -43,9 +44,27 @@ def report(
         log.warning("The page goes without images, as the run's data cannot be read: %s", why)
     seen = outcome(trained, images, "test") if images else None
     folder = Path(out).expanduser().absolute() if out else trained.folder
-    path = write_page(trained.placed(), images, seen, folder, seconds=seconds, why_no_data=why)
+    same = images is None or _as_trained(trained, images, data)
+    if not same:
+        log.warning("These are not the images of the training: the page goes without what was kept of those.")
+    path = write_page(
+        trained.placed(), images, seen, folder, seconds=seconds, why_no_data=why, as_trained=same
+    )
     log.info("Written: %s (%.1f MB). Open it in any browser.", path, path.stat().st_size / 1e6)
     return path
+
+
+def _as_trained(trained: Trained, images: ImageData, data: Changed) -> bool:
+    """Whether the splits hold the images that the run has seen, in the same places."""
+    noted = trained.run.metrics() if trained.run else {}
+    own, now = trained.config["data"], data(trained.config)
+    known = {
+        "data/fingerprint": images.fingerprint(),
+        **{f"data/{name}": len(split) for name, split in images.splits.items()},
+    }
+    return all(noted.get(key, value) == value for key, value in known.items()) and all(
+        own.get(name) == now.get(name) for name in SPLIT
+    )
 
 
 def write_page(
@@ -56,10 +75,11 @@ def write_page(
     *,
     seconds: float = SECONDS,
     why_no_data: str = "",
+    as_trained: bool = True,
 ) -> Path:
     """``report.html`` in that folder, whole or not at all; the net is left as it is."""
     explainers = make_explainers(placed.trained.config)
-    subject = Subject(placed=placed, data=data, outcome=seen, explainers=explainers, seconds=seconds)
+    subject = Subject(placed, data, seen, explainers, seconds=seconds, as_trained=as_trained)
     with untouched(subject.net):
         text = page(subject, why_no_data=why_no_data)
     path = folder / NAME

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
 from pellucid.config.build import OPTION_ERRORS
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.inside.mode import evaluation_mode
 from pellucid.randomness import seed_step
 from pellucid.task.noted import Noted
@@ -58,7 +58,7 @@ class Task(LightningModule, ABC):
         self.noted = {stage: Noted() for stage in STAGES}
         images_BCHW = torch.zeros(2, *image_shape)
         with evaluation_mode(net):
-            self._check_output(images_BCHW, net(images_BCHW))
+            self._check_output(images_BCHW, _tried(net, images_BCHW))
 
     @abstractmethod
     def _make_metrics(self) -> dict[str, Metric]:
@@ -181,3 +181,16 @@ class Task(LightningModule, ABC):
 def shape_of(output: object) -> str:
     """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
     return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+
+
+def _tried(net: nn.Module, images_BCHW: Tensor) -> object:
+    """What the net gives. Raises UserError, that names the net, where it does not take such images."""
+    try:
+        return net(images_BCHW)
+    except UserError:
+        raise
+    except OPTION_ERRORS as error:
+        shape = " × ".join(str(length) for length in images_BCHW.shape[1:])
+        raise UserError(
+            f"{type(net).__name__} does not take float32 images of {shape}: {first_line(error)}."
+        ) from error
