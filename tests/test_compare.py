@@ -164,6 +164,7 @@ def test_layers_by_name(dnn: Path, cnn: Path, tmp_path: Path) -> None:
         assert not out.exists(), "nothing is written before everything is checked"
 
 
+@pytest.mark.slow
 def test_two_autoencoders(redrawing: list[Path]) -> None:
     found = run_compare(*redrawing)
     folder = redrawing[0] / "comparison" / redrawing[1].parent.name / "32"
@@ -194,6 +195,7 @@ def test_runs_that_cannot_be_compared(
     assert not (dnn / "comparison" / "run").exists()
 
 
+@pytest.mark.slow
 def test_other_splits_are_compared_where_they_overlap(
     dnn: Path, tmp_path: Path, listen: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,6 +246,7 @@ def test_very_few_images(
     assert (tmp_path / "out" / "disagreements.png").is_file()
 
 
+@pytest.mark.slow
 def test_checkpoints_alone(
     dnn: Path,
     cnn: Path,

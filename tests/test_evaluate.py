@@ -92,6 +92,7 @@ def test_the_figures_are_those_of_training(trained: Path) -> None:
             assert picture.width > 300
 
 
+@pytest.mark.slow
 def test_every_kept_checkpoint(trained: Path) -> None:
     found = run_evaluate(trained, checkpoint="all")
     assert [row["checkpoint"] for row in found] == [
@@ -105,6 +106,7 @@ def test_every_kept_checkpoint(trained: Path) -> None:
     assert (trained / "evaluation" / "checkpoints.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_alone_is_enough(trained: Path, tmp_path: Path) -> None:
     lone = tmp_path / "mine.ckpt"
     shutil.copy(trained / "checkpoints" / "last.ckpt", lone)
@@ -122,6 +124,7 @@ def test_an_autoencoders_error(tmp_path: Path) -> None:
     assert np.mean([float(row["loss"]) for row in images]) == pytest.approx(row["test/mse"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_other_data(tmp_path: Path, photos: Path) -> None:
     cache = f"data.cache={tmp_path / 'cache'}"
     data = ("data=catdog", f"data.root={photos}", cache, "data.image_size=16")

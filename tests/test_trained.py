@@ -46,6 +46,7 @@ def test_a_run_of_the_first_version_gets_its_page(first: Path) -> None:
     assert 'id="mistakes"' in text
 
 
+@pytest.mark.slow
 def test_a_run_of_the_first_version_goes_on(first: Path) -> None:
     line = split([f"resume={first}", "trainer.max_epochs=4", "report=false"])
     config = resumed_config(Run(first), line, CONF)

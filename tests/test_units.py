@@ -83,6 +83,7 @@ def test_a_dead_unit_is_told(trained: Path, tmp_path: Path) -> None:
     assert (tmp_path / "dead" / "units" / "features.2" / "units_004.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_pretrained_kind_of_net_and_files(catdog: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     for number in range(3):
@@ -105,6 +106,7 @@ def test_a_pretrained_kind_of_net_and_files(catdog: Path, photos: Path, tmp_path
         run_units(catdog, images=str(tmp_path / "none"))
 
 
+@pytest.mark.slow
 def test_an_autoencoders_latent_vector(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "model=autoencoder", "model.sizes=[16,3]")
     rows = run_units(run)

@@ -15,7 +15,7 @@ from pellucid.config.signature import read_signature
 from pellucid.errors import ImageTooSmallError
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
-MODELS = sorted(path.stem for path in CONF.glob("*.yaml"))
+MODELS = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "own")  # a user's class
 # digits, Fashion-MNIST, CIFAR-10, cat/dog, image folder; classes two and two hundred
 SHAPES = [
     ((1, 8, 8), 10),

@@ -90,6 +90,7 @@ def test_the_training_writes_it_and_says_what_it_has_measured(trained: Path) -> 
     assert sum(counts) == noted["data/test"]
 
 
+@pytest.mark.slow
 def test_it_is_one_small_file_that_calls_nobody(trained: Path, hostile: Path) -> None:
     for path in (trained / "report.html", run_report(hostile)):
         page = path.read_text(encoding="utf-8")
@@ -107,6 +108,7 @@ def test_pictures_are_pictures(trained: Path) -> None:
             picture.load()
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_a_run_without_it(tmp_path: Path, trained: Path) -> None:
     options = ("model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=2")
     plain = make_run(tmp_path / "plain", *options)
@@ -116,6 +118,7 @@ def test_the_weights_are_those_of_a_run_without_it(tmp_path: Path, trained: Path
         assert metrics(plain)[name] == metrics(trained)[name]
 
 
+@pytest.mark.slow
 def test_names_stay_text(hostile: Path) -> None:
     page = run_report(hostile).read_text(encoding="utf-8")
     assert "<script>alert" not in page
@@ -126,6 +129,7 @@ def test_names_stay_text(hostile: Path) -> None:
     assert set(json.loads(inside)["names"]) <= set(CLASSES)
 
 
+@pytest.mark.slow
 def test_without_its_photos_a_run_still_has_a_page(hostile: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(hostile, tmp_path / "run"))
     config = Run(folder).config()
@@ -144,6 +148,7 @@ def test_without_its_photos_a_run_still_has_a_page(hostile: Path, tmp_path: Path
         run_report(folder, data=changed(f"data.root={tmp_path / 'nowhere'}"))
 
 
+@pytest.mark.slow
 def test_what_was_kept_of_the_training_is_not_shown_beside_other_images(
     trained: Path, tmp_path: Path
 ) -> None:
@@ -201,6 +206,7 @@ def test_an_autoencoder_has_reconstructions(tmp_path: Path) -> None:
     assert first[0] < metrics(folder)["test/mse"] < first[1]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_alone_has_a_page(trained: Path, tmp_path: Path) -> None:
     alone = Path(shutil.copy(trained / "checkpoints" / "best.ckpt", tmp_path / "mine.ckpt"))
     path = run_report(alone)
@@ -219,6 +225,7 @@ def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, monkeypatch: py
     assert not (folder / "report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batches", "shown"), [(1, True), (0, False)])
 def test_a_test_that_was_cut_short_has_a_page(batches: int, shown: bool, tmp_path: Path) -> None:
     limit = f"+trainer.limit_test_batches={batches}"
@@ -312,6 +319,7 @@ def test_pictures_are_made_small() -> None:
     assert page[3, 3, 0] == 4
 
 
+@pytest.mark.slow
 def test_explaining_ends_when_its_time_is_over(trained: Path) -> None:
     page = run_report(trained, seconds=0.0, out=str(trained / "hurry")).read_text(encoding="utf-8")
     assert "saliency of" not in page
