@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from lightning.pytorch.accelerators import AcceleratorRegistry
+from rich.table import Table
 
+from pellucid.console import console
 from pellucid.describe import _git_commit, hyperparameters
 from pellucid.errors import UserError
 from pellucid.process import check_device
@@ -43,10 +45,16 @@ def test_the_commit_of_the_working_directory(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_device_that_is_not_there() -> None:
-    check_device({"accelerator": "auto"})
-    check_device({"accelerator": "cpu"})
+    check_device("auto", "accelerator")
+    check_device("cpu", "accelerator")
     missing = [name for name in ("cuda", "mps") if not AcceleratorRegistry.get(name).is_available()]
     for name in missing:
-        with pytest.raises(UserError, match=r"no such device .*Use trainer=cpu"):
-            check_device({"accelerator": name})
+        with pytest.raises(UserError, match=rf"^accelerator={name}: .*Use accelerator=cpu"):
+            check_device(name, "accelerator")
     assert missing, "no machine has both"
+
+
+def test_what_a_user_named_is_shown_as_it_is() -> None:
+    with console.capture() as kept:
+        console.print(Table("as wide as what is above it", title="runs/[bold]mine"))
+    assert "runs/[bold]mine" in kept.get()

@@ -270,6 +270,14 @@ def test_mistakes_are_told_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_data_are_read(
+    classifier: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/out cannot be made.*out=<folder>"):
+        run_embed(classifier, data=None, out=str(tmp_path / "file" / "out"))
+
+
 def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.jpg").write_bytes(b"none")
     for option in ("images", "neighbours"):

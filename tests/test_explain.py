@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pellucid.config.command_line import quote_path
 from pellucid.errors import UserError
-from pellucid.explain import explain
+from pellucid.explain import Named, explain
 from tests.helpers import compose, make_run
 
 METHODS = ("saliency", "integrated_gradients", "grad_cam", "occlusion")
@@ -83,9 +84,38 @@ def test_the_class_that_is_explained(trained: Path, photos: Path, tmp_path: Path
     assert {row["class"] for row in run_explain(trained, photos / "test", target="cat", **given)} == {"cat"}
     with pytest.raises(UserError, match=r"target=dogg: expected predicted, true or a class.*'dog'"):
         run_explain(trained, photos / "test", target="dogg", **given)
-    Image.new("RGB", (9, 9)).save(tmp_path / "alone.png")
-    with pytest.raises(UserError, match=r"target=true: the class of .*alone\.png is not known"):
-        run_explain(trained, tmp_path / "alone.png", target="true", **given)
+
+
+def test_mistakes_are_told_and_nothing_is_written(trained: Path, photos: Path, tmp_path: Path) -> None:
+    for number in range(17):  # the last one, of no class, is in the second batch
+        folder = tmp_path / "photos" / ("cat" if number < 16 else "of none")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9)).save(folder / f"{number}.png")
+    given = {"explainer": compose("explainer=saliency")["explainer"], "out": str(tmp_path / "out")}
+    with pytest.raises(UserError, match=r"target=true: the class of .*16\.png is not known"):
+        run_explain(trained, tmp_path / "photos", target="true", **given)
+    with pytest.raises(UserError, match=r"CNN has no layer named '7'"):
+        run_explain(trained, tmp_path / "photos", layers=[7], **given)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").touch()
+    with pytest.raises(UserError, match=r"out cannot be made.*out=<folder>"):
+        run_explain(trained, tmp_path / "photos", **given)
+
+
+def test_every_file_has_a_name_of_its_own(tmp_path: Path) -> None:
+    files = [
+        tmp_path / "a" / "b.png",
+        tmp_path / "a_b.png",
+        *(tmp_path / f"{n}{'猫' * 80}.png" for n in "12"),
+    ]
+    names = [Named(files, tmp_path).pieces[file] for file in files]
+    assert names[:2] == ["a_b.png", "a_b.png_2"]
+    assert names[2:] == ["猫" * 52 + ".png", "猫" * 52 + ".png_2"]
+
+
+def test_a_class_is_taken_to_the_letter() -> None:
+    assert quote_path("target=true", multirun=False) == "target='true'"
+    assert quote_path("target=3", multirun=False) == "target='3'"
 
 
 def test_an_autoencoders_error_map(tmp_path: Path, photos: Path) -> None:

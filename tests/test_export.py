@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pellucid import onnx_file
@@ -168,8 +169,14 @@ def test_it_says_of_files_what_predict_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_photos(tmp_path / "photos", {"cat": 50, "dog": 50}, seed=3)
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (20, 20, 4), dtype=np.uint8)).save(
+        tmp_path / "photos" / "glass.png"
+    )
+    deep = random.integers(0, 2**16, (20, 20), dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "photos" / "deep.png")
     rows = assert_it_predicts(trained, exported, tmp_path / "photos", monkeypatch, capsys)
-    assert len(rows) == 100
+    assert len(rows) == 102
     assert {row["class"] for row in rows} == {"cat", "dog"}
 
 

@@ -46,6 +46,11 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_name_may_be_as_long_as_a_file_system_allows(tmp_path: Path) -> None:
+    write_atomically(tmp_path / ("x" * 251 + ".png"), b"1")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_files_have_the_permissions_of_any_file(tmp_path: Path) -> None:
     write_atomically(tmp_path / "ours", b"")
     (tmp_path / "any").write_bytes(b"")

@@ -127,13 +127,14 @@ def test_an_autoencoders_latent_vector(tmp_path: Path) -> None:
         ({"split": "tests"}, "split=tests: expected train, val or test"),
         ({"checkpoint": "epoch_9"}, "no such checkpoint. It has: last.ckpt, best.ckpt"),
         ({"images": "/nowhere"}, "images=/nowhere: there is no such file or folder"),
+        ({"out": f"{__file__}/out"}, r"test_units\.py/out cannot be made.*out=<folder>"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_written(
     trained: Path, tmp_path: Path, given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        run_units(trained, out=str(tmp_path / "out"), **given)
+        run_units(trained, **{"out": str(tmp_path / "out"), **given})
     assert not (tmp_path / "out").exists()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)  # names of users stay as they are
 
 
 class ConsoleHandler(logging.Handler):

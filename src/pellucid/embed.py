@@ -42,7 +42,7 @@ from pellucid.inside.projection import LEAST_POINTS
 from pellucid.inside.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.looking import Looking
 from pellucid.neighbours import Search
-from pellucid.run import write_atomically
+from pellucid.run import check_writable, write_atomically
 from pellucid.trained import Changed, restore
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,8 @@ def embed(
             raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
     search = Search(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    folder = Path(out).expanduser().absolute() if out else trained.folder / "embeddings"
+    check_writable(folder, str(folder), "out=<folder>")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None
     looking = Looking(trained.placed(), layer)
@@ -94,7 +96,6 @@ def embed(
     seen = observe(looking, stream, hunt, points)
     caught = hunt.caught(seen.files, seen.names, seen.said["mse"]) if hunt else None
     work = _Work(looking, seen, methods, tsne_points)
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "embeddings"
     figures = work.write(folder)
     console.print(work.table(figures))
     if near is not None:

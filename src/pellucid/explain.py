@@ -30,14 +30,38 @@ from pellucid.explainer.trust import ORDERS, Judge, Trust, likeness, randomised
 from pellucid.inside.capture import captured, choose_layers
 from pellucid.inside.pixels import undone
 from pellucid.inside.untouched import untouched
-from pellucid.run import write_atomically, write_csv
+from pellucid.run import check_writable, write_atomically, write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # images, so that memory is bounded
+LONGEST = 160  # bytes of a file's name, so that a layer's can follow
 ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
+
+
+class Named:
+    """The files of a command, as they are shown and as what is written of them is called."""
+
+    def __init__(self, files: Sequence[Path], base: Path) -> None:
+        self.base = base
+        taken: set[str] = set()
+        self.pieces: dict[Path, str] = {}  # the path from the base in one piece, another for each file
+        for file in files:
+            whole = "_".join(Path(self.shown(file)).parts)
+            end = os.fsencode(whole)[-LONGEST:].decode(errors="ignore")
+            name = first = whole if len(os.fsencode(whole)) <= LONGEST else end
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{first}_{number}"
+            taken.add(name)
+            self.pieces[file] = name
+
+    def shown(self, file: Path) -> str:
+        """Its path from the base."""
+        return os.path.relpath(file, self.base)
 
 
 @dataclass(frozen=True)
@@ -83,17 +107,19 @@ def explain(
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
     place = trained.placed()
     folder = Path(out).expanduser().absolute() if out else trained.folder / "explanations"
-    pictures, base = Pictures(files, trained.spec.image_shape), find_base(images)
+    check_writable(folder, str(folder), "out=<folder>")
+    pictures, named = Pictures(files, trained.spec.image_shape), Named(files, find_base(images))
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}
-        work: Any = _Classifier(place, make_explainers(config), target, layers, folder, base)
+        _check_target(target, trained.spec.classes, files)
+        work: Any = _Classifier(place, make_explainers(config), target, layers, folder, named)
     else:
-        work = _Autoencoder(place, folder, base)
+        work = _Autoencoder(place, folder, named)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("Explaining", total=len(files))
-        for named, pixels_BCHW in pictures.batches(AT_ONCE):
-            work.batch(named, place.images(pixels_BCHW))
-            progress.advance(bar, len(named))
+        for some, pixels_BCHW in pictures.batches(AT_ONCE):
+            work.batch(some, place.images(pixels_BCHW))
+            progress.advance(bar, len(some))
     if pictures.unreadable:
         log.warning("%s", told(pictures.unreadable, len(files)))
     if not work.rows:
@@ -115,9 +141,9 @@ class _Classifier:
         target: str,
         layers: str | Sequence[str] | None,
         folder: Path,
-        base: Path,
+        named: Named,
     ) -> None:
-        self.placed, self.trained, self.folder, self.base = placed, placed.trained, folder, base
+        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
         self.net, self.target = self.trained.net, target
         self.other = randomised(self.net, self.trained.config["seed"])
         self.rows: list[dict[str, Any]] = []
@@ -127,10 +153,6 @@ class _Classifier:
         with untouched(self.net), torch.no_grad():
             self.layers = choose_layers(self.net, layers, placed.images(blank)) if layers else []
         self.explainers = _that_apply(explainers, self.net, placed.images(blank))
-        classes = self.trained.spec.classes
-        if target not in ("predicted", "true", *classes):
-            hint = did_you_mean(target, ("predicted", "true", *classes))
-            raise UserError(f"target={target}: expected predicted, true or a class of the run.{hint}")
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
         logits_BK = self.placed.run(images_BCHW).cpu()
@@ -160,13 +182,7 @@ class _Classifier:
             return logits_BK.argmax(dim=1)
         if self.target != "true":
             return torch.full((len(files),), classes.index(self.target))
-        for file in files:
-            if file.parent.name not in classes:
-                raise UserError(
-                    f"target=true: the class of {file} is not known. Expected it in a folder named by its "
-                    f"class: {', '.join(classes[:10])}."
-                )
-        return torch.tensor([classes.index(file.parent.name) for file in files])
+        return torch.tensor([classes.index(folder_of(file)) for file in files])
 
     def _note(self, files: Sequence[Path], target_B: Tensor, found: Mapping[str, Explained]) -> None:
         for place, file in enumerate(files):
@@ -201,7 +217,7 @@ class _Classifier:
         title = f"predicted {classes[said]} {float(share_K[said]):.2f}"
         if target != said:
             title += f"; explained: {classes[target]} {float(share_K[target]):.2f}"
-        true = file.parent.name if file.parent.name in classes else None
+        true = folder_of(file) if folder_of(file) in classes else None
         columns = {
             self.explainers[name].title: Column(
                 one.maps_BHW[place : place + 1].numpy(),
@@ -212,8 +228,8 @@ class _Classifier:
             for name, one in found.items()
         }
         right = None if true is None else true == classes[said]
-        name = name_of(file, self.base)
-        heading = f"{os.path.relpath(file, self.base)}, {self.trained.name}"
+        name = self.named.pieces[file]
+        heading = f"{self.named.shown(file)}, {self.trained.name}"
         write_png(
             self.folder / f"{name}.png", explanations(photo_1HWC, [title], [right], columns, title=heading)
         )
@@ -230,7 +246,7 @@ class _Classifier:
             for place, file in enumerate(files):
                 one = slice(place, place + 1)
                 picture = feature_maps(shown[one], [""], maps[one], shown=16, title=f"{layer}, {file.name}")
-                write_png(self.folder / f"{name_of(file, self.base)}_{layer}.png", picture)
+                write_png(self.folder / f"{self.named.pieces[file]}_{layer}.png", picture)
 
     def summarise(self) -> None:
         """How far to trust each method, over all images."""
@@ -260,8 +276,8 @@ class _Classifier:
 class _Autoencoder:
     table = "errors.csv"
 
-    def __init__(self, placed: Placed, folder: Path, base: Path) -> None:
-        self.placed, self.trained, self.folder, self.base = placed, placed.trained, folder, base
+    def __init__(self, placed: Placed, folder: Path, named: Named) -> None:
+        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
         self.rows: list[dict[str, Any]] = []
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
@@ -275,8 +291,8 @@ class _Autoencoder:
             error = float(((original[place] - redrawn[place]) ** 2).mean())
             self.rows.append({"file": str(file), "mse": error})
             groups = {"": (original[one], redrawn[one], [""])}
-            name = name_of(file, self.base)
-            title = f"{os.path.relpath(file, self.base)}, {self.trained.name}"
+            name = self.named.pieces[file]
+            title = f"{self.named.shown(file)}, {self.trained.name}"
             write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
 
     def summarise(self) -> None:
@@ -297,6 +313,21 @@ def _that_apply(
     return chosen
 
 
-def name_of(file: Path, base: Path) -> str:
-    """A name for what is written of a file, its own for each: its path from the base in one piece."""
-    return "_".join(Path(os.path.relpath(file, base)).parts)
+def _check_target(target: str, classes: Sequence[str], files: Sequence[Path]) -> None:
+    """Raise UserError for a target that is none, or a true class that is not known."""
+    if target not in ("predicted", "true", *classes):
+        hint = did_you_mean(str(target), ("predicted", "true", *classes))
+        raise UserError(f"target={target}: expected predicted, true or a class of the run.{hint}")
+    if target != "true":
+        return
+    for file in files:
+        if folder_of(file) not in classes:
+            raise UserError(
+                f"target=true: the class of {file} is not known. Expected it in a folder named by its "
+                f"class: {', '.join(classes[:10])}."
+            )
+
+
+def folder_of(file: Path) -> str:
+    """The name of the folder that a file lies in."""
+    return file.absolute().parent.name

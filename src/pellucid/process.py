@@ -27,9 +27,8 @@ EXPECTED_WARNINGS = (
 )
 
 
-def check_device(trainer: Mapping[str, Any]) -> None:
-    """Raise UserError where the machine lacks the accelerator that was asked for."""
-    wanted = str(trainer.get("accelerator", "auto"))
+def check_device(wanted: str, option: str) -> None:
+    """Raise UserError, which names the ``option``, where the machine lacks the accelerator ``wanted``."""
     if wanted == "auto":
         return
     if wanted == "gpu":
@@ -41,8 +40,8 @@ def check_device(trainer: Mapping[str, Any]) -> None:
     if not here:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         raise UserError(
-            f"trainer.accelerator={wanted}: this machine has no such device (torch "
-            f"{torch.__version__}, {built}). Use trainer=cpu, or trainer=default for the best one here."
+            f"{option}={wanted}: this machine has no such device (torch {torch.__version__}, {built}). "
+            f"Use {option}=cpu, or {option}=auto for the best one here."
         )
 
 

@@ -79,7 +79,12 @@ def whole_program(file: str, graph: Graph, spec: Spec) -> list[str]:
         "",
         "with Image.open(sys.argv[1]) as image:",
         f"    image.draft('RGB', ({2 * size}, {2 * size}))  # JPEGs: decoded at the nearest scale above",
-        "    image = ImageOps.exif_transpose(image).convert('RGB')",
+        "    image = ImageOps.exif_transpose(image)",
+        "    if image.mode.startswith('I'):  # 16-bit grey",
+        "        image = Image.fromarray((numpy.asarray(image) / 257).astype('uint8'))",
+        "    image = image.convert('RGBA')",
+        "    white = Image.new('RGBA', image.size, 'white')",
+        "    image = Image.alpha_composite(white, image).convert('RGB')",
         f"    image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BILINEAR)",
         f"{graph.input} = numpy.asarray(image).transpose(2, 0, 1)",
     ]

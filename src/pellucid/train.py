@@ -130,7 +130,7 @@ class _Session:
 
     def execute(self) -> None:
         config, run = self.config, self.run
-        check_device(config["trainer"])
+        check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
             try:
                 self.last = load_checkpoint(run.last)

@@ -137,7 +137,7 @@ def restore(source: str | Path, *, checkpoint: str = "best", accelerator: str = 
 
     ``checkpoint`` of a run folder: best, last or a path.
     """
-    check_device({"accelerator": accelerator})
+    check_device(accelerator, "accelerator")
     run, path = find(source, checkpoint)
     content = load_checkpoint(path)
     task, spec = restore_task(content)

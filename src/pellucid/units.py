@@ -32,7 +32,7 @@ from pellucid.inside.trace import Trace, traced
 from pellucid.inside.units import UnitLayer, find_units
 from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import Filters, find_filters
-from pellucid.run import write_atomically, write_csv
+from pellucid.run import check_writable, write_atomically, write_csv
 from pellucid.trained import Changed, Placed, Trained, restore
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,8 @@ def units(
     """
     _check(count, split, steps)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    base = Path(out).expanduser().absolute() if out else trained.folder / "units"
+    check_writable(base, str(base), "out=<folder>")
     place = trained.placed()
     trace = traced(trained.net, _blank(place))
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)
@@ -89,7 +91,6 @@ def units(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         found = _find(place, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
     rows = [_row(trained, found, looked, unit) for unit in range(chosen_layer.units)]
-    base = Path(out).expanduser().absolute() if out else trained.folder / "units"
     folder = base / chosen_layer.name.replace("/", "_")
     _write(folder, trained, found, looked, rows)
     _tell(trained, found, looked, rows)

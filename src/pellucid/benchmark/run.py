@@ -64,7 +64,7 @@ def _say(text: str) -> None:
 
 def _check(config: Mapping[str, Any]) -> None:
     rounds, nets, views = config["rounds"], config["nets"], config["views"]
-    check_device({"accelerator": config["accelerator"]})
+    check_device(config["accelerator"], "accelerator")
     if rounds < 1:
         raise UserError(f"rounds={rounds}: expected a whole number of at least 1.")
     if unknown := [name for name in nets if name not in (*SMALL, *PHOTOS)]:

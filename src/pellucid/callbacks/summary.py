@@ -81,7 +81,7 @@ def _markdown(layers: list[Layer], title: str) -> str:
 
 
 def _rich_tree(config: Mapping[str, Any]) -> Tree:
-    tree = Tree("[bold]configuration")
+    tree = Tree(Text("configuration", style="bold"))
 
     def grow(branch: Tree, node: Mapping[str, Any]) -> None:
         for key, value in node.items():

@@ -38,6 +38,7 @@ LITERAL = {
     "storage",
     "sweep.name",
     "layer",
+    "target",
 }  # texts with any sign in them; 1.10 is no number
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name

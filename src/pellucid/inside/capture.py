@@ -83,7 +83,7 @@ def choose_layers(net: nn.Module, layers: Layers, image_1CHW: Tensor | None = No
             raise UserError(
                 "layers=[] names none: expected auto or names. To leave the view out: ~callbacks.…"
             )
-        return list(find_layers(net, layers))
+        return list(find_layers(net, [str(name) for name in layers]))  # [0]: a number on the line
     if layers != "auto":
         raise UserError(f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0].")
     found = convolutions(net)
