@@ -30,6 +30,7 @@ def run_explain(run: Path, images: Path, **given: Any) -> list[dict[str, Any]]:
     options: dict[str, Any] = {
         "target": "predicted",
         "layers": None,
+        "trust": "auto",
         "checkpoint": "best",
         "accelerator": "cpu",
     }
@@ -61,9 +62,7 @@ def test_the_maps_are_those_of_the_explainer(trained: Path, photos: Path, tmp_pa
     from pellucid.trained import restore
 
     file = photos / "test" / "dog" / "001.jpg"
-    options = compose("explainer=integrated_gradients", "explainer.integrated_gradients.steps=64")[
-        "explainer"
-    ]
+    options = compose("explainer=integrated_gradients", "explainer.integrated_gradients.steps=9")["explainer"]
     run_explain(trained, file, out=str(tmp_path), explainer=options, target="dog")
     placed = restore(trained, accelerator="cpu").placed()
     with np.load(tmp_path / "001.jpg.npz") as kept:
@@ -116,6 +115,29 @@ def test_every_file_has_a_name_of_its_own(tmp_path: Path) -> None:
 def test_a_class_is_taken_to_the_letter() -> None:
     assert quote_path("target=true", multirun=False) == "target='true'"
     assert quote_path("target=3", multirun=False) == "target='3'"
+
+
+def test_trust_is_measured_on_some_images(
+    trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evenly spread; of the rest there are maps all the same."""
+    given = {"explainer": compose("explainer=saliency")["explainer"], "out": str(tmp_path)}
+    files = sorted((photos / "test").rglob("*.jpg"))
+
+    def measured(trust: str | int) -> list[int]:
+        rows = run_explain(trained, photos / "test", trust=trust, **given)
+        assert [row["file"] for row in rows] == [str(file) for file in files]
+        return [place for place, row in enumerate(rows) if "deletion" in row]
+
+    assert measured(2) == [0, 15]
+    assert measured(0) == []
+    assert measured("all") == measured("auto") == list(range(16)), "of a small net"
+    monkeypatch.setattr("pellucid.explain.WORK", 0)
+    assert measured("auto") == [0, 8, 15], "of a large net three"
+    assert len(list(tmp_path.glob("*.npz"))) == 16
+    for trust in ("some", -1, 2.5, True):
+        with pytest.raises(UserError, match=f"trust={trust}: expected auto, all or a number"):
+            run_explain(trained, photos, trust=trust, **given)
 
 
 def test_an_autoencoders_error_map(tmp_path: Path, photos: Path) -> None:

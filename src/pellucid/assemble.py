@@ -17,8 +17,8 @@ from pellucid.randomness import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-# Options that our nets and data sets have got since the first runs, as those were.
-ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0}
+# Options that our nets, data sets and explainers have got since the first runs, as those were.
+ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
@@ -86,7 +86,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
     found = {}
     for name, node in (config.get("explainer") or {}).items():
-        explainer = build(node, packages=config["packages"])
+        explainer = build(node, packages=config["packages"], **_since(node, config["packages"]))
         if not isinstance(explainer, Explainer):
             raise UserError(f"explainer.{name}._target_={node['_target_']}: expected an Explainer.")
         found[name] = explainer

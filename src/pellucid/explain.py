@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer
+from pellucid.explainer.base import Explainer, Explanation, placed
 from pellucid.explainer.trust import ORDERS, Judge, Trust, likeness, randomised
 from pellucid.inside.capture import captured, choose_layers
 from pellucid.inside.pixels import undone
+from pellucid.inside.summary import operations
 from pellucid.inside.untouched import untouched
 from pellucid.run import check_writable, write_atomically, write_csv
 from pellucid.task.classification import Classification
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # images, so that memory is bounded
 LONGEST = 160  # bytes of a file's name, so that a layer's can follow
+WORK = 3e12  # operations that measuring trust may cost in all; of LEAST images it is measured all the same,
+LEAST = 3
+PASSES = 150  # of the net, about, that it takes for an image
 ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
 
 
@@ -66,23 +70,27 @@ class Named:
 
 @dataclass(frozen=True)
 class Explained:
-    """A batch's maps by one method, what is noted of each, and how far to trust it."""
+    """A batch's maps by one method, what is noted of each, and how far to trust some of them.
+
+    ``measured`` has the places of those some in ``trust``, by their places in the batch.
+    """
 
     maps_BHW: Tensor
     notes: Sequence[str]
-    trust: Trust
+    measured: Mapping[int, int]
+    trust: Trust | None
     likeness_B: Tensor
 
-    def verdict(self, place: int) -> tuple[str, bool]:
+    def verdict(self, place: int) -> tuple[str, bool | None]:
         """In a few words, and whether they speak for the map."""
-        if not self.trust.better[place]:
+        at = self.measured.get(place)
+        if at is None or self.trust is None:
+            return "trust not measured", None
+        if not self.trust.better[at]:
             return "no better than random", False
-        if self.likeness_B[place] > ALIKE:
-            return f"alike without training: {self.likeness_B[place]:.2f}", False
-        return (
-            f"gain {self.trust.gain[place]:.2f}, random {self.trust.random_gain[:, place].mean():.2f}",
-            True,
-        )
+        if self.likeness_B[at] > ALIKE:
+            return f"alike without training: {self.likeness_B[at]:.2f}", False
+        return f"gain {self.trust.gain[at]:.2f}, random {self.trust.random_gain[:, at].mean():.2f}", True
 
 
 def explain(
@@ -92,6 +100,7 @@ def explain(
     explainer: Mapping[str, Any],
     target: str,
     layers: str | Sequence[str] | None,
+    trust: str | int,
     checkpoint: str,
     accelerator: str,
     out: str | None,
@@ -99,10 +108,13 @@ def explain(
     """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.
 
     ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``target``: predicted,
-    true (by the name of the image's folder) or a class. ``layers``: whose feature maps are shown too. Of an
-    autoencoder: where its error is. Files go to ``explanations/`` of the run folder, or to ``out``.
-    Raises UserError.
+    true (by the name of the image's folder) or a class. ``layers``: whose feature maps are shown too.
+    ``trust``: of how many images, evenly spread, it is measured how far to trust the maps: a number, all, or
+    auto, as many as are cheap, at least three. Of an autoencoder: where its error is. Files go to
+    ``explanations/`` of the run folder, or to ``out``. Raises UserError.
     """
+    if trust not in ("auto", "all") and not (type(trust) is int and trust >= 0):
+        raise UserError(f"trust={trust}: expected auto, all or a number of images, 0 or more.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
     place = trained.placed()
@@ -113,13 +125,15 @@ def explain(
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
         work: Any = _Classifier(place, make_explainers(config), target, layers, folder, named)
+        work.measured = _spread(files, work.affordable() if trust == "auto" else trust)
     else:
         work = _Autoencoder(place, folder, named)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("Explaining", total=len(files))
         for some, pixels_BCHW in pictures.batches(AT_ONCE):
-            work.batch(some, place.images(pixels_BCHW))
-            progress.advance(bar, len(some))
+            before = progress.tasks[bar].completed
+            for done in work.batch(some, place.images(pixels_BCHW)):
+                progress.update(bar, completed=before + done * len(some))
     if pictures.unreadable:
         log.warning("%s", told(pictures.unreadable, len(files)))
     if not work.rows:
@@ -131,8 +145,17 @@ def explain(
     return rows
 
 
+def _spread(files: Sequence[Path], count: str | int) -> set[Path]:
+    """So many of the files, from the first to the last; all for ``all``."""
+    if isinstance(count, str):
+        return set(files)
+    places = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
+    return {files[place] for place in places}
+
+
 class _Classifier:
     table = "trust.csv"
+    measured: Container[Path] = ()
 
     def __init__(
         self,
@@ -154,27 +177,54 @@ class _Classifier:
             self.layers = choose_layers(self.net, layers, placed.images(blank)) if layers else []
         self.explainers = _that_apply(explainers, self.net, placed.images(blank))
 
-    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+    def affordable(self) -> int:
+        """Of how many images trust is measured without asking."""
+        with untouched(self.net) as net:
+            cost = PASSES * operations(net, placed(net, self.black_CHW[None]))
+        return max(LEAST, int(WORK / max(cost, 1)))
+
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
+        """Explains these images; yields how much of it is done, up to 1."""
         logits_BK = self.placed.run(images_BCHW).cpu()
         target_B = self._targets(files, logits_BK)
-        seed = self.trained.config["seed"]
-        judge = Judge(self.net, images_BCHW, target_B, self.black_CHW, seed=seed)
-        found = {}
+        some = [place for place, file in enumerate(files) if file in self.measured]
+        judge = None
+        if some:
+            seed = self.trained.config["seed"]
+            judge = Judge(self.net, images_BCHW[some], target_B[some], self.black_CHW, seed=seed)
+        found: dict[str, Explained] = {}
         for name, explainer in self.explainers.items():
+            yield len(found) / len(self.explainers)
             maps = explainer.explain(self.net, images_BCHW, target_B, self.black_CHW)
-            others = explainer.explain(self.other, images_BCHW, target_B, self.black_CHW)
-            found[name] = Explained(
-                maps.maps_BHW,
-                maps.notes,
-                judge.judge(maps.maps_BHW),
-                likeness(maps.maps_BHW, others.maps_BHW),
-            )
+            found[name] = self._measure(explainer, maps, images_BCHW, target_B, judge, some)
         self._note(files, target_B, found)
         shown = undone(self.trained.spec, images_BCHW)
         for place, file in enumerate(files):
             self._draw(file, shown[place : place + 1], logits_BK[place], int(target_B[place]), place, found)
         if self.layers:
             self._draw_layers(files, images_BCHW, shown)
+        yield 1.0
+
+    def _measure(
+        self,
+        explainer: Explainer,
+        maps: Explanation,
+        images_BCHW: Tensor,
+        target_B: Tensor,
+        judge: Judge | None,
+        some: Sequence[int],
+    ) -> Explained:
+        if judge is None:
+            return Explained(maps.maps_BHW, maps.notes, {}, None, torch.zeros(0))
+        others = explainer.explain(self.other, images_BCHW[some], target_B[some], self.black_CHW)
+        own_BHW = maps.maps_BHW[some]
+        return Explained(
+            maps.maps_BHW,
+            maps.notes,
+            {place: at for at, place in enumerate(some)},
+            judge.judge(own_BHW),
+            likeness(own_BHW, others.maps_BHW),
+        )
 
     def _targets(self, files: Sequence[Path], logits_BK: Tensor) -> Tensor:
         classes = self.trained.spec.classes
@@ -187,20 +237,8 @@ class _Classifier:
     def _note(self, files: Sequence[Path], target_B: Tensor, found: Mapping[str, Explained]) -> None:
         for place, file in enumerate(files):
             for name, one in found.items():
-                trust = one.trust
-                self.rows.append(
-                    {
-                        "file": str(file),
-                        "class": self.trained.spec.classes[int(target_B[place])],
-                        "method": name,
-                        "deletion": float(trust.deletion_B[place]),
-                        "insertion": float(trust.insertion_B[place]),
-                        "random_deletion": float(trust.random_deletion_RB[:, place].mean()),
-                        "random_insertion": float(trust.random_insertion_RB[:, place].mean()),
-                        "better_than_random": bool(trust.better[place]),
-                        "likeness_to_other_weights": float(one.likeness_B[place]),
-                    }
-                )
+                row = {"file": str(file), "class": self.trained.spec.classes[int(target_B[place])]}
+                self.rows.append({**row, "method": name, **_measured(one, place)})
 
     def _draw(
         self,
@@ -255,7 +293,9 @@ class _Classifier:
         for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
             table.add_column(head, justify="left" if head == "method" else "right")
         for name, explainer in self.explainers.items():
-            rows = [row for row in self.rows if row["method"] == name]
+            rows = [row for row in self.rows if row["method"] == name and "deletion" in row]
+            if not rows:
+                return
             gain = np.mean([row["insertion"] - row["deletion"] for row in rows])
             chance = np.mean([row["random_insertion"] - row["random_deletion"] for row in rows])
             better = sum(row["better_than_random"] for row in rows)
@@ -265,12 +305,30 @@ class _Classifier:
                 explainer.title, f"{len(rows)}", told, f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}"
             )
         console.print(table)
+        of = len(self.rows) // len(self.explainers)
+        if len(rows) < of:
+            log.info("Measured on %d of the %d images; on all of them by trust=all.", len(rows), of)
         log.info(
             "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
             "chance %.0f %%.",
             ORDERS,
             100 / (ORDERS + 1),
         )
+
+
+def _measured(one: Explained, place: int) -> dict[str, Any]:
+    """What was measured of an image's map; nothing where it was not."""
+    at, trust = one.measured.get(place), one.trust
+    if at is None or trust is None:
+        return {}
+    return {
+        "deletion": float(trust.deletion_B[at]),
+        "insertion": float(trust.insertion_B[at]),
+        "random_deletion": float(trust.random_deletion_RB[:, at].mean()),
+        "random_insertion": float(trust.random_insertion_RB[:, at].mean()),
+        "better_than_random": bool(trust.better[at]),
+        "likeness_to_other_weights": float(one.likeness_B[at]),
+    }
 
 
 class _Autoencoder:
@@ -280,7 +338,8 @@ class _Autoencoder:
         self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
         self.rows: list[dict[str, Any]] = []
 
-    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
+        """As of a classifier."""
         spec = self.trained.spec
         original, redrawn = (
             images.permute(0, 2, 3, 1).cpu().numpy()
@@ -294,6 +353,7 @@ class _Autoencoder:
             name = self.named.pieces[file]
             title = f"{self.named.shown(file)}, {self.trained.name}"
             write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
+            yield (place + 1) / len(files)
 
     def summarise(self) -> None:
         errors = [row["mse"] for row in self.rows]

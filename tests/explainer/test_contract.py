@@ -24,7 +24,7 @@ from tests.explainer.nets import small_cnn, small_resnet, small_xai
 from tests.helpers import CONF, ROOT
 
 EXPLAINERS = sorted(path.stem for path in (CONF / "explainer").glob("*.yaml") if path.stem != "all")
-QUICK = {"steps": 3, "window": 0.5, "stride": 0.5}  # what makes the methods cheap
+QUICK = {"steps": 3, "most": 5, "window": 0.5, "stride": 0.5}  # what makes the methods cheap
 
 every_explainer = pytest.mark.parametrize("name", EXPLAINERS)
 every_net = pytest.mark.parametrize("kind", ["cnn", "xai", "resnet"])
@@ -131,7 +131,7 @@ def test_one_abstract_base_and_final_classes() -> None:
 def test_captum_is_not_imported_before_it_is_needed() -> None:
     """It takes half a second, and starts pyplot."""
     files = sorted((ROOT / "src" / "pellucid" / "explainer").glob("*.py"))
-    assert len(files) == len(EXPLAINERS) + 3  # __init__, base, trust
+    assert len(files) == len(EXPLAINERS) + 3, "with the package itself, base and trust"
     for path in files:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -331,6 +331,21 @@ def test_passes_are_bounded(name: str, count: int) -> None:
             net, images[place:][:1], torch.tensor([place % 3]), torch.full((1, 4, 4), -2.0)
         )
         assert torch.allclose(alone.maps_BHW[0], explanation.maps_BHW[place], atol=1e-5)
+
+
+@every_explainer
+def test_passes_of_large_images_are_smaller(name: str) -> None:
+    """What all layers give to an image of 224 pixels is kept for its gradient."""
+    net = small_cnn(224)
+    largest = 0
+
+    def watch(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, len(output))
+
+    net.register_forward_hook(watch)
+    explain(make(name), net, torch.zeros(12, 3, 224, 224))
+    assert largest == 10
 
 
 @every_explainer

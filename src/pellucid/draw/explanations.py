@@ -23,13 +23,14 @@ CELL, GAP = 1.55, 0.12  # inches
 class Column:
     """One method's maps; ``notes`` has a short text an image. ``signed`` maps may speak against a class.
 
-    ``verdicts``, an image each: what speaks for or against trusting the map, and whether it is for it.
+    ``verdicts``, an image each: what speaks for or against trusting the map, and whether it is for it; None
+    where neither is known.
     """
 
     maps_NHW: np.ndarray
     signed: bool
     notes: Sequence[str]
-    verdicts: Sequence[tuple[str, bool]] = ()
+    verdicts: Sequence[tuple[str, bool | None]] = ()
 
 
 def strength(map_HW: np.ndarray) -> float:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from pellucid.inside.untouched import untouched
 
-AT_ONCE = 64  # images in one pass, also where a method runs several variants of each
+AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
+PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ class Explainer(ABC):
         notes: list[str] = []
         with untouched(net) as plain:
             black_CHW = placed(plain, black_CHW)
-            for images, target in zip(
-                torch.split(images_BCHW, AT_ONCE), torch.split(target_B, AT_ONCE), strict=True
-            ):
+            few = at_once(images_BCHW)
+            for images, target in zip(torch.split(images_BCHW, few), torch.split(target_B, few), strict=True):
                 images = placed(plain, images)
                 target = target.to(images.device, torch.long, copy=True)
                 found_BHW, texts = self._attribute(plain, images, target, black_CHW)
@@ -80,7 +80,7 @@ class Explainer(ABC):
     def _attribute(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
     ) -> tuple[Tensor, Sequence[str]]:
-        """Maps (B, H, W) of at most 64 images, and a note for each.
+        """Maps (B, H, W) of as many images as fit in a pass, and a note for each.
 
         Tensors are copies of the method's own, on the net's device and in its precision; gradients are on.
         """
@@ -92,6 +92,11 @@ class Explainer(ABC):
                 f"{self.title}: {bad} of {len(maps_BHW)} maps hold values that are not finite. "
                 "Check the net's weights and the images for such values; the training may have diverged."
             )
+
+
+def at_once(images_BCHW: Tensor) -> int:
+    """How many such images a pass may take, so that memory is bounded."""
+    return min(AT_ONCE, max(1, PIXELS // images_BCHW.shape[2:].numel()))
 
 
 def placed(net: nn.Module, tensor: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import final
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.explainer.base import AT_ONCE, Explainer
+from pellucid.explainer.base import Explainer, at_once
 
 
 @final
@@ -32,7 +32,7 @@ class Occlusion(Explainer):
         if not 0 < stride <= window <= 1:
             raise UserError(
                 f"window={window}, stride={stride}: expected fractions of the image's side with "
-                "0 < stride <= window <= 1, e.g. window=0.25 and stride=0.125."
+                "0 < stride <= window <= 1, e.g. window=0.25 and stride=0.25."
             )
         self.window = window
         self.stride = stride
@@ -53,7 +53,7 @@ class Occlusion(Explainer):
             strides=(channels, *(_pixels(self.stride, side) for side in sides)),
             baselines=black_CHW[None],
             target=target_B,
-            perturbations_per_eval=AT_ONCE // len(images_BCHW),
+            perturbations_per_eval=max(1, at_once(images_BCHW) // len(images_BCHW)),
         )
         return fall_BCHW.mean(dim=1), [""] * len(images_BCHW)  # the channels, hidden together, are equal
 

@@ -4,24 +4,25 @@ Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of bla
 map's first places destroy the score when they are hidden, and make it when they are shown. Adebayo et al.,
 "Sanity checks for saliency maps", 2018: a map that is the same for other weights does not explain these.
 
-Shapes: B images, C channels, H × W pixels, P places of a grid, S steps, R random orders.
+Shapes: B images, V variants of them, C channels, H × W pixels, P places of a grid, S shares of
+them, R random orders.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.explainer.base import AT_ONCE, placed
+from pellucid.explainer.base import at_once, placed
 from pellucid.inside.untouched import untouched
 
 GRID = 14  # places a side: single pixels are noise, and hiding them breaks nets in ways of its own
-STEPS = 8
+SHARES = (0.1, 0.3, 0.6)  # of the places at which the curves are measured, with none and all: they fall early
 ORDERS = 9  # random ones; a map must beat all of them: by chance one in ten does
 BLUR = 0.1  # of the side: the standard deviation of what is shown before anything is
 
@@ -63,10 +64,12 @@ class Judge:
         self.net, self.images_BCHW, self.target_B = net, images_BCHW, target_B
         self.black_BCHW = black_CHW.expand_as(images_BCHW)
         self.blurred_BCHW = blurred(images_BCHW)
+        # What no order changes: the share of the whole image, of what the blur leaves, and of black.
+        ends = torch.cat([images_BCHW, self.blurred_BCHW, self.black_BCHW])
+        self.whole_B, self.blurred_B, self.black_B = self._share(ends)
         random = torch.Generator().manual_seed(seed)
         shape = (ORDERS, len(images_BCHW), *images_BCHW.shape[2:])
-        noise = torch.rand(shape, generator=random)
-        areas = [self._areas(maps_BHW) for maps_BHW in noise]
+        areas = [self._areas(maps_BHW) for maps_BHW in torch.rand(shape, generator=random)]
         self.random_deletion_RB, self.random_insertion_RB = (
             torch.stack(found) for found in zip(*areas, strict=True)
         )
@@ -77,30 +80,30 @@ class Judge:
         return Trust(deletion_B, insertion_B, self.random_deletion_RB, self.random_insertion_RB)
 
     def _areas(self, maps_BHW: Tensor) -> tuple[Tensor, Tensor]:
-        rank_BHW = ranks(maps_BHW)
-        hidden = self._area(self.images_BCHW, self.black_BCHW, rank_BHW)
-        shown = self._area(self.blurred_BCHW, self.images_BCHW, rank_BHW)
-        return hidden, shown
-
-    def _area(self, from_BCHW: Tensor, to_BCHW: Tensor, rank_BHW: Tensor) -> Tensor:
-        """The area under the share of the class while places of ``from`` become those of ``to``, by rank."""
-        shares_SB = torch.stack(
-            [
-                self._share(torch.where((rank_BHW < step / STEPS)[:, None], to_BCHW, from_BCHW))
-                for step in range(STEPS + 1)
-            ]
+        """Under the curves of deletion and of insertion."""
+        first = [(ranks(maps_BHW) < share)[:, None].to(self.images_BCHW.device) for share in SHARES]
+        hidden = [torch.where(places, self.black_BCHW, self.images_BCHW) for places in first]
+        shown = [torch.where(places, self.images_BCHW, self.blurred_BCHW) for places in first]
+        shares_SB = self._share(torch.cat([*hidden, *shown]))
+        hidden_SB, shown_SB = shares_SB.chunk(2)
+        return (
+            _area([self.whole_B, *hidden_SB, self.black_B]),
+            _area([self.blurred_B, *shown_SB, self.whole_B]),
         )
-        return torch.trapezoid(shares_SB, dx=1 / STEPS, dim=0)
 
-    def _share(self, images_BCHW: Tensor) -> Tensor:
-        found = []
+    def _share(self, images_VCHW: Tensor) -> Tensor:
+        """The classes' shares (V / B, B) of variants of all images, one after another."""
+        target_V = self.target_B.repeat(len(images_VCHW) // len(self.target_B))
+        found, few = [], at_once(images_VCHW)
         with untouched(self.net) as net, torch.no_grad():
-            for images, target in zip(
-                torch.split(images_BCHW, AT_ONCE), torch.split(self.target_B, AT_ONCE), strict=True
-            ):
+            for images, target in zip(torch.split(images_VCHW, few), torch.split(target_V, few), strict=True):
                 logits = net(placed(net, images)).float().cpu()
                 found.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])
-        return torch.cat(found)
+        return torch.cat(found).view(-1, len(self.target_B))
+
+
+def _area(curve: Sequence[Tensor]) -> Tensor:
+    return torch.trapezoid(torch.stack(list(curve)), torch.tensor([0.0, *SHARES, 1.0]), dim=0)
 
 
 def ranks(maps_BHW: Tensor) -> Tensor:

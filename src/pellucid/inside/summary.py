@@ -56,3 +56,11 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
         row(name, module, name) for name, module in net.named_modules() if name and name.count(".") < depth
     ]
     return [*layers, row("total", net, "")]
+
+
+def operations(net: nn.Module, images_BCHW: Tensor) -> int:
+    """Multiplications and additions of one run of the net, as it is, on these images; without gradients."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        net(images_BCHW)
+    return counter.get_total_flops()
