@@ -75,6 +75,7 @@ def test_the_maps_are_those_of_the_explainer(trained: Path, photos: Path, tmp_pa
     assert total == pytest.approx(float(scores[0] - scores[1]), rel=0.01, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_class_that_is_explained(trained: Path, photos: Path, tmp_path: Path) -> None:
     options = compose("explainer=saliency")["explainer"]
     given = {"explainer": options, "out": str(tmp_path)}
@@ -117,6 +118,7 @@ def test_a_class_is_taken_to_the_letter() -> None:
     assert quote_path("target=3", multirun=False) == "target='3'"
 
 
+@pytest.mark.slow
 def test_trust_is_measured_on_some_images(
     trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
