@@ -30,18 +30,18 @@ class Quadrant(nn.Module):
 
     def __init__(self, side: int) -> None:
         super().__init__()
-        self.half = side // 2
+        self.middle = side // 2
         self.features = nn.Sequential(
             nn.Conv2d(3, 8, 3, padding=1, bias=False),
             nn.ReLU(),
             nn.Conv2d(8, 8, 1, bias=False),
             nn.ReLU(),
-            nn.ZeroPad2d((0, self.half, 0, self.half)),
+            nn.ZeroPad2d((0, self.middle, 0, self.middle)),
         )
         self.head = nn.Linear(8, 3)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        maps_BCHW = self.features(images_BCHW[:, :, : self.half, : self.half])
+        maps_BCHW = self.features(images_BCHW[:, :, : self.middle, : self.middle])
         logits_BK: Tensor = self.head(maps_BCHW.mean(dim=(2, 3)))
         return logits_BK
 
@@ -82,9 +82,9 @@ def test_a_net_that_looks_at_one_quadrant_is_explained_there(
 def linear(seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
     """A linear net for 2 × 8 × 8 images, and the weights of each class in the images' shape."""
     torch.manual_seed(seed)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(2 * 8 * 8, 3))
+    layer = nn.Linear(2 * 8 * 8, 3)
     black = torch.tensor([-1.0, -2.0])[:, None, None].expand(2, 8, 8)
-    return net, net[1].weight.detach().view(3, 2, 8, 8), black
+    return nn.Sequential(nn.Flatten(), layer), layer.weight.detach().view(3, 2, 8, 8), black
 
 
 @pytest.mark.parametrize("name", sorted(ON_A_LINEAR_NET))
@@ -109,12 +109,13 @@ def test_a_linear_net_is_explained_exactly(name: str) -> None:
 def test_grad_cam_of_a_linear_head_is_the_class_activation_map() -> None:
     """Zhou et al. 2016: the maps before the average, each times its weight for the class, over the places."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+    convolution, head = nn.Conv2d(3, 6, 3, padding=1), nn.Linear(6, 4)
+    net = nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
     images, target = torch.randn(3, 3, 16, 16), torch.tensor([3, 0, 2])
     maps = make("grad_cam").explain(net, images, target, torch.zeros(3, 16, 16)).maps_BHW
     with torch.no_grad():
-        weight_BC = net[3].weight[target]
-        expected = (net[0](images) * weight_BC[:, :, None, None]).sum(dim=1).relu() / (16 * 16)
+        weight_BC = head.weight[target]
+        expected = (convolution(images) * weight_BC[:, :, None, None]).sum(dim=1).relu() / (16 * 16)
     assert torch.allclose(maps, expected, atol=1e-6)
     assert expected.max() > 1e-3
 

@@ -114,7 +114,8 @@ def rise(net: nn.Module, images: Tensor, target: Tensor, black: Tensor) -> Tenso
     """The scores above that of black."""
     net.eval()
     with torch.no_grad():
-        return (net(images) - net(black[None])).gather(1, target[:, None])[:, 0]
+        risen: Tensor = net(images) - net(black[None])
+    return risen.gather(1, target[:, None])[:, 0]
 
 
 def seeded_cnn() -> CNN:
