@@ -176,6 +176,15 @@ def check_trained(run: Path) -> None:
     assert expected.abs().min() > 0.02, "there is something to explain"
 
 
+def test_a_configuration_from_before_points_were_added() -> None:
+    config = compose("explainer=integrated_gradients")
+    del config["explainer"]["integrated_gradients"]["most"]
+    config["explainer"]["integrated_gradients"]["steps"] = 32
+    explainer = make_explainers(config)["integrated_gradients"]
+    assert isinstance(explainer, IntegratedGradients)
+    assert (explainer.steps, explainer.most) == (32, 0)
+
+
 def test_steps_are_checked() -> None:
     with pytest.raises(UserError, match="steps=1: expected at least 2"):
         IntegratedGradients(steps=1, most=9)
