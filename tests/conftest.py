@@ -11,6 +11,9 @@ from PIL import Image
 
 from tests.fakes import write_idx, write_photos
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: the processes share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:

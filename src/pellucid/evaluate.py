@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -191,9 +193,12 @@ def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    """Close enough for three splits in a console of 80 columns."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table.box, table.padding = SIMPLE_HEAD, (0, 1, 0, 0)
     for name in rows[0]:
-        table.add_column(name, justify="left" if name == "checkpoint" else "right", no_wrap=True)
+        side: JustifyMethod = "left" if name == "checkpoint" else "right"
+        table.add_column(name.replace("/", "\n"), justify=side, vertical="bottom", overflow="fold")
     for row in rows:
         table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
     return table
