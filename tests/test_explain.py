@@ -13,7 +13,8 @@ from PIL import Image
 
 from pellucid.config.command_line import quote_path
 from pellucid.errors import UserError
-from pellucid.explain import Named, explain
+from pellucid.explain import explain
+from pellucid.explained import Named
 from tests.helpers import compose, make_run
 
 METHODS = ("saliency", "integrated_gradients", "grad_cam", "occlusion")
@@ -94,6 +95,8 @@ def test_mistakes_are_told_and_nothing_is_written(trained: Path, photos: Path, t
     given = {"explainer": compose("explainer=saliency")["explainer"], "out": str(tmp_path / "out")}
     with pytest.raises(UserError, match=r"target=true: the class of .*16\.png is not known"):
         run_explain(trained, tmp_path / "photos", target="true", **given)
+    with pytest.raises(UserError, match=r"layers: head gives \(1, 2\)\. Expected maps"):
+        run_explain(trained, tmp_path / "photos", layers=["head"], **given)
     with pytest.raises(UserError, match=r"CNN has no layer named '7'"):
         run_explain(trained, tmp_path / "photos", layers=[7], **given)
     assert not (tmp_path / "out").exists()
@@ -116,6 +119,8 @@ def test_every_file_has_a_name_of_its_own(tmp_path: Path) -> None:
 def test_a_class_is_taken_to_the_letter() -> None:
     assert quote_path("target=true", multirun=False) == "target='true'"
     assert quote_path("target=3", multirun=False) == "target='3'"
+    assert quote_path("anomaly=true", multirun=False) == "anomaly='true'"
+    assert quote_path("anomaly=[a,b]", multirun=False) == "anomaly=[a,b]"
 
 
 @pytest.mark.slow
@@ -148,6 +153,12 @@ def test_an_autoencoders_error_map(tmp_path: Path, photos: Path) -> None:
     rows = run_explain(run, photos / "test" / "cat")
     assert all(row["mse"] > 0 for row in rows)
     assert (run / "explanations" / "000.jpg.png").is_file()
+    with pytest.raises(UserError, match="target=cat: this net redraws images"):
+        run_explain(run, photos / "test" / "cat", target="cat")
+    with pytest.raises(
+        UserError, match=r"layers: .* gives \(1, 128\)"
+    ):
+        run_explain(run, photos / "test" / "cat", layers=["encoder.0"])
 
 
 def test_a_method_that_does_not_apply_is_left_out(tmp_path: Path) -> None:

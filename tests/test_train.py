@@ -244,6 +244,7 @@ def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"not a finite number at step \d+ of epoch 1") as caught:
         run(tmp_path, "model=dnn", "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3")
     assert "optimizer.lr" in str(caught.value)
+    assert "checkpoints" not in str(caught.value), "there are none"
     assert metrics(tmp_path)["status"] == "failed"
     assert "not a finite number" in metrics(tmp_path)["error"]
     assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
@@ -298,6 +299,10 @@ class Poison(Callback):
         (["model._target_=torch.hub.load"], "not a class of"),
         (["model._target_=torch.hub.os.PathLike"], "was not found"),
         (["model._target_=pellucid.model.nothing.Net"], "was not found"),
+        (
+            ["packages=[nowhere]", "model._target_=nowhere.Net"],
+            "Expected nowhere installed",
+        ),
     ],
 )
 def test_mistakes_leave_nothing_behind(

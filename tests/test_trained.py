@@ -46,6 +46,19 @@ def test_a_run_of_the_first_version_gets_its_page(first: Path) -> None:
     assert 'id="mistakes"' in text
 
 
+def test_a_run_in_half_precision_of_a_gpu_is_opened_on_a_cpu(
+    first: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = first / "checkpoints" / "best.ckpt"
+    content = torch.load(checkpoint, weights_only=True)
+    content["pellucid"]["config"]["trainer"]["precision"] = "16-mixed"
+    torch.save(content, checkpoint)
+    with caplog.at_level("INFO"):
+        placed = restore(first, accelerator="cpu").placed()
+    assert "16-mixed needs a GPU: bf16-mixed here" in caplog.text
+    assert placed.run(placed.images(torch.zeros(1, *placed.trained.spec.image_shape).byte())).isfinite().all()
+
+
 @pytest.mark.slow
 def test_a_run_of_the_first_version_goes_on(first: Path) -> None:
     line = split([f"resume={first}", "trainer.max_epochs=4", "report=false"])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +23,11 @@ from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, Explanation, placed
-from pellucid.explainer.trust import ORDERS, Judge, Trust, likeness, randomised
-from pellucid.inside.capture import captured, choose_layers
+from pellucid.explained import Explained, Named, folder_of
+from pellucid.explainer.base import Explainer, Explanation
+from pellucid.explainer.base import placed as placed_images
+from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
+from pellucid.inside.capture import Layers, captured, layers_with_maps
 from pellucid.inside.pixels import undone
 from pellucid.inside.summary import operations
 from pellucid.inside.untouched import untouched
@@ -38,59 +38,9 @@ from pellucid.trained import Placed, restore
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # images, so that memory is bounded
-LONGEST = 160  # bytes of a file's name, so that a layer's can follow
 WORK = 3e12  # operations that measuring trust may cost in all; of LEAST images it is measured all the same,
 LEAST = 3
 PASSES = 150  # of the net, about, that it takes for an image
-ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
-
-
-class Named:
-    """The files of a command, as they are shown and as what is written of them is called."""
-
-    def __init__(self, files: Sequence[Path], base: Path) -> None:
-        self.base = base
-        taken: set[str] = set()
-        self.pieces: dict[Path, str] = {}  # the path from the base in one piece, another for each file
-        for file in files:
-            whole = "_".join(Path(self.shown(file)).parts)
-            end = os.fsencode(whole)[-LONGEST:].decode(errors="ignore")
-            name = first = whole if len(os.fsencode(whole)) <= LONGEST else end
-            number = 1
-            while name in taken:
-                number += 1
-                name = f"{first}_{number}"
-            taken.add(name)
-            self.pieces[file] = name
-
-    def shown(self, file: Path) -> str:
-        """Its path from the base."""
-        return os.path.relpath(file, self.base)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A batch's maps by one method, what is noted of each, and how far to trust some of them.
-
-    ``measured`` has the places of those some in ``trust``, by their places in the batch.
-    """
-
-    maps_BHW: Tensor
-    notes: Sequence[str]
-    measured: Mapping[int, int]
-    trust: Trust | None
-    likeness_B: Tensor
-
-    def verdict(self, place: int) -> tuple[str, bool | None]:
-        """In a few words, and whether they speak for the map."""
-        at = self.measured.get(place)
-        if at is None or self.trust is None:
-            return "trust not measured", None
-        if not self.trust.better[at]:
-            return "no better than random", False
-        if self.likeness_B[at] > ALIKE:
-            return f"alike without training: {self.likeness_B[at]:.2f}", False
-        return f"gain {self.trust.gain[at]:.2f}, random {self.trust.random_gain[:, at].mean():.2f}", True
 
 
 def explain(
@@ -124,16 +74,22 @@ def explain(
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
-        work: Any = _Classifier(place, make_explainers(config), target, layers, folder, named)
+        work: Any = _Classifier(place, make_explainers(config), target, folder, named)
         work.measured = _spread(files, work.affordable() if trust == "auto" else trust)
+    elif target != "predicted":
+        raise UserError(f"target={target}: this net redraws images; it has no classes to explain.")
     else:
         work = _Autoencoder(place, folder, named)
+    maps = _FeatureMaps(place, layers, folder, named) if layers else None
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("Explaining", total=len(files))
         for some, pixels_BCHW in pictures.batches(AT_ONCE):
             before = progress.tasks[bar].completed
-            for done in work.batch(some, place.images(pixels_BCHW)):
+            images_BCHW = place.images(pixels_BCHW)
+            for done in work.batch(some, images_BCHW):
                 progress.update(bar, completed=before + done * len(some))
+            if maps:
+                maps.draw(some, images_BCHW)
     if pictures.unreadable:
         log.warning("%s", told(pictures.unreadable, len(files)))
     if not work.rows:
@@ -162,7 +118,6 @@ class _Classifier:
         placed: Placed,
         explainers: Mapping[str, Explainer],
         target: str,
-        layers: str | Sequence[str] | None,
         folder: Path,
         named: Named,
     ) -> None:
@@ -173,14 +128,12 @@ class _Classifier:
         channels, height, width = self.trained.spec.image_shape
         blank = torch.zeros(1, channels, height, width, dtype=torch.uint8)
         self.black_CHW = placed.images(blank)[0]
-        with untouched(self.net), torch.no_grad():
-            self.layers = choose_layers(self.net, layers, placed.images(blank)) if layers else []
         self.explainers = _that_apply(explainers, self.net, placed.images(blank))
 
     def affordable(self) -> int:
         """Of how many images trust is measured without asking."""
         with untouched(self.net) as net:
-            cost = PASSES * operations(net, placed(net, self.black_CHW[None]))
+            cost = PASSES * operations(net, placed_images(net, self.black_CHW[None]))
         return max(LEAST, int(WORK / max(cost, 1)))
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
@@ -201,8 +154,6 @@ class _Classifier:
         shown = undone(self.trained.spec, images_BCHW)
         for place, file in enumerate(files):
             self._draw(file, shown[place : place + 1], logits_BK[place], int(target_B[place]), place, found)
-        if self.layers:
-            self._draw_layers(files, images_BCHW, shown)
         yield 1.0
 
     def _measure(
@@ -238,7 +189,7 @@ class _Classifier:
         for place, file in enumerate(files):
             for name, one in found.items():
                 row = {"file": str(file), "class": self.trained.spec.classes[int(target_B[place])]}
-                self.rows.append({**row, "method": name, **_measured(one, place)})
+                self.rows.append({**row, "method": name, **one.figures(place)})
 
     def _draw(
         self,
@@ -276,16 +227,6 @@ class _Classifier:
         np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]
         write_atomically(self.folder / f"{name}.npz", content.getvalue())
 
-    def _draw_layers(self, files: Sequence[Path], images_BCHW: Tensor, shown: np.ndarray) -> None:
-        with untouched(self.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
-            net(images_BCHW)
-        for layer in self.layers:
-            maps = outputs[layer].float().cpu().numpy()
-            for place, file in enumerate(files):
-                one = slice(place, place + 1)
-                picture = feature_maps(shown[one], [""], maps[one], shown=16, title=f"{layer}, {file.name}")
-                write_png(self.folder / f"{self.named.pieces[file]}_{layer}.png", picture)
-
     def summarise(self) -> None:
         """How far to trust each method, over all images."""
         title = f"How far to trust the maps of {self.trained.name}"
@@ -314,21 +255,6 @@ class _Classifier:
             ORDERS,
             100 / (ORDERS + 1),
         )
-
-
-def _measured(one: Explained, place: int) -> dict[str, Any]:
-    """What was measured of an image's map; nothing where it was not."""
-    at, trust = one.measured.get(place), one.trust
-    if at is None or trust is None:
-        return {}
-    return {
-        "deletion": float(trust.deletion_B[at]),
-        "insertion": float(trust.insertion_B[at]),
-        "random_deletion": float(trust.random_deletion_RB[:, at].mean()),
-        "random_insertion": float(trust.random_insertion_RB[:, at].mean()),
-        "better_than_random": bool(trust.better[at]),
-        "likeness_to_other_weights": float(one.likeness_B[at]),
-    }
 
 
 class _Autoencoder:
@@ -360,6 +286,30 @@ class _Autoencoder:
         log.info("Mean squared error of %d images: %.4f.", len(errors), np.mean(errors))
 
 
+class _FeatureMaps:
+    """Pictures of what the chosen layers see. Raises UserError for a layer that has no maps."""
+
+    def __init__(self, placed: Placed, layers: Layers, folder: Path, named: Named) -> None:
+        self.trained, self.folder, self.named = placed.trained, folder, named
+        blank_1CHW = torch.zeros(1, *self.trained.spec.image_shape, dtype=torch.uint8)
+        with untouched(self.trained.net) as net, torch.no_grad():
+            self.layers = layers_with_maps(net, layers, placed_images(net, placed.images(blank_1CHW)))
+        if not self.layers:
+            log.info("Left out: feature maps (no convolutions).")
+
+    def draw(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+        shown = undone(self.trained.spec, images_BCHW)
+        with untouched(self.trained.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
+            net(placed_images(net, images_BCHW))
+        for layer in self.layers:
+            maps = outputs[layer].float().cpu().numpy()
+            for place, file in enumerate(files):
+                one = slice(place, place + 1)
+                title = f"{layer}, {self.named.shown(file)}, {self.trained.name}"
+                picture = feature_maps(shown[one], [""], maps[one], shown=16, title=title)
+                write_png(self.folder / f"{self.named.pieces[file]}_{layer}.png", picture)
+
+
 def _that_apply(
     explainers: Mapping[str, Explainer], net: nn.Module, images_BCHW: Tensor
 ) -> dict[str, Explainer]:
@@ -386,8 +336,3 @@ def _check_target(target: str, classes: Sequence[str], files: Sequence[Path]) ->
                 f"target=true: the class of {file} is not known. Expected it in a folder named by its "
                 f"class: {', '.join(classes[:10])}."
             )
-
-
-def folder_of(file: Path) -> str:
-    """The name of the folder that a file lies in."""
-    return file.absolute().parent.name

@@ -45,6 +45,12 @@ def check_device(wanted: str, option: str) -> None:
         )
 
 
+def on_gpu(accelerator: str) -> bool:
+    """Whether Lightning would choose a GPU here."""
+    here = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return accelerator in ("gpu", "cuda", "mps") or (accelerator == "auto" and here)
+
+
 def is_of_launcher(error: BaseException) -> bool:
     """Whether a launcher's handler of signals raised it amid our code: this process is being taken away."""
     trace = error.__traceback__

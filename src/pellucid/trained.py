@@ -20,7 +20,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError, first_line
-from pellucid.process import check_device, quiet_warnings
+from pellucid.process import check_device, on_gpu, quiet_warnings
 from pellucid.run import Run
 from pellucid.task.base import Task
 
@@ -59,14 +59,21 @@ class Trained:
         return self.task.net
 
     def trainer(self, **options: Any) -> Trainer:
-        """A quiet Trainer of the run's precision on the chosen accelerator. Raises UserError."""
+        """A quiet Trainer of the run's precision on the chosen accelerator. Raises UserError.
+
+        In place of ``16-mixed``, which a CPU cannot compute, there it is ``bf16-mixed``.
+        """
+        precision = self.config["trainer"]["precision"]
+        if precision == "16-mixed" and not on_gpu(self.accelerator):
+            log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
+            precision = "bf16-mixed"
         try:
             with quiet_warnings():
                 return Trainer(
                     accelerator=self.accelerator,
                     devices=1,
                     logger=False,
-                    precision=self.config["trainer"]["precision"],
+                    precision=precision,
                     enable_checkpointing=False,
                     enable_progress_bar=False,
                     enable_model_summary=False,

@@ -143,6 +143,13 @@ def test_the_net_runs_as_often_as_needed() -> None:
     assert Counting.runs == 5 * (3 + (ORDERS + 1) * 2 * len(SHARES))
 
 
+def test_an_image_is_judged_alike_beside_others() -> None:
+    images = checkered(4)
+    alone, beside = judge(images[2:3]), judge(images)
+    assert torch.allclose(alone.random_deletion_RB[:, 0], beside.random_deletion_RB[:, 2])
+    assert not torch.allclose(beside.random_deletion_RB[:, 1], beside.random_deletion_RB[:, 2], atol=1e-3)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 33])
 def test_any_size(size: int) -> None:
     images = torch.rand(2, 1, size, size)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.maps import feature_maps
-from pellucid.errors import UserError
-from pellucid.inside.capture import Layers, captured, choose_layers, units_last
+from pellucid.inside.capture import Layers, captured, layers_with_maps
 
 MOST_MAPS, MOST_IMAGES = 400, 32
 
@@ -30,20 +29,8 @@ class FeatureMaps(View):
         self.chosen: list[str] = []
 
     def reason(self, look: Look) -> str | None:
-        image_1CHW = look.probes(1).images_BCHW
-        self.chosen = choose_layers(look.net, self.layers, image_1CHW)
-        if not self.chosen:
-            return "no convolutions"
-        with captured(look.net, self.chosen) as outputs:
-            look.net(image_1CHW)
-        for layer in self.chosen:
-            shape = tuple(outputs[layer].shape) if layer in outputs else None
-            if shape is None or len(shape) != 4 or units_last(look.net.get_submodule(layer)):
-                gives = f"gives {shape}" if shape else "gives no tensor"
-                raise UserError(
-                    f"layers: {layer} {gives}. Expected maps, one image's channels × height × width."
-                )
-        return None
+        self.chosen = layers_with_maps(look.net, self.layers, look.probes(1).images_BCHW)
+        return None if self.chosen else "no convolutions"
 
     def look(self, look: Look) -> None:
         probes = look.probes(self.images)

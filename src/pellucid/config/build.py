@@ -74,6 +74,11 @@ def locate(target: str, packages: Sequence[str]) -> type:
         raise refused
     try:
         found = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        hint = ""
+        if error.name == target.split(".")[0]:
+            hint = f" Expected {error.name} installed, or in the folder that the command is run from."
+        raise UserError(f"_target_: {target} was not found: {error}.{hint}") from None
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"_target_: {target} was not found: {error}.") from None
     if not inspect.isclass(found) or found.__module__.split(".")[0] not in allowed:

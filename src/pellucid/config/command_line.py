@@ -117,7 +117,8 @@ def quote_path(override: str, *, multirun: bool) -> str:
         parts = (quote_path(f"run={path}", multirun=False) for path in _paths(value[1:-1]))
         return f"runs=[{','.join(part.removeprefix('run=') for part in parts)}]"
     a_path = key.lstrip("+") in PATHS or (key == "sweep" and "/" in value)  # a sweep's folder, for its report
-    if not (a_path or key in LITERAL) or value in ("", "null", "none", "default"):
+    a_text = key in LITERAL or (key == "anomaly" and not value.startswith("["))
+    if not (a_path or a_text) or value in ("", "null", "none", "default"):
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
         return override

@@ -11,6 +11,7 @@ them, R random orders.
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -67,9 +68,8 @@ class Judge:
         # What no order changes: the share of the whole image, of what the blur leaves, and of black.
         ends = torch.cat([images_BCHW, self.blurred_BCHW, self.black_BCHW])
         self.whole_B, self.blurred_B, self.black_B = self._share(ends)
-        random = torch.Generator().manual_seed(seed)
-        shape = (ORDERS, len(images_BCHW), *images_BCHW.shape[2:])
-        areas = [self._areas(maps_BHW) for maps_BHW in torch.rand(shape, generator=random)]
+        random = [_random(image_CHW, seed) for image_CHW in images_BCHW]
+        areas = [self._areas(torch.stack(maps_B)) for maps_B in zip(*random, strict=True)]
         self.random_deletion_RB, self.random_insertion_RB = (
             torch.stack(found) for found in zip(*areas, strict=True)
         )
@@ -100,6 +100,13 @@ class Judge:
                 logits = net(placed(net, images)).float().cpu()
                 found.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])
         return torch.cat(found).view(-1, len(self.target_B))
+
+
+def _random(image_CHW: Tensor, seed: int) -> Tensor:
+    """Maps (R, H, W) without meaning: others for each image, the same beside whatever other images."""
+    own = zlib.crc32(image_CHW.float().cpu().numpy().tobytes())
+    random = torch.Generator().manual_seed(seed + own)
+    return torch.rand(ORDERS, *image_CHW.shape[1:], generator=random)
 
 
 def _area(curve: Sequence[Tensor]) -> Tensor:
