@@ -22,7 +22,8 @@ from pellucid.explainer.base import Explainer, at_once
 from pellucid.inside.summary import operations
 
 ERROR = 0.01  # of the score's rise: where the sum misses no more of it, the points are enough
-WORK = 7e10  # additions and multiplications an image that points may cost, beyond ``steps``
+WORK = 1e11  # additions and multiplications an image that points may cost, beyond ``steps``; images share
+FEW = 3  # them where they are more than so many
 
 
 @final
@@ -30,8 +31,8 @@ class IntegratedGradients(Explainer):
     """A map's sum is the image's score less that of black, but for the note's Δ, the integral's error.
 
     The integral is taken at ``steps`` points, black and the image among them, by the trapezoid rule. Where
-    its error is above 1 %, intervals are halved until it is not, there are ``most`` points, or they cost
-    more than 7·10¹⁰ operations. Raises UserError for fewer than two steps.
+    its error is above 1 %, intervals are halved until it is not, there are ``most`` points, or all images'
+    together cost more than 10¹¹ operations an image. Raises UserError for fewer than two steps.
     """
 
     title = "integrated gradients"
@@ -51,13 +52,19 @@ class IntegratedGradients(Explainer):
         way = _Way(net, images_BCHW, target_B, black_CHW)
         paths = [_Path() for _ in images_BCHW]
         even = torch.linspace(0, 1, self.steps, dtype=torch.float64).tolist()
-        wanted = [(path, place, share) for place, path in enumerate(paths) for share in even]
-        most = None
-        while wanted:
-            way.walk(wanted)
-            if most is None:
-                most = min(self.most, int(WORK / max(operations(net, images_BCHW[:1]), 1)))
-            wanted = [(p, place, share) for place, p in enumerate(paths) for share in p.missing(most)]
+        way.walk([(path, place, share) for place, path in enumerate(paths) for share in even])
+        cost = max(operations(net, images_BCHW[:1]), 1)
+        left = int(WORK * max(len(paths), FEW) / cost) - self.steps * len(paths)
+        while wanted := [
+            (need, path, place, share)
+            for place, path in enumerate(paths)
+            for need, share in path.missing(self.most)
+        ]:
+            worst = sorted(wanted, key=lambda one: -one[0])[: max(left, 0)]
+            if not worst:
+                break
+            way.walk([(path, place, share) for _, path, place, share in worst])
+            left -= len(worst)
         return torch.stack([path.map() for path in paths]), [path.note() for path in paths]
 
 
@@ -88,15 +95,23 @@ class _Path:
     def error(self) -> float:
         return abs(sum(self.missed(*interval) for interval in self.intervals()))
 
-    def missing(self, most: int) -> list[float]:
-        """Where points are to be added: in the middle of intervals that miss more than their share."""
+    def missing(self, most: int) -> list[tuple[float, float]]:
+        """How badly points are needed, beside the rise, and where: in the intervals that miss most.
+
+        In so many that the others together miss no more than is allowed, even where they add up.
+        """
         allowed = ERROR * abs(self.rise())
-        if self.error() <= allowed or len(self.points) >= most:
+        if self.error() <= allowed:
             return []
-        missed = {(a, b): abs(self.missed(a, b)) for a, b in self.intervals()}
-        bad = [(a, b) for a, b in missed if missed[a, b] > allowed * (b - a)]
-        bad.sort(key=lambda interval: -missed[interval])
-        return [(a + b) / 2 for a, b in bad[: most - len(self.points)]]
+        missed = sorted(((abs(self.missed(a, b)), (a + b) / 2) for a, b in self.intervals()), reverse=True)
+        left = sum(miss for miss, _ in missed)
+        found = []
+        for miss, middle in missed[: max(most - len(self.points), 0)]:
+            if left <= allowed:
+                break
+            left -= miss
+            found.append((miss / max(allowed, 1e-12), middle))
+        return found
 
     def map(self) -> Tensor:
         """The integral, (H, W)."""
