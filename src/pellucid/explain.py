@@ -241,9 +241,10 @@ class _Classifier:
             chance = np.mean([row["random_insertion"] - row["random_deletion"] for row in rows])
             better = sum(row["better_than_random"] for row in rows)
             alike = np.mean([row["likeness_to_other_weights"] for row in rows])
+            figures = (f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}")
             told = f"{better} ({better / len(rows):.0%})"
             table.add_row(
-                explainer.title, f"{len(rows)}", told, f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}"
+                explainer.title, f"{len(rows)}", told, *(text.replace("-", "−") for text in figures)
             )
         console.print(table)
         of = len(self.rows) // len(self.explainers)
