@@ -299,10 +299,7 @@ class Poison(Callback):
         (["model._target_=torch.hub.load"], "not a class of"),
         (["model._target_=torch.hub.os.PathLike"], "was not found"),
         (["model._target_=pellucid.model.nothing.Net"], "was not found"),
-        (
-            ["packages=[nowhere]", "model._target_=nowhere.Net"],
-            "Expected nowhere installed",
-        ),
+        (["packages=[nowhere]", "model._target_=nowhere.Net"], "Expected nowhere installed"),
     ],
 )
 def test_mistakes_leave_nothing_behind(

@@ -193,9 +193,15 @@ def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
-    """Close enough for three splits in a console of 80 columns."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    table.box, table.padding = SIMPLE_HEAD, (0, 1, 0, 0)
+    """Narrow enough for three splits in a console of 80 columns."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for name in rows[0]:
         side: JustifyMethod = "left" if name == "checkpoint" else "right"
         table.add_column(name.replace("/", "\n"), justify=side, vertical="bottom", overflow="fold")

@@ -25,7 +25,6 @@ from pellucid.draw.reconstructions import extremes
 from pellucid.errors import UserError
 from pellucid.explained import Explained, Named, folder_of
 from pellucid.explainer.base import Explainer, Explanation
-from pellucid.explainer.base import placed as placed_images
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
 from pellucid.inside.capture import Layers, captured, layers_with_maps
 from pellucid.inside.pixels import undone
@@ -125,15 +124,13 @@ class _Classifier:
         self.net, self.target = self.trained.net, target
         self.other = randomised(self.net, self.trained.config["seed"])
         self.rows: list[dict[str, Any]] = []
-        channels, height, width = self.trained.spec.image_shape
-        blank = torch.zeros(1, channels, height, width, dtype=torch.uint8)
-        self.black_CHW = placed.images(blank)[0]
-        self.explainers = _that_apply(explainers, self.net, placed.images(blank))
+        (self.black_CHW,) = placed.black()
+        self.explainers = _that_apply(explainers, self.net, placed.black())
 
     def affordable(self) -> int:
         """Of how many images trust is measured without asking."""
         with untouched(self.net) as net:
-            cost = PASSES * operations(net, placed_images(net, self.black_CHW[None]))
+            cost = PASSES * operations(net, self.placed.black().to(self.placed.dtype))
         return max(LEAST, int(WORK / max(cost, 1)))
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
@@ -291,17 +288,16 @@ class _FeatureMaps:
     """Pictures of what the chosen layers see. Raises UserError for a layer that has no maps."""
 
     def __init__(self, placed: Placed, layers: Layers, folder: Path, named: Named) -> None:
-        self.trained, self.folder, self.named = placed.trained, folder, named
-        blank_1CHW = torch.zeros(1, *self.trained.spec.image_shape, dtype=torch.uint8)
+        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
         with untouched(self.trained.net) as net, torch.no_grad():
-            self.layers = layers_with_maps(net, layers, placed_images(net, placed.images(blank_1CHW)))
+            self.layers = layers_with_maps(net, layers, placed.black().to(placed.dtype))
         if not self.layers:
             log.info("Left out: feature maps (no convolutions).")
 
     def draw(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
         shown = undone(self.trained.spec, images_BCHW)
         with untouched(self.trained.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
-            net(placed_images(net, images_BCHW))
+            net(images_BCHW.to(self.placed.dtype))
         for layer in self.layers:
             maps = outputs[layer].float().cpu().numpy()
             for place, file in enumerate(files):

@@ -29,8 +29,7 @@ class Looking:
 
     def __post_init__(self) -> None:
         check_layer(original(self.trained.net), self.layer)
-        blank_BCHW = torch.zeros(2, *self.trained.spec.image_shape, dtype=torch.uint8)
-        self.vectors(self.placed.images(blank_BCHW))
+        self.vectors(self.placed.black(2))
 
     @property
     def trained(self) -> Trained:

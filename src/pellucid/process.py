@@ -32,7 +32,7 @@ def check_device(wanted: str, option: str) -> None:
     if wanted == "auto":
         return
     if wanted == "gpu":
-        here = torch.cuda.is_available() or torch.backends.mps.is_available()
+        here = has_gpu()
     elif wanted in ("cuda", "mps"):
         here = AcceleratorRegistry.get(wanted).is_available()
     else:
@@ -45,10 +45,9 @@ def check_device(wanted: str, option: str) -> None:
         )
 
 
-def on_gpu(accelerator: str) -> bool:
-    """Whether Lightning would choose a GPU here."""
-    here = torch.cuda.is_available() or torch.backends.mps.is_available()
-    return accelerator in ("gpu", "cuda", "mps") or (accelerator == "auto" and here)
+def has_gpu() -> bool:
+    """Whether this machine has one that torch can use, of any maker."""
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 def is_of_launcher(error: BaseException) -> bool:

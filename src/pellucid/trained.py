@@ -20,7 +20,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError, first_line
-from pellucid.process import check_device, on_gpu, quiet_warnings
+from pellucid.process import check_device, has_gpu, quiet_warnings
 from pellucid.run import Run
 from pellucid.task.base import Task
 
@@ -58,22 +58,22 @@ class Trained:
     def net(self) -> nn.Module:
         return self.task.net
 
-    def trainer(self, **options: Any) -> Trainer:
-        """A quiet Trainer of the run's precision on the chosen accelerator. Raises UserError.
+    @property
+    def precision(self) -> Any:
+        """The run's; ``bf16-mixed`` for ``16-mixed`` where there is no GPU, as a CPU cannot compute that."""
+        given = self.config["trainer"]["precision"]
+        without = self.accelerator == "cpu" or not has_gpu()
+        return "bf16-mixed" if given == "16-mixed" and without else given
 
-        In place of ``16-mixed``, which a CPU cannot compute, there it is ``bf16-mixed``.
-        """
-        precision = self.config["trainer"]["precision"]
-        if precision == "16-mixed" and not on_gpu(self.accelerator):
-            log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
-            precision = "bf16-mixed"
+    def trainer(self, **options: Any) -> Trainer:
+        """A quiet Trainer of ``precision`` on the chosen accelerator. Raises UserError."""
         try:
             with quiet_warnings():
                 return Trainer(
                     accelerator=self.accelerator,
                     devices=1,
                     logger=False,
-                    precision=precision,
+                    precision=self.precision,
                     enable_checkpointing=False,
                     enable_progress_bar=False,
                     enable_model_summary=False,
@@ -125,6 +125,10 @@ class Placed:
         """uint8 pixels as the net takes them."""
         return prepare(pixels_BCHW.to(self.device), self.trained.spec)
 
+    def black(self, count: int = 1) -> Tensor:
+        """So many black images as the net takes them, (count, C, S, S)."""
+        return self.images(torch.zeros(count, *self.trained.spec.image_shape, dtype=torch.uint8))
+
     @torch.no_grad()
     def run(self, images_BCHW: Tensor) -> Tensor:
         """What the net gives, float32."""
@@ -149,7 +153,10 @@ def restore(source: str | Path, *, checkpoint: str = "best", accelerator: str = 
     content = load_checkpoint(path)
     task, spec = restore_task(content)
     config, epoch = content["pellucid"]["config"], int(content["epoch"]) + 1
-    return Trained(run, path, config, spec, task.eval(), epoch, accelerator)
+    trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator)
+    if trained.precision != config["trainer"]["precision"]:
+        log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
+    return trained
 
 
 def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:

@@ -84,7 +84,7 @@ def units(
     base = Path(out).expanduser().absolute() if out else trained.folder / "units"
     check_writable(base, str(base), "out=<folder>")
     place = trained.placed()
-    trace = traced(trained.net, _blank(place))
+    trace = traced(trained.net, place.black(2))
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)
     chosen = _chosen(units, count, chosen_layer)
     looked = _looked(trained, images, split, data)
@@ -125,10 +125,6 @@ def _looked(trained: Trained, images: str | None, split: str, data: Changed) -> 
     if images is not None:
         return Looked(of_files(images, trained.spec, "images"))
     return Looked(of_split(trained.data(data), split))
-
-
-def _blank(place: Placed) -> Tensor:
-    return place.images(torch.zeros(2, *place.trained.spec.image_shape, dtype=torch.uint8))
 
 
 def _find(

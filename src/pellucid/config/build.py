@@ -70,17 +70,16 @@ def locate(target: str, packages: Sequence[str]) -> type:
         "To use a class of your own package, name the package: packages=[mypackage]."
     )
     module, _, name = target.rpartition(".")
-    if target.split(".")[0] not in allowed:
+    package = target.split(".")[0]
+    if package not in allowed:
         raise refused
     try:
         found = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        hint = ""
-        if error.name == target.split(".")[0]:
-            hint = f" Expected {error.name} installed, or in the folder that the command is run from."
-        raise UserError(f"_target_: {target} was not found: {error}.{hint}") from None
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"_target_: {target} was not found: {error}.") from None
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            hint = f" Expected {package} installed, or in the folder that the command is run from."
+        raise UserError(f"_target_: {target} was not found: {error}.{hint}") from None
     if not inspect.isclass(found) or found.__module__.split(".")[0] not in allowed:
         raise refused
     return found

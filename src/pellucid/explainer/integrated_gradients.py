@@ -55,16 +55,9 @@ class IntegratedGradients(Explainer):
         way.walk([(path, place, share) for place, path in enumerate(paths) for share in even])
         cost = max(operations(net, images_BCHW[:1]), 1)
         left = int(WORK * max(len(paths), FEW) / cost) - self.steps * len(paths)
-        while wanted := [
-            (need, path, place, share)
-            for place, path in enumerate(paths)
-            for need, share in path.missing(self.most)
-        ]:
-            worst = sorted(wanted, key=lambda one: -one[0])[: max(left, 0)]
-            if not worst:
-                break
-            way.walk([(path, place, share) for _, path, place, share in worst])
-            left -= len(worst)
+        while left > 0 and (wanted := _worst(paths, self.most)[:left]):
+            way.walk(wanted)
+            left -= len(wanted)
         return torch.stack([path.map() for path in paths]), [path.note() for path in paths]
 
 
@@ -122,6 +115,12 @@ class _Path:
         error, rise = self.error(), abs(self.rise())
         small = 0.0005 <= error < 0.1
         return f"Δ {error:{'.1g' if small else '.2f'}}" + (f" ({error / rise:.1%})" if rise else "")
+
+
+def _worst(paths: Sequence[_Path], most: int) -> list[tuple[_Path, int, float]]:
+    """Points that are wanted of all images, the most needed first: of which path, its place, the share."""
+    wanted = [(need, path, i, share) for i, path in enumerate(paths) for need, share in path.missing(most)]
+    return [(path, i, share) for _, path, i, share in sorted(wanted, key=lambda one: -one[0])]
 
 
 @dataclass(frozen=True)

@@ -138,11 +138,9 @@ def _explain(
     subject: Subject, order: Sequence[int], said_N: np.ndarray, shown: Mapping[int, Shown]
 ) -> list[str]:
     """Add maps to the images in their order, cheap methods first, as long as there is time; the methods."""
-    channels, *sides = subject.placed.trained.spec.image_shape
-    blank = torch.zeros(1, channels, *sides, dtype=torch.uint8)
-    black_CHW = subject.placed.images(blank)[0]
+    (black_CHW,) = subject.placed.black()
     fit = [one for one in subject.explainers.values() if one.reason(subject.net, black_CHW[None]) is None]
-    fit.sort(key=lambda one: one.passes(tuple(sides)))
+    fit.sort(key=lambda one: one.passes(tuple(black_CHW.shape[1:])))
     titles = []
     end = time.perf_counter() + subject.seconds
     for number, explainer in enumerate(fit):
