@@ -14,7 +14,7 @@ from pellucid.benchmark import processes, table
 from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
 from pellucid.config.command_line import quote_path
 from pellucid.config.compose import compose, container
-from pellucid.console import console
+from pellucid.console import console, start_logging
 from pellucid.errors import UserError
 from pellucid.process import check_device
 
@@ -31,6 +31,7 @@ OPTIONS = {
 
 def benchmark(config: Mapping[str, Any], conf: Path) -> None:
     """Time what the options say, print it, write it to ``out``. Raises UserError for a wrong option."""
+    start_logging(None)
     _check(config)
     out = _folder(config["out"])
     rounds: int = config["rounds"]
