@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.errors import UserError
-from pellucid.run import Run, check_new_folder, write_atomically
+from pellucid.run import Run, check_new_folder
+from pellucid.system.files import write_atomically
 
 
 def make(folder: Path) -> Run:

@@ -23,7 +23,7 @@ from pellucid.draw.roc import roc
 from pellucid.errors import UserError
 from pellucid.inside.uncertainty import auroc_interval
 from pellucid.looking import short
-from pellucid.run import write_csv
+from pellucid.system.files import write_csv
 from pellucid.task.reconstruction import Reconstruction
 from pellucid.trained import Trained
 

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
-
 from pellucid.config.build import build, locate
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Spec
@@ -23,9 +21,10 @@ ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0}
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
-    data = build(config["data"], packages=config["packages"], **_since(config["data"], config["packages"]))
-    if not isinstance(data, ImageData):
-        raise UserError(f"data._target_={config['data']['_target_']}: expected an ImageData.")
+    packages = config["packages"]
+    data: ImageData = build(
+        config["data"], "data", packages=packages, **_since(config["data"], "data", packages)
+    )
     return data
 
 
@@ -34,31 +33,28 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     packages = config["packages"]
     seed_global(config["seed"], "weights")
     shape, classes = spec.image_shape, len(spec.classes)
-    since = _since(config["model"], packages)
-    net = build(config["model"], packages=packages, image_shape=shape, num_classes=classes, **since)
-    if not isinstance(net, nn.Module):
-        raise UserError(f"model._target_={config['model']['_target_']}: expected an nn.Module.")
+    since = _since(config["model"], "model", packages)
+    net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
-    task = build(
+    task: Task = build(
         config["task"],
+        "task",
         packages=packages,
         net=net,
-        optimizer=build(config["optimizer"], packages=packages),
-        scheduler=build(scheduler, packages=packages) if scheduler else None,
+        optimizer=build(config["optimizer"], "optimizer", packages=packages),
+        scheduler=build(scheduler, "scheduler", packages=packages) if scheduler else None,
         image_shape=shape,
         num_classes=classes,
         mean=spec.mean,
         std=spec.std,
         seed=config["seed"],
     )
-    if not isinstance(task, Task):
-        raise UserError(f"task._target_={config['task']['_target_']}: expected a Task.")
     return task
 
 
-def _since(node: Mapping[str, Any], packages: Sequence[str]) -> dict[str, Any]:
+def _since(node: Mapping[str, Any], place: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
-    make = locate(str(node["_target_"]), packages).__init__  # type: ignore[misc]
+    make = locate(str(node["_target_"]), place, packages).__init__  # type: ignore[misc]
     if make.__module__.partition(".")[0] != "pellucid":
         return {}
     return {name: value for name, value in ADDED.items() if name not in node}
@@ -84,23 +80,23 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
 
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
-    found = {}
-    for name, node in (config.get("explainer") or {}).items():
-        explainer = build(node, packages=config["packages"], **_since(node, config["packages"]))
-        if not isinstance(explainer, Explainer):
-            raise UserError(f"explainer.{name}._target_={node['_target_']}: expected an Explainer.")
-        found[name] = explainer
-    return found
+    packages = config["packages"]
+    return {
+        name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
+        for name, node in (config.get("explainer") or {}).items()
+    }
 
 
-def restore_task(checkpoint: Mapping[str, Any]) -> tuple[Task, Spec]:
-    """The task of a checkpoint, from what is inside it alone."""
-    config, spec = checkpoint["pellucid"]["config"], checkpoint["pellucid"]["spec"]
-    model = {**config["model"]}
-    if "weights" in model:  # what it started from is not needed to come back to what it became
-        model["weights"] = "none"
-    spec = Spec.from_dict(spec)
-    task = make_task({**config, "model": model}, spec)
+def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
+    started = {"weights": "none"} if "weights" in config["model"] else {}
+    return {**config, "model": {**config["model"], **started}}
+
+
+def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:
+    """The task of a checkpoint, from what is inside it alone; ``packages``: those that the user has named."""
+    config, spec = checkpoint["pellucid"]["config"], Spec.from_dict(checkpoint["pellucid"]["spec"])
+    task = make_task({**come_back(config), "packages": packages}, spec)
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

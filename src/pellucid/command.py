@@ -5,6 +5,7 @@ Nothing here imports torch: ``--help`` and a mistyped option answer at once.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -17,19 +18,23 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from pellucid.config.command_line import CommandLine, check, check_readable, split, with_params
 from pellucid.config.compose import VERSION_BASE, container
 from pellucid.config.help import help_text
 from pellucid.config.resume import resumed_config
 from pellucid.config.revisit import changed_data, split_data
+from pellucid.config.trust import own_packages
+from pellucid.console import lines_of, steady_streams
 from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
+from pellucid.system.files import disk_error
 
 # These come back to a run, run=<folder or checkpoint>,
 OF_A_RUN = {"evaluate", "predict", "explain", "embed", "units", "export"}
+OF_RUNS = {*OF_A_RUN, "compare", "report"}
 WITH_DATA = {"evaluate", "compare", "embed", "units", "report"}  # and these other data, data=… data.root=…
 Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
@@ -40,11 +45,12 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
     """
     signal.signal(signal.SIGTERM, _terminated)
-    sys.path.append(str(Path.cwd()))  # where a user's own package, once it is named, may lie
+    steady_streams()
     try:
         if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
-            run = Run.open(os.environ["PELLUCID_RUN"])
-            _call(_resuming(work), run.config(), run.folder)  # from the checkpoint, if there is one
+            folder, config = json.loads(os.environ["PELLUCID_RUN"])
+            _find_packages(config["packages"])
+            _call(_resuming(work), config, Path(folder))  # from the checkpoint, if there is one
             return
         line, more = split(sys.argv[1:]), dict[str, Any]()
         if {"--help", "-h"} & set(line.options):
@@ -55,6 +61,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             raise UserError("This shows one run's configuration: leave -m and lists of values out.")
         if not line.show_only:
             check_readable(line)
+            _find_packages(own_packages(line, conf))
             if line.value("resume") is not None:
                 _resume(work, line, conf)
                 return
@@ -69,6 +76,8 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 check(line, conf=conf, name=name)
             if name == "train" and not line.multirun:
                 _check_places(line)
+                # Hydra would write the configuration before the folder is ours, and not whole or not at all.
+                line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
             elif name in OF_A_RUN or (name == "report" and line.value("run") is not None):
                 _check_source(line.value("run"))
         sys.argv[1:] = line.argv
@@ -76,14 +85,28 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
         @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
         def job(config: DictConfig) -> None:
             folder = Path(HydraConfig.get().runtime.output_dir)
-            _call(work, {**container(config), **more}, folder)
+            with ending():
+                if name in OF_RUNS:
+                    more["packages"] = own_packages(line, conf)
+                elif name == "train":
+                    hydras_own: Any = HydraConfig.instance().cfg
+                    Run.begin(folder, config, OmegaConf.masked_copy(hydras_own, "hydra"))
+                values = {**container(config), **more}
+            _call(work, values, folder)
 
-        job()
-    except UserError as error:
+        with ending():
+            job()
+    except (UserError, OSError) as error:
         _fail(error)
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(143 if interrupt.args else 130) from None
+
+
+def _find_packages(packages: list[str]) -> None:
+    """Those of the user's may lie in the current folder, from which nothing else is ever imported."""
+    if packages:
+        sys.path.append(str(Path.cwd()))
 
 
 def _begin_sweep(line: CommandLine, conf: Path, name: str) -> tuple[CommandLine, Path]:
@@ -119,10 +142,10 @@ def _of_run_or_sweep(line: CommandLine) -> CommandLine:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """A user's mistake within ends the process here, as Hydra would print its traceback."""
+    """A user's mistake, or what a disk refuses, ends the process here, as Hydra would print its traceback."""
     try:
         yield
-    except UserError as error:
+    except (UserError, OSError) as error:
         _fail(error)
 
 
@@ -154,8 +177,12 @@ def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
         raise
 
 
-def _fail(error: UserError) -> None:
-    print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
+def _fail(error: UserError | OSError) -> None:
+    """End with the mistake in a paragraph; other errors of the system are ours, and go on."""
+    told = error if isinstance(error, UserError) else disk_error(error)
+    if told is None:
+        raise error
+    print(lines_of(f"error: {told}".replace("\n", "\nerror: ")), file=sys.stderr)
     raise SystemExit(2) from None
 
 

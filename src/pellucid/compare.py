@@ -35,7 +35,7 @@ from pellucid.inside.probe import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
 from pellucid.inside.similarity import LEAST, alignment, gram
 from pellucid.outcome import outcome
-from pellucid.run import write_atomically
+from pellucid.system.files import write_atomically
 from pellucid.task.classification import Classification
 from pellucid.trained import Changed, Trained, restore
 
@@ -48,6 +48,7 @@ def compare(
     layers: str | Sequence[str],
     checkpoint: str,
     accelerator: str,
+    packages: Sequence[str] = (),
     data: Changed,
     out: str | None,
 ) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def compare(
     if isinstance(runs, str) or len(runs) != 2:
         given = runs if isinstance(runs, str) else f"[{','.join(map(str, runs))}]"
         raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
-    both = [restore(run, checkpoint=checkpoint, accelerator=accelerator) for run in runs]
+    both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
     chosen = choose_layers_of([trained.net for trained in both], layers)
     sides = _look(both, _common(both, [trained.data(data) for trained in both]), chosen)

@@ -5,7 +5,6 @@ Axes: N test images that both have, K classes, P and Q layers of the two nets.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +24,13 @@ from pellucid.data.spec import Split
 from pellucid.draw.comparison import compared_curves, compared_reconstructions, likeness_map
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import number, plain
+from pellucid.draw.sheet import number
+from pellucid.errors import plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.similarity import LEAST, mcnemar, paired_interval
 from pellucid.inside.uncertainty import interval
 from pellucid.outcome import Outcome
-from pellucid.run import write_csv
+from pellucid.system.files import write_csv
 from pellucid.trained import Trained
 
 log = logging.getLogger(__name__)
@@ -109,13 +109,11 @@ def _names(both: Sequence[Trained]) -> list[str]:
 def draw_curves(folder: Path, both: Sequence[Trained]) -> None:
     curves = []
     for trained in both:
-        path = trained.run.folder / "metrics.csv" if trained.run else None
-        if path is None or not path.is_file():
+        rows = trained.run.rows() if trained.run else []
+        if not rows:
             log.info("No learning curves: %s has no metrics.csv.", trained.name)
             return
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            curves.append([{key: float(value) for key, value in row.items() if value} for row in rows])
+        curves.append(rows)
     write_png(folder / "curves.png", compared_curves(curves, _names(both), title="Learning curves"))
 
 

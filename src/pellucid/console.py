@@ -1,11 +1,107 @@
-"""The one console, and the log that goes both there and into the run folder."""
+"""The one console, and the log that goes both there and into the run folder.
 
+Neither may decide over what is done: what cannot be written is left unwritten. Names of users come without
+what would command a terminal.
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
 import logging
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
+
+from pellucid.errors import plain
+
+log = logging.getLogger(__name__)
+
+
+class _Plain(RenderHook):
+    """All that is shown, line by line without control signs."""
+
+    def __init__(self, *parts: ConsoleRenderable) -> None:
+        self.parts = parts
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Plain(*renderables)]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in self.parts:
+            for text, style, control in console.render(part, options):
+                yield Segment(text if control else lines_of(text), style, control)
+
 
 console = Console(highlight=False, markup=False)  # names of users stay as they are
+console.push_render_hook(_Plain())
+
+
+def lines_of(text: str) -> str:
+    """The text without control signs but ends of lines."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+class _Steady:
+    """A stream that never raises: where it cannot be written, what is written to it is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        if hasattr(stream, "reconfigure"):  # what its encoding lacks is written as an escape
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Any) -> None:
+        try:
+            action()
+        except (OSError, ValueError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """From now on into nothing: also what is still waiting, which Python would try again at its end."""
+        broken, self._stream = self._stream, open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        try:
+            os.dup2(self._stream.fileno(), broken.fileno())
+        except (OSError, ValueError):
+            return
+        if getattr(error, "errno", None) != errno.EPIPE:  # a reader that has seen enough is told nothing
+            print(f"The console cannot be written ({error}); going on without.", file=sys.stderr)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def steady_streams() -> None:
+    """Make this process's output one that cannot fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, _Steady):
+            setattr(sys, name, _Steady(stream))
+
+
+class _Formatter(logging.Formatter):
+    """What is filled into a message is one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record = copy.copy(record)
+        if isinstance(record.args, tuple):
+            record.args = tuple(plain(a) if isinstance(a, str | Path | Exception) else a for a in record.args)
+        return lines_of(super().format(record))
 
 
 class ConsoleHandler(logging.Handler):
@@ -16,6 +112,14 @@ class ConsoleHandler(logging.Handler):
         console.print(self.format(record), style=style, markup=False, soft_wrap=True)
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+        """The first time it cannot be written it is told, and given up."""
+        logging.getLogger("pellucid").removeHandler(self)
+        told = "The log file %s cannot be written (%s); going on without."
+        log.warning(told, self.baseFilename, sys.exc_info()[1])
+
+
 def start_logging(file: Path | None, *, console_level: int | None = logging.INFO) -> None:
     """Send our log to the console (None: not there) and to ``file``; Lightning's only if it warns."""
     stop_logging()
@@ -23,13 +127,20 @@ def start_logging(file: Path | None, *, console_level: int | None = logging.INFO
     ours.setLevel(logging.INFO)
     ours.propagate = False
     if console_level is not None:
-        ours.addHandler(ConsoleHandler(console_level))
-    if file is not None:
-        handler = logging.FileHandler(file, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        ours.addHandler(handler)
+        to_console = ConsoleHandler(console_level)
+        to_console.setFormatter(_Formatter())
+        ours.addHandler(to_console)
     for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if file is None:
+        return
+    try:
+        to_file = _LogFile(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        log.warning("The log file %s cannot be opened (%s); going on without.", file, error.strerror)
+        return
+    to_file.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours.addHandler(to_file)
 
 
 def is_quiet() -> bool:
@@ -43,4 +154,5 @@ def stop_logging() -> None:
     ours = logging.getLogger("pellucid")
     for handler in list(ours.handlers):
         ours.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk
+            handler.close()

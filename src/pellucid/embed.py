@@ -23,8 +23,8 @@ from pellucid.console import console
 from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.scatter import scatter
-from pellucid.draw.sheet import Picture, plain
-from pellucid.errors import UserError
+from pellucid.draw.sheet import Picture
+from pellucid.errors import UserError, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.layout import (
     METHODS,
@@ -42,7 +42,7 @@ from pellucid.inside.projection import LEAST_POINTS
 from pellucid.inside.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.looking import Looking
 from pellucid.neighbours import Search
-from pellucid.run import check_writable, write_atomically
+from pellucid.system.files import check_writable, write_atomically
 from pellucid.trained import Changed, restore
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ def embed(
     anomaly: str | Sequence[str] | None,
     checkpoint: str,
     accelerator: str,
+    packages: Sequence[str] = (),
     data: Changed,
     out: str | None,
 ) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def embed(
         if not 1 <= value <= MOST_POINTS:
             raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
     search = Search(neighbours, nearest, distance)
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = Path(out).expanduser().absolute() if out else trained.folder / "embeddings"
     check_writable(folder, str(folder), "out=<folder>")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)

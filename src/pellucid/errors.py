@@ -1,4 +1,8 @@
-"""The one exception for a user's mistake."""
+"""The one exception for a user's mistake, and the names in what it says."""
+
+import unicodedata
+
+UNSEEN = ("Cc", "Zl", "Zp")  # control signs, ends of lines and of paragraphs
 
 
 class UserError(ValueError):
@@ -23,3 +27,8 @@ def first_line(error: BaseException) -> str:
     """What an exception says, in a line; its kind where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def plain(text: object) -> str:
+    """A name as one line: what would break it, or command a terminal, is a space."""
+    return "".join(" " if unicodedata.category(sign) in UNSEEN else sign for sign in str(text))

@@ -21,13 +21,12 @@ from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import plain
-from pellucid.errors import UserError
+from pellucid.errors import UserError, plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
 from pellucid.outcome import Outcome, outcome
-from pellucid.run import write_atomically, write_csv
+from pellucid.system.files import write_atomically, write_csv
 from pellucid.trained import Changed, Trained, find, restore
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,14 @@ MOST_CLASSES = 30  # in the console's table
 
 
 def evaluate(
-    run: str, *, checkpoint: str, split: str, accelerator: str, data: Changed, out: str | None
+    run: str,
+    *,
+    checkpoint: str,
+    split: str,
+    accelerator: str,
+    packages: Sequence[str] = (),
+    data: Changed,
+    out: str | None,
 ) -> list[dict[str, Any]]:
     """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
 
@@ -47,8 +53,8 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        return _evaluate_all(run, accelerator=accelerator, data=data, out=out)
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+        return _evaluate_all(run, accelerator=accelerator, packages=packages, data=data, out=out)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     images = trained.data(data)
     found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
     row = _row(trained, found)
@@ -63,13 +69,15 @@ def evaluate(
     return [row]
 
 
-def _evaluate_all(source: str, *, accelerator: str, data: Changed, out: str | None) -> list[dict[str, Any]]:
+def _evaluate_all(
+    source: str, *, accelerator: str, packages: Sequence[str], data: Changed, out: str | None
+) -> list[dict[str, Any]]:
     run, _ = find(source, "last")
     if run is None:
         raise UserError(f"checkpoint=all needs a run folder; {source} is a checkpoint alone.")
     rows, images = [], None
     for path in run.kept_checkpoints():
-        trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator)
+        trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
         images = images or trained.data(data)
         rows.append(
             _row(trained, {name: outcome(trained, images, name) for name in ("train", "val", "test")})

@@ -30,7 +30,7 @@ from pellucid.inside.capture import Layers, captured, layers_with_maps
 from pellucid.inside.pixels import undone
 from pellucid.inside.summary import operations
 from pellucid.inside.untouched import untouched
-from pellucid.run import check_writable, write_atomically, write_csv
+from pellucid.system.files import check_writable, write_atomically, write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
 
@@ -52,6 +52,7 @@ def explain(
     trust: str | int,
     checkpoint: str,
     accelerator: str,
+    packages: Sequence[str] = (),
     out: str | None,
 ) -> list[dict[str, Any]]:
     """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.
@@ -65,7 +66,7 @@ def explain(
     if trust not in ("auto", "all") and not (type(trust) is int and trust >= 0):
         raise UserError(f"trust={trust}: expected auto, all or a number of images, 0 or more.")
     files = find_pictures(images)
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     place = trained.placed()
     folder = Path(out).expanduser().absolute() if out else trained.folder / "explanations"
     check_writable(folder, str(folder), "out=<folder>")

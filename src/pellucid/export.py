@@ -25,7 +25,7 @@ from pellucid.data.pictures import find_pictures
 from pellucid.errors import UserError
 from pellucid.onnx_file import Graph, Session, check_packages, to_onnx
 from pellucid.recipe import facts_of_graph, facts_of_net, use_of_onnx, use_of_state_dict, whole_program
-from pellucid.run import check_writable, write_atomically
+from pellucid.system.files import check_writable, write_atomically
 from pellucid.task.classification import Classification
 from pellucid.trained import Trained, restore
 
@@ -45,6 +45,7 @@ def export(
     images: str | None,
     opset: int | None,
     accelerator: str,
+    packages: Sequence[str] = (),
     out: str | None,
 ) -> Path:
     """Write a run's net as an ONNX model or as a plain state dict; the file's path.
@@ -56,7 +57,7 @@ def export(
     """
     _check_options(format, preprocessing, opset)
     files = find_pictures(images) if images else []
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = Path(out).expanduser().absolute() if out else trained.folder / "export"
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"
     check_writable(folder, str(folder), "out=<folder>")
@@ -207,7 +208,7 @@ def _built_by(trained: Trained) -> tuple[str, dict[str, Any]]:
     target = str(arguments.pop("_target_"))
     if "weights" in arguments:
         arguments["weights"] = "none"  # those that it started from are not needed
-    parameters = signature(locate(target, trained.config["packages"])).parameters
+    parameters = signature(locate(target, "model", trained.config["packages"])).parameters
     shape, classes = trained.spec.image_shape, len(trained.spec.classes)
     offered = {**ADDED, "image_shape": shape, "num_classes": classes}
     return target, {**{name: value for name, value in offered.items() if name in parameters}, **arguments}
@@ -217,7 +218,7 @@ def _built_anew(content: bytes, trained: Trained) -> nn.Module:
     """The net of a file, from what is in it alone."""
     kept = torch.load(io.BytesIO(content), weights_only=True)
     node = {"_target_": kept["target"], **kept["arguments"]}
-    fresh: nn.Module = build(node, packages=trained.config["packages"])
+    fresh: nn.Module = build(node, "model", packages=trained.config["packages"])
     fresh.load_state_dict(kept["state_dict"])
     return fresh.eval()
 
@@ -255,7 +256,7 @@ def _tell(made: _File, found: Agreement, on: str) -> None:
             found.other_class,
             found.images,
         )
-    precision = str(made.trained.config["trainer"]["precision"])
+    precision = str(made.trained.config["trainer"].get("precision"))
     if precision not in SINGLE:
         log.info("The run computed in %s; the file is float32, and was compared in float32.", precision)
     log.info("To use it:\n%s", "\n".join(f"  {line}" for line in made.use))

@@ -55,7 +55,7 @@ class Looking:
 
     def batches(self, stream: Stream, text: str) -> Iterator[tuple[Batch, Tensor]]:
         """Each batch of the stream, and its images as the net takes them, with a progress bar."""
-        batch_size = self.trained.config["data"]["batch_size"]
+        batch_size = self.trained.batch_size
         steps = -(-stream.count // batch_size)
         for batch in track(
             stream.batches(batch_size),

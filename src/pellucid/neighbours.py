@@ -20,12 +20,12 @@ from pellucid.data.spec import Split
 from pellucid.data.stream import Stream, of_split
 from pellucid.draw.neighbours import Neighbour, Query, neighbours
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import number, plain
-from pellucid.errors import UserError
+from pellucid.draw.sheet import number
+from pellucid.errors import UserError, plain
 from pellucid.inside.nearest import DISTANCES, Nearest
 from pellucid.inside.pixels import pixels, undone
 from pellucid.looking import Looking, short
-from pellucid.run import write_csv
+from pellucid.system.files import write_csv
 
 MOST_QUERIES, MOST_NEAREST = 200, 60
 SHOWN = 24  # queries in the picture; all are in the table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ from torch import Tensor
 
 from pellucid.console import console
 from pellucid.data.pictures import Pictures, find_base, find_pictures, told
-from pellucid.draw.sheet import plain
-from pellucid.errors import UserError
-from pellucid.run import write_csv
+from pellucid.errors import UserError, plain
+from pellucid.system.files import write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
 
@@ -27,7 +26,14 @@ SHOWN = 20  # rows in the console's table; all are in the file
 
 
 def predict(
-    run: str, *, images: str, checkpoint: str, top: int, accelerator: str, out: str | None
+    run: str,
+    *,
+    images: str,
+    checkpoint: str,
+    top: int,
+    accelerator: str,
+    packages: Sequence[str] = (),
+    out: str | None,
 ) -> list[dict[str, Any]]:
     """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
 
@@ -37,9 +43,9 @@ def predict(
     if top < 1:
         raise UserError(f"top={top}: expected at least 1.")
     files = find_pictures(images)
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     pictures = Pictures(files, trained.spec.image_shape)
-    placed, batch_size = trained.placed(), trained.config["data"]["batch_size"]
+    placed, batch_size = trained.placed(), trained.batch_size
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
     steps = -(-len(files) // batch_size)

@@ -16,6 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from pellucid.errors import UserError, first_line
+from pellucid.system.files import disk_error
 
 # Lightning's remarks on what is meant to be so here.
 EXPECTED_WARNINGS = (
@@ -56,6 +57,16 @@ def is_of_launcher(error: BaseException) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("submitit.")
+
+
+def is_of_restoring(error: BaseException) -> bool:
+    """Whether Lightning raised it as it gave a checkpoint's state back to the training."""
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__")).endswith(".checkpoint_connector"):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def has_several_processes(trainer: Mapping[str, Any]) -> bool:
@@ -117,6 +128,8 @@ def process_group() -> Iterator[None]:
 def as_user_error(error: BaseException) -> BaseException:
     """What other packages say of a user's mistake, in our words; other errors as they are."""
     text = str(error).strip()
+    if isinstance(error, OSError):
+        return disk_error(error) or error
     if "Early stopping conditioned on metric" in text:
         return UserError(text)
     if isinstance(error, MisconfigurationException):

@@ -31,7 +31,7 @@ def facts_of_net(trained: Trained) -> dict[str, Any]:
         "epoch": trained.epoch,
         "task": "classification" if isinstance(trained.task, Classification) else "reconstruction",
         "net": str(trained.config["model"]["_target_"]),
-        "trained_in_precision": str(trained.config["trainer"]["precision"]),
+        "trained_in_precision": str(trained.config["trainer"].get("precision")),
         "classes": list(spec.classes),
         "image_shape": list(spec.image_shape),
         "mean": list(spec.mean),

@@ -5,23 +5,47 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
+import math
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from pellucid.config.compose import container
+from pellucid.config.trust import config_problem
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
+from pellucid.system.files import (
+    check_writable,
+    check_yaml,
+    read_json,
+    read_text,
+    remove_leftovers,
+    write_atomically,
+    write_csv,
+    write_folder_atomically,
+)
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the run folder and of what a checkpoint holds of ours
 OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
 OUR_FILES = ("metrics.csv", "metrics.json", "train.log")
+# What the entries of metrics.json are, by name or by what it begins with.
+WHOLE = (
+    "format",
+    "epochs",
+    "seed",
+    "best/epoch",
+    "devices",
+    *(f"data/{k}" for k in ("train", "val", "test")),
+)
+NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
 
 
 class Run:
@@ -31,6 +55,7 @@ class Run:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.log = folder / "train.log"
+        self._told = False
 
     @property
     def best(self) -> Path:
@@ -55,34 +80,104 @@ class Run:
             raise UserError(f"{folder} was written by a newer pellucid (format {made}). Update.")
         return run
 
+    @classmethod
+    def begin(cls, folder: Path, config: DictConfig, hydra: DictConfig) -> Run:
+        """A new run with its configuration. Raises UserError for a folder that holds one, or is being begun.
+
+        ``config`` and ``hydra``, Hydra's own part under that name, are kept as they were composed: what they
+        refer to may be a secret.
+        """
+        run = cls(folder.absolute())
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.lock()
+        try:
+            check_new_folder(folder)
+            remove_leftovers(run.folder)
+            parts = {"config": config, "hydra": hydra, "overrides": hydra.hydra.overrides.task}
+            contents = {f"{name}.yaml": OmegaConf.to_yaml(part).encode() for name, part in parts.items()}
+            write_folder_atomically(run.folder / ".hydra", contents)
+        finally:
+            run.unlock()
+        return run
+
     def config(self) -> dict[str, Any]:
-        """The run's configuration as plain containers, interpolations resolved."""
+        """The run's configuration as plain containers, interpolations resolved. Raises UserError.
+
+        Anybody may have written it: it names no packages whose classes are allowed.
+        """
         path = self.folder / ".hydra" / "config.yaml"
         try:
-            config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-        except (OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+            check_yaml(path)
+            loaded = OmegaConf.load(path)
+            config = container(loaded) if isinstance(loaded, DictConfig) else {}
+        except (OmegaConfBaseException, OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
-        if not isinstance(config, dict) or not {"model", "data", "task"} <= config.keys():
-            raise UserError(f"{path} is not the configuration of a run: it names no model and data.")
-        return config  # type: ignore[return-value]
+        if problem := config_problem(config):
+            raise UserError(f"{path} is not the configuration of a run: {problem}")
+        return {**config, "packages": []}
 
     def choices(self) -> dict[str, str]:
-        """What was chosen from each config group, e.g. model: cnn."""
+        """What was chosen from each config group, e.g. model: cnn; none where that is not kept."""
         path = self.folder / ".hydra" / "hydra.yaml"
-        if not path.is_file():
+        try:
+            check_yaml(path)
+            found = OmegaConf.to_container(OmegaConf.load(path))
+            choices: Any = found["hydra"]["runtime"]["choices"]  # type: ignore[index,call-overload]
+            return {str(group): choice for group, choice in choices.items() if isinstance(choice, str)}
+        except (OmegaConfBaseException, OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}
-        return dict(OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {})
+
+    def overrides(self) -> list[str]:
+        """What its line said; empty where that is not kept."""
+        path = self.folder / ".hydra" / "overrides.yaml"
+        try:
+            check_yaml(path)
+            return [str(text) for text in OmegaConf.to_container(OmegaConf.load(path)) or []]
+        except (OmegaConfBaseException, OSError, ValueError):
+            return []
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         write_atomically(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode())
 
     def metrics(self) -> dict[str, Any]:
-        """The content of ``metrics.json``; empty before anything was recorded."""
+        """The content of ``metrics.json``; empty before anything was recorded.
+
+        Entries that are not what they should be are left out, and told once.
+        """
+        path = self.folder / "metrics.json"
         try:
-            found = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # a damaged one is written anew
+            found = read_json(path)
+        except FileNotFoundError:
             return {}
-        return found if isinstance(found, dict) else {}
+        except (OSError, ValueError) as error:
+            self._tell(path, f"it cannot be read ({first_line(error)})")
+            return {}
+        if not isinstance(found, dict):
+            self._tell(path, "it holds no entries")
+            return {}
+        good = {name: value for name, value in found.items() if _is_right(name, value)}
+        if odd := [name for name in found if name not in good]:
+            self._tell(path, f"{', '.join(odd[:5])} is not what it should be")
+        return good
+
+    def _tell(self, path: Path, what: str) -> None:
+        if not self._told:
+            log.warning("%s is damaged: %s. That is left out, and written anew by resume=.", path, what)
+            self._told = True
+
+    def rows(self) -> list[dict[str, float]]:
+        """The rows of ``metrics.csv``, finite values only; none where there is no such file."""
+        path = self.folder / "metrics.csv"
+        rows = []
+        try:
+            for row in csv.DictReader(io.StringIO(read_text(path))):
+                values = {key: float(value) for key, value in row.items() if value}
+                rows.append({key: value for key, value in values.items() if math.isfinite(value)})
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            self._tell(path, f"row {len(rows) + 1} ({first_line(error)})")
+        return [row for row in rows if "epoch" in row]
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Set keys of ``metrics.json``; the others stay."""
@@ -124,50 +219,20 @@ class Run:
             folder.rmdir()
 
 
+def _is_right(name: str, value: Any) -> bool:
+    """Whether an entry of ``metrics.json`` may have that value."""
+    if name in WHOLE:
+        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+    if name.startswith(NUMBERS):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value is None or (number and (math.isfinite(value) or not name.startswith("seconds/")))
+    return value is None or isinstance(value, str | int | float)
+
+
 def check_new_folder(folder: Path) -> None:
     """Raise UserError where a new run could not be written to ``folder``."""
-    if (folder / "metrics.json").exists() or (folder / ".hydra").exists():
+    if os.path.lexists(folder / "metrics.json") or os.path.lexists(folder / ".hydra"):
         raise UserError(
             f"{folder} holds a run already. Continue it by resume={folder}, or choose another folder."
         )
     check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")
-
-
-def check_writable(folder: Path, what: str, option: str) -> None:
-    """Raise UserError where ``folder``, told as ``what``, cannot be made; ``option`` names another one."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(
-            f"{what} cannot be made: {place} is not a folder that you may write to. "
-            f"Choose another one by {option}."
-        )
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Write rows as a table, ``columns`` and then one for every other key of any row; whole or not at all."""
-    columns = list(dict.fromkeys((*columns, *(key for row in rows for key in row))))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing: the old one stays until the new one is complete on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # as any file; mkstemp's own is for the owner alone
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

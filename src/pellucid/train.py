@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -14,32 +15,36 @@ from typing import Any
 
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 
-from pellucid.assemble import assemble, make_explainers
-from pellucid.callbacks.checkpoint import Checkpoint
-from pellucid.callbacks.finite import FiniteLoss
+from pellucid.assemble import assemble, come_back, make_explainers
 from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.pruning import Pruning
-from pellucid.callbacks.recorder import Recorder
-from pellucid.checkpoint import AtomicCheckpointIO, load_checkpoint
-from pellucid.config.build import build
+from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
+from pellucid.config.build import build, from_environment
+from pellucid.config.trust import named
 from pellucid.console import start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
-from pellucid.errors import UserError
+from pellucid.engine.checkpoint import Checkpoint
+from pellucid.engine.finite import FiniteLoss
+from pellucid.engine.loggers import continued, keep_rows
+from pellucid.engine.pruning import Pruning
+from pellucid.engine.recorder import Recorder
+from pellucid.errors import UserError, first_line
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.outcome import Listener
 from pellucid.process import (
     as_user_error,
     check_device,
     is_of_launcher,
+    is_of_restoring,
     process_group,
     quiet_warnings,
     signals,
 )
 from pellucid.run import Run
+from pellucid.system.files import remove_leftovers
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, Trained
@@ -60,10 +65,11 @@ def train(
     main = int(os.environ.get("LOCAL_RANK", 0)) == 0
     run = Run(folder.absolute())
     run.folder.mkdir(parents=True, exist_ok=True)
-    level = logging.INFO if main and trial is None else logging.WARNING if main else None
-    start_logging(run.log if main else None, console_level=level)
     if main:
         run.lock()
+        remove_leftovers(run.folder)
+    level = logging.INFO if main and trial is None else logging.WARNING if main else None
+    start_logging(run.log if main else None, console_level=level)
     session = _Session(config, run, main=main, resume=resume, trial=trial)
     try:
         with signals() as received, quiet_warnings(), process_group():
@@ -74,7 +80,8 @@ def train(
                     raise
                 session.close("interrupted")
                 if trial is None:  # a sweep says itself how to continue
-                    log.warning("Interrupted. Continue by: python train.py resume=%s", quoted(folder))
+                    again = f"{quoted(folder)}{named(config['packages'])}"
+                    log.warning("Interrupted. Continue by: python train.py resume=%s", again)
                 raise SystemExit(128 + received[0]) from None
         session.close("pruned" if session.pruning and session.pruning.pruned else "finished")
     except BaseException as error:
@@ -88,10 +95,11 @@ def train(
             if main and not resume:
                 run.discard()
         else:
-            if main and (trial or not isinstance(wrapped, UserError)):
-                with suppress(OSError), run.log.open("a", encoding="utf-8") as file:
-                    file.write(traceback.format_exc())
-            session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
+            with suppress(OSError):  # a full disk, which is what is told
+                if main and (trial or not isinstance(wrapped, UserError)):
+                    with run.log.open("a", encoding="utf-8") as file:
+                        file.write(traceback.format_exc())
+                session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
         if wrapped is error:
             raise
         raise wrapped from error
@@ -107,13 +115,16 @@ class _Session:
     def __init__(
         self, config: Mapping[str, Any], run: Run, *, main: bool, resume: bool, trial: Trial | None
     ) -> None:
-        self.config, self.run, self.main, self.resume, self.trial = config, run, main, resume, trial
+        # As it was written, so that it may be kept, and with what the environment says now.
+        self.config, self.values = config, from_environment(config)
+        self.run, self.main, self.resume, self.trial = run, main, resume, trial
         self.start = time.perf_counter()
         self.pruning: Pruning | None = None
         self.recorder: Recorder | None = None
         self.gallery: Gallery | None = None
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
+        self.last_step = -1  # of the checkpoint that it goes on from
 
     def has_trained(self) -> bool:
         return self.recorder is not None and self.recorder.started
@@ -122,23 +133,23 @@ class _Session:
         if self.main:
             self.run.record(values)
 
-    def close(self, status: str, **more: Any) -> None:
-        figures = self.recorder.figures() if self.recorder else {}
+    def figures(self) -> dict[str, Any]:
+        """What is known of the whole run by now."""
+        figures: dict[str, Any] = self.recorder.figures() if self.recorder else {}
         figures |= self.gallery.account() if self.gallery else {}
         seconds = self.before.get("seconds/total", 0) + time.perf_counter() - self.start
-        self.record({"status": status, **more, **figures, "seconds/total": round(seconds, 3)})
+        return {**figures, "seconds/total": round(seconds, 3)}
+
+    def close(self, status: str, **more: Any) -> None:
+        self.record({"status": status, **more, **self.figures()})
 
     def execute(self) -> None:
-        config, run = self.config, self.run
+        config, run = self.values, self.run
         check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
-            try:
-                self.last = load_checkpoint(run.last)
-            except UserError as error:
-                raise UserError(
-                    f"{error} To continue from the best epoch, copy {run.best} over it."
-                ) from error
-        data, task = assemble(config)
+            self.last = self._load_last()
+            self.last_step = self.last["global_step"]
+        data, task = assemble(come_back(config) if self.last else config)
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
         data.device_images = config.get("device_images", 0)
@@ -160,18 +171,29 @@ class _Session:
         trainer = self._trainer(data, task)
         if self.main:
             if self.resume:  # from here on with the new budget and device
-                run.save_config(config)
+                run.save_config(self.config)
             self.record({"status": "running", "error": None, **describe(config, data, trainer)})
             for logger in trainer.loggers:
-                if isinstance(logger, TensorBoardLogger):
+                if isinstance(logger, TensorBoardLogger) and self.last is None:
                     logger.experiment.add_text("data/source", data.source, 0)
             log.info("Data: %s (%s)", data.source, _counts(data))
             log.info("Run folder: %s", run.folder)
         self._fit(trainer, task, data)
         self._test(trainer, task, data)
 
+    def _load_last(self) -> dict[str, Any]:
+        try:
+            last = load_checkpoint(self.run.last)
+            check_resumable(last, self.run.last)
+        except UserError as error:
+            raise UserError(
+                f"{error} To continue from the best epoch, copy {self.run.best} over it."
+            ) from error
+        return last
+
     def _trainer(self, data: ImageData, task: Task) -> Trainer:
-        config, packages = self.config, self.config["packages"]
+        assert self.recorder is not None
+        config, packages = self.values, self.config["packages"]
         offered = {
             "image_shape": data.spec.image_shape,
             "config": self._own_config(),
@@ -179,43 +201,41 @@ class _Session:
             "gallery": self.gallery,
         }
         rooms = {
-            room: [build(node, packages=packages, **offered) for node in nodes]
+            room: [build(node, room, packages=packages, **offered) for node in nodes]
             for room, nodes in (
                 ("callbacks", (config["callbacks"] or {}).values()),
-                ("logger", [self._resumed(node) for node in (config["logger"] or {}).values()]),
+                ("logger", [self._continued(node) for node in (config["logger"] or {}).values()]),
             )
         }
-        for room, kind in (("callbacks", Callback), ("logger", Logger)):
-            for found in rooms[room]:
-                if not isinstance(found, kind):
-                    raise UserError(f"{room}: {type(found).__name__} is no {kind.__name__} of Lightning.")
+        if self.main:
+            keep_rows(rooms["logger"], self.last_step)
         keep = Checkpoint(
             folder=self.run.checkpoints,
             monitor=task.monitor,
             mode=task.mode,
             keep_every=config["keep_every"],
+            recorder=self.recorder,
         )
-        trainer: Trainer = build(
-            config["trainer"],
-            packages=packages,
+        if self.main and self.last:
+            keep.copy_last(self.last["callbacks"]["Recorder"]["rows"])
+        ours: dict[str, Any] = {
             # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
             # does the epoch again.
-            callbacks=[
-                FiniteLoss(),
-                self.recorder,
-                self.gallery,
+            "callbacks": [
+                *(FiniteLoss(), self.recorder, self.gallery),
                 *rooms["callbacks"],
-                *self._pruning(task),
-                keep,
+                *(*self._pruning(task), keep),
             ],
-            logger=rooms["logger"],
-            # Within a job of Slurm too: Lightning's own handling of it would requeue beside the launcher's.
-            plugins=[AtomicCheckpointIO(), LightningEnvironment()],
-            default_root_dir=str(self.run.folder),
-            num_sanity_val_steps=0,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+            "logger": rooms["logger"],
+            # Within a job of Slurm too: Lightning's own handling would requeue beside the launcher's.
+            "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
+            "default_root_dir": str(self.run.folder),
+            "num_sanity_val_steps": 0,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
+        node = {key: value for key, value in config["trainer"].items() if key not in ours}
+        trainer: Trainer = build(node, "trainer", packages=packages, **ours)
         return trainer
 
     def _own_config(self) -> dict[str, Any]:
@@ -231,17 +251,23 @@ class _Session:
             self.pruning = Pruning(metric=metric, should_stop=trial.should_stop if trial else None)
         return [self.pruning] if self.pruning else []
 
-    def _resumed(self, logger: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The logger's node; TensorBoard is told to hide what was logged after the last checkpoint."""
-        if self.last and str(logger["_target_"]).endswith(".TensorBoardLogger"):
-            return {**logger, "purge_step": self.last["global_step"] + 1}
-        return logger
+    def _continued(self, logger: Mapping[str, Any]) -> Mapping[str, Any]:
+        return continued(logger, self.last_step) if self.resume else logger
 
     def _fit(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         start = time.perf_counter()
-        os.environ["PELLUCID_RUN"] = str(self.run.folder)  # for the other processes of a ddp run
+        # For the other processes of a ddp run, which believe this one, and not the files of the run.
+        os.environ["PELLUCID_RUN"] = json.dumps([str(self.run.folder), self.config])
         try:
             trainer.fit(task, datamodule=data, ckpt_path=str(self.run.last) if self.last else None)
+        except Exception as error:
+            if not is_of_restoring(error):
+                raise
+            raise UserError(
+                f"{self.run.last} cannot be continued from: its state of the training does not fit "
+                f"({type(error).__name__}: {first_line(error)}). To continue from the best epoch, copy "
+                f"{self.run.best} over it."
+            ) from error
         finally:
             del os.environ["PELLUCID_RUN"]
             seconds = self.before.get("seconds/fit", 0) + time.perf_counter() - start
@@ -265,13 +291,8 @@ class _Session:
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
         if not self.main:
             return
-        self.record({**final, "best/epoch": row["epoch"]})
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                best_names = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
-                shown = self.trial.parameters if self.trial else hyperparameters(self.config)
-                logger.log_hyperparams(dict(shown), best_names, trainer.global_step)
-                logger.finalize("success")
+        self.record({**final, "best/epoch": row["epoch"], **self.figures()})
+        self._log_final(trainer, final)
         if self._reports(trainer):
             self._report(trainer, task, data, listener, best)
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
@@ -283,6 +304,19 @@ class _Session:
                 quoted(self.run.folder),
             )
 
+    def _log_final(self, trainer: Trainer, final: Mapping[str, float]) -> None:
+        """A step behind the training, so that a run that goes on from its last checkpoint hides them."""
+        step = trainer.global_step + 1
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                best_names = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
+                shown = self.trial.parameters if self.trial else hyperparameters(self.config)
+                logger.log_hyperparams(dict(shown), best_names, step)
+                logger.finalize("success")
+            else:
+                logger.log_metrics({k: v for k, v in final.items() if k.startswith("test/")}, step=step)
+                logger.save()
+
     def _reports(self, trainer: Trainer) -> bool:
         """Whether it writes its page: not as a trial of a sweep, nor where each process tests a share."""
         return bool(self.config.get("report", True)) and self.trial is None and trainer.world_size == 1
@@ -293,7 +327,6 @@ class _Session:
         """The page of the run; a failure is told and counted, as one of a view."""
         from pellucid.report.write import write_page  # late: it brings matplotlib
 
-        self.close("finished")  # so that the page says so
         start = time.perf_counter()
         try:
             config, epoch = self._own_config(), int(best["epoch"]) + 1
@@ -301,7 +334,7 @@ class _Session:
             placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
             files = data.splits["test"].files
             seen = listener.outcome(trainer, files) if listener.losses else None  # limit_test_batches=0
-            path = write_page(placed, data, seen, self.run.folder)
+            path = write_page(placed, data, seen, self.run.folder, status="finished")
             log.info("Page of the run: %s", quoted(path))
         except Exception as error:
             assert self.gallery is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pellucid.assemble import make_data, restore_task
 from pellucid.checkpoint import load_checkpoint
+from pellucid.config.build import from_environment
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.data.spec import Spec
@@ -59,9 +60,15 @@ class Trained:
         return self.task.net
 
     @property
+    def batch_size(self) -> int:
+        """The run's, where its data have one."""
+        given = self.config["data"].get("batch_size")
+        return given if isinstance(given, int) and given > 0 else 32
+
+    @property
     def precision(self) -> Any:
         """The run's; ``bf16-mixed`` for ``16-mixed`` where there is no GPU, as a CPU cannot compute that."""
-        given = self.config["trainer"]["precision"]
+        given = from_environment(self.config["trainer"].get("precision", "32-true"))
         without = self.accelerator == "cpu" or not has_gpu()
         return "bf16-mixed" if given == "16-mixed" and without else given
 
@@ -79,7 +86,7 @@ class Trained:
                     enable_model_summary=False,
                     **options,
                 )
-        except (MisconfigurationException, ValueError) as error:
+        except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
 
     def placed(self) -> Placed:
@@ -143,18 +150,25 @@ class Placed:
         return next(floats, torch.float32)
 
 
-def restore(source: str | Path, *, checkpoint: str = "best", accelerator: str = "auto") -> Trained:
+def restore(
+    source: str | Path,
+    *,
+    checkpoint: str = "best",
+    accelerator: str = "auto",
+    packages: Sequence[str] = (),
+) -> Trained:
     """The trained net of a run folder, or of a checkpoint file. Raises UserError for anything else.
 
-    ``checkpoint`` of a run folder: best, last or a path.
+    ``checkpoint`` of a run folder: best, last or a path. ``packages``: those that the user has named; what a
+    file says of them is not believed.
     """
     check_device(accelerator, "accelerator")
     run, path = find(source, checkpoint)
     content = load_checkpoint(path)
-    task, spec = restore_task(content)
-    config, epoch = content["pellucid"]["config"], int(content["epoch"]) + 1
+    task, spec = restore_task(content, packages)
+    config, epoch = {**content["pellucid"]["config"], "packages": list(packages)}, int(content["epoch"]) + 1
     trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator)
-    if trained.precision != config["trainer"]["precision"]:
+    if trained.precision != config["trainer"].get("precision", trained.precision):
         log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
     return trained
 

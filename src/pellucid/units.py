@@ -21,9 +21,9 @@ from pellucid.console import console
 from pellucid.data.loader import prepare
 from pellucid.data.stream import UNKNOWN, Looked, of_files, of_split
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import number, plain
+from pellucid.draw.sheet import number
 from pellucid.draw.units import UnitRow, unit_sheet
-from pellucid.errors import UserError
+from pellucid.errors import UserError, plain
 from pellucid.inside.excite import Excited, excited, middle
 from pellucid.inside.pixels import to_pixels, undone
 from pellucid.inside.receptive import receptive_fields
@@ -32,7 +32,7 @@ from pellucid.inside.trace import Trace, traced
 from pellucid.inside.units import UnitLayer, find_units
 from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import Filters, find_filters
-from pellucid.run import check_writable, write_atomically, write_csv
+from pellucid.system.files import check_writable, write_atomically, write_csv
 from pellucid.trained import Changed, Placed, Trained, restore
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ def units(
     seed: int,
     checkpoint: str,
     accelerator: str,
+    packages: Sequence[str] = (),
     data: Changed,
     out: str | None,
 ) -> list[dict[str, Any]]:
@@ -80,7 +81,7 @@ def units(
     ``units/<layer>/`` of the run folder, or of ``out``. Raises UserError.
     """
     _check(count, split, steps)
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     base = Path(out).expanduser().absolute() if out else trained.folder / "units"
     check_writable(base, str(base), "out=<folder>")
     place = trained.placed()

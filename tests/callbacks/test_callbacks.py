@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from pellucid import console as console_module
 from pellucid.callbacks import progress, summary
-from pellucid.callbacks.checkpoint import Checkpoint
+from pellucid.engine.checkpoint import best_epoch
 from pellucid.errors import UserError
 from pellucid.inside.summary import Layer
 from pellucid.train import train
@@ -25,22 +26,13 @@ from tests.helpers import compose
     ],
 )
 def test_which_epoch_is_the_best(mode: str, scores: list[float], better: list[bool]) -> None:
-    keep = Checkpoint(folder=Path(), monitor="val/x", mode=mode, keep_every=0)
-    found = []
-    for score in scores:
-        found.append(keep._better(score))
-        if found[-1]:
-            keep.best_score = score
-    assert found == better
+    rows = [{"val/x": score} for score in scores]
+    assert [best_epoch(rows[:n], "val/x", mode) == n for n in range(1, len(rows) + 1)] == better
 
 
-def test_the_best_score_survives_a_restart() -> None:
-    one = Checkpoint(folder=Path(), monitor="val/x", mode="max", keep_every=0)
-    one.best_score = 0.75
-    other = Checkpoint(folder=Path(), monitor="val/x", mode="max", keep_every=0)
-    other.load_state_dict(one.state_dict())
-    assert not other._better(0.7)
-    assert other._better(0.8)
+def test_without_a_score_the_newest_epoch_counts_until_one_has_one() -> None:
+    rows: list[dict[str, float]] = [{}, {}, {"val/x": math.nan}, {"val/x": 0.1}, {}]
+    assert [best_epoch(rows[:n], "val/x", "max") for n in range(6)] == [None, 1, 2, 2, 4, 4]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def find_views() -> dict[str, type[View]]:
     for path in sorted((CONF / "callbacks").glob("*.yaml")):
         node = (OmegaConf.to_container(OmegaConf.load(path)) or {}).get(path.stem)  # type: ignore[union-attr]
         if isinstance(node, dict) and str(node["_target_"]).startswith("pellucid."):
-            kind = locate(node["_target_"], [])
+            kind = locate(node["_target_"], "callbacks")
             if issubclass(kind, View):
                 found[path.stem] = kind
     return found

@@ -5,32 +5,33 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pellucid.config.build import build, flatten, locate
+from pellucid.config.build import PLACES, build, flatten, locate
 from pellucid.errors import UserError
 
 
 def test_a_class_of_torch_with_its_arguments() -> None:
-    layer = build({"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2})
+    layer = build({"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2}, "model")
     assert isinstance(layer, torch.nn.Linear)
     assert layer.weight.shape == (2, 3)
 
 
 def test_partial_is_a_factory() -> None:
-    make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5})
+    make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5}, "optimizer")
     assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
 
 
 def test_nested_targets_and_lists_are_built() -> None:
     inner = {"_target_": "torch.nn.ReLU"}
-    outer = build({"_target_": "torch.nn.ModuleList", "modules": [inner, inner]})
+    outer = build({"_target_": "torch.nn.ModuleList", "modules": [inner, inner]}, "model")
     assert [type(m).__name__ for m in outer] == ["ReLU", "ReLU"]
 
 
 def test_offered_arguments_reach_those_who_name_them() -> None:
-    layer = build({"_target_": "torch.nn.Linear", "in_features": 3}, out_features=2, classes=7)
+    layer = build({"_target_": "torch.nn.Linear", "in_features": 3}, "model", out_features=2, classes=7)
     assert layer.out_features == 2
 
 
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     "target",
     [
@@ -43,31 +44,33 @@ def test_offered_arguments_reach_those_who_name_them() -> None:
         "lightning.pytorch.trainer.trainer.os.system",
     ],
 )
-def test_what_is_no_class_of_a_known_package_is_refused(target: str) -> None:
-    with pytest.raises(UserError):
-        locate(target, ())
+def test_what_is_no_class_of_a_known_package_is_refused(target: str, place: str) -> None:
+    with pytest.raises(UserError, match=r"is not allowed there|was not found"):
+        locate(target, place)
 
 
 def test_a_class_that_came_from_elsewhere_is_refused() -> None:
     assert vars(torch.hub)["Path"].__module__.split(".")[0] == "pathlib", "what this test stands on"
-    with pytest.raises(UserError, match="is not a class of"):
-        locate("torch.hub.Path", ())
+    with pytest.raises(UserError, match="is not allowed there"):
+        locate("torch.hub.Path", "model")
 
 
 def test_packages_opens_the_door_for_a_users_own() -> None:
     with pytest.raises(UserError, match=r"packages=\[mypackage\]"):
-        locate("tests.test_train.OwnNet", ())
-    assert locate("tests.test_train.OwnNet", ("tests",)).__name__ == "OwnNet"
+        locate("tests.test_train.OwnNet", "model")
+    assert locate("tests.test_train.OwnNet", "model", ["tests"]).__name__ == "OwnNet"
+    with pytest.raises(UserError, match="Expected a Callback of"):
+        locate("tests.test_train.OwnNet", "callbacks", ["tests"])
 
 
 def test_wrong_arguments_name_the_right_ones() -> None:
     with pytest.raises(UserError, match=r"'widht'.*in_features, out_features"):
-        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3})
+        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3}, "model")
 
 
 def test_a_classs_own_refusal_is_told() -> None:
     with pytest.raises(UserError, match="dropout probability has to be between 0 and 1"):
-        build({"_target_": "torch.nn.Dropout", "p": 2.0})
+        build({"_target_": "torch.nn.Dropout", "p": 2.0}, "model")
 
 
 def test_flatten() -> None:

@@ -41,7 +41,7 @@ def options(name: str) -> dict[str, Any]:
 def make(name: str) -> Explainer:
     """The explainer by its YAML, with fewer steps and larger windows."""
     config = options(name)
-    explainer: Explainer = build(config | {key: QUICK[key] for key in QUICK if key in config})
+    explainer: Explainer = build(config | {key: QUICK[key] for key in QUICK if key in config}, "explainer")
     return explainer
 
 

@@ -16,7 +16,7 @@ SIDE = 64
 
 
 def make(name: str) -> Explainer:
-    explainer: Explainer = build(options(name))
+    explainer: Explainer = build(options(name), "explainer")
     return explainer
 
 

@@ -32,10 +32,10 @@ def make(name: str, shape: tuple[int, int, int], classes: int) -> tuple[nn.Modul
     if "weights" in config:
         config["weights"] = "none"
     try:
-        return build(config, image_shape=shape, num_classes=classes), shape
+        return build(config, "model", image_shape=shape, num_classes=classes), shape
     except ImageTooSmallError as error:
         shape = (shape[0], error.smallest, error.smallest)
-        return build(config, image_shape=shape, num_classes=classes), shape
+        return build(config, "model", image_shape=shape, num_classes=classes), shape
 
 
 def load(name: str) -> dict[str, Any]:

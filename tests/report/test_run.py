@@ -23,7 +23,7 @@ from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
 from pellucid.errors import UserError
 from pellucid.report import mistakes as of_mistakes
-from pellucid.report.curves import HEIGHT, WIDTH, panels, read_rows
+from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.mistakes import _choose, _members
 from pellucid.report.picture import address, sheet_of, shrunk
@@ -275,13 +275,13 @@ def test_curves_are_drawn_where_they_belong(tmp_path: Path) -> None:
     low, high = (float(panel.y_ticks[place][1]) for place in (0, -1))
     for _, y, _, value in panel.lines[1].points:
         assert y == pytest.approx(HEIGHT * (high - value) / (high - low), abs=0.1)
-    assert read_rows(tmp_path / "none.csv") == []
+    assert Run(tmp_path / "none").rows() == []
 
 
 def test_a_single_epoch_and_values_that_are_no_numbers(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,val/loss\n1,nan\n2,1.5\n")
-    rows = read_rows(path)
+    rows = Run(tmp_path).rows()
     assert rows == [{"epoch": 1}, {"epoch": 2, "val/loss": 1.5}]
     (panel,) = panels(rows, 1)
     assert len(panel.lines[0].points) == 1

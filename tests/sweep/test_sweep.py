@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from pellucid.run import Run, write_atomically
+from pellucid.run import Run
 from pellucid.sweep.summary import write_report
+from pellucid.system.files import write_atomically
 from tests.helpers import CONF, metrics
 from tests.sweep.conftest import FakeTraining, Sweep, rows
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from pellucid.benchmark import processes
 from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Result
 from pellucid.benchmark.processes import Spent
-from pellucid.run import write_atomically
+from pellucid.system.files import write_atomically
 
 HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADER}", f"ours / {MEMORY}")
 

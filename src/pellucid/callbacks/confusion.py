@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.confusion import class_scores, confusion, count_confusion, score_texts
-from pellucid.draw.sheet import plain
+from pellucid.errors import plain
 from pellucid.task.classification import Classification
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.curves import curves
 
@@ -14,6 +12,4 @@ class Curves(View):
     name = "curves"
 
     def look(self, look: Look) -> None:
-        with (look.gallery.run.folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
-            rows = [{key: float(v) for key, v in row.items() if v} for row in csv.DictReader(file)]
-        look.keep(curves(rows, title=f"Training {look.title}"), "curves.png")
+        look.keep(curves(look.gallery.run.rows(), title=f"Training {look.title}"), "curves.png")

@@ -23,7 +23,8 @@ from pellucid.draw.png import png
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.verdicts import Verdicts
-from pellucid.run import Run, write_atomically
+from pellucid.run import Run
+from pellucid.system.files import write_atomically
 
 if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard
     from torch.utils.tensorboard import SummaryWriter

@@ -22,8 +22,8 @@ from pellucid.callbacks.epoch import is_due, whole_epoch
 from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
-from pellucid.draw.sheet import Picture, plain
-from pellucid.errors import UserError
+from pellucid.draw.sheet import Picture
+from pellucid.errors import UserError, plain
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched

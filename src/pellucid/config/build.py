@@ -1,10 +1,17 @@
-"""The one door from configuration to objects: only classes of known packages are built."""
+"""The one door from configuration to objects: what each place may hold is asked before it is built.
+
+A configuration may come from a stranger, with a run folder or a checkpoint. So a target is looked up only
+among the modules of its place, and constructed only where it is of that place's kind.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import math
+import os
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,26 +19,53 @@ from typing import Any
 from pellucid.errors import UserError, first_line
 
 # What classes raise for options that they cannot work with, where they do not check them.
-OPTION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, ImportError, RuntimeError)
-PACKAGES = ("pellucid", "torch", "torchvision", "torchmetrics", "lightning")
+OPTION_ERRORS = (
+    *(ValueError, TypeError, ArithmeticError, LookupError, ImportError, RuntimeError, MemoryError),
+)
+
+NETS = ("pellucid.model", "torch.nn.modules", "torchvision.models", "torchvision.ops")
+METRICS = ("aggregation", "classification", "regression", "segmentation")  # others download what they need
+# By place: the kind of what stands there, and the modules that define such classes. Nothing else is imported
+# for a target, unless the user has named its package.
+PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "model": ("torch.nn.Module", NETS),
+    "task": ("pellucid.task.base.Task", ("pellucid.task",)),
+    "data": ("pellucid.data.base.ImageData", ("pellucid.data",)),
+    "optimizer": ("torch.optim.Optimizer", ("torch.optim",)),
+    "scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("torch.optim",)),
+    "callbacks": ("lightning.pytorch.Callback", ("pellucid.callbacks", "lightning.pytorch.callbacks")),
+    "logger": ("lightning.pytorch.loggers.Logger", ("lightning.pytorch.loggers",)),
+    "explainer": ("pellucid.explainer.base.Explainer", ("pellucid.explainer",)),
+    "trainer": ("lightning.pytorch.Trainer", ("lightning.pytorch.trainer",)),
+    "sampler": ("optuna.samplers.BaseSampler", ("optuna.samplers",)),
+    "pruner": ("optuna.pruners.BasePruner", ("optuna.pruners",)),
+    # Among the arguments of the others: layers, losses, metrics, transforms; and for the trainer its parts.
+    "argument": (
+        "torch.nn.Module",
+        (*NETS, "torchvision.transforms", *(f"torchmetrics.{part}" for part in METRICS)),
+    ),
+    "strategy": ("lightning.pytorch.strategies.Strategy", ("lightning.pytorch.strategies",)),
+    "profiler": ("lightning.pytorch.profilers.Profiler", ("lightning.pytorch.profilers",)),
+}
+FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
 
 
-def build(node: Mapping[str, Any], /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
-    """The object that a ``_target_`` mapping describes; with ``_partial_: true`` its factory.
+def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
+    """The object that a ``_target_`` mapping describes, of its place's kind; its factory if ``_partial_``.
 
-    ``offered`` are arguments that the class gets if it names them. ``packages`` are allowed beside
-    ours, torch, torchvision, torchmetrics and lightning.
+    ``offered`` are arguments that the class gets if it names them and the node does not. Of ``packages``,
+    which the user has named, any class of that kind is allowed.
     Raises UserError for a class that is not allowed, not there, or does not take the arguments.
     """
     target = str(node["_target_"])
-    cls = locate(target, packages)
+    cls = locate(target, place, packages)
     arguments = {
-        key: _build_nested(value, packages)
+        key: _argument(value, _place_within(place, key), packages)
         for key, value in node.items()
         if key not in ("_target_", "_partial_")
     }
     parameters = inspect.signature(cls).parameters
-    arguments |= {key: value for key, value in offered.items() if key in parameters}
+    arguments = {key: value for key, value in offered.items() if key in parameters} | arguments
     factory = partial(cls, **arguments)
     try:
         if node.get("_partial_"):
@@ -40,48 +74,99 @@ def build(node: Mapping[str, Any], /, *, packages: Sequence[str] = (), **offered
         inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from None
-    if target.split(".")[0] not in PACKAGES:  # a user's own class: its errors keep their traceback
+    if target.split(".")[0] in packages:  # a user's own class: its errors keep their traceback
         return factory()
     try:
         return factory()
     except UserError:
         raise
-    except OPTION_ERRORS as error:
+    except Exception as error:  # a stranger's options may make a class raise anything
         raise UserError(f"{target} refused its options: {first_line(error)}.") from error
 
 
-def _build_nested(value: Any, packages: Sequence[str]) -> Any:
+def _argument(value: Any, place: str, packages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and "_target_" in value:
-        return build(value, packages=packages)
+        return build(value, place, packages=packages)
     if isinstance(value, list):
-        return [_build_nested(item, packages) for item in value]
-    return value
+        return [_argument(item, place, packages) for item in value]
+    return from_environment(value)
 
 
-def locate(target: str, packages: Sequence[str]) -> type:
-    """The class of that dotted name.
+def _place_within(place: str, key: str) -> str:
+    if place == "trainer":
+        return key if key in ("strategy", "profiler") else "argument"
+    return place if place in ("sampler", "pruner") else "argument"  # which may wrap another one
 
-    Only classes, and only where the class was defined in an allowed package: a name such as
-    ``torch.serialization.os.system`` goes through torch but is not torch's.
+
+def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
+    """The class of that dotted name, fit for its place. Raises UserError; nothing was constructed.
+
+    Only classes, and only where the class was defined in a module of the place or in an allowed package: a
+    name such as ``torch.serialization.os.system`` goes through torch but is not torch's.
     """
-    allowed = (*PACKAGES, *packages)
-    refused = UserError(
-        f"_target_: {target} is not a class of {', '.join(allowed)}. "
-        "To use a class of your own package, name the package: packages=[mypackage]."
-    )
+    kind, modules = PLACES[place]
     module, _, name = target.rpartition(".")
     package = target.split(".")[0]
-    if package not in allowed:
+    refused = UserError(
+        f"{place}: {target} is not allowed there. Expected {_kind_name(kind)} of {', '.join(modules)}, or of "
+        "a package of your own that you name on the command line: packages=[mypackage]."
+    )
+    if not all(part.isidentifier() for part in target.split(".")) or not (
+        package in packages or any(_within(module, known) or _within(known, module) for known in modules)
+    ):
         raise refused
+    if package in packages and package in sys.stdlib_module_names:
+        raise UserError(f"packages=[{package}]: Python's own library has nothing to train. Leave it out.")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         hint = ""
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             hint = f" Expected {package} installed, or in the folder that the command is run from."
-        raise UserError(f"_target_: {target} was not found: {error}.{hint}") from None
-    if not inspect.isclass(found) or found.__module__.split(".")[0] not in allowed:
+        raise UserError(f"{place}: {target} was not found: {error}.{hint}") from None
+    if not inspect.isclass(found):
         raise refused
+    own = found.__module__.split(".")[0] in packages
+    if not own and not any(_within(found.__module__, known) for known in modules):
+        raise refused
+    if not issubclass(found, _kind(kind)) and not (own and place == "argument"):
+        raise refused
+    return found
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def _kind(kind: str) -> type:
+    module, _, name = kind.rpartition(".")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _kind_name(kind: str) -> str:
+    name = kind.rpartition(".")[2]
+    return f"an nn.{name}" if kind.startswith("torch.nn.") else f"a {name}"
+
+
+def from_environment(value: Any) -> Any:
+    """The value with each ``${oc.env:NAME}`` of a text replaced. Raises UserError for one that is not set.
+
+    Until then texts from the environment, which may be secrets, stay as they were written, wherever a
+    configuration is kept or shown.
+    """
+    if isinstance(value, Mapping):
+        return {key: from_environment(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [from_environment(item) for item in value]
+    return FROM_ENVIRONMENT.sub(_variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    name, default = match.groups()
+    found = os.environ.get(name, default)
+    if found is None:
+        raise UserError(f"${{oc.env:{name}}}: the environment variable {name} is not set. Set it.")
     return found
 
 

@@ -31,12 +31,13 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def targets(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping with a ``_target_`` in ``config``, with its dotted key."""
-    if "_target_" in config:
+def targets(config: Any, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping with a ``_target_`` in ``config``, also in lists, with its dotted key."""
+    if isinstance(config, Mapping) and "_target_" in config:
         yield prefix.rstrip("."), config
-    for key, value in config.items():
-        if isinstance(value, Mapping):
+    items = config.items() if isinstance(config, Mapping) else enumerate(config)
+    for key, value in items:
+        if isinstance(value, Mapping | list):
             yield from targets(value, f"{prefix}{key}.")
 
 

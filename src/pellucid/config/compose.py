@@ -10,10 +10,13 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.basecontainer import BaseContainer
 
 # Hydra 1.3 wants to be told which version's defaults to use; 1.4 warns about being told.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 _register: Any = getattr(OmegaConf, "register_new_resolver" if VERSION_BASE else "register_resolver")
+
+_NONE = object()
 
 # Two runs that start in the same second get two folders.
 _register("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -48,6 +51,32 @@ def _compose(
 
 
 def container(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain containers, without Hydra's part, interpolations resolved."""
+    """The configuration as plain containers, without Hydra's part, interpolations resolved.
+
+    Texts from the environment stay as they were written, ``${oc.env:TOKEN}``: they may be secrets, and what
+    is returned is kept in checkpoints and pages. ``from_environment`` gives them, where an object is built.
+    """
     part = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    return OmegaConf.to_container(part, resolve=True)  # type: ignore[return-value]
+    real: Any = OmegaConf.to_container(part, resolve=True)
+    if "oc.env" not in str(OmegaConf.to_container(part)):
+        return real  # type: ignore[no-any-return]
+    resolvers = BaseContainer._resolvers
+    of_environment = resolvers["oc.env"]
+    try:
+        _register("oc.env", _as_written, replace=True)
+        return _keep_written(real, OmegaConf.to_container(part, resolve=True))  # type: ignore[no-any-return]
+    finally:
+        resolvers["oc.env"] = of_environment
+
+
+def _as_written(name: str, default: Any = _NONE) -> str:
+    return f"${{oc.env:{name}}}" if default is _NONE else f"${{oc.env:{name},{default}}}"
+
+
+def _keep_written(real: Any, written: Any) -> Any:
+    """``real`` with the texts that come from the environment as they were written."""
+    if isinstance(real, dict):
+        return {key: _keep_written(value, written[key]) for key, value in real.items()}
+    if isinstance(real, list):
+        return [_keep_written(*pair) for pair in zip(real, written, strict=True)]
+    return written if isinstance(real, str) and "${oc.env:" in str(written) else real

@@ -6,12 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from pellucid.config.build import flatten
 from pellucid.config.check import check_targets, did_you_mean
 from pellucid.config.command_line import CommandLine, kind_problem
 from pellucid.config.compose import compose
+from pellucid.config.trust import check_writers, named, own_packages
 from pellucid.errors import UserError
 from pellucid.run import Run
 
@@ -25,21 +24,21 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
 
     Raises UserError, with the list, where the line changes anything else.
     """
-    config = run.config()
+    config = {**run.config(), "packages": own_packages(line, conf)}
     changed = copy.deepcopy(config)
     refused = []
     choices = run.choices()
     for override in line.parsed():
         key, value = override.key_or_group, override.value()
         if (
-            key != "resume"
+            key not in ("resume", "packages")
             and key not in choices
             and key not in BUDGETS | DEVICES | FREE.keys()
             and _get(config, key) is None
         ):
             hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
             raise UserError(f"{key}: the run has no such option.{hint}")
-        if key == "resume" or (key in choices and choices[key] == value):
+        if key in ("resume", "packages") or (key in choices and choices[key] == value):
             continue
         if key == "trainer" and isinstance(value, str):
             chosen = compose(conf, "train", [f"trainer={value}"])["trainer"]
@@ -61,6 +60,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             f"({', '.join(sorted(BUDGETS))}) and devices may change. Refused: {'; '.join(refused)}. "
             "Start a new run for that."
         )
+    check_writers(changed, line, conf)
     problems = check_targets(changed)
     if problems:
         raise UserError("\n".join(problems.values()))
@@ -69,7 +69,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     if metrics.get("status") == "finished" and budget is not None and done >= budget:
         print(
             f"This run has finished its {done} epochs. To train on: python train.py "
-            f"resume={run.folder} trainer.max_epochs={done + 10}"
+            f"resume={run.folder} trainer.max_epochs={done + 10}{named(config['packages'])}"
         )
         return None
     period = (changed.get("scheduler") or {}).get("T_max")
@@ -81,4 +81,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
 
 
 def _get(config: dict[str, Any], key: str) -> Any:
-    return OmegaConf.select(OmegaConf.create(config), key)
+    node: Any = config
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node

@@ -15,7 +15,7 @@ from torch import Tensor
 from pellucid.data.augment import find_augment, none
 from pellucid.data.features import Embed, Features
 from pellucid.data.loader import BatchLoader, Order
-from pellucid.data.spec import Spec, Split
+from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
 
 CHUNK = 1024  # images
@@ -42,8 +42,8 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
             raise UserError(f"data.image_size={image_size}: expected auto or a number of pixels.")
-        if image_size != "auto" and not 1 <= image_size <= 4096:
-            raise UserError(f"data.image_size={image_size}: expected 1 to 4096 pixels, or auto.")
+        if image_size != "auto" and not 1 <= image_size <= LARGEST_SIZE:
+            raise UserError(f"data.image_size={image_size}: expected 1 to {LARGEST_SIZE} pixels, or auto.")
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
         self.size_is_open = image_size == "auto"

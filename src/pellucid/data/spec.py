@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+LARGEST_SIZE, MOST_CHANNELS = 4096, 1024  # of an image that a net may take
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 
 
@@ -40,6 +42,24 @@ class Spec:
         """The spec of which ``to_dict`` gave that."""
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**plain)
+
+    def check(self) -> None:
+        """Raise ValueError or TypeError where it is no data set's: it may come from a file."""
+        channels, height, width = self.image_shape
+        numbers = (*self.mean, *self.std)
+        if not (
+            all(type(side) is int for side in self.image_shape)
+            and 1 <= channels <= MOST_CHANNELS
+            and 1 <= height <= LARGEST_SIZE
+            and 1 <= width <= LARGEST_SIZE
+            and len(self.classes) >= 1
+            and all(isinstance(name, str) for name in self.classes)
+            and len(self.mean) == len(self.std) == channels
+            and all(math.isfinite(value) for value in numbers)
+            and min(self.std) > 0
+            and isinstance(self.statistics, str)
+        ):
+            raise ValueError("not the spec of a data set")
 
     def normalise(self, images_BCHW: Tensor) -> Tensor:
         """uint8 pixels, or floats in [0, 255], as the net takes them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.run import write_atomically
+from pellucid.system.files import write_atomically
 
 if TYPE_CHECKING:  # it brings matplotlib
     from pellucid.draw.sheet import Picture

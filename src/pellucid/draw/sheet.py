@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
+from pellucid.errors import plain
+
 Picture = np.ndarray  # uint8, (height, width, 3)
 
 DPI = 130
@@ -165,11 +167,6 @@ def length(text: str, size: float) -> float:
         warnings.simplefilter("ignore")
         font.set_text("".join(letter for letter in text if letter not in wide))
     return float(font.get_width_height()[0]) / 64 * 72 / DPI + 1.05 * size * len(wide)
-
-
-def plain(text: str) -> str:
-    """One line: what would break it is a space."""
-    return "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text)
 
 
 def number(value: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pellucid.run import write_atomically
+from pellucid.system.files import write_atomically
 
 COLUMNS = ("index", "file", "true", "predicted", "correct", "confidence")
 MOST_POINTS = 5000  # what the page's own UMAP takes

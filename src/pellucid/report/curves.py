@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pellucid.draw.curves import STAGES, metrics_of
 
@@ -34,15 +32,6 @@ class Panel:
     x_ticks: Sequence[tuple[float, str]]
     y_ticks: Sequence[tuple[float, str]]
     best: float | None
-
-
-def read_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of ``metrics.csv``, finite values only; none where there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-    return [{key: value for key, value in row.items() if math.isfinite(value)} for row in rows]
 
 
 def panels(rows: Sequence[Mapping[str, float]], best: int | None) -> list[Panel]:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
 from pellucid.outcome import Outcome
@@ -42,9 +40,10 @@ class Facts:
     options: Mapping[str, Any]
 
 
-def facts(trained: Trained, data: ImageData | None, outcome: Outcome | None) -> Facts:
-    """From the run's record; of a checkpoint alone what is in it."""
-    noted = trained.run.metrics() if trained.run else {}
+def facts(
+    trained: Trained, data: ImageData | None, outcome: Outcome | None, noted: Mapping[str, Any]
+) -> Facts:
+    """From ``noted``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
     config = trained.config
     names = [choices.get(room) or _class(config[room]) for room in ("model", "data")]
@@ -137,11 +136,7 @@ def _twice(trainer: Mapping[str, Any]) -> str:
 
 
 def _overrides(run: Run) -> list[str]:
-    path = run.folder / ".hydra" / "overrides.yaml"
-    if not path.is_file():
-        return []
-    found = [str(text) for text in OmegaConf.to_container(OmegaConf.load(path)) or []]
-    return [text for text in found if not text.startswith(("hydra.run.dir=", "resume="))]
+    return [text for text in run.overrides() if not text.startswith(("hydra.run.dir=", "resume="))]
 
 
 def _groups(trained: Trained, noted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.report.curves import HEIGHT, WIDTH, panels, read_rows
+from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import facts
 from pellucid.report.film import film
 from pellucid.report.mistakes import mistakes
@@ -37,12 +37,12 @@ def page(subject: Subject, *, why_no_data: str = "") -> str:
     ``why_no_data`` says so.
     """
     trained = subject.placed.trained
-    rows = read_rows(trained.run.folder / "metrics.csv") if trained.run else []
+    rows = trained.run.rows() if trained.run else []
     seen = subject.data is not None and subject.outcome is not None
     classifies = seen and subject.outcome is not None and subject.outcome.shares_NK is not None
     spots = places(subject) if seen else None
     text = template("run.html").render(
-        facts=facts(trained, subject.data, subject.outcome),
+        facts=facts(trained, subject.data, subject.outcome, subject.noted),
         classes=subject.classes,
         panels=panels(rows, trained.epoch) if rows else [],
         mistakes=mistakes(subject) if classifies else None,

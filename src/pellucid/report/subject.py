@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ from pellucid.trained import Placed
 class Subject:
     """A trained net where it runs, and its test images with what it said of them.
 
-    ``data`` and ``outcome`` are None where they are not here. ``seconds``: as long may explaining take.
+    ``data`` and ``outcome`` are None where they are not here. ``noted`` is the run's record. ``seconds``: as
+    long may explaining take.
     ``as_trained``: the splits are those of the training, so that what it has kept belongs to them.
     """
 
@@ -35,6 +37,7 @@ class Subject:
     data: ImageData | None
     outcome: Outcome | None
     explainers: Mapping[str, Explainer]
+    noted: Mapping[str, Any]
     seconds: float
     as_trained: bool
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.assemble import make_explainers
@@ -12,7 +13,7 @@ from pellucid.inside.untouched import untouched
 from pellucid.outcome import Outcome, outcome
 from pellucid.report.run import page
 from pellucid.report.subject import Subject
-from pellucid.run import write_atomically
+from pellucid.system.files import write_atomically
 from pellucid.trained import Changed, Placed, Trained, restore
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,14 @@ SPLIT = ("val_fraction", "test_fraction", "seed")  # options of data that say wh
 
 
 def report(
-    run: str, *, checkpoint: str, seconds: float, accelerator: str, data: Changed, out: str | None
+    run: str,
+    *,
+    checkpoint: str,
+    seconds: float,
+    accelerator: str,
+    packages: Sequence[str] = (),
+    data: Changed,
+    out: str | None,
 ) -> Path:
     """Write the page of a run, or of a checkpoint, and say where.
 
@@ -32,7 +40,7 @@ def report(
     """
     if seconds < 0:
         raise UserError(f"seconds={seconds}: expected 0 or more.")
-    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     images: ImageData | None = None
     why = ""
     try:
@@ -76,10 +84,16 @@ def write_page(
     seconds: float = SECONDS,
     why_no_data: str = "",
     as_trained: bool = True,
+    status: str | None = None,
 ) -> Path:
-    """``report.html`` in that folder, whole or not at all; the net is left as it is."""
+    """``report.html`` in that folder, whole or not at all; the net is left as it is.
+
+    ``status``: the run's, when the page will have been written; None: as it is noted.
+    """
     explainers = make_explainers(placed.trained.config)
-    subject = Subject(placed, data, seen, explainers, seconds=seconds, as_trained=as_trained)
+    noted = placed.trained.run.metrics() if placed.trained.run else {}
+    noted |= {} if status is None else {"status": status}
+    subject = Subject(placed, data, seen, explainers, noted, seconds=seconds, as_trained=as_trained)
     with untouched(subject.net):
         text = page(subject, why_no_data=why_no_data)
     path = folder / NAME

@@ -13,7 +13,8 @@ from typing import Any
 from pellucid.config.command_line import CommandLine, compose_line
 from pellucid.errors import UserError
 from pellucid.lock import FileLock
-from pellucid.run import check_new_folder, write_atomically
+from pellucid.run import check_new_folder
+from pellucid.system.files import write_atomically
 
 PARTS = {"format", "id", "name", "space", "options", "sweep", "command", "fixed", "storage", "versions"}
 _MADE_HERE: set[Path] = set()  # folders that this process made, and may remove while no sweep has begun

@@ -14,8 +14,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
-from pellucid.run import write_atomically
 from pellucid.sweep.folder import SweepFolder
+from pellucid.system.files import write_atomically
 
 log = logging.getLogger(__name__)
 CREATE_STUDY, CREATE_TRIAL = 0, 4  # among the operations of Optuna's journal

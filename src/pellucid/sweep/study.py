@@ -142,7 +142,7 @@ class Study:
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return build({**node, **changed}, packages=("optuna", *self.plan.packages))
+            return build({**node, **changed}, part, packages=self.plan.packages)
 
     def _enqueue(self) -> None:
         """Every combination as a waiting trial, in their order; those that are there already stay."""

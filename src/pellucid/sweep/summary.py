@@ -17,10 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pellucid.errors import UserError
 from pellucid.report import sweep as report
-from pellucid.run import Run, write_atomically
+from pellucid.run import Run
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import open_storage
 from pellucid.sweep.space import Parameter
+from pellucid.system.files import write_atomically
 
 STATES: dict[TrialState, report.State] = {
     TrialState.COMPLETE: "finished",

@@ -141,9 +141,11 @@ class Task(LightningModule, ABC):
         self._log_metrics("test")
 
     def _log_metrics(self, stage: str) -> None:
-        # Values, not the metrics: they are summed over all ranks, so each rank logs the same.
+        # Values, not the metrics: they are summed over all ranks, so each rank logs the same. Those of
+        # training and test go to the loggers elsewhere, at a moment from which a killed run can go on.
+        to_loggers = None if stage == "val" else False
         for name, value in self.compute_metrics(stage).items():
-            self.log(f"{stage}/{name}", value, on_step=False, on_epoch=True)
+            self.log(f"{stage}/{name}", value, on_step=False, on_epoch=True, logger=to_loggers)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]

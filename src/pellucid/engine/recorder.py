@@ -84,7 +84,9 @@ class Recorder(Callback):
         row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         row |= {**_metrics(trainer, "train/"), **self._validated}
         self.rows.append({**row, "lr": self._rate, "seconds/train": self._epoch_seconds})
-        for logger in trainer.loggers:
+        trained = {name: value for name, value in row.items() if name.startswith("train/")}
+        for logger in trainer.loggers:  # Lightning would log these after the checkpoint
+            logger.log_metrics({**trained, "epoch": trainer.current_epoch}, step=trainer.global_step - 1)
             logger.log_metrics({"lr": self._rate}, step=trainer.global_step)
         if trainer.is_global_zero:
             self.run.write_rows(self.rows)

@@ -1,0 +1,141 @@
+"""What is believed of a configuration that came with files: anybody may have written it.
+
+Nets, data and the like are built from it only where they are of the kind of their place (``build``). Here is
+what is asked beside: whose packages may be imported, and which loggers and callbacks run without being named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from pellucid.config.check import targets
+from pellucid.errors import UserError
+
+if TYPE_CHECKING:
+    from pellucid.config.command_line import CommandLine
+
+OWN = "pellucid.callbacks."
+# Of Lightning's, those that write nothing but into the run's folder, and start nothing.
+HARMLESS = {
+    "lightning.pytorch.callbacks.": {
+        "BackboneFinetuning",
+        "DeviceStatsMonitor",
+        "EarlyStopping",
+        "GradientAccumulationScheduler",
+        "LearningRateMonitor",
+        "ModelSummary",
+        "RichModelSummary",
+        "RichProgressBar",
+        "StochasticWeightAveraging",
+        "Timer",
+        "TQDMProgressBar",
+        "WeightAveraging",
+    },
+    "lightning.pytorch.loggers.": {"CSVLogger", "TensorBoardLogger"},
+}
+
+
+TARGETS = ("model", "data", "task", "optimizer", "trainer")  # which every run has
+MAPPINGS = ("callbacks", "logger", "explainer")  # of things by any name
+VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds beside
+    "seed": (int,),
+    "keep_every": (int,),
+    "compile": (bool,),
+    "report": (bool,),
+    "device_images": (int, float),
+}
+
+
+def config_problem(config: Any) -> str:
+    """What is not as a run's configuration is, in a sentence; the empty text where all is."""
+    if not isinstance(config, Mapping):
+        return f"expected options by name, got {config!r:.60}."
+    for room in TARGETS:
+        if not _is_target(config.get(room)):
+            return f"{room}: expected a mapping with a _target_."
+    scheduler = config.get("scheduler")
+    if scheduler and not _is_target(scheduler):
+        return "scheduler: expected null or a mapping with a _target_."
+    for room in MAPPINGS:
+        nodes = config.get(room) or {}
+        if not isinstance(nodes, Mapping) or not all(_is_target(node) for node in nodes.values()):
+            return f"{room}: expected mappings with a _target_, by name."
+    if "seed" not in config:
+        return "seed: it is missing."
+    for name, kinds in VALUES.items():
+        value = config.get(name, kinds[0]())
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            return f"{name}: expected {kinds[-1].__name__}, got {value!r:.60}."
+    return ""
+
+
+def _is_target(node: Any) -> bool:
+    return isinstance(node, Mapping) and isinstance(node.get("_target_"), str)
+
+
+def own_packages(line: CommandLine, conf: Path) -> list[str]:
+    """The packages that the user has named: on the line, or else in the configuration of trainings.
+
+    Raises UserError for what is no list of names.
+    """
+    given = line.value("packages")
+    if given is None:
+        given = OmegaConf.to_container(OmegaConf.load(conf / "train.yaml"))["packages"]  # type: ignore[index,call-overload]
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise UserError(f"packages: expected a list of names, [mypkg], got {given!r}.")
+    return given
+
+
+def named(packages: list[str]) -> str:
+    """The option that names them again, with a space before it; nothing where there are none."""
+    return f" packages=[{','.join(packages)}]" if packages else ""
+
+
+def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> None:
+    """Raise UserError for a logger or callback that may write elsewhere, or start something, unasked.
+
+    Asked for are those that the line names, or a file of the user's own configuration.
+    """
+    asked = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
+    asked |= _targets_of(conf / "callbacks") | _targets_of(conf / "logger")
+    rooms = {room: config[room] or {} for room in ("callbacks", "logger", "trainer")}
+    for where, node in targets(rooms):
+        target = str(node["_target_"])
+        known = target in asked or target.split(".")[0] in config["packages"]
+        if where == "trainer" or known or (where.count(".") == 1 and _is_harmless(target, node)):
+            continue
+        options = ", ".join(f"{key}={value}" for key, value in node.items() if key != "_target_")
+        raise UserError(
+            f"{where}: the run's files ask for {target}({options}), which may write outside of the run's "
+            f"folder. If that is yours, name it: +{where}._target_={target}"
+        )
+
+
+def _is_harmless(target: str, node: Mapping[str, Any]) -> bool:
+    """Whether it stays in the run's folder: by what it is, and of a logger by where it is told to write."""
+    if target.startswith(OWN):
+        return True
+    for prefix, names in HARMLESS.items():
+        if target.startswith(prefix) and target.rpartition(".")[2] in names:
+            options = {key: value for key, value in node.items() if key != "_target_"}
+            return not any(
+                key.endswith("_dir") or (isinstance(value, str) and set(value) & set("/\\$~"))
+                for key, value in options.items()
+                if ".loggers." in prefix
+            )
+    return False
+
+
+def _targets_of(folder: Path) -> set[str]:
+    """Those that the files of a folder of configuration name, but the harmless, whose options count."""
+    found = set()
+    for path in folder.glob("*.yaml"):
+        loaded = OmegaConf.to_container(OmegaConf.load(path))
+        for node in loaded.values() if isinstance(loaded, dict) else ():
+            if isinstance(node, dict) and "_target_" in node:
+                found.add(str(node["_target_"]))
+    return found - {f"{prefix}{name}" for prefix, names in HARMLESS.items() for name in names}

@@ -1,0 +1,1 @@
+"""Training itself: callbacks that every run has. What a configuration may name is in ``callbacks``."""

@@ -1,0 +1,66 @@
+"""Keeps ``last.ckpt``, ``best.ckpt`` and, if asked, one checkpoint every few epochs.
+
+``last.ckpt`` is where a run stands: all that an epoch has logged is on disk before it, and the others are
+copies of it, which a run that was killed in between makes up for.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
+
+from pellucid.checkpoint import write_checkpoint
+from pellucid.engine.recorder import Recorder
+from pellucid.errors import UserError
+
+Rows = Sequence[Mapping[str, float]]
+
+
+class Checkpoint(LightningCheckpoint):
+    """After every epoch; the best is the one with the best ``monitor`` on validation so far.
+
+    ``keep_every`` n keeps ``epoch_0003.ckpt`` (epochs counted from 1) after every n-th epoch, 0 none.
+    """
+
+    def __init__(self, *, folder: Path, monitor: str, mode: str, keep_every: int, recorder: Recorder) -> None:
+        if keep_every < 0:
+            raise UserError(f"keep_every={keep_every}: expected 0 (none) or more.")
+        self.folder, self.monitor, self.mode, self.keep_every = folder, monitor, mode, keep_every
+        self.recorder = recorder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_last_batch:  # the budget cut the epoch: resuming will do it again, whole
+            return
+        for logger in trainer.loggers:
+            logger.save()
+        trainer.save_checkpoint(self.folder / "last.ckpt")
+        if trainer.is_global_zero:
+            self.copy_last(self.recorder.rows)
+        trainer.strategy.barrier()  # the other processes will read them
+
+    def copy_last(self, rows: Rows) -> None:
+        """Make of ``last.ckpt``, which ``rows`` lead to, the copies that are due and not there."""
+        epoch = len(rows)
+        if self.keep_every and epoch % self.keep_every == 0:
+            self._copy(f"epoch_{epoch:04d}.ckpt")
+        if epoch == best_epoch(rows, self.monitor, self.mode):
+            self._copy("best.ckpt")
+
+    def _copy(self, name: str) -> None:
+        last, copy = self.folder / "last.ckpt", self.folder / name
+        if not (copy.is_file() and filecmp.cmp(last, copy, shallow=False)):
+            write_checkpoint(copy, last.read_bytes())
+
+
+def best_epoch(rows: Rows, monitor: str, mode: str) -> int | None:
+    """The first epoch with the best finite value, counted from 1; without any value, the last one without."""
+    scores = {number: row[monitor] for number, row in enumerate(rows, start=1) if monitor in row}
+    finite = {number: score for number, score in scores.items() if math.isfinite(score)}
+    if finite:
+        return (max if mode == "max" else min)(finite, key=lambda number: finite[number])
+    return max((number for number in range(1, len(rows) + 1) if number not in scores), default=None)

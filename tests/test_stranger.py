@@ -1,0 +1,229 @@
+"""Run folders and checkpoints that somebody else has made: nothing in them is executed, by no command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from pellucid.compare import compare
+from pellucid.config.command_line import split
+from pellucid.config.resume import resumed_config
+from pellucid.config.revisit import changed_data
+from pellucid.embed import embed
+from pellucid.errors import UserError
+from pellucid.evaluate import evaluate
+from pellucid.explain import explain
+from pellucid.export import export
+from pellucid.predict import predict
+from pellucid.report.write import report
+from pellucid.run import Run
+from pellucid.train import train
+from pellucid.units import units
+from tests.helpers import CONF, command, compose, make_run
+
+OWN: Any = partial(changed_data, line=split([]), conf=CONF)
+WIDENED = ["subprocess", "os", "builtins", "torch", "lightning", "pathlib"]
+HANDLER = "torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler"
+ROOMS = ("model", "task", "optimizer", "scheduler", "data")  # which every command builds, or most
+OF_TRAINING = ("callbacks", "logger")
+
+
+def options(name: str) -> dict[str, Any]:
+    loaded = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    assert isinstance(loaded, dict)
+    kept = {str(key): value for key, value in loaded.items() if key not in ("defaults", "hydra", "storage")}
+    return {**kept, "accelerator": "cpu"}
+
+
+def commands(run: Path, photo: Path, out: Path) -> dict[str, Callable[[], Any]]:
+    """Every command, as its script calls it, with no package named."""
+
+    def of(name: str, function: Callable[..., Any], **more: Any) -> Callable[[], Any]:
+        return lambda: function(**{**options(name), "run": str(run), "out": str(out), **more})
+
+    two = {**options("compare"), "runs": [str(run), str(run)], "data": OWN, "out": str(out)}
+    return {
+        "evaluate": of("evaluate", evaluate, data=OWN),
+        "predict": of("predict", predict, images=str(photo)),
+        "explain": of("explain", explain, images=str(photo), explainer=compose()["explainer"]),
+        "embed": of("embed", embed, data=OWN, methods=[]),
+        "units": of("units", units, data=OWN, count=1, steps=1),
+        "export": of("export", export, format="state_dict"),
+        "report": of("report", report, data=OWN, seconds=0.0),
+        "compare": lambda: compare(**two),
+        "resume": lambda: resume(run),
+    }
+
+
+def resume(run: Path, *line: str) -> dict[str, Any] | None:
+    config = resumed_config(Run.open(run), split([f"resume={run}", "trainer.max_epochs=2", *line]), CONF)
+    return None if config is None else train(config, run, resume=True)
+
+
+def constructors(marker: str) -> dict[str, dict[str, Any]]:
+    """What starts a process, writes or runs code as soon as it is constructed."""
+    return {
+        "Popen": {"_target_": "subprocess.Popen", "args": ["touch", marker]},
+        "system": {"_target_": "os.system", "command": f"touch {marker}"},
+        "exec": {"_target_": "builtins.exec", "source": f"open({marker!r}, 'w')"},
+        "through torch": {"_target_": "torch.serialization.os.mkdir", "path": marker},
+        "handler": {
+            "_target_": HANDLER,
+            **{"entrypoint": "touch", "args": [marker], "env": {}, "stdout": None, "stderr": None},
+            "local_rank_id": 0,
+        },
+        "exporter": {"_target_": "torch.package.PackageExporter", "f": marker},
+        "writer": {"_target_": "torch.utils.tensorboard.SummaryWriter", "log_dir": marker},
+        "own writer": {"_target_": "pellucid.system.files.write_atomically", "path": marker, "content": ""},
+    }
+
+
+def spoilt(config: dict[str, Any], node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The configuration with ``node`` in each place, and its packages widened."""
+    wide = {**config, "packages": WIDENED}
+    for room in (*ROOMS, "trainer"):
+        kept = config[room] or {"_target_": "torch.optim.lr_scheduler.StepLR"}
+        yield room, {**wide, room: node}
+        yield f"in {room}", {**wide, room: {**kept, "hidden": node}}
+        yield f"in a list of {room}", {**wide, room: {**kept, "hidden": [[node]]}}
+    for room in (*OF_TRAINING, "explainer"):
+        yield room, {**wide, room: {"bad": node}}
+        kept = next(iter(config[room].values()))
+        yield f"in {room}", {**wide, room: {"bad": {**kept, "hidden": {"deep": [node]}}}}
+
+
+def put(run: Path, config: dict[str, Any]) -> None:
+    """Write the configuration into the run's checkpoints and into its folder."""
+    for name in ("best", "last"):
+        path = run / "checkpoints" / f"{name}.ckpt"
+        content = torch.load(path, weights_only=True)
+        content["pellucid"]["config"] = config
+        torch.save(content, path)
+    (run / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(config))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    more = ("callbacks=[samples]", "logger=csv", "model.hidden=[8]")
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "model=dnn", *more)
+
+
+@pytest.mark.parametrize("kind", constructors(""))
+def test_nothing_in_a_file_is_executed(
+    trained: Path, tmp_path: Path, photo: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker, tried = tmp_path / "went_off", 0
+    monkeypatch.chdir(tmp_path)
+    config = Run(trained).config()
+    for place, bad in spoilt(config, constructors(str(marker))[kind]):
+        run = shutil.copytree(trained, tmp_path / "run")
+        put(run, bad)
+        room = place.split()[-1]
+        for name, do in commands(run, photo, tmp_path / "out").items():
+            built = room in (ROOMS if name == "resume" else ROOMS[:-1])
+            if not built and name not in ("resume", "report"):  # they build none of it
+                continue
+            tried += 1
+            with pytest.raises(UserError) if built else suppress(UserError):
+                do()
+            assert not marker.exists(), f"{name} with {kind} as {place}"
+        shutil.rmtree(run)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    assert tried == 12 * 9 + 12 * 2
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("room", "node"),
+    [
+        ("logger", {"_target_": "CSVLogger", "save_dir": "elsewhere"}),
+        ("logger", {"_target_": "CSVLogger", "name": "../../elsewhere", "version": ""}),
+        ("logger", {"_target_": "TensorBoardLogger", "version": "$HOME/elsewhere"}),
+        ("logger", {"_target_": "WandbLogger", "project": "p"}),
+        ("callbacks", {"_target_": "ModelCheckpoint", "dirpath": "elsewhere"}),
+        ("callbacks", {"_target_": "OnExceptionCheckpoint", "dirpath": "elsewhere"}),
+    ],
+)
+def test_what_writes_elsewhere_must_be_named_again(
+    trained: Path, tmp_path: Path, room: str, node: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = Run(run).config()
+    package = "lightning.pytorch.loggers" if room == "logger" else "lightning.pytorch.callbacks"
+    put(run, {**config, room: {"mine": {**node, "_target_": f"{package}.{node['_target_']}"}}})
+    with pytest.raises(UserError, match=rf"If that is yours, name it: \+{room}.mine._target_=lightning"):
+        resume(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_the_line_names_again_is_run(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    node = {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": str(tmp_path / "elsewhere")}
+    put(run, {**Run(run).config(), "logger": {"mine": node}})
+    assert resume(run, f"+logger.mine._target_={node['_target_']}") is not None
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_net_of_an_own_package_is_built_once_the_package_is_named(
+    tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, image_shape, num_classes):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, num_classes))\n"
+    )
+    quiet = ["callbacks=none", "report=false", "trainer=cpu", "trainer.max_epochs=1", "hydra.run.dir=run"]
+    own = ["model=own", "model._target_=mine.Net", "packages=[mine]"]
+    done = command(*quiet, *own, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    refused = command("run=run", f"images={photo}", script="scripts/predict.py", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "packages=[" in refused.stderr
+    named = command(
+        "run=run", f"images={photo}", "packages=[mine]", script="scripts/predict.py", cwd=tmp_path
+    )
+    assert named.returncode == 0, named.stderr
+    refused = command("resume=run", "trainer.max_epochs=2", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: model: mine.Net is not allowed there.")
+    resumed = command("resume=run", "trainer.max_epochs=2", "packages=[mine]", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+
+
+def test_no_secret_is_kept(tmp_path: Path) -> None:
+    secret = "s3cret-of-mine"
+    line = [
+        *("model=dnn", "trainer=cpu", "trainer.max_epochs=1", "hydra.run.dir=run", "logger=none"),
+        *("callbacks=[summary]", "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping"),
+        *("+callbacks.stop.monitor=${oc.env:TOKEN}", 'data.seed="${oc.decode:${oc.env:SEED}}"'),
+        "+logger.csv._target_=lightning.pytorch.loggers.CSVLogger",
+        *("+logger.csv.name=${oc.env:NAME}", "+logger.csv.version=''"),
+    ]
+    env = {"TOKEN": "val/loss", "NAME": secret, "SEED": "3"}
+    done = command(*line, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    assert (run / secret).is_dir(), "the logger was given it"
+    holding = [path for path in run.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert holding == []
+    config = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["pellucid"]["config"]
+    assert config["logger"]["csv"]["name"] == "${oc.env:NAME}"
+    assert config["data"]["seed"] == 3
+    again = ("resume=run", "trainer.max_epochs=2", "+logger.csv._target_=lightning.pytorch.loggers.CSVLogger")
+    unset = command(*again, cwd=tmp_path)
+    assert unset.returncode == 2
+    assert "TOKEN is not set" in unset.stderr
+    resumed = command(*again, cwd=tmp_path, env=env)
+    assert resumed.returncode == 0, resumed.stderr
+    assert not [path for path in run.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
