@@ -28,7 +28,7 @@ from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
 from pellucid.engine.checkpoint import Checkpoint
 from pellucid.engine.finite import FiniteLoss
-from pellucid.engine.loggers import continued, keep_rows
+from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError, first_line
@@ -204,11 +204,11 @@ class _Session:
             room: [build(node, room, packages=packages, **offered) for node in nodes]
             for room, nodes in (
                 ("callbacks", (config["callbacks"] or {}).values()),
-                ("logger", [self._continued(node) for node in (config["logger"] or {}).values()]),
+                ("logger", (config["logger"] or {}).values()),
             )
         }
         if self.main:
-            keep_rows(rooms["logger"], self.last_step)
+            go_on(rooms["logger"], self.last_step if self.resume else None)
         keep = Checkpoint(
             folder=self.run.checkpoints,
             monitor=task.monitor,
@@ -250,9 +250,6 @@ class _Session:
             metric = trial.metric if trial else task.monitor
             self.pruning = Pruning(metric=metric, should_stop=trial.should_stop if trial else None)
         return [self.pruning] if self.pruning else []
-
-    def _continued(self, logger: Mapping[str, Any]) -> Mapping[str, Any]:
-        return continued(logger, self.last_step) if self.resume else logger
 
     def _fit(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         start = time.perf_counter()

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from pellucid.system.files import read_text, write_atomically, write_csv
 
 
-def continued(node: Mapping[str, Any], last_step: int) -> Mapping[str, Any]:
-    """A logger's node; TensorBoard is told to hide what was logged after ``last_step``, -1: all."""
-    if str(node["_target_"]).endswith(".TensorBoardLogger"):
-        return {**node, "purge_step": last_step + 1}
-    return node
+def go_on(loggers: Sequence[Logger], last_step: int | None) -> None:
+    """Let loggers forget what was logged after ``last_step``, -1: all; None: nothing was logged yet.
 
-
-def keep_rows(loggers: Sequence[Logger], last_step: int) -> None:
-    """Let a CSV logger, which would begin its file anew, go on with the rows up to ``last_step``."""
+    Others than TensorBoard's and CSV files know of no such thing.
+    """
     for logger in loggers:
-        if isinstance(logger, CSVLogger):
-            logger._experiment = _Rows(logger.log_dir, last_step)
+        if isinstance(logger, CSVLogger):  # which would begin its file anew
+            logger._experiment = _Rows(logger.log_dir, -1 if last_step is None else last_step)
+        elif isinstance(logger, TensorBoardLogger) and last_step is not None:
+            from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+            for _ in range(2):  # TensorBoard takes the first that it meets for the beginning
+                start = SessionLog(status=SessionLog.START)
+                logger.experiment._get_file_writer().add_event(Event(step=last_step + 1, session_log=start))
 
 
 class _Rows(ExperimentWriter):
