@@ -39,6 +39,13 @@ class FileLock:
         self._handle = handle
         return True
 
+    def is_of(self, path: Path) -> bool:
+        """Whether what is held is still what lies there, neither removed nor moved away."""
+        try:
+            return self._handle is None or os.path.samestat(os.fstat(self._handle), path.stat())
+        except OSError:
+            return False
+
     def release(self) -> None:
         if self._handle is not None:
             os.close(self._handle)

@@ -56,6 +56,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.log = folder / "train.log"
         self._told = False
+        self._lock: FileLock | None = None
 
     @property
     def best(self) -> Path:
@@ -180,7 +181,8 @@ class Run:
         return [row for row in rows if "epoch" in row]
 
     def record(self, values: Mapping[str, Any]) -> None:
-        """Set keys of ``metrics.json``; the others stay."""
+        """Set keys of ``metrics.json``; the others stay. Raises UserError where the folder is gone."""
+        self.check_there()
         text = json.dumps({**self.metrics(), **values}, indent=2, default=str)
         write_atomically(self.folder / "metrics.json", text.encode())
 
@@ -204,8 +206,16 @@ class Run:
         self._lock = lock
 
     def unlock(self) -> None:
-        if hasattr(self, "_lock"):
+        if self._lock is not None:
             self._lock.release()
+            self._lock = None
+
+    def check_there(self) -> None:
+        """Raise UserError where the folder that this process holds was removed or moved."""
+        if self._lock is not None and not self._lock.is_of(self.folder):
+            raise UserError(
+                f"{self.folder} is gone: it was removed or moved while the run was trained, which ends here."
+            )
 
     def discard(self) -> None:
         """Remove what a run that never trained left; files of others stay."""

@@ -95,7 +95,7 @@ def train(
             if main and not resume:
                 run.discard()
         else:
-            with suppress(OSError):  # a full disk, which is what is told
+            with suppress(OSError, UserError):  # a full disk, a folder that is gone: which is what is told
                 if main and (trial or not isinstance(wrapped, UserError)):
                     with run.log.open("a", encoding="utf-8") as file:
                         file.write(traceback.format_exc())
@@ -215,6 +215,7 @@ class _Session:
             mode=task.mode,
             keep_every=config["keep_every"],
             recorder=self.recorder,
+            last=self.last,
         )
         if self.main and self.last:
             keep.copy_last(self.last["callbacks"]["Recorder"]["rows"])

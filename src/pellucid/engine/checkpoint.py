@@ -10,13 +10,18 @@ import filecmp
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
+from torch import Tensor
+from torch.optim import Optimizer
 
 from pellucid.checkpoint import write_checkpoint
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError
+from pellucid.task.base import FUSED
 
 Rows = Sequence[Mapping[str, float]]
 
@@ -25,13 +30,34 @@ class Checkpoint(LightningCheckpoint):
     """After every epoch; the best is the one with the best ``monitor`` on validation so far.
 
     ``keep_every`` n keeps ``epoch_0003.ckpt`` (epochs counted from 1) after every n-th epoch, 0 none.
+    ``last``: the checkpoint that the training goes on from; None for a new one.
     """
 
-    def __init__(self, *, folder: Path, monitor: str, mode: str, keep_every: int, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        monitor: str,
+        mode: str,
+        keep_every: int,
+        recorder: Recorder,
+        last: Mapping[str, Any] | None,
+    ) -> None:
         if keep_every < 0:
             raise UserError(f"keep_every={keep_every}: expected 0 (none) or more.")
         self.folder, self.monitor, self.mode, self.keep_every = folder, monitor, mode, keep_every
-        self.recorder = recorder
+        self.recorder, self.last = recorder, last
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.last is None:
+            return
+        states = self.last["optimizer_states"]
+        same = len(states) == len(trainer.optimizers)
+        if not same or not all(map(fits, trainer.optimizers, states)):
+            raise UserError(
+                f"{self.folder / 'last.ckpt'} cannot be continued from: the optimizer's state is not that of "
+                f"this net. To continue from the best epoch, copy {self.folder / 'best.ckpt'} over it."
+            )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_last_batch:  # the budget cut the epoch: resuming will do it again, whole
@@ -55,6 +81,44 @@ class Checkpoint(LightningCheckpoint):
         last, copy = self.folder / "last.ckpt", self.folder / name
         if not (copy.is_file() and filecmp.cmp(last, copy, shallow=False)):
             write_checkpoint(copy, last.read_bytes())
+
+
+def fits(optimizer: Optimizer, state: Any) -> bool:
+    """Whether a checkpoint's state is one that this optimizer, still fresh, can be given.
+
+    Those that are fused compute without looking: numbers of another shape would end the process.
+    """
+    try:
+        groups = zip(optimizer.param_groups, state["param_groups"], strict=True)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        return (
+            all(_like(own[key], given[key]) for own, given in groups for key in own if key != "params")
+            and set(state["state"]) <= set(range(len(parameters)))
+            and all(
+                type(optimizer) not in FUSED or _of(parameters[number], value)
+                for number, values in state["state"].items()
+                for value in values.values()
+            )
+        )
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return False
+
+
+def _like(own: Any, given: Any) -> bool:
+    """Whether two options of an optimizer are of one kind: a number, numbers, or a choice left open."""
+    if isinstance(own, tuple | list):
+        return isinstance(given, tuple | list) and len(own) == len(given) and all(map(_like, own, given))
+    if isinstance(own, bool) or own is None:
+        return given is None or isinstance(given, bool | int | float)
+    return isinstance(given, Tensor | int | float) and not isinstance(given, bool) and math.isfinite(given)
+
+
+def _of(parameter: Tensor, value: Any) -> bool:
+    """Whether a part of the state is a number, or has one for each of the parameter's."""
+    if not isinstance(value, Tensor):
+        return value is None or isinstance(value, int | float)
+    whole = value.numel() == 1 or value.shape == parameter.shape
+    return value.is_floating_point() and value.layout == torch.strided and whole
 
 
 def best_epoch(rows: Rows, monitor: str, mode: str) -> int | None:

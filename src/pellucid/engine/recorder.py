@@ -77,6 +77,7 @@ class Recorder(Callback):
         self._validated = _metrics(trainer, "val/")  # Lightning shows old ones in an epoch without
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.run.check_there()
         if not whole_epoch(trainer, self._start_step):
             if not trainer.is_last_batch:
                 log.warning("The budget ended within epoch %d, which is not kept.", trainer.current_epoch + 1)

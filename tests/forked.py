@@ -1,0 +1,75 @@
+"""Commands as a user types them, many of them from one process that has imported what they import.
+
+``python -m tests.forked`` reads a JSON list of [folder, script, arguments …] and prints, for each, the exit
+code and what it said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from tests.helpers import ROOT
+
+SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export")
+IMPORTED = ("train", *SCRIPTS, "report.write", "callbacks.predictions", "draw.grid", "draw.maps")
+
+
+def forked(*lines: list[str]) -> list[subprocess.CompletedProcess[str]]:
+    """The commands of those lines, run one after another in children of another process."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.forked"],
+        input=json.dumps(lines), capture_output=True, text=True, cwd=ROOT, check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    return [subprocess.CompletedProcess(*found) for found in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _run(folder: str, script: str, *arguments: str) -> tuple[list[str], int, str, str]:
+    with tempfile.TemporaryDirectory() as kept:
+        said = [Path(kept) / name for name in ("out", "err")]
+        child = os.fork()
+        if child == 0:
+            for number, path in enumerate(said, start=1):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+            os._exit(_code(folder, script, arguments))
+        _, status = os.waitpid(child, 0)
+        out, err = (path.read_text() for path in said)
+        return [script, *arguments], os.waitstatus_to_exitcode(status), out, err
+
+
+def _code(folder: str, script: str, arguments: tuple[str, ...]) -> int:
+    os.chdir(folder)
+    sys.argv = [script, *arguments]
+    code = 0
+    try:
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def main() -> None:
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    for name in IMPORTED:
+        importlib.import_module(f"pellucid.{name}")
+    print(json.dumps([_run(*line) for line in json.load(sys.stdin)]))
+
+
+if __name__ == "__main__":
+    main()
