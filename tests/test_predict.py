@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import shutil
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from PIL import Image
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
 from pellucid.data.pictures import Pictures, find_pictures
+from pellucid.data.spec import Spec
+from pellucid.data.stream import of_files
 from pellucid.errors import UserError
 from pellucid.evaluate import evaluate
 from pellucid.predict import predict
-from tests.helpers import CONF, make_run
+from tests.helpers import CONF, make_run, unprivileged
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_unreadable_files_are_named_and_the_rest_done(
     assert "0.jpg" in caplog.text
     written = rows(tmp_path / "out" / "predictions.csv")
     assert len(written) == 9
-    assert "cannot identify" in written[-1]["error"]
+    assert "damaged, or none of JPEG, PNG" in written[-1]["error"]
     assert "class_2" not in written[0]
 
 
@@ -118,3 +121,60 @@ def test_nothing_readable_is_a_mistake(trained: Path, tmp_path: Path) -> None:
         run_predict(trained, tmp_path)
     with pytest.raises(UserError, match="top=0: expected at least 1"):
         run_predict(trained, tmp_path, top=0)
+
+
+@pytest.fixture
+def closed(tmp_path: Path, photos: Path) -> Iterator[Path]:
+    """A folder of eight photos with a folder ``secret`` of eight more, which cannot be looked into."""
+    folder = tmp_path / "album"
+    shutil.copytree(photos / "test" / "cat", folder)
+    shutil.copytree(photos / "test" / "dog", folder / "secret")
+    (folder / "secret").chmod(0o000)
+    yield folder
+    (folder / "secret").chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_mistake_told_at_the_end(
+    trained: Path, closed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError, match=r"secret may not be listed or entered.* Make it readable"):
+        unprivileged(lambda: run_predict(trained, closed, out=str(tmp_path / "out")))
+    assert "1 of 9 files cannot be read" in caplog.text
+    written = rows(tmp_path / "out" / "predictions.csv")
+    assert len([row for row in written if row["class"]]) == 8
+    assert written[-1]["file"] == str(closed / "secret")
+    assert written[-1]["error"] == "a folder that cannot be read"
+
+
+def test_nothing_but_a_closed_folder_is_a_mistake(trained: Path, closed: Path) -> None:
+    for given in (closed / "secret", closed / "secret" / "*.jpg"):
+        with pytest.raises(UserError, match="none of the 1 files is an image"):
+            unprivileged(lambda given=given: run_predict(trained, given))  # type: ignore[misc]
+
+
+def test_patterns_find_the_folders_that_are_closed_to_them(closed: Path) -> None:
+    secret, name = closed / "secret", "003.jpg"
+
+    def found(pattern: str) -> list[str]:
+        names = unprivileged(lambda: find_pictures(str(closed / pattern)))
+        return [str(path.relative_to(closed)) for path in names]
+
+    assert found(f"**/{name}") == [name, "secret"]
+    assert found(f"*/{name}") == ["secret"]
+    assert found(f"**/*/{name}") == ["secret"]
+    (closed / "link.jpg").symlink_to(secret / name)
+    assert found("l*.jpg") == ["link.jpg"]
+    (closed / "link.jpg").unlink()
+    assert found(f"s*/{name}") == ["secret"]
+    assert found(f"secret/{name}") == ["secret"]
+    assert found(name) == [name]
+    assert found("*") == [f"00{i}.jpg" for i in range(8)]
+    secret.chmod(0o111)  # may be entered by who knows a name
+    assert found(f"secret/{name}") == [f"secret/{name}"]
+    assert found("secret/*.jpg") == ["secret"]
+
+
+def test_what_is_made_of_all_images_begins_without_a_closed_folder(closed: Path) -> None:
+    spec = Spec((3, 8, 8), ("cat", "dog"), (0.0,), (1.0,), "")
+    with pytest.raises(UserError, match="secret may not be listed or entered"):
+        unprivileged(lambda: of_files(str(closed), spec, "images"))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pellucid.assemble import make_explainers
 from pellucid.config.check import did_you_mean
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, find_base, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
@@ -97,6 +97,7 @@ def explain(
     write_csv(folder / work.table, work.rows)
     work.summarise()
     log.info("Written: %s", folder)
+    check_folders(pictures.unreadable)
     rows: list[dict[str, Any]] = work.rows
     return rows
 

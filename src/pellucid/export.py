@@ -21,7 +21,7 @@ from pellucid.agreement import AT_ONCE, Agreement, choose, compare
 from pellucid.assemble import ADDED
 from pellucid.config.build import build, locate
 from pellucid.config.check import did_you_mean
-from pellucid.data.pictures import find_pictures
+from pellucid.data.pictures import check_folders, find_pictures
 from pellucid.errors import UserError
 from pellucid.onnx_file import Graph, Session, check_packages, to_onnx
 from pellucid.recipe import facts_of_graph, facts_of_net, use_of_onnx, use_of_state_dict, whole_program
@@ -57,6 +57,7 @@ def export(
     """
     _check_options(format, preprocessing, opset)
     files = find_pictures(images) if images else []
+    check_folders(files)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = Path(out).expanduser().absolute() if out else trained.folder / "export"
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"

@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, find_base, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
 from pellucid.errors import UserError, plain
 from pellucid.system.files import write_csv
 from pellucid.task.classification import Classification
@@ -38,7 +38,8 @@ def predict(
     """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
 
     ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes
-    of each image. Files that cannot be read are named, the others done. Raises UserError.
+    of each image. Files that cannot be read are named, the others done. Raises UserError; at the end where
+    folders could not be looked into.
     """
     if top < 1:
         raise UserError(f"top={top}: expected at least 1.")
@@ -67,6 +68,7 @@ def predict(
     if len(rows) > SHOWN:
         log.info("… and %d more.", len(rows) - SHOWN)
     log.info("Written: %s", path / "predictions.csv")
+    check_folders(pictures.unreadable)
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from torchvision import datasets
 
+from tests.data.strangers import png
 from tests.fakes import write_cifar10
 
 Serve = Callable[[Path], str]
@@ -67,6 +69,16 @@ def trust_cifar10(monkeypatch: pytest.MonkeyPatch, sums: dict[str, str]) -> None
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
     meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
     monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
+
+
+@pytest.fixture(scope="session")
+def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A black-and-white PNG of 20,000 × 20,000 pixels, some 50 kB on disk."""
+    packer, row = zlib.compressobj(1), bytes(1 + 20_000 // 8)
+    data = b"".join(packer.compress(row) for _ in range(20_000)) + packer.flush()
+    path = tmp_path_factory.mktemp("huge") / "huge.png"
+    path.write_bytes(png(20_000, 20_000, 1, 0, data))
+    return path
 
 
 @pytest.fixture

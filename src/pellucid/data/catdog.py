@@ -15,6 +15,7 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.drawn import draw_faces
+from pellucid.data.find import is_folder
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.photos import load_together
 from pellucid.data.spec import (
@@ -102,8 +103,9 @@ class CatDog(ImageData):
         return self._read_pets()
 
     def _is_folder(self) -> bool:
-        there = any((self.root / split).is_dir() for split in ("train", "test"))
-        return self.wanted == "folder" or (self.wanted == "auto" and there)
+        if self.wanted != "auto":
+            return self.wanted == "folder"
+        return any(is_folder(self.root / split) for split in ("train", "test"))
 
     def _folder(self) -> PhotoFolder:
         layout = f"Expected {self.root}/train/{{cat,dog}} and {self.root}/test/{{cat,dog}}."

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from pellucid.data.photos import find_photos, load_together
+from pellucid.data.find import find_folders, find_photos, is_folder
+from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
 from pellucid.data.split import stratified_split
 from pellucid.errors import UserError
@@ -35,13 +36,13 @@ class PhotoFolder:
     @classmethod
     def find(cls, root: Path) -> PhotoFolder:
         """Look at ``root``. Raises UserError where no classes are found."""
-        if not root.is_dir():
+        if not is_folder(root):
             raise UserError(
                 f"data.root={root}: there is no such folder. Expected a folder of class folders, "
                 "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
             )
         # A split folder holds class folders; a class may be called train as well.
-        folders = {path.name.lower(): path for path in _subfolders(root) if _subfolders(path)}
+        folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
         splits = {
             split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
         }
@@ -51,7 +52,7 @@ class PhotoFolder:
                 "Expected <root>/train/<class>/*.jpg, or class folders alone."
             )
         splits = splits or {"all": root}
-        classes = tuple(path.name for path in _subfolders(next(iter(splits.values()))))
+        classes = tuple(path.name for path in find_folders(next(iter(splits.values()))))
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no class folders"
             raise UserError(
@@ -59,7 +60,7 @@ class PhotoFolder:
                 "class folders, <root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
             )
         for split, folder in splits.items():
-            strange = {path.name for path in _subfolders(folder)} - set(classes)
+            strange = {path.name for path in find_folders(folder)} - set(classes)
             if strange:
                 raise UserError(
                     f"{folder}: the classes {', '.join(sorted(strange))} are in {split} but not in "
@@ -129,9 +130,3 @@ def load_folder(
     for name, part in zip(("train", *fractions), parts, strict=True):
         splits[name] = everything.subset(part) if fractions else everything
     return splits, left_out
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))
-    )

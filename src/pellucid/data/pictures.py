@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import glob
 import os
-import warnings
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid.data.photos import EXTENSIONS, decode_or_reason, find_photos
+from pellucid.data.decode import decode_or_reason, decoding
+from pellucid.data.find import CLOSED, find_photos, is_file
+from pellucid.data.opening import EXTENSIONS
 from pellucid.errors import UserError
 
 AHEAD = 4  # batches
@@ -29,22 +29,46 @@ NAMED = 10  # unreadable files
 def find_pictures(given: str, option: str = "images") -> list[Path]:
     """The image files that a file, a folder (at any depth) or a pattern such as ``photos/*.jpg`` stands for.
 
+    A folder that may not be listed or entered stands among them, for its files: it will be unreadable.
     Raises UserError, which names the ``option``, where there are none.
     """
     path = Path(given).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 (Path's raise where we may not look)
         return [path]
-    if path.is_dir():
-        found = find_photos(path)
-        if not found:
-            raise UserError(f"{option}={given}: no images in this folder. Expected {_kinds()}.")
-        return found
-    matched = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (of any root)
-    files = [file for file in matched if file.is_file()]
-    if not files:
-        what = "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
-        raise UserError(f"{option}={given}: {what}.")
-    return files
+    closed: list[Path] = []
+    if os.path.isdir(path):  # noqa: PTH112
+        files = find_photos(path, closed.append)
+        missing = f"no images in this folder. Expected {_kinds()}"
+    else:
+        matched = (Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (of any root)
+        files, closed = [file for file in matched if is_file(file)], _closed(path)
+        missing = (
+            "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
+        )
+    if not files and not closed:
+        raise UserError(f"{option}={given}: {missing}.")
+    return sorted([*files, *closed])
+
+
+def _closed(pattern: Path) -> list[Path]:
+    """The folders on a pattern's way that may not be listed, where it leaves names open, or entered."""
+    way = zip([pattern, *pattern.parents], pattern.parents, strict=False)
+    found = {
+        Path(folder)
+        for below, above in way
+        for folder in glob.glob(str(above), recursive=True)  # noqa: PTH207
+        if os.path.isdir(folder)  # noqa: PTH112
+        and not os.access(folder, os.X_OK | (os.R_OK if glob.has_magic(below.name) else 0))
+    }
+    return list(found)
+
+
+def check_folders(files: Iterable[Path]) -> None:
+    """Raise UserError where folders that may not be listed or entered are among the files."""
+    folders = [file for file in files if os.path.isdir(file)]  # noqa: PTH112
+    if folders:
+        others = f" (and {len(folders) - 1} more folders)" if len(folders) > 1 else ""
+        raise UserError(f"{folders[0]}{others} {CLOSED}. Make it readable, or name the others by images=….")
 
 
 def told(unreadable: Mapping[Path, str], count: int) -> str:
@@ -59,7 +83,7 @@ def told(unreadable: Mapping[Path, str], count: int) -> str:
 def find_base(given: str) -> Path:
     """The folder that names of the files are shown from."""
     path = Path(given).expanduser()
-    while glob.has_magic(str(path)) or not path.is_dir():
+    while glob.has_magic(str(path)) or not os.path.isdir(path):  # noqa: PTH112
         path = path.parent
     return path
 
@@ -76,40 +100,20 @@ class Pictures:
         """Readable files in their order, and their pixels (B, C, S, S) uint8."""
         named: list[Path] = []
         pixels: list[NDArray[np.uint8]] = []
-        for file, found in self._decoded(AHEAD * batch_size):
-            if isinstance(found, str):
-                self.unreadable[file] = found
-                continue
-            named.append(file)
-            pixels.append(found)
-            if len(named) == batch_size:
-                yield named, torch.from_numpy(np.stack(pixels))
-                named, pixels = [], []
+        channels, size, _ = self.image_shape
+        read = partial(_read, size=size, channels=channels)
+        with decoding(read, self.files, ahead=AHEAD * batch_size) as decoded:
+            for file, found in zip(self.files, decoded, strict=True):
+                if isinstance(found, str):
+                    self.unreadable[file] = found
+                    continue
+                named.append(file)
+                pixels.append(found)
+                if len(named) == batch_size:
+                    yield named, torch.from_numpy(np.stack(pixels))
+                    named, pixels = [], []
         if named:
             yield named, torch.from_numpy(np.stack(pixels))
-
-    def _decoded(self, ahead: int) -> Iterator[tuple[Path, NDArray[np.uint8] | str]]:
-        channels, size, _ = self.image_shape
-        waiting: deque[tuple[Path, Future[NDArray[np.uint8] | str]]] = deque()
-        pool = ThreadPoolExecutor(min(32, os.cpu_count() or 1))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-            try:
-                for file in self.files:
-                    waiting.append((file, pool.submit(_read, file, size, channels)))
-                    if len(waiting) > ahead:
-                        yield _first(waiting)
-                while waiting:
-                    yield _first(waiting)
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-
-def _first(
-    waiting: deque[tuple[Path, Future[NDArray[np.uint8] | str]]],
-) -> tuple[Path, NDArray[np.uint8] | str]:
-    file, future = waiting.popleft()
-    return file, future.result()
 
 
 def _read(file: Path, size: int, channels: int) -> NDArray[np.uint8] | str:

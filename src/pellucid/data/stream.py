@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.pictures import Pictures, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_pictures, told
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError
 
@@ -70,10 +70,12 @@ def of_split(data: ImageData, name: str) -> Stream:
 def of_files(given: str, spec: Spec, option: str) -> Stream:
     """Image files; the class of one is known where the folder that it lies in is named by it.
 
-    Raises UserError, which names the ``option``, where there are none; as they are read, where none is an
-    image. Files that cannot be read are passed over, and told at the end.
+    Raises UserError, which names the ``option``, where there are none, or folders that could not be
+    looked into; as they are read, where none is an image. Files that cannot be read are passed over, and
+    told at the end.
     """
     files = find_pictures(given, option)
+    check_folders(files)
     known = {name: label for label, name in enumerate(spec.classes)}
 
     readable: list[Path] = []

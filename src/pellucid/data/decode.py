@@ -1,0 +1,193 @@
+"""Image files as pixels, in threads: whatever a file holds, it gives pixels or a reason, in bounded memory.
+
+Shapes: H × W pixels of a file, S pixels a side of what is made of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pellucid.data import libtiff
+from pellucid.data.bounds import LARGEST_FILE, MEMORY, USUAL, UnreadableError
+from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
+from pellucid.data.tiff import orientation
+from pellucid.errors import first_line
+
+TURNS: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+BAND = 2**17  # pixels of more than 8 bits that are converted at a time
+SPARE = 2**23  # bytes for tables, blocks and bands
+SAID = 200  # signs of what Pillow says
+WORKERS = min(32, os.cpu_count() or 1)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_threads(work: Callable[[T], R], given: Iterable[T], *, ahead: int) -> Generator[R, None, None]:
+    """What ``work`` makes of each, in order; so many results, and no more, wait to be taken."""
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for one in given:
+            waiting.append(pool.submit(work, one))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an exception the rest stays undone
+
+
+@contextmanager
+def decoding(work: Callable[[Path], R], files: Iterable[Path], *, ahead: int) -> Iterator[Iterator[R]]:
+    """``in_threads`` for those who decode, without Pillow's remarks on odd metadata."""
+    with warnings.catch_warnings(), closing(in_threads(work, files, ahead=ahead)) as results:
+        warnings.simplefilter("ignore")
+        yield results
+
+
+def decode_or_reason(path: Path, size: int) -> NDArray[np.uint8] | str:
+    """The pixels, or the reason, in a line, why there are none."""
+    try:
+        return decode(path, size)
+    except UnreadableError as error:
+        return first_line(error)
+
+
+def decode(path: Path, size: int) -> NDArray[np.uint8]:
+    """The photo as (3, S, S) uint8 RGB: turned upright, shorter side to ``size``, centre cropped.
+
+    Transparency is laid on white; 16-bit grey is scaled to 8. Raises UnreadableError, whatever it holds.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device might never end
+            raise UnreadableError(
+                "a folder that cannot be read" if stat.S_ISDIR(found.st_mode) else "no file"
+            )
+        if found.st_size > LARGEST_FILE:
+            raise UnreadableError(f"{found.st_size / 2**30:.1f} GiB, more than {LARGEST_FILE / 2**30:g}")
+        with path.open("rb") as file:
+            return _decode(file, size, metadata=2 * found.st_size)
+    except OSError as error:
+        raise UnreadableError(error.strerror or first_line(error)) from error
+
+
+def _decode(file: BinaryIO, size: int, metadata: int) -> NDArray[np.uint8]:
+    """Within the memory that all threads share, of which the file's ``metadata`` may take so many bytes."""
+    needed = max(USUAL, metadata)
+    while True:  # once more where it needs more, which it waits for with nothing in hand
+        with MEMORY.taken(needed):
+            found = _pixels_or_bytes(file, size, needed - metadata)
+        if not isinstance(found, int):
+            return found
+        needed = metadata + found
+        if needed > MEMORY.total:
+            raise UnreadableError(f"{needed / 2**30:.1f} GiB to decode, more than {MEMORY.total / 2**30:g}")
+
+
+def _pixels_or_bytes(file: BinaryIO, size: int, most: int) -> NDArray[np.uint8] | int:
+    """The pixels; how many bytes decoding would take, where that is more than ``most``.
+
+    Whatever is raised here is the file's fault and UnreadableError: decoders raise anything where a header is
+    damaged, KeyError, struct.error, ZeroDivisionError, MemoryError. A mistake of ours here would be told of
+    every file, with its kind, and end the training as more than a tenth are left out.
+    """
+    try:
+        with open_image(file, size) as image:
+            turn = TURNS.get(orientation(image))
+            each = _flat_bytes(image) + (0 if turn is None else LOADED.get(image.mode, 4))
+            beside = each * image.width * image.height + 16 * size**2 + SPARE
+            needed: int = decoding_bytes(image, file) + beside
+            if needed > most:
+                return needed
+            image.load()
+            flat = _flat(image if turn is None else image.transpose(turn))
+            fitted = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR).convert("RGB")
+    except UnreadableError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableError(kind(file)) from error
+    except Exception as error:
+        raise UnreadableError(_reason(error)) from error
+    pixels_CSS: NDArray[np.uint8] = np.asarray(fitted).transpose(2, 0, 1)
+    return pixels_CSS
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file of which Pillow says that."""
+    if isinstance(error, SyntaxError) and error.args and isinstance(error.args[0], Exception):
+        error = error.args[0]  # a header that led to KeyError, IndexError, …
+    text = first_line(error)[:SAID]
+    if isinstance(error, (OSError, ValueError, SyntaxError, Image.DecompressionBombError)):
+        return f"{text}: {said}" if (said := libtiff.said()) else text
+    return f"damaged ({type(error).__name__}: {text})"
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """RGB or 8-bit grey."""
+    if _is_deep(image):
+        return _grey(image)
+    if _is_transparent(image):
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+        ground = Image.new("RGB", rgba.size, "white")
+        ground.paste(rgba, mask=rgba)
+        return ground
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _flat_bytes(image: Image.Image) -> int:
+    """What ``_flat`` takes of each pixel beside the image."""
+    if _is_deep(image):
+        return 1
+    if _is_transparent(image):
+        return 4 if image.mode == "RGBA" else 8
+    return 0 if image.mode in ("L", "RGB") else 4
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Of 16 bits as 8; of floats as they are where the largest is 255 or less, 0 to 1, or scaled by it."""
+    rows = max(1, BAND // image.width)
+    boxes = [(0, y, image.width, min(y + rows, image.height)) for y in range(0, image.height, rows)]
+    white = 65535.0
+    if image.mode == "F":
+        parts = (_values(image, box) for box in boxes)
+        most = max(float(values[np.isfinite(values)].max(initial=0)) for values in parts)
+        white = next((m for m in (1.0, 255.0) if most <= m), most)
+    grey_HW = np.empty((image.height, image.width), np.uint8)
+    for box in boxes:
+        grey_HW[box[1] : box[3]] = (_values(image, box).clip(0, white) * (255 / white)).astype(np.uint8)
+    return Image.fromarray(grey_HW)
+
+
+def _values(image: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float64]:
+    """Those of a part; 0 where there is no number."""
+    values = np.asarray(image.crop(box), dtype=np.float64)
+    return np.where(np.isnan(values), 0.0, values)

@@ -1,0 +1,156 @@
+"""An entry of the photo cache: a folder with one file of pixels and an index, verified whenever it is used.
+
+The checksum finds a disk's errors and files that were cut, mixed up or written into; not who may write there
+and computes it anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import math
+import shutil
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.data.decode import WORKERS, in_threads
+from pellucid.errors import UserError, first_line
+
+log = logging.getLogger(__name__)
+
+LARGEST_INDEX = 2**26  # bytes
+SUMMED = 2**24  # bytes of pixels that a thread sums at a time
+LONG = 256  # of these parts take long enough to show how far it is
+Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Decoded photos: (N, 3, S, S) uint8, mapped from the cache, and which of the files they are."""
+
+    images: Tensor
+    kept: list[int]
+    broken: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of photos in the cache: bytes, and seconds since 1970 when it was last used."""
+
+    path: Path
+    size: int
+    used: float
+
+    @classmethod
+    def of(cls, path: Path) -> Entry:
+        return cls(path, sum(file.lstat().st_size for file in path.iterdir()), path.lstat().st_mtime)
+
+    @property
+    def root(self) -> str:
+        """The folder of the photos."""
+        try:
+            return str(_read_index(self.path)["root"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return "?"
+
+
+def seal(entry: Path, key: str, *, root: Path, broken: Mapping[str, str], shape: Shape) -> None:
+    """Write the index of an entry that will be named ``key`` and has its pixels. Raises OSError."""
+    checksum = _checksum(key, str(root), broken, _map(entry, shape))
+    index = {"root": str(root), "broken": broken, "checksum": checksum}
+    (entry / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos | None:
+    """What the entry holds; None where there is none, or a damaged one, which is told and removed."""
+    try:
+        return _checked(entry, files, root, size)
+    except FileNotFoundError:
+        if not entry.is_dir():
+            return None
+        why = "a file of it is missing"
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        why = first_line(error)
+    log.warning("The photo cache's entry %s is damaged (%s): its photos are decoded anew.", entry, why)
+    try:
+        remove(entry)
+    except OSError as error:  # others are of another process that removes it too
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(
+                f"The photo cache's entry {entry} is damaged ({why}) and cannot be removed ({error}). "
+                "Remove it, or choose another folder by data.cache=<folder>."
+            ) from error
+    return None
+
+
+def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos:
+    """The entry, if it is whole and of these files. Raises anything else."""
+    index = _read_index(entry)
+    broken = dict[str, str](index["broken"])
+    kept = list(range(len(files)))
+    if broken:
+        kept = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
+    if len(kept) + len(broken) != len(files):
+        raise ValueError("it is of other files")
+    pixels = _map(entry, (len(kept), 3, size, size))
+    if _checksum(entry.name, index["root"], broken, pixels) != index["checksum"]:
+        raise ValueError("its checksum is another")
+    return Photos(pixels, kept, broken)
+
+
+def _read_index(entry: Path) -> dict[str, Any]:
+    path = entry / "index.json"
+    if _plain_size(path) > LARGEST_INDEX:
+        raise ValueError(f"its index has more than {LARGEST_INDEX >> 20} MiB")
+    index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return index
+
+
+def _map(entry: Path, shape: tuple[int, int, int, int]) -> Tensor:
+    """The entry's pixels; a link or a pipe in their place is not opened."""
+    path, count = entry / "pixels.bin", math.prod(shape)
+    if _plain_size(path) != count:
+        raise ValueError("its pixels have another size")
+    return torch.from_file(str(path), shared=False, size=count, dtype=torch.uint8).view(shape)
+
+
+def _plain_size(path: Path) -> int:
+    """Of a file that is no link, pipe or device; else ValueError."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path.name} is no plain file")
+    return found.st_size
+
+
+def _checksum(key: str, root: str, broken: Mapping[str, str], pixels: Tensor) -> str:
+    """Of all that an entry holds, and of its place, in threads."""
+    from rich.progress import track
+
+    digest = hashlib.sha256(json.dumps([key, root, broken]).encode())
+    parts = torch.split(pixels.flatten(), SUMMED)
+    with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
+        few = len(parts) < LONG
+        for part in track(digests, "Verifying photos", total=len(parts), transient=True, disable=few):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _digest(pixels: Tensor) -> bytes:
+    return hashlib.sha256(pixels.numpy().data).digest()
+
+
+def remove(path: Path) -> None:
+    """A folder, or what lies in its place; of a link what it leads to stays."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
