@@ -227,3 +227,40 @@ def test_no_secret_is_kept(tmp_path: Path) -> None:
     resumed = command(*again, cwd=tmp_path, env=env)
     assert resumed.returncode == 0, resumed.stderr
     assert not [path for path in run.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_sweep_s_frozen_files_run_nothing(tmp_path: Path) -> None:
+    """Of Hydra's own options and of all that is built, in files that are no longer the user's."""
+    quiet = ("model=dnn", "trainer=cpu", "callbacks=none", "logger=none", "trainer.max_epochs=1")
+    line = ("-m", *quiet, "seed=0,1", "sweep.name=theirs", "report=false")
+    done = command(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sweep, marker = tmp_path / "outputs" / "sweeps" / "theirs", tmp_path / "went_off"
+    conf = sweep / "conf"
+    popen = f"{{_target_: subprocess.Popen, args: [touch, {marker}]}}"
+    bad = {
+        "train.yaml": (conf / "train.yaml")
+        .read_text()
+        .replace("\nhydra:\n", f"\nhydra:\n  callbacks: {{x: {popen}}}\n"),
+        "model/dnn.yaml": f"_target_: subprocess.Popen\nargs: [touch, {marker}]\n",
+        "trainer/cpu.yaml": f"# @package hydra.callbacks\nx: {popen}\n",
+        "callbacks/none.yaml": f"x: {popen}\n",
+        "logger/none.yaml": "x: {_target_: lightning.pytorch.loggers.WandbLogger}\n",
+        "sweep/grid.yaml": f"sampler: {popen}\n",
+        "hydra/callbacks/x.yaml": f"x: {popen}\n",
+        "experiment/x.yaml": '"\\x68ydra": {job: {env_set: {LD_PRELOAD: x}}}\n',
+    }
+    for name, text in bad.items():
+        path = conf / name
+        before = path.read_text() if path.is_file() else None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        (sweep / "0" / "metrics.json").unlink(missing_ok=True)
+        done = command(*line, cwd=tmp_path)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), (name, done.stderr)
+        assert "is not the same as yours" in done.stderr, (name, done.stderr)
+        assert not marker.exists(), name
+        path.unlink() if before is None else path.write_text(before)
+    again = command(*line, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr

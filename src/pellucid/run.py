@@ -16,13 +16,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pellucid.config.compose import container
+from pellucid.config.compose import container, load
 from pellucid.config.trust import config_problem
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
 from pellucid.system.files import (
     check_writable,
-    check_yaml,
     read_json,
     read_text,
     remove_leftovers,
@@ -108,8 +107,7 @@ class Run:
         """
         path = self.folder / ".hydra" / "config.yaml"
         try:
-            check_yaml(path)
-            loaded = OmegaConf.load(path)
+            loaded = load(path)
             config = container(loaded) if isinstance(loaded, DictConfig) else {}
         except (OmegaConfBaseException, OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
@@ -121,20 +119,17 @@ class Run:
         """What was chosen from each config group, e.g. model: cnn; none where that is not kept."""
         path = self.folder / ".hydra" / "hydra.yaml"
         try:
-            check_yaml(path)
-            found = OmegaConf.to_container(OmegaConf.load(path))
-            choices: Any = found["hydra"]["runtime"]["choices"]  # type: ignore[index,call-overload]
+            choices: Any = OmegaConf.to_container(load(path))["hydra"]["runtime"]["choices"]  # type: ignore[index,call-overload]
             return {str(group): choice for group, choice in choices.items() if isinstance(choice, str)}
-        except (OmegaConfBaseException, OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}
 
     def overrides(self) -> list[str]:
         """What its line said; empty where that is not kept."""
         path = self.folder / ".hydra" / "overrides.yaml"
         try:
-            check_yaml(path)
-            return [str(text) for text in OmegaConf.to_container(OmegaConf.load(path)) or []]
-        except (OmegaConfBaseException, OSError, ValueError):
+            return [str(text) for text in OmegaConf.to_container(load(path)) or []]
+        except (OSError, ValueError):
             return []
 
     def save_config(self, config: Mapping[str, Any]) -> None:

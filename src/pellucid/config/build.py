@@ -47,6 +47,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "strategy": ("lightning.pytorch.strategies.Strategy", ("lightning.pytorch.strategies",)),
     "profiler": ("lightning.pytorch.profilers.Profiler", ("lightning.pytorch.profilers",)),
 }
+TRAINER = ("strategy", "profiler")  # its parts that are objects
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
 
 
@@ -94,7 +95,7 @@ def _argument(value: Any, place: str, packages: Sequence[str]) -> Any:
 
 def _place_within(place: str, key: str) -> str:
     if place == "trainer":
-        return key if key in ("strategy", "profiler") else "argument"
+        return key if key in TRAINER else "argument"
     return place if place in ("sampler", "pruner") else "argument"  # which may wrap another one
 
 
@@ -132,6 +133,12 @@ def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
     if not issubclass(found, _kind(kind)) and not (own and place == "argument"):
         raise refused
     return found
+
+
+def is_of_nets(target: str) -> bool:
+    """Whether a dotted name is of a module of nets, data or what trains them: no logger or callback."""
+    places = set(PLACES) - {"callbacks", "logger", *TRAINER}
+    return any(_within(target, module) for place in places for module in PLACES[place][1])
 
 
 def _within(module: str, package: str) -> bool:

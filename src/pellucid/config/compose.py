@@ -11,6 +11,11 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from pellucid.errors import first_line
+from pellucid.system.files import check_yaml
 
 # Hydra 1.3 wants to be told which version's defaults to use; 1.4 warns about being told.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
@@ -48,6 +53,15 @@ def _compose(
         config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
     OmegaConf.set_readonly(config, True)
     return config
+
+
+def load(path: Path) -> Any:
+    """What a YAML file of anybody's holds, interpolations as they are. Raises OSError and ValueError."""
+    check_yaml(path)
+    try:
+        return OmegaConf.load(path)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ValueError(first_line(error)) from error
 
 
 def container(config: DictConfig) -> dict[str, Any]:

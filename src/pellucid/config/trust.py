@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from pellucid.config.build import is_of_nets
 from pellucid.config.check import targets
-from pellucid.errors import UserError
+from pellucid.config.compose import load
+from pellucid.errors import UserError, first_line
+from pellucid.system.files import read_text
 
 if TYPE_CHECKING:
     from pellucid.config.command_line import CommandLine
@@ -84,7 +87,7 @@ def own_packages(line: CommandLine, conf: Path) -> list[str]:
     """
     given = line.value("packages")
     if given is None:
-        given = OmegaConf.to_container(OmegaConf.load(conf / "train.yaml"))["packages"]  # type: ignore[index,call-overload]
+        given = _loaded(conf / "train.yaml").get("packages")
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise UserError(f"packages: expected a list of names, [mypkg], got {given!r}.")
     return given
@@ -115,6 +118,55 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
         )
 
 
+def check_kept_files(kept: Path, own: Path, packages: list[str]) -> None:
+    """Raise UserError for configuration files kept with a sweep that ask for more than the user's own do.
+
+    ``own`` is the folder that they were copied from; files that are the same there are the user's. What
+    others may not do is to say anything of Hydra, which can start programs, or to name what is built unasked.
+    """
+    for path in sorted(kept.rglob("*.yaml")):
+        same = own / path.relative_to(kept)
+        if same.is_file() and same.read_bytes() == path.read_bytes():
+            continue
+        loaded = _loaded(path)
+        asked = _of_hydra(loaded) - (_of_hydra(_loaded(same)) if same.is_file() else set())
+        bad = [f"what it says of Hydra ({text})" for text in sorted(asked)]
+        bad += [
+            f"{where}: {node['_target_']}"
+            for where, node in targets(loaded)
+            if str(node["_target_"]).split(".")[0] not in packages
+            and not _is_harmless(str(node["_target_"]), node)
+            and not is_of_nets(str(node["_target_"]))
+        ]
+        if bad:
+            raise UserError(
+                f"{path} is not the same as yours, and {bad[0]} could do more than train. If the file is "
+                f"right, make yours the same: {same}."
+            )
+
+
+def _loaded(path: Path) -> Any:
+    """A configuration file, with the comment that says where it belongs."""
+    try:
+        lines = [line for line in read_text(path).splitlines() if line.lstrip().startswith("#")]
+        packages = [line for line in lines if "@package" in line]
+        return {"package": packages, **(OmegaConf.to_container(load(path)) or {})}  # type: ignore[dict-item]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
+
+
+def _of_hydra(node: Any, prefix: str = "") -> set[str]:
+    """All that is said of Hydra in a configuration file, wherever it stands."""
+    if isinstance(node, Mapping):
+        return {text for key, value in node.items() for text in _of_hydra(value, f"{prefix}{key}.")} | {
+            f"{prefix}{key}" for key in node if "hydra" in f"{prefix}{key}".lower()
+        }
+    if isinstance(node, list):
+        return {text for item in node for text in _of_hydra(item, prefix)}
+    said = f"{prefix.rstrip('.')}={node}"
+    return {said} if "hydra" in said.lower() else set()
+
+
 def _is_harmless(target: str, node: Mapping[str, Any]) -> bool:
     """Whether it stays in the run's folder: by what it is, and of a logger by where it is told to write."""
     if target.startswith(OWN):
@@ -134,8 +186,5 @@ def _targets_of(folder: Path) -> set[str]:
     """Those that the files of a folder of configuration name, but the harmless, whose options count."""
     found = set()
     for path in folder.glob("*.yaml"):
-        loaded = OmegaConf.to_container(OmegaConf.load(path))
-        for node in loaded.values() if isinstance(loaded, dict) else ():
-            if isinstance(node, dict) and "_target_" in node:
-                found.add(str(node["_target_"]))
+        found |= {str(node["_target_"]) for _, node in targets(_loaded(path))}
     return found - {f"{prefix}{name}" for prefix, names in HARMLESS.items() for name in names}

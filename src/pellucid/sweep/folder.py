@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.config.command_line import CommandLine, compose_line
+from pellucid.config.trust import check_kept_files, own_packages
 from pellucid.errors import UserError
 from pellucid.lock import FileLock
 from pellucid.run import check_new_folder
@@ -142,7 +143,14 @@ def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         raise UserError(f"{folder.conf}: the sweep's configuration files are gone; it cannot be continued.")
     if line.config_dir and not folder.user_conf.is_dir():
         raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
-    return line.with_config_dir(folder.user_conf), folder.conf
+    packages, kept = own_packages(line, conf), own_packages(line, folder.conf)
+    check_kept_files(folder.conf, conf, packages)
+    if line.config_dir:
+        check_kept_files(folder.user_conf, Path(line.config_dir), packages)
+    line = line.with_config_dir(folder.user_conf)
+    if kept != packages:  # those that the sweep's files name are not believed
+        line = dataclasses.replace(line, overrides=[*line.overrides, f"packages=[{','.join(packages)}]"])
+    return line, folder.conf
 
 
 def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
