@@ -11,10 +11,20 @@ from pellucid.errors import UserError
 from pellucid.run import Run, check_new_folder
 from pellucid.system.files import write_atomically
 
+WRITTEN = """
+model: {_target_: torch.nn.Linear, a: 1}
+data: {_target_: pellucid.data.digits.Digits}
+task: {_target_: pellucid.task.classification.Classification}
+optimizer: {_target_: torch.optim.SGD}
+trainer: {_target_: lightning.Trainer}
+seed: 1
+x: ${model.a}
+"""
+
 
 def make(folder: Path) -> Run:
     (folder / ".hydra").mkdir(parents=True)
-    (folder / ".hydra" / "config.yaml").write_text("model: {a: 1}\ndata: {}\ntask: {}\nx: ${model.a}\n")
+    (folder / ".hydra" / "config.yaml").write_text(WRITTEN)
     return Run(folder)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from pellucid.config.revisit import changed_data, split_data
 from pellucid.config.trust import own_packages
 from pellucid.console import lines_of, steady_streams
 from pellucid.errors import UserError
+from pellucid.interrupt import exit_code, install
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
 from pellucid.system.files import disk_error
@@ -44,7 +44,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
 
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    install()
     steady_streams()
     try:
         if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
@@ -100,7 +100,7 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
         _fail(error)
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
-        raise SystemExit(143 if interrupt.args else 130) from None
+        raise SystemExit(exit_code(interrupt)) from None
 
 
 def _find_packages(packages: list[str]) -> None:
@@ -147,10 +147,6 @@ def ending() -> Iterator[None]:
         yield
     except (UserError, OSError) as error:
         _fail(error)
-
-
-def _terminated(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt(number)
 
 
 def _resume(work: Work, line: CommandLine, conf: Path) -> None:

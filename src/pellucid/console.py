@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import io
 import logging
 import os
 import sys
@@ -48,11 +49,16 @@ def lines_of(text: str) -> str:
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
+class _Nowhere(io.TextIOBase):
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class _Steady:
     """A stream that never raises: where it cannot be written, what is written to it is lost."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream: TextIO | _Nowhere = stream
         if hasattr(stream, "reconfigure"):  # what its encoding lacks is written as an escape
             stream.reconfigure(errors="backslashreplace")
 
@@ -74,10 +80,12 @@ class _Steady:
 
     def _give_up(self, error: Exception) -> None:
         """From now on into nothing: also what is still waiting, which Python would try again at its end."""
-        broken, self._stream = self._stream, open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         try:
-            os.dup2(self._stream.fileno(), broken.fileno())
-        except (OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+        except (OSError, ValueError):  # no file of the system's, or a closed one
+            self._stream = _Nowhere()
             return
         if getattr(error, "errno", None) != errno.EPIPE:  # a reader that has seen enough is told nothing
             print(f"The console cannot be written ({error}); going on without.", file=sys.stderr)

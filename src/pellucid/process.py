@@ -16,6 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from pellucid.errors import UserError, first_line
+from pellucid.interrupt import SIGNALS, interrupt
 from pellucid.system.files import disk_error
 
 # Lightning's remarks on what is meant to be so here.
@@ -85,14 +86,14 @@ def signals() -> Iterator[list[int]]:
     """Turn SIGINT and SIGTERM into KeyboardInterrupt and note which it was."""
     received: list[int] = []
 
-    def interrupt(number: int, frame: Any) -> None:
+    def note(number: int, frame: Any) -> None:
         received.append(number)
-        raise KeyboardInterrupt
+        interrupt(number)
 
     if threading.current_thread() is not threading.main_thread():  # a launcher's worker thread
         yield received
         return
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield received
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import pickle
 import shlex
 import sys
 import time
@@ -15,7 +16,10 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
+from joblib.externals import cloudpickle  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
@@ -28,6 +32,7 @@ from pellucid.report.sweep import Sweep
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
 from pellucid.sweep.plan import Direction, Plan
+from pellucid.sweep.processes import USERS_MISTAKE, run_processes
 from pellucid.sweep.space import Parameter, read_space
 from pellucid.sweep.study import Study
 from pellucid.sweep.summary import Summary
@@ -80,7 +85,7 @@ def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
     told = fruitless = 0
     while left := study.left():
         before = _progress(study)
-        if _is_basic(worker.master):
+        if _launcher(worker.master) == "BasicLauncher":
             worker.work(study)
         else:
             _launch(worker, left)
@@ -102,6 +107,9 @@ def _launch(worker: Worker, left: int) -> None:
     plan, master = worker.plan, worker.master
     count = min(left, _workers(plan, master))
     worker = Worker(dataclasses.replace(plan, threads=_threads(plan, master, count)), worker.context, master)
+    if _launcher(master) == "JoblibLauncher":
+        _launch_here(worker, count)
+        return
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=worker.context, task_function=worker, config=master
     )
@@ -114,6 +122,23 @@ def _launch(worker: Worker, left: int) -> None:
     except Exception as error:  # a killed worker ends a launch in the launcher's own manner
         log.warning("A worker has ended (%s: %s).", type(error).__name__, first_line(error))
     start_logging(None)
+
+
+def _launch_here(worker: Worker, count: int) -> None:
+    """In joblib's place, whose pool hangs on Ctrl-C and lives on when the command is killed."""
+    sent = cloudpickle.dumps((worker, Singleton.get_state()))  # pickle cannot: Hydra's holds functions
+    for code in run_processes(count, _work, sent):
+        if code == USERS_MISTAKE:
+            raise SystemExit(code)
+        if code:
+            log.warning("A worker has ended (exit code %d).", code)
+
+
+def _work(sent: bytes) -> None:
+    worker, hydras = pickle.loads(sent)
+    setup_globals()
+    Singleton.set_state(hydras)
+    worker(worker.master)
 
 
 def _workers(plan: Plan, master: DictConfig) -> int:
@@ -145,8 +170,8 @@ def _progress(study: Study) -> list[tuple[int, Any]]:
     return [(trial.number, trial.state) for trial in study.trials()]
 
 
-def _is_basic(master: DictConfig) -> bool:
-    return str(master.hydra.launcher._target_).endswith(".BasicLauncher")
+def _launcher(master: DictConfig) -> str:
+    return str(master.hydra.launcher._target_).rpartition(".")[2]
 
 
 def _path(master: DictConfig) -> Path:

@@ -23,6 +23,7 @@ from pellucid.config.compose import container
 from pellucid.console import console, start_logging
 from pellucid.data.shared import SharedImages
 from pellucid.errors import UserError, first_line
+from pellucid.interrupt import check
 from pellucid.process import has_several_processes, is_of_launcher
 from pellucid.run import Run
 from pellucid.sweep.alone import ProcessError, train_alone
@@ -65,6 +66,7 @@ class Worker:
                     claim.lock.release()
                 _write(summary)
                 gc.collect()  # nets, loaders and loggers are in cycles
+                check()
         except Exception as error:
             if not _is_disk_full(error):
                 raise
