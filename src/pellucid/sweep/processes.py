@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -28,7 +29,8 @@ def run_processes(count: int, target: Callable[..., None], *args: Any) -> list[i
     One of USERS_MISTAKE has told it. An interrupt ends them first.
     """
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_run, args=(target, args)) for _ in range(count)]
+    work = pickle.dumps((target, args))  # to be read before its imports, for which start would wait
+    processes = [context.Process(target=_run, args=(work,)) for _ in range(count)]
     resource_tracker.ensure_running()  # which would let signals through, were it started within
     try:
         with _ctrl_c_blocked():
@@ -54,8 +56,9 @@ def _end(processes: list[SpawnProcess]) -> None:
             process.kill()
 
 
-def _run(target: Callable[..., None], args: tuple[Any, ...]) -> None:
+def _run(work: bytes) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    target, args = pickle.loads(work)
     try:
         install()
         _mask(block=False)  # until here, where it would have ended the imports in a traceback
