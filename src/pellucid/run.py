@@ -227,9 +227,9 @@ class Run:
 def _is_right(name: str, value: Any) -> bool:
     """Whether an entry of ``metrics.json`` may have that value."""
     if name in WHOLE:
-        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+        return value is None or (type(value) is int and abs(value) < 2**63)
     if name.startswith(NUMBERS):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = type(value) is float or (type(value) is int and abs(value) < 2**63)
         return value is None or (number and (math.isfinite(value) or not name.startswith("seconds/")))
     return value is None or isinstance(value, str | int | float)
 

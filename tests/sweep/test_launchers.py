@@ -96,19 +96,17 @@ def test_ray(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("launcher", "alone"), [(JOBLIB, False), (LOCAL, True)])
-def test_a_killed_worker(tmp_path: Path, launcher: tuple[str, ...], alone: bool) -> None:
+@pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
+def test_a_killed_worker(tmp_path: Path, launcher: tuple[str, ...]) -> None:
     """Its trial goes on from its checkpoint, and the sweep to its end, by themselves."""
     with started(tmp_path, *line(tmp_path, *TWO, *launcher, each=4, meet=2, hold=3)) as process:
         wait(lambda: sum(begun.epoch == 3 for begun in epochs(tmp_path)) == 2)
         killed = epochs(tmp_path)[-1]
         os.kill(killed.process, signal.SIGKILL)
-        if not alone:  # joblib ends the other worker with it, and both trials are taken over
-            wait(lambda: sum(begun.epoch == 3 for begun in epochs(tmp_path)) == 4)
         (tmp_path / "go").touch()
         assert "A worker has ended" in ended(process)
     check(tmp_path, 4, each=4, threads=HALF)
-    assert again(tmp_path, 4, each=4) == {(trial, 3): 1 for trial in ([killed.trial] if alone else [0, 1])}
+    assert again(tmp_path, 4, each=4) == {(killed.trial, 3): 1}
     assert of_others(tmp_path, killed) == [3, 4]
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from pellucid.config.command_line import CommandLine, compose_line
 from pellucid.config.trust import check_kept_files, own_packages
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
-from pellucid.run import check_new_folder
-from pellucid.system.files import write_atomically
+from pellucid.run import FORMAT, check_new_folder
+from pellucid.sweep.space import Parameter, Scalar, space_problems
+from pellucid.system.files import read_json, write_atomically
 
-PARTS = {"format", "id", "name", "space", "options", "sweep", "command", "fixed", "storage", "versions"}
+PARTS: dict[str, Any] = {"format": int, "id": str, "name": str, "space": dict, "options": dict, "sweep": dict}
+PARTS |= {"command": str, "fixed": list, "storage": str | None, "versions": dict}
 _MADE_HERE: set[Path] = set()  # folders that this process made, and may remove while no sweep has begun
 
 
@@ -58,16 +60,17 @@ class SweepFolder:
     def definition(self) -> dict[str, Any]:
         """What the sweep was defined as; empty before its beginning. Raises UserError for a damaged file."""
         try:
-            found = json.loads(self.definition_file.read_text(encoding="utf-8"))
+            found: dict[str, Any] = read_json(self.definition_file)
+            if isinstance(found, dict) and isinstance(made := found.get("format"), int) and made > FORMAT:
+                raise UserError(f"{self.folder} was written by a newer pellucid (format {made}). Update.")
+            _check(found)
         except FileNotFoundError:
             return {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) or not found.keys() >= PARTS:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
-                f"{self.definition_file} is damaged: it does not say what the sweep is. The runs are in the "
-                "folders beside it; begin another sweep by another sweep.name."
-            )
+                f"{self.definition_file} is damaged and does not say what the sweep is: {first_line(error)}. "
+                "The runs are in the folders beside it; begin another sweep by another sweep.name."
+            ) from error
         return found
 
     def define(self, definition: Mapping[str, Any]) -> None:
@@ -168,3 +171,33 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     quoted = str(folder.folder).replace("'", "\\'")
     kept = [text for text in line.overrides if not text.startswith("hydra.sweep.dir=")]
     return dataclasses.replace(line, overrides=[*kept, f"hydra.sweep.dir='{quoted}'"]), folder.conf
+
+
+def _check(found: Any) -> None:
+    """Raise ValueError and its like unless it is what ``Study`` defines a sweep by."""
+    for name, kind in PARTS.items():
+        if not isinstance(found[name], kind):
+            raise TypeError(f"{name} is {found[name]!r:.60}")
+    for key, kept in found["space"].items():
+        if not _is_parameter(kept) or kept["key"] != key:
+            raise ValueError(f"of {key} it searches {kept!r:.60}")
+    sweep = found["sweep"]
+    if not isinstance(sweep["metric"], str) or sweep["direction"] not in ("maximize", "minimize"):
+        raise ValueError(f"it ranks by {sweep['metric']!r:.60}, {sweep['direction']!r:.60}")
+    if type(sweep["seeds"]) is not int or not all(isinstance(text, str) for text in found["fixed"]):
+        raise ValueError("its seeds or fixed options are none")
+
+
+def _is_parameter(kept: Mapping[str, Any]) -> bool:
+    """Whether it is as ``Parameter.to_dict`` gives it."""
+    parameter = Parameter.from_dict(kept)
+    values, ends = parameter.values or (), (parameter.low, parameter.high)
+    return (
+        isinstance(parameter.key, str)
+        and all(isinstance(end, int | float | None) for end in (*ends, parameter.step))
+        and all(isinstance(value, Scalar) for value in values)
+        and all(isinstance(text, str) for text in parameter.texts)
+        and len(values) == len(parameter.texts)
+        and (bool(values) or None not in ends)
+        and not any(space_problems((parameter,), sampled=True))
+    )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
@@ -18,7 +17,7 @@ from pellucid.sweep.folder import SweepFolder
 from pellucid.system.files import write_atomically
 
 log = logging.getLogger(__name__)
-CREATE_STUDY, CREATE_TRIAL = 0, 4  # among the operations of Optuna's journal
+CREATE_TRIAL = 4  # among the operations of Optuna's journal
 
 
 class JournalLock(JournalFileOpenLock):
@@ -47,6 +46,8 @@ class JournalLock(JournalFileOpenLock):
 def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
     """The sweep's storage. Raises UserError where there is none to reach."""
     if url is None:
+        if folder.journal.is_symlink():  # the end of the file that it leads to might be cut
+            raise UserError(f"{folder.journal} is a link. Bring the sweep's own journal back.")
         lock = JournalLock(folder.journal, folder.lock("journal"))
         mend(folder.journal, lock)
         return JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=lock))
@@ -82,28 +83,84 @@ def without_password(url: str) -> str:
         return url
 
 
+def look_into(folder: SweepFolder, url: str | None) -> BaseStorage:
+    """The sweep's storage to read from: its journal is neither locked nor mended. Raises as open_storage."""
+    if url is not None:
+        return open_storage(folder, url)
+    if not folder.journal.is_file():
+        raise UserError(f"{folder.journal} is gone, and with it which trials there were.")
+    replayed = Replayed(folder.journal.read_bytes())
+    if replayed.lost:
+        log.warning("%s is damaged: %s.", folder.journal, replayed.said())
+    return replayed.storage
+
+
+class _Memory(BaseJournalBackend):
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
+        return self.entries[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self.entries += logs
+
+
+class Replayed:
+    """What can be used of a journal: ``lines``, and a ``storage`` in memory; ``lost`` entries cannot be.
+
+    A trial's number is how many began before it: where a beginning is lost, so is all that came after.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        lines = content.splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):  # it is being written
+            lines.pop()
+        self.total, first_bad = len(lines), self._replay(lines)
+        entries = [json.loads(line) for line in self.lines]
+        begun = sum(entry["op_code"] == CREATE_TRIAL for entry in entries)
+        named = max((entry["trial_id"] for entry in entries if "trial_id" in entry), default=-1)
+        if first_bad is not None and not (self.storage.get_all_studies() and named < begun):
+            self._replay(lines[:first_bad])
+        self.lost = self.total - len(self.lines)
+
+    def _replay(self, lines: list[bytes]) -> int | None:
+        """The place of the first line that Optuna cannot use, if there is one."""
+        memory, self.lines, first_bad = _Memory(), list[bytes](), None
+        self.storage = JournalStorage(memory)
+        for number, line in enumerate(lines):
+            try:
+                entry = json.loads(line)
+                if type(entry.get("trial_id", 0)) is not int:
+                    raise TypeError("no trial's number")
+                memory.append_logs([entry])
+                self.storage.get_all_studies()  # which replays it
+                self.lines.append(line)
+            except Exception:  # Optuna raises whatever half an entry makes it stumble over
+                first_bad = number if first_bad is None else first_bad
+        return first_bad
+
+    def said(self) -> str:
+        return f"{self.lost} of its {self.total} entries could not be read or used"
+
+
 def mend(journal: Path, lock: JournalFileOpenLock) -> None:
-    """Leave out entries that cannot be read, and say so; the damaged file is kept beside it."""
+    """Leave out entries that cannot be used, and say so; the damaged file is kept beside it."""
     if not journal.exists():
         return
     lock.acquire()
     try:
-        lines = journal.read_bytes().splitlines(keepends=True)
-        bad = [number for number, line in enumerate(lines) if not _readable(line)]
-        if not bad:
+        content = journal.read_bytes()
+        replayed = Replayed(content)
+        if not replayed.lost:
             return
         kept = journal.with_suffix(".damaged")
-        shutil.copyfile(journal, kept)
-        good = [line for number, line in enumerate(lines) if number not in set(bad)]
-        if not _consistent(good):
-            good = lines[: bad[0]]
-        write_atomically(journal, b"".join(good))
+        write_atomically(kept, content)
+        write_atomically(journal, b"".join(replayed.lines))
         log.warning(
-            "%s is damaged: %d of its %d entries could not be read or used; the sweep goes on with the "
-            "others. The damaged file is kept as %s.",
+            "%s is damaged: %s; the sweep goes on with the others. The damaged file is kept as %s.",
             journal,
-            len(lines) - len(good),
-            len(lines),
+            replayed.said(),
             kept.name,
         )
     finally:
@@ -123,19 +180,3 @@ def cut_incomplete(path: Path) -> int:
         whole = content.rfind(b"\n") + 1
         file.truncate(whole)
         return len(content) - whole
-
-
-def _readable(line: bytes) -> bool:
-    try:
-        entry: Any = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(entry, dict) and "op_code" in entry and line.endswith(b"\n")
-
-
-def _consistent(lines: list[bytes]) -> bool:
-    """Whether no trial's beginning is among those missing: it would shift the numbers of the others."""
-    entries = [json.loads(line) for line in lines]
-    begun = sum(entry["op_code"] == CREATE_TRIAL for entry in entries)
-    named = [entry["trial_id"] for entry in entries if "trial_id" in entry]
-    return any(entry["op_code"] == CREATE_STUDY for entry in entries) and max(named, default=-1) < begun

@@ -20,20 +20,17 @@ from pellucid.config.build import build
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
 from pellucid.run import FORMAT, Run
+from pellucid.sweep.content import ATTEMPTS, DEATHS, ERROR, EXHAUSTED, ID, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import open_storage, without_password
 from pellucid.sweep.plan import Plan, differences
 from pellucid.sweep.space import Scalar, combinations
-from pellucid.sweep.summary import TOTAL
 
 log = logging.getLogger(__name__)
 PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose versions must agree
 OTHERWISE = "Choose another sweep.name, or another sweep.storage."
 KILLED = 3  # times without a further epoch, after which a trial is given up
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-# Our attributes of Optuna's study, and of its trials.
-ID, EXHAUSTED = "pellucid/sweep", "pellucid/exhausted"
-DEATHS, ATTEMPTS, ERROR = "pellucid/killed", "pellucid/attempts", "pellucid/error"
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,7 @@ class Study:
                 self.optuna.set_user_attr(ID, identity)
             elif known != identity:
                 raise UserError(f"The storage holds another sweep named {name}. {OTHERWISE}")
+            check_content(self.optuna, [parameter.name for parameter in plan.space])
             if self.optuna.user_attrs.get(TOTAL) != plan.total:
                 self.optuna.set_user_attr(TOTAL, plan.total)
             if not plan.sampled:
@@ -111,8 +109,6 @@ class Study:
 
     def _compare(self, before: Mapping[str, Any]) -> None:
         now = self._definition()
-        if before["format"] > FORMAT:
-            raise UserError(f"{self.folder.folder} was written by a newer pellucid. Update.")
         if changed := differences(before, now):
             listed = "\n".join(f"  {line}" for line in changed)
             raise UserError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import math
 import os
 import shlex
+import sqlite3
 import statistics
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from pellucid.errors import UserError
 from pellucid.report import sweep as report
 from pellucid.run import Run
+from pellucid.sweep.content import ERROR, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder
-from pellucid.sweep.journal import open_storage
+from pellucid.sweep.journal import look_into
 from pellucid.sweep.space import Parameter
 from pellucid.system.files import write_atomically
 
@@ -31,7 +34,6 @@ STATES: dict[TrialState, report.State] = {
     TrialState.WAITING: "waiting",
 }
 log = logging.getLogger(__name__)
-TOTAL = "pellucid/total"  # an attribute of the study: the trials it is to have in the end
 ENOUGH = 10  # finished trials, for the importance of parameters to mean something
 
 
@@ -54,15 +56,21 @@ class Summary:
     def write(self, *, wait: bool) -> None:
         """Both files, whole. Unless it is to ``wait``, it is left to another process that is at it now."""
         self.out.mkdir(parents=True, exist_ok=True)
+        if self.out != self.folder.folder:  # which may not be written
+            self._write()
+            return
         lock = self.folder.lock("report")
         if not lock.acquire(wait=wait):
             return
         try:
-            sweep = self.collect()
-            write_atomically(self.out / "trials.csv", report.table(sweep).encode())
-            write_atomically(self.out / "report.html", report.page(sweep).encode())
+            self._write()
         finally:
             lock.release()
+
+    def _write(self) -> None:
+        sweep = self.collect()
+        write_atomically(self.out / "trials.csv", report.table(sweep).encode())
+        write_atomically(self.out / "report.html", report.page(sweep).encode())
 
     def collect(self) -> report.Sweep:
         """All that is known of the sweep now."""
@@ -86,7 +94,8 @@ class Summary:
         home = self.folder.trial(frozen.number)
         runs = [Run(folder) for folder in sorted(home.glob("seed_*"), key=_seed) or [home]]
         figures = [run.metrics() for run in runs]
-        values = {f["seed"]: f[self.metric] for f in figures if "seed" in f and self.metric in f}
+        pairs = [(f.get("seed"), f.get(self.metric)) for f in figures]
+        values = {seed: value for seed, value in pairs if seed is not None and value is not None}
         parameters = frozen.params or frozen.system_attrs.get("fixed_params", {})
         pages = [run.folder / "report.html" for run in runs if (run.folder / "report.html").is_file()]
         found = report.Trial(
@@ -101,7 +110,7 @@ class Summary:
             curves=tuple(tuple(_curve(run, self.metric)) for run in runs),
             folder=self._path(home),
             page=self._path(pages[0]) if pages else None,
-            error=str(frozen.user_attrs.get("pellucid/error", "")),
+            error=str(frozen.user_attrs.get(ERROR, "")),
             command=self._command(parameters),
         )
         if frozen.state.is_finished():
@@ -151,14 +160,34 @@ def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
     """The table and page of the sweep in that folder, from its storage. Raises UserError for none."""
     folder = SweepFolder.open(path)
     definition = folder.definition()
-    url = storage or definition["storage"]
+    url = storage or _known(definition["storage"], definition["name"])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.load_study(study_name=definition["name"], storage=open_storage(folder, url))
+        study = optuna.load_study(study_name=definition["name"], storage=look_into(folder, url))
     except KeyError as error:
         raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
-    Summary(folder, study, total=study.user_attrs[TOTAL], out=out).write(wait=True)
+    check_content(study, [Parameter.from_dict(kept).name for kept in definition["space"].values()])
+    total = study.user_attrs.get(TOTAL) or len(study.get_trials(deepcopy=False))
+    Summary(folder, study, total=total, out=out).write(wait=True)
     log.info("Report: %s", (out or folder.folder) / "report.html")
+
+
+def _known(url: str | None, name: str) -> str | None:
+    """The storage that ``sweep.json`` names, where it is a file that has the sweep.
+
+    Raises UserError otherwise: which servers and files are opened is not for a folder of anybody's to say.
+    """
+    if url is None:
+        return None
+    path = Path(url.removeprefix("sqlite:///")).absolute()
+    if url.startswith("sqlite:///") and path.is_file():
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database,
+        ):
+            if database.execute("SELECT 1 FROM studies WHERE study_name = ?", (name,)).fetchone():
+                return url
+    raise UserError(f"The sweep's trials are in {url}. Name it, to have it opened: storage=<url>")
 
 
 def _of_a_run(overrides: list[str]) -> list[str]:
@@ -179,24 +208,24 @@ def _described(parameter: Parameter) -> report.Parameter:
 
 def _mean(values: Iterable[float]) -> float | None:
     found = list(values)
-    return statistics.fmean(found) if found else None
+    try:
+        return statistics.fmean(found) if found else None
+    except ValueError:  # inf - inf
+        return math.nan
 
 
 def _means(figures: list[dict[str, Any]], prefix: str) -> dict[str, float]:
     names = dict.fromkeys(name for f in figures for name in f if name.startswith(prefix))
-    return {name: statistics.fmean(f[name] for f in figures if name in f) for name in names}
+    means = {name: _mean(f[name] for f in figures if f.get(name) is not None) for name in names}
+    return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def _curve(run: Run, metric: str) -> Iterator[tuple[int, float]]:
-    path = run.folder / "metrics.csv"
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                try:
-                    yield int(row["epoch"]), float(row[metric])
-                except (KeyError, TypeError, ValueError):  # an epoch without validation, a damaged line
-                    continue
+    for row in run.rows():
+        if metric in row:  # not in an epoch without validation
+            yield int(row["epoch"]), row[metric]
 
 
 def _seed(folder: Path) -> int:
-    return int(folder.name.removeprefix("seed_"))
+    digits = folder.name.removeprefix("seed_")
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else -1

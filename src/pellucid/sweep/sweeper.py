@@ -28,6 +28,7 @@ from pellucid.assemble import assemble
 from pellucid.config.compose import container
 from pellucid.console import console, start_logging
 from pellucid.errors import UserError, first_line
+from pellucid.interrupt import exit_code
 from pellucid.report.sweep import Sweep
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
@@ -65,9 +66,9 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     log.info("Sweep %s: %d trials%s. Folder: %s", plan.name, plan.total, found, quoted(plan.folder))
     try:
         _run_all(plan, study, Worker(plan, context, master))
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as error:
         log.warning("Interrupted. Nothing that had finished is lost. Continue by: %s", plan.line)
-        raise
+        raise SystemExit(exit_code(error) if isinstance(error, KeyboardInterrupt) else error.code) from None
     except StorageInternalError as error:
         raise UserError(
             f"The sweep's storage fails ({first_line(error)}). What had finished is kept in its folder; "
