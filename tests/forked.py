@@ -1,7 +1,7 @@
 """Commands as a user types them, many of them from one process that has imported what they import.
 
-``python -m tests.forked`` reads a JSON list of [folder, script, arguments …] and prints, for each, the exit
-code and what it said.
+``python -m tests.forked`` reads JSON lists of [folder, script, arguments …], one a line, and prints, for each
+command, its exit code and what it said.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.helpers import ROOT
@@ -21,14 +23,25 @@ SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "expor
 IMPORTED = ("train", *SCRIPTS, "report.write", "callbacks.predictions", "draw.grid", "draw.maps")
 
 
-def forked(*lines: list[str]) -> list[subprocess.CompletedProcess[str]]:
-    """The commands of those lines, run one after another in children of another process."""
-    done = subprocess.run(
+Forked = Callable[..., list[subprocess.CompletedProcess[str]]]
+
+
+@contextmanager
+def forking() -> Iterator[Forked]:
+    """A function that runs the commands of its lines, one after another, in children of one process."""
+    with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tests.forked"],
-        input=json.dumps(lines), capture_output=True, text=True, cwd=ROOT, check=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return [subprocess.CompletedProcess(*found) for found in json.loads(done.stdout.splitlines()[-1])]
+    ) as process:  # fmt: skip
+
+        def run(*lines: list[str]) -> list[subprocess.CompletedProcess[str]]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(json.dumps(lines), file=process.stdin, flush=True)
+            return [subprocess.CompletedProcess(*found) for found in json.loads(process.stdout.readline())]
+
+        yield run
 
 
 def _run(folder: str, script: str, *arguments: str) -> tuple[list[str], int, str, str]:
@@ -68,7 +81,8 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in IMPORTED:
         importlib.import_module(f"pellucid.{name}")
-    print(json.dumps([_run(*line) for line in json.load(sys.stdin)]))
+    for lines in sys.stdin:
+        print(json.dumps([_run(*line) for line in json.loads(lines)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,15 @@ from pellucid.config.command_line import CommandLine, compose_line
 from pellucid.config.trust import check_kept_files, own_packages
 from pellucid.errors import UserError, first_line
 from pellucid.lock import FileLock
-from pellucid.run import FORMAT, check_new_folder
+from pellucid.run import FORMAT
 from pellucid.sweep.space import Parameter, Scalar, space_problems
-from pellucid.system.files import read_json, write_atomically
+from pellucid.system.files import (
+    check_writable,
+    read_json,
+    remove_leftovers,
+    write_atomically,
+    write_folder_atomically,
+)
 
 PARTS: dict[str, Any] = {"format": int, "id": str, "name": str, "space": dict, "options": dict, "sweep": dict}
 PARTS |= {"command": str, "fixed": list, "storage": str | None, "versions": dict}
@@ -90,28 +95,22 @@ class SweepFolder:
         try:
             if not self.conf.exists():
                 _MADE_HERE.add(self.folder)
-            self.lock()  # whose folder shows that the rest is ours
-            self._freeze(conf, user_conf)
-        except (OSError, shutil.Error) as error:
+            with self.lock():  # whose folder shows that the rest is ours
+                for source, target in ((user_conf, self.user_conf), (conf, self.conf)):
+                    if source is not None and not target.exists():
+                        remove_leftovers(self.folder)
+                        files = {str(path.relative_to(source)): path for path in source.rglob("*.yaml")}
+                        write_folder_atomically(target, {n: path.read_bytes() for n, path in files.items()})
+        except OSError as error:
             self.discard()
-            raise UserError(f"The sweep's folder {self.folder} cannot be written: {error}.") from error
+            raise UserError(
+                f"The sweep's folder {self.folder} cannot be written ({error.strerror or error}). "
+                "Make room, or choose another one by hydra.sweep.dir=<folder>."
+            ) from error
 
     def has_begun(self) -> bool:
         """Whether the folder is a sweep's."""
         return self.definition_file.is_file() or (self.folder / ".locks").is_dir()
-
-    def _freeze(self, conf: Path, user_conf: Path | None) -> None:
-        for source, target in ((user_conf, self.user_conf), (conf, self.conf)):
-            if source is None or target.exists():
-                continue
-            with tempfile.TemporaryDirectory(dir=self.folder, prefix=".conf.") as temporary:
-                copy = Path(temporary) / "conf"
-                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-                try:
-                    copy.rename(target)
-                except OSError:  # another process was first
-                    if not target.is_dir():
-                        raise
 
     def discard(self) -> None:
         """Remove what this process has made of a sweep that never began."""
@@ -165,7 +164,7 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         path = Path(config["hydra"]["sweep"]["dir"]) if name is None else Path("outputs/sweeps") / str(name)
     folder = SweepFolder(path.absolute())
     if not folder.has_begun():
-        check_new_folder(path)
+        check_writable(path, f"The sweep's folder {path}", "hydra.sweep.dir=<folder>")
     folder.begin(conf, Path(line.config_dir) if line.config_dir else None)
     line = line.with_config_dir(folder.user_conf)
     quoted = str(folder.folder).replace("'", "\\'")

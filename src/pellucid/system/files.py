@@ -34,6 +34,7 @@ REFUSED = {  # what a file system says where the user must do something, and wha
     errno.EACCES: "you may not write or read there; name another folder",
     errno.EPERM: "you may not write there; name another folder",
     errno.ENAMETOOLONG: "the name is too long; name another folder",
+    errno.EEXIST: "a file is in the way; name another folder",
     errno.ENOTDIR: "a part of the path is a file; name another folder",
     errno.EISDIR: "it is a folder; name another file",
     errno.EIO: "the disk fails",
@@ -82,12 +83,14 @@ def _lock(file: BinaryIO) -> bool:
 
 
 def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """A folder of files that is not there yet, with all of them or not at all."""
+    """A folder that is not there yet, with all the files of these names or not at all."""
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     temporary.mkdir(parents=True)
     try:
         for name, content in contents.items():
-            with (temporary / name).open("wb") as file:
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
