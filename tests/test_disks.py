@@ -113,8 +113,6 @@ def test_what_was_written_before_stays(forked: Forked, run: Path, tmp_path: Path
 def test_a_disk_that_can_only_be_read(
     forked: Forked, run: Path, closed: Path, tmp_path: Path, photo: Path
 ) -> None:
-    forked: Forked, run: Path, closed: Path, tmp_path: Path, photo: Path
-) -> None:
     before = contents(run)
     scripts = (*SCRIPTS, "report")
     lines = [line(script, closed, photo) for script in scripts]
@@ -131,8 +129,6 @@ def test_a_disk_that_can_only_be_read(
 
 
 def test_names_that_are_too_long_and_files_in_the_way(
-    forked: Forked, run: Path, tmp_path: Path, photo: Path
-) -> None:
     forked: Forked, run: Path, tmp_path: Path, photo: Path
 ) -> None:
     long, a_file = tmp_path / ("x" * 300), tmp_path / "file"

@@ -17,6 +17,7 @@ data: {_target_: pellucid.data.digits.Digits}
 task: {_target_: pellucid.task.classification.Classification}
 optimizer: {_target_: torch.optim.SGD}
 trainer: {_target_: lightning.Trainer}
+scheduler: null
 seed: 1
 x: ${model.a}
 """

@@ -145,7 +145,7 @@ def _are_rows(value: Any) -> bool:
 def _are_counters(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _are_counters(item) for key, item in value.items())
-    return isinstance(value, int)
+    return isinstance(value, int) and abs(value) < 2**63
 
 
 def _are_dicts(value: Any) -> bool:

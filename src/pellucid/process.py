@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pellucid.errors import UserError, first_line
 from pellucid.interrupt import SIGNALS, interrupt
 from pellucid.system.files import disk_error
 
+HOLDING_STATE = ("torch.optim.", "torch.utils.", "lightning.")
 # Lightning's remarks on what is meant to be so here.
 EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
@@ -61,13 +63,15 @@ def is_of_launcher(error: BaseException) -> bool:
 
 
 def is_of_restoring(error: BaseException) -> bool:
-    """Whether Lightning raised it as it gave a checkpoint's state back to the training."""
-    trace = error.__traceback__
-    while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__")).endswith(".checkpoint_connector"):
-            return True
-        trace = trace.tb_next
-    return False
+    """Whether it was raised as a checkpoint's state was given back to the training, or by those that have it.
+
+    Those are optimizers, schedulers and Lightning's loops, which meet what does not fit as they go on.
+    """
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if any(module.endswith(".checkpoint_connector") for module in modules):
+        return True
+    odd = isinstance(error, TypeError | ValueError | LookupError | AttributeError | RuntimeError)
+    return odd and "memory" not in str(error) and modules[-1].startswith(HOLDING_STATE)
 
 
 def has_several_processes(trainer: Mapping[str, Any]) -> bool:

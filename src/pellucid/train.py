@@ -259,7 +259,7 @@ class _Session:
         try:
             trainer.fit(task, datamodule=data, ckpt_path=str(self.run.last) if self.last else None)
         except Exception as error:
-            if not is_of_restoring(error):
+            if self.last is None or self._moved() or not is_of_restoring(error):
                 raise
             raise UserError(
                 f"{self.run.last} cannot be continued from: its state of the training does not fit "
@@ -270,6 +270,12 @@ class _Session:
             del os.environ["PELLUCID_RUN"]
             seconds = self.before.get("seconds/fit", 0) + time.perf_counter() - start
             self.record({"seconds/fit": round(seconds, 3)})
+
+    def _moved(self) -> bool:
+        """Whether an epoch has been trained since."""
+        assert self.recorder is not None
+        assert self.last is not None
+        return len(self.recorder.rows) > int(self.last["epoch"]) + 1
 
     def _test(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         if not self.run.best.exists():

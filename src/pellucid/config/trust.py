@@ -57,23 +57,32 @@ def config_problem(config: Any) -> str:
     """What is not as a run's configuration is, in a sentence; the empty text where all is."""
     if not isinstance(config, Mapping):
         return f"expected options by name, got {config!r:.60}."
+    if not _is_plain(config):
+        return "expected texts, numbers, lists and mappings."
     for room in TARGETS:
         if not _is_target(config.get(room)):
             return f"{room}: expected a mapping with a _target_."
-    scheduler = config.get("scheduler")
-    if scheduler and not _is_target(scheduler):
+    if "scheduler" not in config or (config["scheduler"] and not _is_target(config["scheduler"])):
         return "scheduler: expected null or a mapping with a _target_."
     for room in MAPPINGS:
         nodes = config.get(room) or {}
         if not isinstance(nodes, Mapping) or not all(_is_target(node) for node in nodes.values()):
             return f"{room}: expected mappings with a _target_, by name."
-    if "seed" not in config:
-        return "seed: it is missing."
+    if "seed" not in config or (isinstance(config["seed"], int) and config["seed"] < 0):
+        return "seed: expected a whole number, 0 or more."
     for name, kinds in VALUES.items():
         value = config.get(name, kinds[0]())
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             return f"{name}: expected {kinds[-1].__name__}, got {value!r:.60}."
     return ""
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | bool | float | None) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def _is_target(node: Any) -> bool:

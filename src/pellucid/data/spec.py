@@ -55,7 +55,7 @@ class Spec:
             and len(self.classes) >= 1
             and all(isinstance(name, str) for name in self.classes)
             and len(self.mean) == len(self.std) == channels
-            and all(math.isfinite(value) for value in numbers)
+            and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
             and min(self.std) > 0
             and isinstance(self.statistics, str)
         ):

@@ -100,7 +100,7 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
                 for value in values.values()
             )
         )
-    except (TypeError, ValueError, LookupError, AttributeError):
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
         return False
 
 
