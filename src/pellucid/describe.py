@@ -55,7 +55,16 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
 def _git_commit() -> str | None:
     """The commit of the working directory, with + where files have changed since; None outside git."""
     try:
-        command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        command = [
+            "git",
+            "-c",
+            "core.fsmonitor=false",
+            "describe",
+            "--always",
+            "--abbrev=40",
+            "--dirty=+",
+            "--exclude=*",
+        ]
         found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None

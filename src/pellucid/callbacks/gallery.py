@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import traceback
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.verdicts import Verdicts
 from pellucid.run import Run
-from pellucid.system.files import write_atomically
+from pellucid.system.files import read_arrays, write_atomically
 
 if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard
     from torch.utils.tensorboard import SummaryWriter
@@ -113,9 +112,8 @@ class Gallery(Callback):
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays in a file of ``figures``; None where there is none, or it cannot be read."""
         try:
-            with np.load(io.BytesIO((self.figures / name).read_bytes())) as found:
-                return dict(found)
-        except (OSError, ValueError, zipfile.BadZipFile):
+            return read_arrays(self.figures / name)
+        except (OSError, ValueError):
             return None
 
     def _write(self, view: str, path: Path, content: bytes) -> None:

@@ -5,8 +5,6 @@ Axes: E epochs, H × W pixels.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ from pellucid.draw.film import choose_frames
 from pellucid.draw.sheet import number
 from pellucid.inside.probe import choose_probes
 from pellucid.report.picture import address, sheet_of, shrunk
-from pellucid.report.subject import Subject
+from pellucid.report.subject import Subject, of_kept
+from pellucid.system.files import read_arrays
 
 MOST, SIDE = 30, 96  # epochs, and pixels of a picture
 
@@ -46,6 +45,10 @@ class Film:
 
 def film(subject: Subject) -> Film | None:
     """None where nothing was kept, by a run without that view, or of other images."""
+    return of_kept(_film, subject)
+
+
+def _film(subject: Subject) -> Film | None:
     run = subject.placed.trained.run if subject.as_trained else None
     frames = _read(run.folder / "figures" / FRAMES) if run else {}
     if not frames:
@@ -93,9 +96,8 @@ def _read(folder: Path) -> dict[int, dict[str, np.ndarray]]:
     found = {}
     for path in sorted(folder.glob("epoch_*.npz")):
         try:
-            with np.load(io.BytesIO(path.read_bytes())) as arrays:
-                found[epoch_of(path.name)] = dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile):
+            found[epoch_of(path.name)] = read_arrays(path)
+        except (OSError, ValueError):
             continue
     return found
 

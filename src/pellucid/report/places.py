@@ -18,7 +18,8 @@ from pellucid.inside.probe import choose_points
 from pellucid.inside.projection import pca
 from pellucid.inside.untouched import untouched
 from pellucid.report.picture import address, sheet_of, shrunk
-from pellucid.report.subject import Subject
+from pellucid.report.subject import Subject, of_kept
+from pellucid.system.files import read_arrays
 
 WIDTH, HEIGHT, MARGIN = 640, 480, 14  # of the plot, in pixels
 POINTS = 600
@@ -59,7 +60,7 @@ class Places:
 
 def places(subject: Subject) -> Places | None:
     """The last scatters of the training's views, or PCA of test images; None where the net has neither."""
-    kept = _kept(subject)
+    kept = of_kept(_kept, subject)
     found = kept or _seen(subject)
     if found is None:
         return None
@@ -92,8 +93,7 @@ def _kept(subject: Subject) -> Found | None:
     files = sorted((run.folder / "figures" / "embeddings").glob("epoch_*.npz")) if run else []
     if not files:
         return None
-    with np.load(files[-1]) as kept:
-        arrays = dict(kept)
+    arrays = read_arrays(files[-1])
     methods = [method for method in TITLES if method in arrays]
     if not methods:
         return None
@@ -102,6 +102,9 @@ def _kept(subject: Subject) -> Found | None:
         index_N = np.intersect1d(index_N, arrays[f"{method}_index"])
     index_N = index_N[choose_points(len(index_N), POINTS, subject.seed).numpy()]
     layouts = {m: arrays[m][np.searchsorted(arrays[f"{m}_index"], index_N)] for m in methods}
+    subject.split("val").subset(torch.from_numpy(index_N))  # which they are of
+    if any(layout.shape != (len(index_N), 2) or not np.isfinite(layout).all() for layout in layouts.values()):
+        raise ValueError("not two finite numbers a point")
     epoch = int(files[-1].stem.removeprefix("epoch_"))
     return (
         layouts,

@@ -5,11 +5,12 @@ Axes: B images of a batch, N of a split, C channels, H × W pixels.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,11 +18,15 @@ from torch import Tensor, nn
 
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Split
+from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.pixels import undone
 from pellucid.inside.untouched import original
 from pellucid.outcome import Outcome
 from pellucid.trained import Placed
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass
@@ -75,3 +80,12 @@ class Subject:
         start = time.perf_counter()
         self.placed.run(black)
         return (time.perf_counter() - start) / 4
+
+
+def of_kept(section: Callable[[Subject], T | None], subject: Subject) -> T | None:
+    """The section of the page, None where the figures that views have kept are not as they keep them."""
+    try:
+        return section(subject)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        log.warning("What the views have kept in figures cannot be used: %s.", first_line(error))
+        return None
