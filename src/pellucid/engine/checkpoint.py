@@ -51,12 +51,14 @@ class Checkpoint(LightningCheckpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.last is None:
             return
-        states = self.last["optimizer_states"]
-        same = len(states) == len(trainer.optimizers)
-        if not same or not all(map(fits, trainer.optimizers, states)):
+        states, schedules = self.last["optimizer_states"], self.last["lr_schedulers"]
+        same = len(states) == len(trainer.optimizers) and len(schedules) == len(trainer.lr_scheduler_configs)
+        counted = all(isinstance(schedule.get("last_epoch"), int) for schedule in schedules)
+        if not (same and counted and all(map(fits, trainer.optimizers, states))):
             raise UserError(
-                f"{self.folder / 'last.ckpt'} cannot be continued from: the optimizer's state is not that of "
-                f"this net. To continue from the best epoch, copy {self.folder / 'best.ckpt'} over it."
+                f"{self.folder / 'last.ckpt'} cannot be continued from: the state of optimizer or scheduler "
+                "is not one of this run. To continue from the best epoch, copy "
+                f"{self.folder / 'best.ckpt'} over it."
             )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -94,6 +96,7 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         return (
             all(_like(own[key], given[key]) for own, given in groups for key in own if key != "params")
             and set(state["state"]) <= set(range(len(parameters)))
+            and len({_kinds(values) for values in state["state"].values()}) <= 1
             and all(
                 type(optimizer) not in FUSED or _of(parameters[number], value)
                 for number, values in state["state"].items()
@@ -102,6 +105,10 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         )
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
         return False
+
+
+def _kinds(values: Mapping[str, Any]) -> frozenset[tuple[str, type]]:
+    return frozenset((name, type(value)) for name, value in values.items())
 
 
 def _like(own: Any, given: Any) -> bool:
