@@ -17,7 +17,7 @@ from pellucid.sweep.content import check_content
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import Replayed, open_storage
 from pellucid.sweep.summary import write_report
-from tests.sweep.conftest import Sweep
+from tests.sweep.conftest import FakeTraining, Sweep
 
 LR = "optimizer.lr=1e-3,1e-2"
 
@@ -140,6 +140,18 @@ def test_a_storage_is_opened_where_it_is_the_sweep_s(sweep: Sweep, tmp_path: Pat
             write_report(folder, storage=None, out=None)
     assert not (tmp_path / "new.db").exists()
     assert (tmp_path / "other.db").stat().st_size == 0
+
+
+def test_a_folder_that_is_deleted_while_it_is_worked_on(sweep: Sweep, training: FakeTraining) -> None:
+    def delete(config: dict[str, Any]) -> float:
+        shutil.rmtree(Path("outputs"))
+        return 0.0
+
+    training.result = delete
+    ended = sweep(LR, "sweep.name=a")
+    assert (ended.code, "is gone" in ended.err) == (2, True), ended.err
+    assert "Traceback" not in ended.err
+    assert not Path("outputs", "sweeps", "a", "journal.log").exists()
 
 
 def test_a_journal_that_is_a_link_is_left_alone(sweep: Sweep, tmp_path: Path) -> None:

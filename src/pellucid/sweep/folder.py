@@ -57,10 +57,18 @@ class SweepFolder:
         return self.trial(number) if seed is None else self.trial(number) / f"seed_{seed}"
 
     def lock(self, name: str = "sweep") -> FileLock:
-        """One of the sweep's locks: ``sweep``, ``report``, or a trial's number."""
+        """One of the sweep's locks: ``sweep``, ``report``, or a trial's number.
+
+        Raises UserError where the folder is gone: nothing is made where a user has removed it.
+        """
+        if not self.folder.is_dir():
+            raise self.is_gone()
         locks = self.folder / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
+        locks.mkdir(exist_ok=True)
         return FileLock(locks / name)
+
+    def is_gone(self) -> UserError:
+        return UserError(f"The sweep's folder {self.folder} is gone; it was removed or moved away.")
 
     def definition(self) -> dict[str, Any]:
         """What the sweep was defined as; empty before its beginning. Raises UserError for a damaged file."""
@@ -95,6 +103,7 @@ class SweepFolder:
         try:
             if not self.conf.exists():
                 _MADE_HERE.add(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
             with self.lock():  # whose folder shows that the rest is ours
                 for source, target in ((user_conf, self.user_conf), (conf, self.conf)):
                     if source is not None and not target.exists():

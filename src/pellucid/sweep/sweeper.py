@@ -58,7 +58,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     try:
         plan = make_plan(master, context, arguments)
         study = Study(plan)
-    except UserError:
+    except (UserError, OSError):
         folder.discard()
         raise
     done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -69,6 +69,10 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     except (KeyboardInterrupt, SystemExit) as error:
         log.warning("Interrupted. Nothing that had finished is lost. Continue by: %s", plan.line)
         raise SystemExit(exit_code(error) if isinstance(error, KeyboardInterrupt) else error.code) from None
+    except FileNotFoundError as error:
+        if folder.definition_file.exists():
+            raise
+        raise folder.is_gone() from error
     except StorageInternalError as error:
         raise UserError(
             f"The sweep's storage fails ({first_line(error)}). What had finished is kept in its folder; "
