@@ -38,8 +38,14 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
+def begin(plan: Plan) -> Study:
+    """As ``-m`` does, which has made the folder."""
+    plan.folder.mkdir(exist_ok=True)
+    return Study(plan)
+
+
 def test_no_trial_twice_and_none_beyond_the_total(plan: Plan) -> None:
-    one, other = Study(plan), Study(plan)
+    one, other = begin(plan), begin(plan)
     claims = [one.claim(), other.claim(), one.claim()]
     assert [claim.number for claim in claims if claim] == [0, 1, 2]
     assert other.claim() is None
@@ -52,33 +58,33 @@ def test_no_trial_twice_and_none_beyond_the_total(plan: Plan) -> None:
 
 
 def test_a_dead_ones_trial_keeps_its_number_and_values(plan: Plan) -> None:
-    claim = Study(plan).claim()
+    claim = begin(plan).claim()
     assert claim is not None
     claim.lock.release()  # as the kernel does when the process dies
-    again = Study(plan).claim()
+    again = begin(plan).claim()
     assert again is not None
     assert (again.number, again.values) == (0, claim.values)
 
 
 def test_one_killed_before_it_had_its_values_gets_those_it_would_have_had(plan: Plan) -> None:
-    expected = Study(plan).claim()
+    expected = begin(plan).claim()
     assert expected is not None
     other = replace(plan, folder=plan.folder.with_name("b"))
-    study = Study(other)
+    study = begin(other)
     study.optuna.ask()  # and nothing more
-    again = Study(other).claim()
+    again = begin(other).claim()
     assert again is not None
     assert (again.number, again.values) == (0, expected.values)
 
 
 def test_one_killed_again_and_again_without_progress_is_given_up(plan: Plan) -> None:
     for _ in range(KILLED):
-        claim = Study(plan).claim()
+        claim = begin(plan).claim()
         assert claim is not None
         assert claim.number == 0
         Run(plan.folder / "0").record({"status": "running", "epochs": 1})
         claim.lock.release()
-    study = Study(plan)
+    study = begin(plan)
     following = study.claim()
     assert following is not None
     assert following.number == 1
@@ -88,7 +94,7 @@ def test_one_killed_again_and_again_without_progress_is_given_up(plan: Plan) -> 
 
 def test_one_killed_often_but_with_progress_goes_on(plan: Plan) -> None:
     for epoch in range(2 * KILLED):
-        claim = Study(plan).claim()
+        claim = begin(plan).claim()
         assert claim is not None
         assert claim.number == 0
         Run(plan.folder / "0").record({"status": "running", "epochs": epoch})
@@ -96,7 +102,7 @@ def test_one_killed_often_but_with_progress_goes_on(plan: Plan) -> None:
 
 
 def test_a_folder_that_the_storage_has_forgotten_is_set_aside(plan: Plan) -> None:
-    study = Study(plan)
+    study = begin(plan)
     Run(plan.folder / "0").record({"status": "finished"})
     claim = study.claim()
     assert claim is not None
@@ -106,30 +112,30 @@ def test_a_folder_that_the_storage_has_forgotten_is_set_aside(plan: Plan) -> Non
 
 
 def test_other_versions_are_refused(plan: Plan) -> None:
-    study = Study(plan)
+    study = begin(plan)
     definition = study.folder.definition()
     definition["versions"]["torch"] = "1.0.0+cu99"
     study.folder.define(definition)
     with pytest.raises(UserError, match=r"torch 1\.0\.0\+cu99 before, .* here"):
-        Study(plan)
+        begin(plan)
     definition["versions"]["torch"] = __import__("torch").__version__.split("+")[0] + "+other"
     study.folder.define(definition)
-    Study(plan)  # another build of the same version
+    begin(plan)  # another build of the same version
 
 
 def test_the_storage_of_another_sweep_is_refused(plan: Plan, tmp_path: Path) -> None:
     options = {**plan.options, "storage": f"sqlite:///{tmp_path}/x.db"}
     one = replace(plan, options=options)
-    Study(one)
+    begin(one)
     other = replace(one, folder=tmp_path / "elsewhere" / "a")
     with pytest.raises(UserError, match="holds another sweep named a"):
-        Study(other)
+        begin(other)
     with pytest.raises(UserError, match="its trials are in sqlite"):
-        Study(plan)
+        begin(plan)
 
 
 def test_its_definition_is_plain(plan: Plan) -> None:
-    Study(plan)
+    begin(plan)
     found = json.loads((plan.folder / "sweep.json").read_text())
     assert found["space"]["lr"] == {**found["space"]["lr"], "low": 0.0, "high": 1.0}
     assert found["sweep"]["metric"] == "val/accuracy"
@@ -140,26 +146,26 @@ def test_lost_trials_are_told_not_begun_again(plan: Plan, tmp_path: Path, databa
     file = tmp_path / "x.db" if database else plan.folder / "journal.log"
     if database:
         plan = replace(plan, options={**plan.options, "storage": f"sqlite:///{file}"})
-    assert Study(plan).claim()
+    assert begin(plan).claim()
     Run(plan.folder / "0").record({"status": "running"})
     file.unlink()
     with pytest.raises(UserError, match=r"has lost the trials of .*/a"):
-        Study(plan)
+        begin(plan)
     assert Run(plan.folder / "0").metrics() == {"status": "running"}
 
 
 def test_a_folder_may_be_moved(plan: Plan) -> None:
-    claim = Study(plan).claim()
+    claim = begin(plan).claim()
     assert claim is not None
     claim.lock.release()
     moved = plan.folder.rename(plan.folder.with_name("moved"))
-    again = Study(replace(plan, folder=moved)).claim()
+    again = begin(replace(plan, folder=moved)).claim()
     assert again is not None
     assert (again.number, again.values) == (0, claim.values)
 
 
 def test_one_told_while_another_looks_is_not_taken_over(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = Study(plan), Study(plan)
+    one, other = begin(plan), begin(plan)
     claim = one.claim()
     assert claim is not None
     acquire = FileLock.acquire
@@ -179,7 +185,7 @@ def test_neighbouring_seeds_draw_other_values(plan: Plan) -> None:
     drawn = []
     for seed in range(3):
         sampler = {**SAMPLER, "seed": seed}
-        study = Study(
+        study = begin(
             replace(
                 plan, folder=plan.folder.with_name(str(seed)), options={**plan.options, "sampler": sampler}
             )
