@@ -40,7 +40,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def begin(plan: Plan) -> Study:
     """As ``-m`` does, which has made the folder."""
-    plan.folder.mkdir(exist_ok=True)
+    plan.folder.mkdir(parents=True, exist_ok=True)
     return Study(plan)
 
 
