@@ -104,7 +104,7 @@ def test_attributes_of_another_kind(attribute: str, value: Any) -> None:
         check_content(study, ["x"])
 
 
-def test_damaged_files_of_a_sweep(sweep: Sweep, tmp_path: Path) -> None:
+def test_damaged_files_of_a_sweep(sweep: Sweep, training: FakeTraining, tmp_path: Path) -> None:
     """By the sweep's own line, and by the command that writes its page."""
     assert sweep(LR, "sweep.name=a").code == 0
     folder = tmp_path / "outputs" / "sweeps" / "a"
@@ -114,11 +114,11 @@ def test_damaged_files_of_a_sweep(sweep: Sweep, tmp_path: Path) -> None:
     bad += [{**whole, "space": {LR[:12]: {**whole["space"][LR[:12]], "values": [[1]], "texts": ["a"]}}}]
     for content in bad:
         (folder / "sweep.json").write_text(json.dumps(content))
-        ended = sweep(LR, "sweep.name=a")
-        assert (ended.code, "Traceback" in ended.err) == (2, False), (content, ended.err)
-        assert "sweep.json is damaged" in ended.err
         with pytest.raises(UserError, match=r"sweep\.json is damaged"):
             write_report(folder, storage=None, out=None)
+    ended = sweep(LR, "sweep.name=a")
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert "sweep.json is damaged" in ended.err
     (folder / "sweep.json").write_text(json.dumps(whole))
     for text in ('{"epochs": "many", "seed": [], "val/accuracy": {}}', "[]", "{", '{"val/accuracy": 1e999}'):
         (folder / "0" / "metrics.json").write_text(text)
@@ -127,7 +127,9 @@ def test_damaged_files_of_a_sweep(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep(LR, "sweep.name=a").code == 0
 
 
-def test_a_storage_is_opened_where_it_is_the_sweep_s(sweep: Sweep, tmp_path: Path) -> None:
+def test_a_storage_is_opened_where_it_is_the_sweep_s(
+    sweep: Sweep, training: FakeTraining, tmp_path: Path
+) -> None:
     """A folder of anybody's may name any server or file."""
     assert sweep(LR, "sweep.name=a", "sweep.storage=sqlite:///own.db").code == 0
     folder = tmp_path / "outputs" / "sweeps" / "a"
@@ -154,7 +156,7 @@ def test_a_folder_that_is_deleted_while_it_is_worked_on(sweep: Sweep, training: 
     assert not Path("outputs", "sweeps", "a", "journal.log").exists()
 
 
-def test_a_journal_that_is_a_link_is_left_alone(sweep: Sweep, tmp_path: Path) -> None:
+def test_a_journal_that_is_a_link_is_left_alone(sweep: Sweep, training: FakeTraining, tmp_path: Path) -> None:
     assert sweep(LR, "sweep.name=a").code == 0
     journal, other = tmp_path / "outputs" / "sweeps" / "a" / "journal.log", tmp_path / "other"
     shutil.move(journal, other)
