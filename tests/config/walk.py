@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import OmegaConf
@@ -35,7 +35,7 @@ OWN: dict[str, dict[str, Any]] = {
     str(node["_target_"]): {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
     for room in ("model", "data", "callbacks", "explainer", "logger")
     for path in (CONF / room).glob("*.yaml")
-    for loaded in [dict[str, Any](OmegaConf.load(path))]
+    for loaded in [cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path)))]
     for node in (loaded, *loaded.values())
     if isinstance(node, dict) and "_target_" in node
 }
