@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from pellucid.compare import compare
 from pellucid.config.command_line import split
 from pellucid.config.resume import resumed_config
 from pellucid.config.revisit import changed_data
+from pellucid.console import lines_of
 from pellucid.embed import embed
 from pellucid.errors import UserError
 from pellucid.evaluate import evaluate
@@ -151,6 +153,8 @@ def test_nothing_in_a_file_is_executed(
     [
         ("logger", {"_target_": "CSVLogger", "save_dir": "elsewhere"}),
         ("logger", {"_target_": "CSVLogger", "name": "../../elsewhere", "version": ""}),
+        ("logger", {"_target_": "CSVLogger", "name": "..", "version": ".."}),
+        ("logger", {"_target_": "TensorBoardLogger", "name": ["..", "elsewhere"]}),
         ("logger", {"_target_": "TensorBoardLogger", "version": "$HOME/elsewhere"}),
         ("logger", {"_target_": "WandbLogger", "project": "p"}),
         ("callbacks", {"_target_": "ModelCheckpoint", "dirpath": "elsewhere"}),
@@ -196,16 +200,66 @@ def test_a_net_of_an_own_package_is_built_once_the_package_is_named(
     own = ["model=own", "model._target_=mine.Net", "packages=[mine]"]
     predicting = ["scripts/predict.py", "run=run", f"images={photo}"]
     going_on = ["train.py", "resume=run", "trainer.max_epochs=2"]
+    experiment = Path("conf", "experiment", "here.yaml")
+    experiment.parent.mkdir(parents=True)
+    experiment.write_text(
+        "# @package _global_\ndefaults:\n  - override /model: own\n"
+        "packages: [mine]\nmodel: {_target_: mine.Net}\n"
+    )
     lines = [
+        ["train.py", "--config-dir=conf", "experiment=here", *quiet[:-1], "hydra.run.dir=other"],
         ["train.py", *quiet, *own],
         *([*line, *named] for line in (predicting, going_on) for named in NAMED),
     ]
     with forking() as forked:
-        done, *found = forked(*([str(tmp_path), *line] for line in lines))
+        before, done, *found = forked(*([str(tmp_path), *line] for line in lines))
+    assert before.returncode == 0, before
     assert done.returncode == 0, done
     assert [each.returncode for each in found] == [2, 0, 2, 0], found
     assert "packages=[" in found[0].stderr
     assert found[2].stderr.startswith("error: model: mine.Net is not allowed there.")
+
+
+def test_a_secret_is_not_told(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that reads the environment says what it has read nowhere."""
+    monkeypatch.setenv("TOKEN", "s3cret-of-mine")
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = Run(run).config()
+    view = OmegaConf.to_container(OmegaConf.load(CONF / "callbacks" / "feature_maps.yaml"))
+    assert isinstance(view, dict)
+    put(run, {**config, "callbacks": {"mine": {**view["feature_maps"], "layers": ["${oc.env:TOKEN}"]}}})
+    with pytest.raises(UserError, match="s3cret") as raised:
+        resume(run)
+    assert "named '${oc.env:TOKEN}'" in lines_of(f"error: {raised.value}")
+    assert "s3cret" not in lines_of(f"error: {raised.value}")
+
+
+def test_links_and_pipes_of_a_run(trained: Path, tmp_path: Path) -> None:
+    """What a folder of anybody's leads to is neither written nor waited for."""
+    run, mine = shutil.copytree(trained, tmp_path / "run"), tmp_path / "mine"
+    mine.write_text("mine\n")
+    (run / "train.log").unlink(missing_ok=True)
+    (run / "train.log").symlink_to(mine)
+    os.mkfifo(run / ".a.ckpt.deadbeef")
+    assert resume(run) is not None
+    assert mine.read_text() == "mine\n"
+    for name in ("metrics.json", "metrics.csv", "train.log"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
+    evaluate(**{**options("evaluate"), "run": str(run), "data": OWN, "out": str(tmp_path / "out")})
+    assert resume(run, "trainer.max_epochs=3") is not None
+    (run / "checkpoints").rename(tmp_path / "elsewhere")
+    (run / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link"):
+        resume(run, "trainer.max_epochs=4")
+
+
+def test_machines_are_named_again(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = Run(run).config()
+    put(run, {**config, "trainer": {**config["trainer"], "num_nodes": 2, "strategy": "ddp"}})
+    with pytest.raises(UserError, match=r"name it: trainer\.num_nodes=2"):
+        resume(run)
 
 
 @pytest.mark.slow
@@ -270,5 +324,17 @@ def test_a_sweep_s_frozen_files_run_nothing(tmp_path: Path) -> None:
         assert "is not the same as yours" in done.stderr, (name, done.stderr)
         assert not marker.exists(), name
         path.unlink() if before is None else path.write_text(before)
+    grid = (conf / "sweep" / "grid.yaml").read_text()
+    (conf / "sweep" / "grid.yaml").write_text(grid.replace("storage: null", "storage: sqlite:///their.db"))
+    done = command(*line, cwd=tmp_path)
+    assert (done.returncode, "If it is right: sweep.storage=sqlite" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "their.db").exists()
+    (conf / "sweep" / "grid.yaml").write_text(grid)
+    (conf / "callbacks").rename(sweep / "elsewhere")
+    (conf / "callbacks").symlink_to("../elsewhere")
+    done = command(*line, cwd=tmp_path)
+    assert (done.returncode, "is a link" in done.stderr) == (2, True), done.stderr
+    (conf / "callbacks").unlink()
+    (sweep / "elsewhere").rename(conf / "callbacks")
     again = command(*line, cwd=tmp_path)
     assert again.returncode == 0, again.stderr

@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pellucid.assemble import assemble, restore_task
 from pellucid.checkpoint import load_checkpoint
+from pellucid.engine.checkpoint import Checkpoint
 from pellucid.errors import UserError
 from pellucid.process import as_user_error
 from pellucid.train import train
@@ -149,6 +150,29 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path) -
     (tmp_path / "killed").mkdir()
     run(tmp_path / "killed", "model=dnn", resume=True)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_a_best_checkpoint_that_is_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is made up for from the checkpoint that was kept of its epoch, else told, before the training."""
+    run(tmp_path / "run", "model=dnn", "keep_every=1", "trainer.max_epochs=3")
+    folder = tmp_path / "run" / "checkpoints"
+    recorder: Any = None
+    keep = Checkpoint(folder=folder, monitor="x", mode="max", keep_every=1, recorder=recorder, last=None)
+    rows = [{"x": 0.5}, {"x": 0.9}, {"x": 0.7}]
+    best, second = folder / "best.ckpt", (folder / "epoch_0002.ckpt").read_bytes()
+    logging.getLogger("pellucid").propagate = True
+    for content in (None, b"junk", (folder / "last.ckpt").read_bytes()):
+        best.unlink()
+        if content is not None:
+            best.write_bytes(content)
+        keep.make_up(rows)
+        assert best.read_bytes() == second
+    assert not caplog.text
+    (folder / "epoch_0002.ckpt").unlink()
+    best.unlink()
+    keep.make_up(rows)
+    assert best.read_bytes() == (folder / "last.ckpt").read_bytes()
+    assert "is not that of epoch 2, the best; until a better one, that of epoch 3 stands in" in caplog.text
 
 
 def test_keep_every_keeps_numbered_checkpoints(tmp_path: Path) -> None:

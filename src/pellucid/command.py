@@ -61,7 +61,8 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             raise UserError("This shows one run's configuration: leave -m and lists of values out.")
         if not line.show_only:
             check_readable(line)
-            _find_packages(own_packages(line, conf))
+            training = name == "train" and line.value("resume") is None
+            _find_packages(own_packages(line, conf, training=training))
             if line.value("resume") is not None:
                 _resume(work, line, conf)
                 return

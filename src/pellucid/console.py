@@ -11,18 +11,21 @@ import errno
 import io
 import logging
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-from pellucid.errors import plain
+from pellucid.errors import plain, without_secrets
 
 log = logging.getLogger(__name__)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor what waits for a reader
 
 
 class _Plain(RenderHook):
@@ -45,8 +48,8 @@ console.push_render_hook(_Plain())
 
 
 def lines_of(text: str) -> str:
-    """The text without control signs but ends of lines."""
-    return "\n".join(plain(line) for line in text.split("\n"))
+    """The text without control signs but ends of lines, and without secrets."""
+    return "\n".join(plain(line) for line in without_secrets(text).split("\n"))
 
 
 class _Nowhere(io.TextIOBase):
@@ -120,7 +123,19 @@ class ConsoleHandler(logging.Handler):
         console.print(self.format(record), style=style, markup=False, soft_wrap=True)
 
 
+def open_log(path: Path) -> TextIOWrapper:
+    """A log file to add to. Raises OSError, also for a link, which may lead anywhere, and for a pipe."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINK, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file")
+    return open(handle, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+
+
 class _LogFile(logging.FileHandler):
+    def _open(self) -> TextIOWrapper:
+        return open_log(Path(self.baseFilename))
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
         """The first time it cannot be written it is told, and given up."""
         logging.getLogger("pellucid").removeHandler(self)
@@ -143,7 +158,7 @@ def start_logging(file: Path | None, *, console_level: int | None = logging.INFO
     if file is None:
         return
     try:
-        to_file = _LogFile(file, encoding="utf-8", errors="backslashreplace")
+        to_file = _LogFile(file)
     except OSError as error:
         log.warning("The log file %s cannot be opened (%s); going on without.", file, error.strerror)
         return

@@ -29,6 +29,22 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+_looked_up: dict[str, str] = {}
+
+
+def remember_secret(value: str, written: str) -> None:
+    """Show ``written``, as ``${oc.env:TOKEN}``, wherever the value would be told."""
+    if len(value) > 3:  # shorter ones stand in many words
+        _looked_up[value] = written
+
+
+def without_secrets(text: str) -> str:
+    """The text without what was looked up in the environment."""
+    for value, written in _looked_up.items():
+        text = text.replace(value, written)
+    return text
+
+
 def plain(text: object) -> str:
     """A name as one line: what would break it, or command a terminal, is a space."""
     return "".join(" " if unicodedata.category(sign) in UNSEEN else sign for sign in str(text))

@@ -24,7 +24,7 @@ class FileLock:
             return True
         import fcntl
 
-        flags = os.O_RDONLY if self.path.is_dir() else os.O_RDWR | os.O_CREAT
+        flags = os.O_RDONLY if self.path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         handle = os.open(self.path, flags, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

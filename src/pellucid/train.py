@@ -22,7 +22,7 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
 from pellucid.config.build import build, from_environment
 from pellucid.config.trust import named
-from pellucid.console import start_logging, stop_logging
+from pellucid.console import open_log, start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
@@ -31,7 +31,7 @@ from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, first_line, without_secrets
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.outcome import Listener
 from pellucid.process import (
@@ -97,9 +97,10 @@ def train(
         else:
             with suppress(OSError, UserError):  # a full disk, a folder that is gone: which is what is told
                 if main and (trial or not isinstance(wrapped, UserError)):
-                    with run.log.open("a", encoding="utf-8") as file:
-                        file.write(traceback.format_exc())
-                session.close("failed", error=f"{type(wrapped).__name__}: {wrapped}".splitlines()[0])
+                    with open_log(run.log) as file:
+                        file.write(without_secrets(traceback.format_exc()))
+                said = f"{type(wrapped).__name__}: {wrapped}".splitlines()[0]
+                session.close("failed", error=without_secrets(said))
         if wrapped is error:
             raise
         raise wrapped from error
@@ -218,7 +219,7 @@ class _Session:
             last=self.last,
         )
         if self.main and self.last:
-            keep.copy_last(self.last["callbacks"]["Recorder"]["rows"])
+            keep.make_up(self.last["callbacks"]["Recorder"]["rows"])
         ours: dict[str, Any] = {
             # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
             # does the epoch again.
@@ -236,6 +237,10 @@ class _Session:
             "enable_model_summary": False,
         }
         node = {key: value for key, value in config["trainer"].items() if key not in ours}
+        if any(kind in str(node.get("strategy")) for kind in ("spawn", "fork", "notebook")):
+            raise UserError(
+                f"trainer.strategy={node['strategy']}: expected ddp, whose processes are commands."
+            )
         trainer: Trainer = build(node, "trainer", packages=packages, **ours)
         return trainer
 

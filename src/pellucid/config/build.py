@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, first_line, remember_secret
 
 # What classes raise for options that they cannot work with, where they do not check them.
 OPTION_ERRORS = (
@@ -174,6 +174,7 @@ def _variable(match: re.Match[str]) -> str:
     found = os.environ.get(name, default)
     if found is None:
         raise UserError(f"${{oc.env:{name}}}: the environment variable {name} is not set. Set it.")
+    remember_secret(found, f"${{oc.env:{name}}}")
     return found
 
 

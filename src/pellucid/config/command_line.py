@@ -164,14 +164,20 @@ def check_readable(line: CommandLine) -> None:
 
 
 def compose_line(line: CommandLine, conf: Path) -> DictConfig:
-    """The configuration of a right line, with Hydra's own part; of a sweep, its first run's."""
+    """The configuration of a right line, with Hydra's own part; of a sweep, its first run's.
+
+    Raises UserError for any other, of which ``check`` tells more.
+    """
     checker = _Checker(line, conf, "train")
-    return checker.compose(
-        [
-            plain(override, values(override, checker.groups)[0], force=not checker.is_group(override))
-            for override in line.parsed()
-        ]
-    )
+    try:
+        return checker.compose(
+            [
+                plain(override, values(override, checker.groups)[0], force=not checker.is_group(override))
+                for override in line.parsed()
+            ]
+        )
+    except (*COMPOSING, IndexError) as error:
+        raise UserError(first_line(error)) from error
 
 
 def with_params(line: CommandLine, conf: Path) -> CommandLine:

@@ -24,6 +24,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
 
     Raises UserError, with the list, where the line changes anything else.
     """
+    if links := [path for path in (run.checkpoints, run.folder / "figures") if path.is_symlink()]:
+        raise UserError(f"{links[0]} is a link, which may lead anywhere. Put the folder in its place.")
     config = {**run.config(), "packages": own_packages(line, conf)}
     changed = copy.deepcopy(config)
     refused = []

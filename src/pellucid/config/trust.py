@@ -7,19 +7,18 @@ what is asked beside: whose packages may be imported, and which loggers and call
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from pellucid.config.build import is_of_nets
 from pellucid.config.check import targets
+from pellucid.config.command_line import CommandLine, compose_line
 from pellucid.config.compose import load
 from pellucid.errors import UserError, first_line
 from pellucid.system.files import read_text
-
-if TYPE_CHECKING:
-    from pellucid.config.command_line import CommandLine
 
 OWN = "pellucid.callbacks."
 # Of Lightning's, those that write nothing but into the run's folder, and start nothing.
@@ -89,12 +88,16 @@ def _is_target(node: Any) -> bool:
     return isinstance(node, Mapping) and isinstance(node.get("_target_"), str)
 
 
-def own_packages(line: CommandLine, conf: Path) -> list[str]:
+def own_packages(line: CommandLine, conf: Path, *, training: bool = False) -> list[str]:
     """The packages that the user has named: on the line, or else in the configuration of trainings.
 
-    Raises UserError for what is no list of names.
+    ``training``: of the one that the line, with its experiment, begins. Raises UserError for what is no list
+    of names.
     """
     given = line.value("packages")
+    if given is None and training:
+        with suppress(UserError):  # which the check of the line tells
+            given = OmegaConf.to_container(compose_line(line, conf)).get("packages")  # type: ignore[union-attr]
     if given is None:
         given = _loaded(conf / "train.yaml").get("packages")
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
@@ -113,7 +116,14 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
     Asked for are those that the line names, or a file of the user's own configuration.
     """
     asked = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
-    asked |= _targets_of(conf / "callbacks") | _targets_of(conf / "logger")
+    for files in (conf, Path(line.config_dir or conf)):
+        asked |= _targets_of(files / "callbacks") | _targets_of(files / "logger")
+    machines = config["trainer"].get("num_nodes") or 1
+    if machines != 1 and line.value("trainer.num_nodes") is None:
+        raise UserError(
+            f"The run's files ask for {machines} machines. If that is yours, name it: "
+            f"trainer.num_nodes={machines}"
+        )
     rooms = {room: config[room] or {} for room in ("callbacks", "logger", "trainer")}
     for where, node in targets(rooms):
         target = str(node["_target_"])
@@ -133,6 +143,9 @@ def check_kept_files(kept: Path, own: Path, packages: list[str]) -> None:
     ``own`` is the folder that they were copied from; files that are the same there are the user's. What
     others may not do is to say anything of Hydra, which can start programs, or to name what is built unasked.
     """
+    links = [path for path in (kept, *kept.rglob("*")) if path.is_symlink()]
+    if links:  # which lead past this check, and were not made by a sweep
+        raise UserError(f"{links[0]} is a link. Put what it leads to in its place.")
     for path in sorted(kept.rglob("*.yaml")):
         same = own / path.relative_to(kept)
         if same.is_file() and same.read_bytes() == path.read_bytes():
@@ -183,12 +196,17 @@ def _is_harmless(target: str, node: Mapping[str, Any]) -> bool:
     for prefix, names in HARMLESS.items():
         if target.startswith(prefix) and target.rpartition(".")[2] in names:
             options = {key: value for key, value in node.items() if key != "_target_"}
-            return not any(
-                key.endswith("_dir") or (isinstance(value, str) and set(value) & set("/\\$~"))
-                for key, value in options.items()
-                if ".loggers." in prefix
+            return ".loggers." not in prefix or all(
+                not key.endswith("_dir") and _is_name(value) for key, value in options.items()
             )
     return False
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it leads to no other folder."""
+    if isinstance(value, str):
+        return value.strip() not in (".", "..") and not set(value) & set("/\\$~")
+    return value is None or isinstance(value, int | float)
 
 
 def _targets_of(folder: Path) -> set[str]:

@@ -7,6 +7,7 @@ copies of it, which a run that was killed in between makes up for.
 from __future__ import annotations
 
 import filecmp
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +19,12 @@ from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pellucid.checkpoint import write_checkpoint
+from pellucid.checkpoint import load_checkpoint, write_checkpoint
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError
 from pellucid.task.base import FUSED
 
+log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, float]]
 
 
@@ -71,6 +73,19 @@ class Checkpoint(LightningCheckpoint):
             self.copy_last(self.recorder.rows)
         trainer.strategy.barrier()  # the other processes will read them
 
+    def make_up(self, rows: Rows) -> None:
+        """As training goes on from ``last.ckpt``: what is missing of the others, the best above all."""
+        self.copy_last(rows)
+        best, path = best_epoch(rows, self.monitor, self.mode), self.folder / "best.ckpt"
+        if best is None or best == len(rows) or _epoch_of(path) == best:
+            return
+        kept = self.folder / f"epoch_{best:04d}.ckpt"
+        source = kept if _epoch_of(kept) == best else self.folder / "last.ckpt"
+        if source != kept:
+            told = "%s is not that of epoch %d, the best; until a better one, that of epoch %d stands in."
+            log.warning(told, path, best, len(rows))
+        write_checkpoint(path, source.read_bytes())
+
     def copy_last(self, rows: Rows) -> None:
         """Make of ``last.ckpt``, which ``rows`` lead to, the copies that are due and not there."""
         epoch = len(rows)
@@ -83,6 +98,14 @@ class Checkpoint(LightningCheckpoint):
         last, copy = self.folder / "last.ckpt", self.folder / name
         if not (copy.is_file() and filecmp.cmp(last, copy, shallow=False)):
             write_checkpoint(copy, last.read_bytes())
+
+
+def _epoch_of(path: Path) -> int | None:
+    """Counted from 1; None where there is no checkpoint that can be read."""
+    try:
+        return int(load_checkpoint(path)["epoch"]) + 1
+    except UserError:
+        return None
 
 
 def fits(optimizer: Optimizer, state: Any) -> bool:

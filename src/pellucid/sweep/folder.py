@@ -154,14 +154,27 @@ def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         raise UserError(f"{folder.conf}: the sweep's configuration files are gone; it cannot be continued.")
     if line.config_dir and not folder.user_conf.is_dir():
         raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
-    packages, kept = own_packages(line, conf), own_packages(line, folder.conf)
+    own = line
+    packages, kept = (own_packages(line, files, training=True) for files in (conf, folder.conf))
     check_kept_files(folder.conf, conf, packages)
     if line.config_dir:
         check_kept_files(folder.user_conf, Path(line.config_dir), packages)
     line = line.with_config_dir(folder.user_conf)
     if kept != packages:  # those that the sweep's files name are not believed
         line = dataclasses.replace(line, overrides=[*line.overrides, f"packages=[{','.join(packages)}]"])
+    url = _storage(line, folder.conf)
+    if url and line.value("sweep.storage") is None and url != _storage(own, conf):
+        raise UserError(f"The sweep's files keep its trials in {url}. If it is right: sweep.storage={url}")
     return line, folder.conf
+
+
+def _storage(line: CommandLine, conf: Path) -> str | None:
+    """None where the line is wrong, which is told by its check."""
+    try:
+        found: str | None = compose_line(line, conf).sweep.storage
+    except UserError:
+        return None
+    return found
 
 
 def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:

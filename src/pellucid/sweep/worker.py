@@ -20,9 +20,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from pellucid.config.compose import container
-from pellucid.console import console, start_logging
+from pellucid.console import console, open_log, start_logging
 from pellucid.data.shared import SharedImages
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, first_line, without_secrets
 from pellucid.interrupt import check
 from pellucid.process import has_several_processes, is_of_launcher
 from pellucid.run import Run
@@ -181,9 +181,9 @@ class Worker:
             return
         with suppress(OSError):
             run.folder.mkdir(parents=True, exist_ok=True)
-            with run.log.open("a", encoding="utf-8") as file:
-                file.write("".join(traceback.format_exception(error)))
-            run.record({"status": "failed", "error": _last_line(error)})
+            with open_log(run.log) as file:
+                file.write(without_secrets("".join(traceback.format_exception(error))))
+            run.record({"status": "failed", "error": without_secrets(_last_line(error))})
 
 
 def _write(summary: Summary) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import struct
 import sys
 import zipfile
@@ -35,6 +36,7 @@ REFUSED = {  # what a file system says where the user must do something, and wha
     errno.EPERM: "you may not write there; name another folder",
     errno.ENAMETOOLONG: "the name is too long; name another folder",
     errno.EEXIST: "a file is in the way; name another folder",
+    errno.ELOOP: "it is a link; put what it leads to in its place",
     errno.ENOTDIR: "a part of the path is a file; name another folder",
     errno.EISDIR: "it is a folder; name another file",
     errno.EIO: "the disk fails",
@@ -109,7 +111,7 @@ def remove_leftovers(folder: Path) -> None:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                with path.open("rb") as file:
+                with open_file(path) as file:
                     if _lock(file):
                         path.unlink()
 
@@ -147,9 +149,18 @@ def disk_error(error: OSError) -> UserError | None:
     return UserError(f"{where}{error.strerror or first_line(error)} ({reason}). What was there is as it was.")
 
 
+def open_file(path: Path) -> BinaryIO:
+    """A file to read. Raises OSError, also for a pipe or device, which might be waited for."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return open(handle, "rb")  # noqa: PTH123
+
+
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
     """A text file's content. Raises OSError, and ValueError where it is none, or larger than expected."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise ValueError(f"more than {largest // 2**20} MiB")
@@ -187,10 +198,11 @@ def check_packed(file: Path | BinaryIO, largest: int) -> None:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file. Raises OSError, and ValueError where it cannot be read."""
-    check_packed(path, LARGEST_ARRAYS)
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
-            return dict(found)
+        with open_file(path) as file:
+            check_packed(file, LARGEST_ARRAYS)
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+                return dict(found)
     except OSError:
         raise
     except Exception as error:  # NumPy and zlib raise many kinds for a file that was changed
