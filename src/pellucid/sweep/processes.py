@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from pellucid.console import lines_of
 from pellucid.errors import UserError
 from pellucid.interrupt import SIGNALS, exit_code, install
 
@@ -64,7 +65,7 @@ def _run(work: bytes) -> None:
         _mask(block=False)  # until here, where it would have ended the imports in a traceback
         target(*args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(lines_of(f"error: {error}"), file=sys.stderr)
         raise SystemExit(USERS_MISTAKE) from None
     except KeyboardInterrupt as error:
         raise SystemExit(exit_code(error)) from None

@@ -134,7 +134,7 @@ def _launch_here(worker: Worker, count: int) -> None:
     sent = cloudpickle.dumps((worker, Singleton.get_state()))  # pickle cannot: Hydra's holds functions
     for code in run_processes(count, _work, sent):
         if code == USERS_MISTAKE:
-            raise SystemExit(code)
+            raise UserError(f"A worker could not go on and said why. Then continue by: {worker.plan.line}")
         if code:
             log.warning("A worker has ended (exit code %d).", code)
 
