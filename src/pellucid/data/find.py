@@ -37,7 +37,7 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
             continue
         folders[:] = [name for name in folders if not _is_hidden(name)]
         paths = (Path(parent, name) for name in names if not _is_hidden(name))
-        found += [path for path in paths if path.suffix.lower() in EXTENSIONS]
+        found += [path for path in paths if path.suffix.lower() in EXTENSIONS and is_file(path)]
     return sorted(found)
 
 
