@@ -72,13 +72,13 @@ def measure(program: Path, fashion: str, rounds: int) -> dict[str, Spent]:
 
 def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
     quiet = ["callbacks=none", "report=false", "trainer=cpu"]
-    first = "+callbacks.first._target_=pellucid.benchmark.processes.FirstStep"
+    first = ["+callbacks.first._target_=pellucid.benchmark.processes.FirstStep", "packages=[pellucid]"]
     whole = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
     train = [sys.executable, str(program)]
     yield BARE_IMPORT, [sys.executable, "-c", "import torch, torchvision, lightning"]
     yield HELP, [*train, "--help"]
     yield MISTAKE, [*train, "model=dnnn"]
-    yield FIRST_STEP, [*train, "model=dnn", "data=digits", "logger=none", *quiet, first]
+    yield FIRST_STEP, [*train, "model=dnn", "data=digits", "logger=none", *quiet, *first]
     yield WHOLE, [*train, *whole, *quiet]
     yield WHOLE_PLAIN, [sys.executable, "-m", "pellucid.benchmark.plain", fashion, "5"]
 
