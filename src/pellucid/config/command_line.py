@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
 from pellucid.config.compose import compose, container
@@ -169,6 +170,8 @@ def compose_line(line: CommandLine, conf: Path) -> DictConfig:
     Raises UserError for any other, of which ``check`` tells more.
     """
     checker = _Checker(line, conf, "train")
+    if line.config_dir and not Path(line.config_dir).is_dir():  # of which Hydra warns alone
+        raise UserError(f"--config-dir={line.config_dir}: there is no such folder.")
     try:
         return checker.compose(
             [
@@ -176,7 +179,7 @@ def compose_line(line: CommandLine, conf: Path) -> DictConfig:
                 for override in line.parsed()
             ]
         )
-    except (*COMPOSING, IndexError) as error:
+    except (*COMPOSING, IndexError, YAMLError) as error:
         raise UserError(first_line(error)) from error
 
 
