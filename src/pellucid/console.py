@@ -11,11 +11,9 @@ import errno
 import io
 import logging
 import os
-import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,9 +21,9 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.segment import Segment
 
 from pellucid.errors import plain, without_secrets
+from pellucid.system.files import descriptor
 
 log = logging.getLogger(__name__)
-NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor what waits for a reader
 
 
 class _Plain(RenderHook):
@@ -123,17 +121,20 @@ class ConsoleHandler(logging.Handler):
         console.print(self.format(record), style=style, markup=False, soft_wrap=True)
 
 
-def open_log(path: Path) -> TextIOWrapper:
+def open_log(path: Path) -> io.TextIOWrapper:
     """A log file to add to. Raises OSError, also for a link, which may lead anywhere, and for a pipe."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINK, 0o666)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is no file")
-    return open(handle, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    return open(descriptor(path, flags), "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+
+
+def add_to_log(path: Path, text: str) -> None:
+    """Add a traceback, say, as it is but for secrets. Raises as ``open_log``."""
+    with open_log(path) as file:
+        file.write(without_secrets(text))
 
 
 class _LogFile(logging.FileHandler):
-    def _open(self) -> TextIOWrapper:
+    def _open(self) -> io.TextIOWrapper:
         return open_log(Path(self.baseFilename))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name

@@ -55,6 +55,7 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
 def _git_commit() -> str | None:
     """The commit of the working directory, with + where files have changed since; None outside git."""
     try:
+        # A monitor that a repository of anybody's names is a program, which git would start.
         command = [
             "git",
             "-c",

@@ -22,7 +22,7 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
 from pellucid.config.build import build, from_environment
 from pellucid.config.trust import named
-from pellucid.console import open_log, start_logging, stop_logging
+from pellucid.console import add_to_log, start_logging, stop_logging
 from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.describe import describe, hyperparameters
@@ -97,8 +97,7 @@ def train(
         else:
             with suppress(OSError, UserError):  # a full disk, a folder that is gone: which is what is told
                 if main and (trial or not isinstance(wrapped, UserError)):
-                    with open_log(run.log) as file:
-                        file.write(without_secrets(traceback.format_exc()))
+                    add_to_log(run.log, traceback.format_exc())
                 said = f"{type(wrapped).__name__}: {wrapped}".splitlines()[0]
                 session.close("failed", error=without_secrets(said))
         if wrapped is error:

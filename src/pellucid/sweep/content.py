@@ -12,12 +12,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from pellucid.errors import UserError, first_line
+from pellucid.sweep.space import Scalar
 
 # Our attributes of Optuna's study, and of its trials.
 ID, TOTAL, EXHAUSTED = "pellucid/sweep", "pellucid/total", "pellucid/exhausted"
 DEATHS, ATTEMPTS, ERROR = "pellucid/killed", "pellucid/attempts", "pellucid/error"
 KINDS = {ID: str, TOTAL: int, EXHAUSTED: int, DEATHS: list, ATTEMPTS: int, ERROR: str}
-SCALARS = (str, int, float, bool, type(None))
 # What the state of CMA-ES is made of, which Optuna keeps as a pickle: arrays, and the classes of cmaes.
 OF_NUMPY = ("ndarray", "dtype", "scalar", "_reconstruct", "_frombuffer")
 OF_CMAES = ("CMA", "SepCMA", "CMAwM")
@@ -45,7 +45,7 @@ def _check(trial: FrozenTrial, names: Collection[str]) -> None:
     if not isinstance(fixed, dict):
         raise ValueError("its values are not a mapping")
     for name, value in {**fixed, **trial.params}.items():
-        if name not in names or type(value) not in SCALARS:
+        if name not in names or not isinstance(value, Scalar):
             raise ValueError(f"{name}={value!r:.60} is not searched")
     if trial.state == TrialState.COMPLETE and not _is_number(trial.value):
         raise ValueError("it has finished without a value")

@@ -155,12 +155,14 @@ def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     if line.config_dir and not folder.user_conf.is_dir():
         raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
     own = line
-    packages, kept = (own_packages(line, files, training=True) for files in (conf, folder.conf))
+    packages = own_packages(line, conf, training=True)
     check_kept_files(folder.conf, conf, packages)
     if line.config_dir:
         check_kept_files(folder.user_conf, Path(line.config_dir), packages)
     line = line.with_config_dir(folder.user_conf)
-    if kept != packages:  # those that the sweep's files name are not believed
+    if (
+        own_packages(line, folder.conf, training=True) != packages
+    ):  # those that the sweep's files name are not believed
         line = dataclasses.replace(line, overrides=[*line.overrides, f"packages=[{','.join(packages)}]"])
     url = _storage(line, folder.conf)
     if url and line.value("sweep.storage") is None and url != _storage(own, conf):

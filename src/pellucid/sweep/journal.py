@@ -117,16 +117,16 @@ class Replayed:
         if lines and not lines[-1].endswith(b"\n"):  # it is being written
             lines.pop()
         self.total, first_bad = len(lines), self._replay(lines)
-        entries = [json.loads(line) for line in self.lines]
-        begun = sum(entry["op_code"] == CREATE_TRIAL for entry in entries)
-        named = max((entry["trial_id"] for entry in entries if "trial_id" in entry), default=-1)
+        begun = sum(entry["op_code"] == CREATE_TRIAL for entry in self.entries)
+        named = max((entry["trial_id"] for entry in self.entries if "trial_id" in entry), default=-1)
         if first_bad is not None and not (self.storage.get_all_studies() and named < begun):
             self._replay(lines[:first_bad])
         self.lost = self.total - len(self.lines)
 
     def _replay(self, lines: list[bytes]) -> int | None:
         """The place of the first line that Optuna cannot use, if there is one."""
-        memory, self.lines, first_bad = _Memory(), list[bytes](), None
+        memory, first_bad = _Memory(), None
+        self.lines, self.entries = list[bytes](), list[dict[str, Any]]()
         self.storage = JournalStorage(memory)
         for number, line in enumerate(lines):
             try:
@@ -136,6 +136,7 @@ class Replayed:
                 memory.append_logs([entry])
                 self.storage.get_all_studies()  # which replays it
                 self.lines.append(line)
+                self.entries.append(entry)
             except Exception:  # Optuna raises whatever half an entry makes it stumble over
                 first_bad = number if first_bad is None else first_bad
         return first_bad

@@ -20,7 +20,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from pellucid.config.compose import container
-from pellucid.console import console, open_log, start_logging
+from pellucid.console import add_to_log, console, start_logging
 from pellucid.data.shared import SharedImages
 from pellucid.errors import UserError, first_line, without_secrets
 from pellucid.interrupt import check
@@ -181,8 +181,7 @@ class Worker:
             return
         with suppress(OSError):
             run.folder.mkdir(parents=True, exist_ok=True)
-            with open_log(run.log) as file:
-                file.write(without_secrets("".join(traceback.format_exception(error))))
+            add_to_log(run.log, "".join(traceback.format_exception(error)))
             run.record({"status": "failed", "error": without_secrets(_last_line(error))})
 
 

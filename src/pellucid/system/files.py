@@ -151,11 +151,16 @@ def disk_error(error: OSError) -> UserError | None:
 
 def open_file(path: Path) -> BinaryIO:
     """A file to read. Raises OSError, also for a pipe or device, which might be waited for."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    return open(descriptor(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb")
+
+
+def descriptor(path: Path, flags: int) -> int:
+    """As ``os.open`` gives it. Raises OSError, also for what is no plain file, which is not waited for."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no file", str(path))
-    return open(handle, "rb")  # noqa: PTH123
+    return handle
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
@@ -201,7 +206,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with open_file(path) as file:
             check_packed(file, LARGEST_ARRAYS)
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as found:
                 return dict(found)
     except OSError:
         raise
