@@ -32,9 +32,9 @@ from pellucid.system.files import (
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # of the run folder and of what a checkpoint holds of ours
+FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
 OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
-OUR_FILES = ("metrics.csv", "metrics.json", "train.log")
+OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
 WHOLE = (
     "format",
@@ -54,6 +54,7 @@ class Run:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.log = folder / "train.log"
+        self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
         self._told = False
         self._lock: FileLock | None = None
 

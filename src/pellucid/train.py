@@ -17,14 +17,17 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from pellucid.assemble import assemble, come_back, make_explainers
+from pellucid.assemble import assemble, come_back, make_data, make_explainers, make_task
 from pellucid.callbacks.gallery import Gallery
 from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
 from pellucid.config.build import build, from_environment
 from pellucid.config.trust import named
 from pellucid.console import add_to_log, start_logging, stop_logging
 from pellucid.data.base import ImageData
+from pellucid.data.divide import History
+from pellucid.data.manifest import Manifest
 from pellucid.data.shared import SharedImages
+from pellucid.data.spec import Spec
 from pellucid.describe import describe, hyperparameters
 from pellucid.engine.checkpoint import Checkpoint
 from pellucid.engine.finite import FiniteLoss
@@ -43,11 +46,11 @@ from pellucid.process import (
     quiet_warnings,
     signals,
 )
-from pellucid.run import Run
+from pellucid.run import FORMAT, Run
 from pellucid.system.files import remove_leftovers
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
-from pellucid.trained import Placed, Trained
+from pellucid.trained import Placed, Trained, check_classes
 from pellucid.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -149,9 +152,10 @@ class _Session:
         if self.resume and run.last.exists():
             self.last = self._load_last()
             self.last_step = self.last["global_step"]
-        data, task = assemble(come_back(config) if self.last else config)
+        data, task = self._assemble()
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
+        self._check_images(data)
         data.device_images = config.get("device_images", 0)
         if data.device_images < 0:
             raise UserError(f"device_images={data.device_images}: expected 0 or more GiB.")
@@ -172,7 +176,10 @@ class _Session:
         if self.main:
             if self.resume:  # from here on with the new budget and device
                 run.save_config(self.config)
-            self.record({"status": "running", "error": None, **describe(config, data, trainer)})
+            known = data.history.manifest
+            (known.merged(data.splits) if known else Manifest.of(data.splits)).save(run.manifest)
+            noted = {**describe(config, data, trainer), **self._changes(data)}
+            self.record({"status": "running", "error": None, **noted})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger) and self.last is None:
                     logger.experiment.add_text("data/source", data.source, 0)
@@ -180,6 +187,46 @@ class _Session:
             log.info("Run folder: %s", run.folder)
         self._fit(trainer, task, data)
         self._test(trainer, task, data)
+
+    def _assemble(self) -> tuple[ImageData, Task]:
+        """Data and task; of a run that goes on, for the classes and statistics that it was trained with."""
+        if self.last is None:
+            data, task = assemble(self.values)
+        else:
+            config, then = come_back(self.values), Spec.from_dict(self.last["pellucid"]["spec"])
+            data = make_data(config)
+            check_classes(data.spec, then)
+            data.spec = then
+            task = make_task(config, then)
+        if self.resume:
+            made = (self.last or {"pellucid": self.before})["pellucid"].get("format", FORMAT)
+            data.history = History(Manifest.load(self.run.manifest), by_position=made == 1)
+        return data, task
+
+    def _check_images(self, data: ImageData) -> None:
+        """Raise UserError where a run cannot go on with these images."""
+        manifest, noted = data.history.manifest, self.before.get("data/fingerprint")
+        if manifest is None:
+            if noted is not None and noted != data.fingerprint():
+                raise UserError(
+                    f"{data.source}: the images have changed since the training, and which ones it was "
+                    "trained on was not kept by the version of then. Put them back, or train a new run."
+                )
+            return
+        known = sum(int(manifest.knows(split).sum()) for split in data.splits.values())
+        if 2 * known <= (count := sum(len(split) for split in data.splits.values())):
+            raise UserError(
+                f"{data.source}: the run knows {known:,} of these {count:,} images, so they are not those of "
+                "its training. Name the place where those are by data.root=<folder>, or train a new run."
+            )
+
+    def _changes(self, data: ImageData) -> dict[str, Any]:
+        """The fingerprint stays that of the beginning; what came since stands beside it."""
+        first, now = self.before.get("data/fingerprint"), data.fingerprint()
+        if first is None or first == now:
+            return {}
+        told = {"data/fingerprint/resumed": now, "data/changes": data.changes.told()}
+        return {"data/fingerprint": first, **told}
 
     def _load_last(self) -> dict[str, Any]:
         try:

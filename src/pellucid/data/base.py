@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,10 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
+from pellucid.data.divide import History, divide
 from pellucid.data.features import Embed, Features
 from pellucid.data.loader import BatchLoader, Order
+from pellucid.data.manifest import Changes
 from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
 
@@ -24,8 +27,10 @@ CHUNK = 1024  # images
 class ImageData(LightningDataModule, ABC):
     """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
 
-    A data set gives its spec at construction and implements ``read``. ``source`` says where the images
-    came from, once they are read; ``left_out`` counts files that could not be used.
+    A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
+    stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
+    ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    files that could not be used.
     """
 
     spec: Spec
@@ -38,6 +43,8 @@ class ImageData(LightningDataModule, ABC):
         batch_size: int,
         augment: str,
         seed: int,
+        val_fraction: float | None = None,
+        test_fraction: float | None = None,
     ) -> None:
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
@@ -50,6 +57,10 @@ class ImageData(LightningDataModule, ABC):
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
+        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.history = History()
+        self.changes = Changes()
+        self.trained_on: Mapping[str, Sequence[str]] = {}
         self.splits: dict[str, Split] = {}
         self.device_images = 0.0  # GiB of images that may be kept on a GPU
         self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
@@ -61,7 +72,10 @@ class ImageData(LightningDataModule, ABC):
 
     @abstractmethod
     def read(self) -> dict[str, Split]:
-        """The splits ``train``, ``val`` and ``test``; sets ``source``. Raises UserError."""
+        """The splits that the data set has, by name: ``train`` at least, or ``all`` where they are not split.
+
+        Sets ``source``. Raises UserError.
+        """
 
     def fingerprint(self) -> str:
         """A hash of every pixel and label of every split, once they are read."""
@@ -82,12 +96,14 @@ class ImageData(LightningDataModule, ABC):
         self.spec = self.spec.at_size(size)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the splits, once."""
+        """Read the splits, once. Raises UserError where one has no images."""
         if not self.splits:
-            self.splits = self.read()
-            for name, split in self.splits.items():
+            found = self.read()
+            divided = divide(found, self.fractions, self.seed, self.spec.classes, self.history)
+            for name, split in divided.splits.items():
                 if len(split) == 0:
                     raise UserError(f"The {name} split of {self.source} has no images.")
+            self.splits, self.changes, self.trained_on = divided.splits, divided.changes, divided.trained_on
 
     def remember(self, embed: Embed, views: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.

@@ -17,7 +17,6 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import with_validation
 from pellucid.errors import UserError
 
 CLASSES = (
@@ -48,9 +47,15 @@ class FashionMNIST(ImageData):
             std=(0.3530,),
             statistics="the training images",
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+        )
         self.root = Path(root).expanduser()
-        self.val_fraction = val_fraction
 
     def prepare_data(self) -> None:
         if self._folder() is None:
@@ -84,7 +89,7 @@ class FashionMNIST(ImageData):
                 torch.from_numpy(labels).long(),
                 numbered(name, len(labels)),
             )
-        return with_validation(splits, self.val_fraction, self.seed)
+        return splits
 
     def _folder(self) -> Path | None:
         """The folder where all four files are."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import torch
 from pellucid.data.find import find_folders, find_photos, is_folder
 from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
-from pellucid.data.split import stratified_split
 from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -36,22 +39,7 @@ class PhotoFolder:
     @classmethod
     def find(cls, root: Path) -> PhotoFolder:
         """Look at ``root``. Raises UserError where no classes are found."""
-        if not is_folder(root):
-            raise UserError(
-                f"data.root={root}: there is no such folder. Expected a folder of class folders, "
-                "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
-            )
-        # A split folder holds class folders; a class may be called train as well.
-        folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
-        splits = {
-            split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
-        }
-        if splits and "train" not in splits:
-            raise UserError(
-                f"data.root={root}: found {', '.join(sorted(splits))} but no train folder. "
-                "Expected <root>/train/<class>/*.jpg, or class folders alone."
-            )
-        splits = splits or {"all": root}
+        splits = _find_splits(root) or {"all": root}
         classes = tuple(path.name for path in find_folders(next(iter(splits.values()))))
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no class folders"
@@ -64,9 +52,28 @@ class PhotoFolder:
             if strange:
                 raise UserError(
                     f"{folder}: the classes {', '.join(sorted(strange))} are in {split} but not in "
-                    f"train, which has {', '.join(classes[:20])}."
+                    f"{next(iter(splits))}, which has {', '.join(classes[:20])}."
                 )
         return cls(root, splits, classes)
+
+    @classmethod
+    def of_classes(cls, root: Path, classes: Sequence[str]) -> PhotoFolder:
+        """``root`` with these classes, as many of them as are there; other folders are told and left out.
+
+        Raises UserError where none of them is there.
+        """
+        splits = _find_splits(root) or {"all": root}
+        there = {path.name for folder in splits.values() for path in find_folders(folder)}
+        if not there & set(classes):
+            found = f"only {', '.join(sorted(there)[:20])}" if there else "no folders"
+            raise UserError(
+                f"data.root={root}: found {found}, expected folders of the classes {', '.join(classes[:20])}."
+            )
+        if strange := sorted(there - set(classes)):
+            log.warning(
+                "%s: %s is none of the classes; what is in there is left out.", root, ", ".join(strange[:20])
+            )
+        return cls(root, splits, tuple(classes))
 
     def files(self) -> dict[str, list[tuple[Path, int]]]:
         """Each split's image files with their labels. Raises UserError for a class without images."""
@@ -79,7 +86,11 @@ class PhotoFolder:
             ]
             if split in ("train", "all"):
                 have = {label for _, label in found[split]}
-                empty = [name for label, name in enumerate(self.classes) if label not in have]
+                empty = [
+                    name
+                    for label, name in enumerate(self.classes)
+                    if label not in have and is_folder(folder / name)
+                ]
                 if empty:
                     raise UserError(
                         f"{folder}: no images in the class folder {', '.join(empty)}. "
@@ -97,20 +108,23 @@ class PhotoFolder:
         return digest.hexdigest()[:16]
 
 
-def load_folder(
-    folder: PhotoFolder,
-    *,
-    size: int,
-    cache: Path,
-    cache_limit: float,
-    val_fraction: float,
-    test_fraction: float | None,
-    seed: int,
-) -> tuple[dict[str, Split], int]:
-    """The splits train, val and test, and how many files were left out.
+def _find_splits(root: Path) -> dict[str, Path]:
+    """The folders of splits in it. Raises UserError where ``root`` is no folder."""
+    if not is_folder(root):
+        raise UserError(
+            f"data.root={root}: there is no such folder. Expected a folder of class folders, "
+            "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg. Where photos have moved, "
+            "data.root=<folder> names their new place, also with run= and resume=."
+        )
+    # A split folder holds class folders; a class may be called train as well.
+    folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
+    return {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
 
-    What the tree has no folder for is taken from its training images, stratified; never from the test.
-    """
+
+def load_folder(
+    folder: PhotoFolder, *, size: int, cache: Path, cache_limit: float
+) -> tuple[dict[str, Split], int]:
+    """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
     found = folder.files()
     paths = {name: [path for path, _ in items] for name, items in found.items()}
@@ -119,14 +133,6 @@ def load_folder(
         items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
         labels = torch.tensor([items[i][1] for i in photos.kept])
-        splits[name] = Split.whole(photos.images, labels, files)
+        splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
         left_out += len(photos.broken)
-    wanted = {"val": val_fraction, "test": test_fraction}
-    fractions = {
-        name: fraction for name, fraction in wanted.items() if name not in splits and fraction is not None
-    }
-    everything = splits.pop("all") if "all" in splits else splits["train"]
-    parts = stratified_split(everything.labels_N, list(fractions.values()), seed)
-    for name, part in zip(("train", *fractions), parts, strict=True):
-        splits[name] = everything.subset(part) if fractions else everything
     return splits, left_out

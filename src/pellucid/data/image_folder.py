@@ -6,6 +6,7 @@ from typing import Literal
 from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, Split
+from pellucid.errors import UserError
 
 AUTO_SIZE = 128
 
@@ -13,13 +14,15 @@ AUTO_SIZE = 128
 class ImageFolder(ImageData):
     """``root/<class>/…`` or ``root/{train,val,test}/<class>/…``; photos of any size, mode and format.
 
-    Raises UserError at construction where the folder has no classes.
+    ``classes`` are those that are looked for, in this order; without, all folders are, by their names. Raises
+    UserError at construction where the folder has none of them.
     """
 
     def __init__(
         self,
         *,
         root: str,
+        classes: list[str] | None,
         image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
@@ -29,7 +32,10 @@ class ImageFolder(ImageData):
         cache_limit: float,
         seed: int,
     ) -> None:
-        self.folder = PhotoFolder.find(Path(root).expanduser())
+        if classes is not None and len(set(classes)) != max(len(classes), 2):
+            raise UserError(f"data.classes={classes}: expected at least two different names.")
+        place = Path(root).expanduser()
+        self.folder = PhotoFolder.of_classes(place, classes) if classes else PhotoFolder.find(place)
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
             classes=self.folder.classes,
@@ -37,9 +43,16 @@ class ImageFolder(ImageData):
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+        )
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
-        self.fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
 
     def read(self) -> dict[str, Split]:
         splits, self.left_out = load_folder(
@@ -47,8 +60,6 @@ class ImageFolder(ImageData):
             size=self.spec.image_shape[1],
             cache=self.cache,
             cache_limit=self.cache_limit,
-            seed=self.seed,
-            **self.fractions,
         )
         self.source = f"folder {self.folder.root}"
         return splits

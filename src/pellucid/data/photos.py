@@ -18,10 +18,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
-from pellucid.data.entry import Entry, Photos, read_entry, remove, seal
+from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
+from pellucid.data.spec import as_digests
 from pellucid.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,8 +32,9 @@ log = logging.getLogger(__name__)
 BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wrong with the folder
 KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being built
 ATTEMPTS = 3
+PART = 2**20  # bytes of a file, summed at a time
 AT_WORK = 600  # seconds after which nobody is still building an entry that has not grown
-FORMAT = 2  # of the cache: what decode() gives for the same file
+FORMAT = 3  # of the cache: what decode() gives for the same file, and what is kept of it
 
 
 def load_photos(
@@ -49,7 +53,7 @@ def load_photos(
     Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
     """
     if not files:
-        return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {})
+        return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {}, as_digests([]))
     entry = cache / _key(files, root, size)
     others = {cache / _key(more, root, size) for more in beside}
     for _ in range(ATTEMPTS):
@@ -164,22 +168,24 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
             "Choose another folder by data.cache=<folder>."
         ) from error
     try:
-        broken = {}
-        work = partial(decode_or_reason, size=size)
+        broken, sums = {}, []
+        work = partial(_decode_and_sum, size=size)
         with (
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
         ):
             shown = track(decoded, "Decoding photos, once", total=len(files), transient=True)
-            for file, result in zip(files, shown, strict=True):
+            for file, (result, content) in zip(files, shown, strict=True):
                 if isinstance(result, str):
                     broken[str(file.relative_to(root))] = result
                 else:
                     pixels.write(result.tobytes())
+                    sums.append(content)
         if len(broken) > BAD_SHARE * len(files):
             raise UserError(
                 _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
+        (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
         seal(
             half_built, entry.name, root=root, broken=broken, shape=(len(files) - len(broken), 3, size, size)
         )
@@ -192,6 +198,18 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         ) from error
     finally:
         shutil.rmtree(half_built, ignore_errors=True)
+
+
+def _decode_and_sum(path: Path, size: int) -> tuple[NDArray[np.uint8] | str, bytes]:
+    """The pixels, or why there are none, and the checksum of the file."""
+    found = decode_or_reason(path, size)
+    if isinstance(found, str):
+        return found, b""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            digest.update(part)
+    return found, digest.digest()
 
 
 def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:
