@@ -153,7 +153,7 @@ class Trained:
         if gone and not elsewhere:
             raise UserError(
                 f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
-                f"{_few(gone)} is there any more. Put the class back, or name other images by data.root=<folder>."
+                f"{_few(gone)} is there any more. Put it back, or name other images by data.root=<folder>."
             )
         if gone:
             log.warning("%s has no images of %s.", data.source, _few(gone))

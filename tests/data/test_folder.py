@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
+from pellucid.data.divide import History, divide
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.spec import Split
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 
 
-def read(root: Path, **given: Any) -> dict[str, Split]:
-    options = {"val_fraction": 0.2, "test_fraction": 0.1, "seed": 0, "size": 8, **given}
-    splits, _ = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options)
-    return splits
+def load(root: Path) -> tuple[dict[str, Split], int]:
+    return load_folder(PhotoFolder.find(root), size=8, cache=root.parent / "cache", cache_limit=1.0)
+
+
+def read(root: Path, test_fraction: float | None = 0.1) -> dict[str, Split]:
+    fractions = {"val": 0.2, "test": test_fraction}
+    return divide(load(root)[0], fractions, 0, PhotoFolder.find(root).classes, History()).splits
 
 
 def sizes(splits: dict[str, Split]) -> dict[str, int]:
@@ -132,12 +135,9 @@ def test_files_left_out_are_counted(root: Path) -> None:
     write_photos(root / "test", {"oak": 20, "elm": 20})
     for split in ("train", "test"):
         (root / split / "oak" / "bad.jpg").write_text("no picture")
-    options: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": None, "seed": 0, "size": 8}
-    splits, left_out = load_folder(
-        PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options
-    )
+    splits, left_out = load(root)
     assert left_out == 2
-    assert sizes(splits) == {"train": 32, "val": 8, "test": 40}
+    assert sizes(splits) == {"train": 40, "test": 40}
 
 
 def test_after_a_file_is_left_out_labels_still_fit_their_files(root: Path) -> None:
@@ -185,8 +185,10 @@ def test_a_single_class_is_told(root: Path, inside: str) -> None:
 @pytest.mark.parametrize("name", ["test", "val", "validation"])
 def test_a_split_without_train_is_told(root: Path, name: str) -> None:
     write_photos(root / name, {"oak": 3, "elm": 3})
-    with pytest.raises(UserError, match=r"found (test|val) but no train folder"):
-        PhotoFolder.find(root)
+    with pytest.raises(
+        UserError, match=r"have (test|val) images but no train .*Expected <root>/\{train,test\}"
+    ):
+        read(root, test_fraction=None)
 
 
 def test_a_class_folder_without_images_is_told(root: Path) -> None:
@@ -208,7 +210,7 @@ def test_a_class_that_is_not_in_train_is_told(root: Path, split: str) -> None:
 
 def test_a_class_too_small_to_split_is_told(root: Path) -> None:
     write_photos(root, {"oak": 10, "elm": 2})
-    with pytest.raises(UserError, match="has 2 images, too few for 3 splits"):
+    with pytest.raises(UserError, match="The class elm has 2 images: too few for train, test, val"):
         read(root)
 
 

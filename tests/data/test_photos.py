@@ -256,7 +256,7 @@ def test_two_that_build_at_once_make_one_good_entry(
     assert len(results) == 2
     assert torch.equal(results[0].images, results[1].images)
     (entry,) = cache.iterdir()
-    assert sorted(p.name for p in entry.iterdir()) == ["index.json", "pixels.bin"]
+    assert sorted(p.name for p in entry.iterdir()) == ["digests.bin", "index.json", "pixels.bin"]
     assert results[0].kept == results[1].kept == list(range(20))
 
 

@@ -64,6 +64,12 @@ def divide(
     splits = dict(found) if own or "all" not in found else {"test": found["all"]}
     names = ("val", "test") if history.by_position else ("test", "val")
     wanted = {name: share for name in names if name not in found and (share := fractions[name]) is not None}
+    there = {*found, *wanted, *({"train"} if "all" in found else ())}
+    if own and (gone := [name for name in SPLITS if name not in there]):
+        raise UserError(
+            f"The data have {', '.join(found)} images but no {' and no '.join(gone)} images. Expected "
+            "<root>/{train,test}/<class>/…, or where data=image_folder class folders alone."
+        )
     if own and wanted:
         pool = splits.pop("all") if "all" in splits else splits["train"]
         if history.manifest is None:
@@ -72,11 +78,6 @@ def divide(
             parts = history.manifest.take(pool, tuple(wanted), seed)
         splits |= parts
     splits = {name: splits[name] for name in SPLITS if name in splits}
-    if own and (gone := [name for name in SPLITS if name not in splits]):
-        raise UserError(
-            f"The data have {', '.join(found)} images but no {' and no '.join(gone)} images. Expected "
-            "<root>/{train,test}/<class>/…, or where data=image_folder class folders alone."
-        )
     if history.manifest is None:
         _tell_repeated(splits)
         return Division(splits)
