@@ -96,7 +96,7 @@ def _check_kinds(both: Sequence[Trained]) -> None:
 
 def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[ImageData, Split]]:
     """Each run's data, of whose test images only those that both have are left, in the same order."""
-    one, other = (data.splits["test"] for data in images)
+    one, other = (data.split("test") for data in images)
     places = {file: place for place, file in enumerate(other.files)}
     pairs = [(place, places[file]) for place, file in enumerate(one.files) if file in places]
     if not pairs:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def evaluate(
     *,
     checkpoint: str,
     split: str,
+    trained_on: str,
     accelerator: str,
     packages: Sequence[str] = (),
     data: Changed,
@@ -47,16 +49,22 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
 
-    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. Files go to
-    ``evaluation/`` of the run folder, or to ``out``. Raises UserError.
+    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``: leave_out
+    or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run folder, or
+    to ``out``. Raises UserError.
     """
+    if trained_on not in ("leave_out", "count"):
+        raise UserError(f"trained_on={trained_on}: expected leave_out or count.")
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        return _evaluate_all(run, accelerator=accelerator, packages=packages, data=data, out=out)
+        read = partial(Trained.data, changed=data, count_trained=trained_on == "count")
+        return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    images = trained.data(data)
-    found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
+    images = trained.data(data, count_trained=trained_on == "count")
+    images.split(split)
+    names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
+    found = {name: outcome(trained, images, name) for name in names}
     row = _row(trained, found)
     folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
     _write(folder, trained, images, found[split], split)
@@ -70,7 +78,12 @@ def evaluate(
 
 
 def _evaluate_all(
-    source: str, *, accelerator: str, packages: Sequence[str], data: Changed, out: str | None
+    source: str,
+    *,
+    accelerator: str,
+    packages: Sequence[str],
+    read: Callable[[Trained], ImageData],
+    out: str | None,
 ) -> list[dict[str, Any]]:
     run, _ = find(source, "last")
     if run is None:
@@ -78,10 +91,8 @@ def _evaluate_all(
     rows, images = [], None
     for path in run.kept_checkpoints():
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
-        images = images or trained.data(data)
-        rows.append(
-            _row(trained, {name: outcome(trained, images, name) for name in ("train", "val", "test")})
-        )
+        images = images or read(trained)
+        rows.append(_row(trained, {name: outcome(trained, images, name) for name in images.splits}))
     folder = _folder(trained, out)
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
@@ -120,6 +131,8 @@ def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, spli
         "images": len(found.labels_N),
         "metrics": dict(found.metrics),
         "intervals": found.intervals(seed),
+        "changed_since_training": data.changes.counts(),
+        "trained_on": list(data.trained_on.get(split, [])),
     }
     rows: list[dict[str, Any]] = []
     for place, (file, label) in enumerate(zip(found.files, found.labels_N.tolist(), strict=True)):
@@ -186,12 +199,12 @@ def _summary(trained: Trained, found: Mapping[str, Outcome], split: str) -> Tabl
 
 
 def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
-    """Precision, recall and F1 of each class; of many, the worst."""
-    chosen = list(range(len(classes)))
+    """Precision, recall and F1 of each class that has images; of many, the worst."""
+    chosen = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
-    if len(classes) > MOST_CLASSES:
-        worst = np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")[:MOST_CLASSES]
-        chosen, title = worst.tolist(), f"The {MOST_CLASSES} worst of {len(classes)} classes"
+    if len(chosen) > MOST_CLASSES:
+        title = f"The {MOST_CLASSES} worst of {len(chosen)} classes"
+        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in ("class", "precision", "recall", "F1", "images"):
         table.add_column(name, justify="left" if name == "class" else "right")

@@ -94,12 +94,12 @@ class Near:
         distance: str,
     ) -> None:
         self.trained, self.layer, self.asked, self.distance = looking.trained, looking.layer, asked, distance
-        self.total = len(data.splits["train"])
+        self.total = len(data.split("train"))
         self.rows: list[dict[str, Any]] = []
         self.counts: list[Counter[str]] = []  # of the classes of each query's neighbours, but for itself
         queries: list[Query] = []
         for one, index_K, distances_K in zip(asked, index_QK, distances_QK, strict=True):
-            found = self._add(one, data.splits["train"].subset(index_K), distances_K.tolist())
+            found = self._add(one, data.split("train").subset(index_K), distances_K.tolist())
             if len(queries) < SHOWN:
                 queries.append(self._query(one, found, self.counts[-1]))
         self.picture = neighbours(queries, title=self._title(), note=self._note())

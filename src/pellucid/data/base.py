@@ -105,6 +105,15 @@ class ImageData(LightningDataModule, ABC):
                     raise UserError(f"The {name} split of {self.source} has no images.")
             self.splits, self.changes, self.trained_on = divided.splits, divided.changes, divided.trained_on
 
+    def split(self, name: str) -> Split:
+        """One of the splits, once they are read. Raises UserError where the images are not split so."""
+        if name not in self.splits:
+            raise UserError(
+                f"split={name}: {self.source} has {', '.join(self.splits)} only. Images that are not the run's "
+                "own are all test images, or what their folders, <root>/{train,val,test}/<class>/…, say."
+            )
+        return self.splits[name]
+
     def remember(self, embed: Embed, views: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.
 
@@ -136,7 +145,7 @@ class ImageData(LightningDataModule, ABC):
         """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        split = self._near(self.splits[name], device)
+        split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
         views = 1 if augment is none else self.views
         order = Order(

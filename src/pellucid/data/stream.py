@@ -49,7 +49,7 @@ class Stream:
 
 def of_split(data: ImageData, name: str) -> Stream:
     """The images of a split, in its order."""
-    split, classes = data.splits[name], data.spec.classes
+    split, classes = data.split(name), data.spec.classes
 
     def batches(batch_size: int) -> Iterator[Batch]:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
