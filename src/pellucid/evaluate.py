@@ -41,7 +41,7 @@ def evaluate(
     *,
     checkpoint: str,
     split: str,
-    trained_on: str,
+    trained_on: str = "leave_out",
     accelerator: str,
     packages: Sequence[str] = (),
     data: Changed,
@@ -49,9 +49,9 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
 
-    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``: leave_out
-    or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run folder, or
-    to ``out``. Raises UserError.
+    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``:
+    leave_out or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run
+    folder, or to ``out``. Raises UserError.
     """
     if trained_on not in ("leave_out", "count"):
         raise UserError(f"trained_on={trained_on}: expected leave_out or count.")

@@ -199,8 +199,10 @@ class _Session:
             data.spec = then
             task = make_task(config, then)
         if self.resume:
-            made = (self.last or {"pellucid": self.before})["pellucid"].get("format", FORMAT)
-            data.history = History(Manifest.load(self.run.manifest), by_position=made == 1)
+            made: Any = self.last["pellucid"] if self.last else {"format": FORMAT, "config": self.config}
+            moved = made["config"]["data"].get("root") != self.config["data"].get("root")
+            manifest = Manifest.load(self.run.manifest)
+            data.history = History(manifest, made["format"] == 1, elsewhere=moved and manifest is not None)
         return data, task
 
     def _check_images(self, data: ImageData) -> None:

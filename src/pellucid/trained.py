@@ -209,6 +209,8 @@ def restore(
     content = load_checkpoint(path)
     task, spec = restore_task(content, packages)
     config, epoch = {**content["pellucid"]["config"], "packages": list(packages)}, int(content["epoch"]) + 1
+    if run is not None:  # whose data may have moved since that checkpoint
+        config["data"] = {**config["data"], **_places(run.config()["data"], config["data"])}
     format_ = content["pellucid"]["format"]
     trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator, format_)
     if trained.precision != config["trainer"].get("precision", trained.precision):
@@ -246,6 +248,13 @@ def check_classes(now: Spec, then: Spec) -> None:
         f"({'; '.join(differ) or 'they come in another order'}). Give the classes the names that they had, "
         f"{_few(then.classes)}, or train a new run."
     )
+
+
+def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
+    if now.get("_target_") != then["_target_"]:
+        return {}
+    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
 
 
 def _check_division(own: Mapping[str, Any], now: Mapping[str, Any]) -> None:

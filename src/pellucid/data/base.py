@@ -109,8 +109,8 @@ class ImageData(LightningDataModule, ABC):
         """One of the splits, once they are read. Raises UserError where the images are not split so."""
         if name not in self.splits:
             raise UserError(
-                f"split={name}: {self.source} has {', '.join(self.splits)} only. Images that are not the run's "
-                "own are all test images, or what their folders, <root>/{train,val,test}/<class>/…, say."
+                f"split={name}: {self.source} has {', '.join(self.splits)} only. Images that are not the "
+                "run's own are all test images, or what their folders, <root>/{train,val,test}/…, say."
             )
         return self.splits[name]
 
