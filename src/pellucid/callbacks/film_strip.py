@@ -16,6 +16,7 @@ from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.maps import limits
 from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, number, rgb
 from pellucid.inside.capture import Layers, captured, choose_layers
+from pellucid.inside.trace import has_maps, traced
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
 
@@ -54,9 +55,9 @@ class FilmStrip(View):
             if name in explainers and explainers[name].reason(look.net, probe) is None:
                 self.explainer = name
                 break
-        with captured(look.net, choose_layers(look.net, self.layers, probe)) as outputs:
-            look.net(probe)
-        self.chosen = [layer for layer, output in outputs.items() if output.ndim == 4]
+        trace = traced(look.net, probe)
+        chosen = choose_layers(look.net, self.layers, probe)
+        self.chosen = [layer for layer in chosen if has_maps(trace, layer)]
         return None
 
     def look(self, look: Look) -> None:
@@ -86,14 +87,15 @@ class FilmStrip(View):
         with captured(look.net, self.chosen) as outputs:
             shares_BK = look.net(probes.images_BCHW).float().softmax(dim=1).cpu()
         confidence_B, predicted_B = shares_BK.max(dim=1)
+        _, first = next(self._frames(), (0, {}))
         arrays = {"predicted": predicted_B.numpy(), "confidence": confidence_B.numpy()}
         if self.explainer is not None:
             explainer = look.gallery.explainers[self.explainer]
             target_B = probes.labels_B.to(look.device)
             found = explainer.explain(look.net, probes.images_BCHW, target_B, black(look))
             kind = "signed" if explainer.signed else "unsigned"
-            arrays[f"{kind}/{explainer.title}"] = found.maps_BHW.numpy()
-        _, first = next(self._frames(), (0, {}))
+            named = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
+            arrays[next(named, f"{kind}/{found.title}")] = found.shown()
         for layer in self.chosen:
             maps_BMHW = outputs[layer].float().cpu().numpy()
             followed = _map_of(layer, maps_BMHW, first)
@@ -150,7 +152,7 @@ def epoch_of(name: str) -> int:
 
 def row_name(key: str) -> str:
     """What a row of pictures is called, in one or two lines."""
-    return key.partition("/")[2].replace(" map ", "\nmap ")
+    return key.partition("/")[2].replace(" map ", "\nmap ").replace(" at ", "\nat ")
 
 
 def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:

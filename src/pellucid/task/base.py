@@ -56,6 +56,13 @@ class Task(LightningModule, ABC):
             {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
         )
         self.noted = {stage: Noted() for stage in STAGES}
+        if not any(parameter.requires_grad for parameter in net.parameters()):
+            raise UserError(
+                f"No parameter of {type(net).__name__} is trained: each has requires_grad=False, or it has "
+                "none. Leave some free, of a torchvision net by model.trainable=head."
+            )
+        if not type(net).__module__.startswith("pellucid.model."):  # ours leave their images as they are
+            net.register_forward_pre_hook(_copied)
         images_BCHW = torch.zeros(2, *image_shape)
         with evaluation_mode(net):
             self._check_output(images_BCHW, _tried(net, images_BCHW))
@@ -149,8 +156,6 @@ class Task(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-        if not trained:
-            raise UserError("No parameter of the net is trained. Set model.trainable.")
         try:
             optimizer = self.make_optimizer(trained, **self._fused())
             if self.make_scheduler is None:
@@ -183,6 +188,11 @@ class Task(LightningModule, ABC):
 def shape_of(output: object) -> str:
     """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
     return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+
+
+def _copied(net: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A net may write into what it is given: it gets a copy, so that nobody else sees that."""
+    return tuple(value.clone() if isinstance(value, Tensor) else value for value in inputs)
 
 
 def _tried(net: nn.Module, images_BCHW: Tensor) -> object:
