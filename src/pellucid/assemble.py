@@ -81,10 +81,14 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
     packages = config["packages"]
-    return {
+    explainers: dict[str, Explainer] = {
         name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
         for name, node in (config.get("explainer") or {}).items()
     }
+    for name, explainer in explainers.items():
+        if lacking := [one for one in ("title", "signed") if not hasattr(explainer, one)]:
+            raise UserError(f"explainer.{name}: its class says no {' and '.join(lacking)}. Write them in it.")
+    return explainers
 
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,7 +27,8 @@ class FilmStrip(View):
     """``images`` probe images: prediction, explanation of the true class by ``method``, and one map of
     each of the ``layers`` that have maps (names, or auto); or the reconstruction. Colours have one meaning.
 
-    Where ``method`` cannot explain the net, the first that can is taken. What a strip is made of stays in
+    ``method``: auto is Grad-CAM where it is among the run's explainers. Where it cannot explain the net, the
+    first that can is taken. What a strip is made of stays in
     ``figures/film_strip/frames``, so that a resumed run shows all its epochs.
     """
 
@@ -38,7 +39,9 @@ class FilmStrip(View):
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("images", images, most=MOST)
-        if gallery.explainers:
+        if method == "auto":
+            method = "grad_cam"
+        elif gallery.explainers:
             find_methods(gallery, [method], "callbacks.film_strip.method")
         self.images, self.method, self.layers = images, method, layers
         self.explainer: str | None = None

@@ -71,8 +71,8 @@ class ImageData(LightningDataModule, ABC):
             split = self.splits[name]
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
-                digest.update(split.images(index_B).numpy().data)
-            digest.update(split.labels_N.numpy().data)
+                digest.update(split.images(index_B).contiguous().numpy().data)
+            digest.update(split.labels_N.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
     def enlarge(self, size: int) -> None:
@@ -88,6 +88,22 @@ class ImageData(LightningDataModule, ABC):
             for name, split in self.splits.items():
                 if len(split) == 0:
                     raise UserError(f"The {name} split of {self.source} has no images.")
+                self._check(name, split)
+
+    def _check(self, name: str, split: Split) -> None:
+        """Raise UserError where what was read, by a user's class, is not as it should be."""
+        channels, classes, labels_N = self.spec.image_shape[0], len(self.spec.classes), split.labels_N
+        whole = split.store.dtype == torch.uint8 and split.store.shape[1:2] == (channels,)
+        counted = split.store.ndim == 4 and len(split.rows_N) == len(labels_N) == len(split.files)
+        right = labels_N.dtype == torch.int64 and bool(((labels_N >= 0) & (labels_N < classes)).all())
+        if not (whole and counted and right):
+            raise UserError(
+                f"{type(self).__name__}.read, split {name}: expected a store (N, {channels}, H, W) of uint8, and "
+                f"for each image an int64 label from 0 to {classes - 1} and a file's name; got a store "
+                f"{tuple(split.store.shape)} of {split.store.dtype}, {len(split.rows_N)} images, "
+                f"{len(split.files)} names and {len(labels_N)} labels of {labels_N.dtype}, "
+                f"{sorted(set(labels_N.tolist()))[:10]}."
+            )
 
     def remember(self, embed: Embed, views: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.
@@ -120,6 +136,10 @@ class ImageData(LightningDataModule, ABC):
         """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        if name not in self.splits:
+            raise UserError(
+                f"{type(self).__name__}.read gives no {name} split, only {', '.join(self.splits)}."
+            )
         split = self._near(self.splits[name], device)
         augment = self.augment if augmented else none
         views = 1 if augment is none else self.views

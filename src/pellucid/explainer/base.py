@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.errors import UserError
 from pellucid.inside.untouched import untouched
 
 AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
@@ -89,8 +90,11 @@ class Explainer(ABC):
                 maps.append(found_BHW.detach().float().cpu())
                 notes += [NO_MAP if same else text for same, text in zip(same_B, texts, strict=True)]
             maps_BHW = torch.cat(maps)
-        assert maps_BHW.shape == images_BCHW[:, 0].shape, f"{self.title}: maps {tuple(maps_BHW.shape)}"
-        assert len(notes) == len(maps_BHW), f"{self.title}: {len(notes)} notes"
+        if maps_BHW.shape != images_BCHW[:, 0].shape or len(notes) != len(maps_BHW):
+            raise UserError(
+                f"{type(self).__name__}._attribute: expected maps {tuple(images_BCHW[:, 0].shape)} and a "
+                f"note an image, got maps {tuple(maps_BHW.shape)} and {len(notes)} notes."
+            )
         self._check_finite(maps_BHW)
         return Explanation(maps_BHW, tuple(notes), title)
 
