@@ -13,8 +13,7 @@ from pellucid.callbacks.reconstructions import redraw
 from pellucid.callbacks.view import Look, Probes, View
 from pellucid.draw.explanations import map_picture, strength
 from pellucid.draw.film import Frame, choose_frames, film_strip
-from pellucid.draw.maps import limits
-from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, number, rgb
+from pellucid.draw.sheet import DIVERGING, colourise, crossed, number, rgb
 from pellucid.inside.capture import Layers, captured, choose_layers
 from pellucid.inside.trace import has_maps, traced
 from pellucid.task.classification import Classification
@@ -25,11 +24,11 @@ FRAMES, MOST = "film_strip/frames", 32
 
 class FilmStrip(View):
     """``images`` probe images: prediction, explanation of the true class by ``method``, and one map of
-    each of the ``layers`` that have maps (names, or auto); or the reconstruction. Colours have one meaning.
+    each of the ``layers`` that have maps (names, or auto); or the reconstruction. A row has its own colours.
 
     ``method``: auto is Grad-CAM where it is among the run's explainers. Where it cannot explain the net, the
-    first that can is taken. What a strip is made of stays in
-    ``figures/film_strip/frames``, so that a resumed run shows all its epochs.
+    first that can is taken. What a strip is made of stays in ``figures/film_strip/frames``, so that a resumed
+    run shows all its epochs.
     """
 
     name = "film_strip"
@@ -116,7 +115,7 @@ class FilmStrip(View):
             frames = self._strip(look, films, place, int(probes.labels_B[place]))
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
             title = f"{probes.names[place]}: {probes.files[place]}"
-            note = f"{len(shown)} of {films[-1][0]} epochs; colours mean the same in all of them"
+            note = f"{len(shown)} of {films[-1][0]} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {probes.names[place]}"
             picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
@@ -164,8 +163,10 @@ def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
     if kind == "image":
         return [rgb(image) for image in values]
     if kind == "map":
-        low, high = limits(values)
-        colours = DIVERGING if low < 0 else SEQUENTIAL
-        return [colourise(one, low, high, colours) for one in values]
+        high = float(np.abs(values).max())
+        return [colourise(one, -high, high, DIVERGING) for one in values]
     unit = strength(values)
-    return [map_picture(one, signed=kind == "signed", unit=unit) for one in values]
+    return [
+        map_picture(one, signed=kind == "signed", unit=unit) if one.any() else crossed(*one.shape)
+        for one in values
+    ]

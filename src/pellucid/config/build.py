@@ -146,7 +146,9 @@ def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             hint = f" Expected {package} installed, or in the folder that the command is run from."
         raise UserError(f"{place}: {target} was not found: {error}.{hint}") from None
-    if inspect.isfunction(found):
+    own = getattr(found, "__module__", "").split(".")[0] in packages
+    theirs = any(_within(getattr(found, "__module__", ""), known) for known in modules)
+    if inspect.isfunction(found) and (own or theirs):
         remedy = f"model=resnet_finetune model.arch={name} model.weights=none model.trainable=all, or "
         raise UserError(
             f"{place}: {target} is a function, expected a class. Use "
@@ -155,8 +157,7 @@ def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
         )
     if not inspect.isclass(found):
         raise refused
-    own = found.__module__.split(".")[0] in packages
-    if not own and not any(_within(found.__module__, known) for known in modules):
+    if not own and not theirs:
         raise refused
     if not issubclass(found, _kind(kind)) and not (own and place == "argument"):
         raise refused

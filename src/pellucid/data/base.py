@@ -98,8 +98,8 @@ class ImageData(LightningDataModule, ABC):
         right = labels_N.dtype == torch.int64 and bool(((labels_N >= 0) & (labels_N < classes)).all())
         if not (whole and counted and right):
             raise UserError(
-                f"{type(self).__name__}.read, split {name}: expected a store (N, {channels}, H, W) of uint8, and "
-                f"for each image an int64 label from 0 to {classes - 1} and a file's name; got a store "
+                f"{type(self).__name__}.read, split {name}: expected a store (N, {channels}, H, W) of uint8, "
+                f"and for each image an int64 label from 0 to {classes - 1} and a file's name; got a store "
                 f"{tuple(split.store.shape)} of {split.store.dtype}, {len(split.rows_N)} images, "
                 f"{len(split.files)} names and {len(labels_N)} labels of {labels_N.dtype}, "
                 f"{sorted(set(labels_N.tolist()))[:10]}."

@@ -122,7 +122,8 @@ def _constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
     noise_CHW = torch.randn(black_CHW.shape, generator=torch.Generator().manual_seed(0)).to(black_CHW)
     scores_BK, others_2K = net(images_BCHW.detach()), net(torch.stack([black_CHW, noise_CHW]))
     moved_B2K = (scores_BK[:, None] - others_2K).float()
-    return (moved_B2K.abs().amax(dim=(1, 2)) < CONSTANT).cpu()
+    blind_B: Tensor = moved_B2K.abs().amax(dim=(1, 2)) < CONSTANT
+    return blind_B.cpu()
 
 
 def at_once(images_BCHW: Tensor) -> int:
