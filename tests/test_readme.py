@@ -66,34 +66,24 @@ WITH = {
 }
 ELSEWHERE = {
     *("data=cifar10", "data=image_folder", "model=own"),  # tests of their own, with files and nets of theirs
-    *(
-        "trainer=gpu",
-        "trainer=mps",
-        "callbacks=default",
-        "explainer=all",
-    ),  # which devices are here; the usual
+    *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual
 }
 ROOMS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")
-CHOICES = [
-    f"{room}={path.stem}" for room in (*ROOMS, "experiment", "debug") for path in (CONF / room).glob("*.yaml")
-]
+SETS = ("experiment", "debug")
+CHOICES = {f"{room}={path.stem}" for room in (*ROOMS, *SETS) for path in (CONF / room).glob("*.yaml")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", sorted({*CHOICES} - ELSEWHERE))
+@pytest.mark.parametrize("choice", sorted(CHOICES - ELSEWHERE))
 def test_every_choice_trains_to_the_end(choice: str, fashion: Path, tmp_path: Path) -> None:
-    more = [text.format(fashion=fashion) for text in WITH.get(choice, [])]
-    quick = [
-        "+trainer.limit_train_batches=2",
-        "+trainer.limit_val_batches=1",
-        "+trainer.limit_test_batches=1",
-    ]
     room = choice.partition("=")[0]
-    shown = ["callbacks=[film_strip,explanations]"] if room == "explainer" else ["callbacks=none"]
-    group = [] if room == "callbacks" else shown
-    argv = [choice, *group, *more, *quick, "report=false"]
-    argv += [] if room == "trainer" else ["trainer.accelerator=cpu", "trainer.devices=1"]
-    argv += [] if room == "debug" else ["trainer.max_epochs=1"]
+    argv = [choice, *(text.format(fashion=fashion) for text in WITH.get(choice, [])), "report=false"]
+    if room != "callbacks":
+        argv.append("callbacks=[film_strip,explanations]" if room == "explainer" else "callbacks=none")
+    if room != "trainer":
+        argv += ["trainer.accelerator=cpu", "trainer.devices=1"]
+    if room != "debug":
+        argv += ["trainer.max_epochs=1", *(f"+trainer.limit_{s}_batches=2" for s in ("train", "val", "test"))]
     line = split(argv)
     check(line, conf=CONF, name="train")
     found = train(container(compose(CONF, "train", line.overrides)), tmp_path / "run")

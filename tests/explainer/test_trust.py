@@ -55,11 +55,9 @@ def test_a_gain_that_cannot_be_seen_is_no_gain() -> None:
     zeros_RB = torch.zeros(ORDERS, 4)
     noisy_RB = torch.linspace(-0.3, 0.3, ORDERS)[:, None].expand(-1, 4)
     gains_B = torch.tensor([1e-6, 0.01, 0.31, 0.6])
-    for random_RB, better in (
-        (zeros_RB, [False, False, True, True]),
-        (noisy_RB, [False, False, False, True]),
-    ):
-        assert Trust(zeros_RB[0], gains_B, zeros_RB, random_RB).better.tolist() == better
+    found = [Trust(zeros_RB[0], gains_B, zeros_RB, random_RB).better for random_RB in (zeros_RB, noisy_RB)]
+    assert found[0].tolist() == [False, False, True, True]
+    assert found[1].tolist() == [False, False, False, True]
 
 
 def test_a_random_map_scores_as_random() -> None:
