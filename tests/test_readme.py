@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 from pellucid.config.command_line import check, split
+from pellucid.config.compose import compose, container
+from pellucid.train import train
 from tests.helpers import CONF, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,6 +49,46 @@ def test_every_option_in_the_table_is_accepted() -> None:
             check(split([option, *early][:1]), conf=CONF, name="train")
             checked += 1
     assert checked >= 25
+
+
+# Of some choices what makes them quick, possible without a network, and to mean something.
+WITH = {
+    "data=catdog": ["data.source=drawn", "data.image_size=34", "model.channels=[4]"],
+    "data=fashion_mnist": ["data.root={fashion}"],
+    "model=xai": ["data.image_size=34"],
+    "model=resnet_frozen": ["model.weights=none", "data.image_size=32"],
+    "model=resnet_finetune": ["model.weights=none", "data.image_size=32"],
+    "scheduler=step": ["scheduler.step_size=1"],
+    "trainer=ddp": ["trainer.accelerator=cpu", "trainer.devices=1"],
+    "experiment=fashion_cnn": ["data.root={fashion}"],
+    "experiment=fashion_autoencoder": ["data.root={fashion}"],
+    "task=reconstruction": ["model=autoencoder"],
+}
+ELSEWHERE = {
+    *("data=cifar10", "data=image_folder", "model=own"),  # tests of their own, with files and nets of theirs
+    *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual
+}
+ROOMS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")
+SETS = ("experiment", "debug")
+CHOICES = {f"{room}={path.stem}" for room in (*ROOMS, *SETS) for path in (CONF / room).glob("*.yaml")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", sorted(CHOICES - ELSEWHERE))
+def test_every_choice_trains_to_the_end(choice: str, fashion: Path, tmp_path: Path) -> None:
+    room = choice.partition("=")[0]
+    argv = [choice, *(text.format(fashion=fashion) for text in WITH.get(choice, [])), "report=false"]
+    if room != "callbacks":
+        argv.append("callbacks=[film_strip,explanations]" if room == "explainer" else "callbacks=none")
+    if room != "trainer":
+        argv += ["trainer.accelerator=cpu", "trainer.devices=1"]
+    if room != "debug":
+        argv += ["trainer.max_epochs=1", *(f"+trainer.limit_{s}_batches=2" for s in ("train", "val", "test"))]
+    line = split(argv)
+    check(line, conf=CONF, name="train")
+    found = train(container(compose(CONF, "train", line.overrides)), tmp_path / "run")
+    assert found["status"] == "finished"
+    assert not [key for key in found if key.startswith("look/failed")]
 
 
 def test_every_path_exists() -> None:

@@ -55,7 +55,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
 def _since(node: Mapping[str, Any], place: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
     make = locate(str(node["_target_"]), place, packages).__init__  # type: ignore[misc]
-    if make.__module__.partition(".")[0] != "pellucid":
+    if getattr(make, "__module__", "").partition(".")[0] != "pellucid":
         return {}
     return {name: value for name, value in ADDED.items() if name not in node}
 
@@ -81,10 +81,14 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
     packages = config["packages"]
-    return {
+    explainers: dict[str, Explainer] = {
         name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
         for name, node in (config.get("explainer") or {}).items()
     }
+    for name, explainer in explainers.items():
+        if lacking := [one for one in ("title", "signed") if not hasattr(explainer, one)]:
+            raise UserError(f"explainer.{name}: its class says no {' and '.join(lacking)}. Write them in it.")
+    return explainers
 
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from pellucid.errors import UserError, first_line
 from pellucid.run import FORMAT
 from pellucid.system.files import check_packed, write_atomically
 
+EXTRA = "_extra_state"  # ends the names of what modules keep beside tensors, by ``get_extra_state``
 KEY = "pellucid"  # our part of a checkpoint: format, configuration, spec
 Parts = dict[str, tuple[Callable[[Any], bool], str]]  # by dotted name: what it must be, and that in words
 
@@ -121,7 +122,8 @@ def _is_count(value: Any) -> bool:
 
 def _is_state(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()
+        isinstance(name, str) and (isinstance(tensor, Tensor) or name.endswith(EXTRA))
+        for name, tensor in value.items()
     )
 
 

@@ -26,9 +26,10 @@ from pellucid.errors import UserError
 from pellucid.explained import Explained, Named, folder_of
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
-from pellucid.inside.capture import Layers, captured, layers_with_maps
+from pellucid.inside.capture import Layers, captured
 from pellucid.inside.pixels import undone
 from pellucid.inside.summary import operations
+from pellucid.inside.trace import layers_with_maps
 from pellucid.inside.untouched import untouched
 from pellucid.system.files import check_writable, write_atomically, write_csv
 from pellucid.task.classification import Classification
@@ -149,6 +150,7 @@ class _Classifier:
             yield len(found) / len(self.explainers)
             maps = explainer.explain(self.net, images_BCHW, target_B, self.black_CHW)
             found[name] = self._measure(explainer, maps, images_BCHW, target_B, judge, some)
+        self.titles = {name: one.found.title for name, one in found.items()}
         self._note(files, target_B, found)
         shown = undone(self.trained.spec, images_BCHW)
         for place, file in enumerate(files):
@@ -165,12 +167,11 @@ class _Classifier:
         some: Sequence[int],
     ) -> Explained:
         if judge is None:
-            return Explained(maps.maps_BHW, maps.notes, {}, None, torch.zeros(0))
+            return Explained(maps, {}, None, torch.zeros(0))
         others = explainer.explain(self.other, images_BCHW[some], target_B[some], self.black_CHW)
         own_BHW = maps.maps_BHW[some]
         return Explained(
-            maps.maps_BHW,
-            maps.notes,
+            maps,
             {place: at for at, place in enumerate(some)},
             judge.judge(own_BHW),
             likeness(own_BHW, others.maps_BHW),
@@ -207,10 +208,10 @@ class _Classifier:
             title += f"; explained: {classes[target]} {float(share_K[target]):.2f}"
         true = folder_of(file) if folder_of(file) in classes else None
         columns = {
-            self.explainers[name].title: Column(
-                one.maps_BHW[place : place + 1].numpy(),
+            one.found.title: Column(
+                one.found.shown()[place : place + 1],
                 self.explainers[name].signed,
-                [one.notes[place]],
+                [one.found.notes[place]],
                 [one.verdict(place)],
             )
             for name, one in found.items()
@@ -222,7 +223,7 @@ class _Classifier:
             self.folder / f"{name}.png", explanations(photo_1HWC, [title], [right], columns, title=heading)
         )
         content = io.BytesIO()
-        arrays = {name: one.maps_BHW[place].numpy() for name, one in found.items()}
+        arrays = {name: one.found.maps_BHW[place].numpy() for name, one in found.items()}
         np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]
         write_atomically(self.folder / f"{name}.npz", content.getvalue())
 
@@ -232,7 +233,7 @@ class _Classifier:
         table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
         for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
             table.add_column(head, justify="left" if head == "method" else "right")
-        for name, explainer in self.explainers.items():
+        for name in self.explainers:
             rows = [row for row in self.rows if row["method"] == name and "deletion" in row]
             if not rows:
                 return
@@ -243,7 +244,7 @@ class _Classifier:
             figures = (f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}")
             told = f"{better} ({better / len(rows):.0%})"
             table.add_row(
-                explainer.title, f"{len(rows)}", told, *(text.replace("-", "−") for text in figures)
+                self.titles[name], f"{len(rows)}", told, *(text.replace("-", "−") for text in figures)
             )
         console.print(table)
         of = len(self.rows) // len(self.explainers)

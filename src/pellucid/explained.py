@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pellucid.explainer.base import NO_MAP, Explanation
 from pellucid.explainer.trust import Trust
 
 LONGEST = 160  # bytes of a file's name, so that a layer's can follow
@@ -45,14 +46,15 @@ class Explained:
     ``places`` has the places of those some in ``trust``, by their places in the batch.
     """
 
-    maps_BHW: Tensor
-    notes: Sequence[str]
+    found: Explanation
     places: Mapping[int, int]
     trust: Trust | None
     likeness_B: Tensor
 
     def verdict(self, place: int) -> tuple[str, bool | None]:
-        """In a few words, and whether they speak for the map."""
+        """In a few words, and whether they speak for the map; none of a map that there is not."""
+        if self.found.notes[place] == NO_MAP:
+            return "", None
         at = self.places.get(place)
         if at is None or self.trust is None:
             return "trust not measured", None

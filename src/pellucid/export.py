@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.agreement import AT_ONCE, Agreement, choose, compare
 from pellucid.assemble import ADDED
-from pellucid.config.build import build, locate
+from pellucid.config.build import build, locate, parameters_of
 from pellucid.config.check import did_you_mean
 from pellucid.data.pictures import check_folders, find_pictures
 from pellucid.errors import UserError
@@ -174,7 +173,7 @@ class _StateDict(_File):
         self.target, arguments = _built_by(trained)
         self.use = use_of_state_dict(path, self.target)
         content = io.BytesIO()
-        state = {name: tensor.cpu() for name, tensor in trained.net.state_dict().items()}
+        state = {name: _on_cpu(value) for name, value in trained.net.state_dict().items()}
         about = facts_of_net(trained)
         torch.save(
             {"state_dict": state, "target": self.target, "arguments": arguments, "about": about}, content
@@ -209,7 +208,7 @@ def _built_by(trained: Trained) -> tuple[str, dict[str, Any]]:
     target = str(arguments.pop("_target_"))
     if "weights" in arguments:
         arguments["weights"] = "none"  # those that it started from are not needed
-    parameters = signature(locate(target, "model", trained.config["packages"])).parameters
+    parameters = parameters_of(locate(target, "model", trained.config["packages"]))
     shape, classes = trained.spec.image_shape, len(trained.spec.classes)
     offered = {**ADDED, "image_shape": shape, "num_classes": classes}
     return target, {**{name: value for name, value in offered.items() if name in parameters}, **arguments}
@@ -222,6 +221,12 @@ def _built_anew(content: bytes, trained: Trained) -> nn.Module:
     fresh: nn.Module = build(node, "model", packages=trained.config["packages"])
     fresh.load_state_dict(kept["state_dict"])
     return fresh.eval()
+
+
+def _on_cpu(value: Any) -> Any:
+    return (
+        value.cpu() if isinstance(value, Tensor) else value
+    )  # extra state of a module may be anything plain
 
 
 def _in_float32() -> AbstractContextManager[Any]:

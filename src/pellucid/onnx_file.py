@@ -112,7 +112,7 @@ def to_onnx(graph: Graph, *, facts: Mapping[str, Any], opset: int | None) -> byt
 
     Texts are kept as they are, everything else as JSON. Raises UserError for a net that has no such form.
     """
-    size = sum(tensor.nbytes for tensor in graph.state_dict().values())
+    size = sum(value.nbytes for value in graph.state_dict().values() if isinstance(value, Tensor))
     if size > MOST_BYTES:
         raise refused(graph.name, f"its weights take {size / 1e9:.1f} GB, and one file holds 2 GB")
     model = _exported(graph, opset)

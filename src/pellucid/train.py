@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from pellucid.assemble import assemble, come_back, make_data, make_explainers, make_task
 from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import View
 from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
 from pellucid.config.build import build, from_environment
 from pellucid.config.trust import named
@@ -256,6 +257,9 @@ class _Session:
                 ("logger", (config["logger"] or {}).values()),
             )
         }
+        for callback in rooms["callbacks"]:
+            if isinstance(callback, View):
+                callback.check()
         if self.main:
             go_on(rooms["logger"], self.last_step if self.resume else None)
         keep = Checkpoint(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
 from pellucid.config.build import PLACES, build, flatten, locate
 from pellucid.errors import UserError
@@ -66,6 +69,25 @@ def test_packages_opens_the_door_for_a_users_own() -> None:
 def test_wrong_arguments_name_the_right_ones() -> None:
     with pytest.raises(UserError, match=r"'widht'.*in_features, out_features"):
         build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3}, "model")
+
+
+def test_a_function_that_builds_is_no_class() -> None:
+    with pytest.raises(UserError, match=r"is a function, expected a class. Use .*arch=resnet18 .*MyModel"):
+        locate("torchvision.models.resnet18", "model")
+
+
+class HandsOn(nn.Linear):
+    def __init__(self, *, gamma: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.gamma = gamma
+
+
+def test_what_is_offered_goes_through_a_class_that_hands_options_on() -> None:
+    node = {"_target_": f"{__name__}.HandsOn", "gamma": 2.0}
+    net = build(node, "model", packages=["tests"], in_features=1, out_features=3, image_shape=(1, 2, 2))
+    assert (net.gamma, net.out_features) == (2.0, 3)
+    with pytest.raises(UserError, match=r"missing 1 required .*'out_features'. It takes: .*gamma"):
+        build(node, "model", packages=["tests"], in_features=1)
 
 
 def test_a_classs_own_refusal_is_told() -> None:

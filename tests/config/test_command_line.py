@@ -51,6 +51,11 @@ def test_good_lines(argv: list[str]) -> None:
     accepted(*argv)
 
 
+def test_devices_may_be_a_number_numbers_or_auto() -> None:
+    for devices in ("2", "[1]", "auto", "'0,1'"):
+        accepted(f"trainer.devices={devices}")
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -62,6 +67,7 @@ def test_good_lines(argv: list[str]) -> None:
         ("++tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
         ("+seeds=3", "Did you mean 'seed'"),
         ("trainer.max_epochs=ten", "expected a whole number or null, got 'ten'"),
+        ("trainer.devices=1.5", "trainer.devices: expected"),
         ("trainer.max_epochs=1.5", "expected a whole number or null, got 1.5"),
         ("seed=abc", "expected a whole number, got 'abc'"),
         ("seed=true", "expected a whole number, got True"),
@@ -149,6 +155,15 @@ def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
     assert "optimizer.lrr: Adam has no option 'lrr'" in told
     path.write_text("# @package _global_\nseed: 7\ntrainer: {limit_val_batches: 2}\n")
     accepted("--config-dir", str(tmp_path), "experiment=mine")
+
+
+@pytest.mark.parametrize("room", ["callbacks", "explainer", "logger"])
+def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, room: str) -> None:
+    (tmp_path / room).mkdir()
+    (tmp_path / room / "mine.yaml").write_text("_target_: mine.Own\nsize: 1\n")
+    told = problems("--config-dir", str(tmp_path), f"{room}=mine")
+    assert told.startswith(f"{room}: mine.Own stands in its file without a name. Expected a name")
+    assert "\n" not in told
 
 
 def test_a_missing_run_is_told() -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pellucid.config.build import build
 from pellucid.config.signature import read_signature
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, Explanation
+from pellucid.explainer.base import NO_MAP, Explainer, Explanation
 from tests.explainer.nets import small_cnn, small_resnet, small_xai
 from tests.helpers import CONF, ROOT
 
@@ -107,6 +107,22 @@ def test_all_explainers_are_found() -> None:
     everything = OmegaConf.to_container(OmegaConf.load(CONF / "explainer" / "all.yaml"))
     assert isinstance(everything, dict)
     assert sorted(everything["defaults"]) == EXPLAINERS
+
+
+@every_explainer
+def test_a_score_that_hardly_moves_has_no_map(name: str) -> None:
+    torch.manual_seed(0)
+    net, images = small_cnn(), torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        net.head.weight.mul_(1e-3)
+    found = explain(make(name), net, images)
+    assert found.notes == (NO_MAP, NO_MAP)
+    assert not found.shown().any()
+    with torch.no_grad():
+        net.head.weight.mul_(1e5)
+    found = explain(make(name), net, images)
+    assert NO_MAP not in found.notes
+    assert np.array_equal(found.shown(), found.maps_BHW.numpy())
 
 
 @every_explainer

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from captum import attr
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models import ConvNeXt, SwinTransformer, VisionTransformer
+from torchvision.models.convnext import CNBlockConfig
 
 from pellucid.errors import UserError
-from pellucid.explainer.grad_cam import GradCAM, last_layer_with_maps
+from pellucid.explainer.grad_cam import NO_MAPS, GradCAM, last_layer_with_maps
+from pellucid.inside.embedding import embedding
+from pellucid.inside.trace import layers_with_maps, traced
+from pellucid.inside.units import find_units
 from pellucid.model.cnn import CNN
 from pellucid.model.dnn import DNN
 from pellucid.model.gcn import GCN
@@ -131,8 +138,66 @@ class ChannelsLast(nn.Module):
         return logits_BK
 
 
-def test_maps_with_the_channels_behind_are_not_taken() -> None:
-    assert last_layer_with_maps(ChannelsLast(), torch.randn(1, 1, 4, 4)) == "first"
+class Attention(nn.Module):
+    """As a ViT: patches are tokens, and a layer of the attention gives (images, heads, tokens, numbers)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.qkv, self.k_norm = nn.Conv2d(1, 8, 2, 2), nn.Linear(8, 24), nn.Identity()
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        tokens = self.patch(images_BCHW).flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(tokens).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, self.k_norm(k), v)
+        logits_BK: Tensor = self.head(mixed.transpose(1, 2).flatten(2).mean(dim=1))
+        return logits_BK
+
+
+def vit() -> VisionTransformer:
+    return VisionTransformer(8, 2, num_layers=2, num_heads=2, hidden_dim=8, mlp_dim=16, num_classes=3)
+
+
+def swin() -> SwinTransformer:
+    return SwinTransformer([2, 2], 8, depths=[1, 1], num_heads=[2, 2], window_size=[2, 2], num_classes=3)
+
+
+def convnext() -> ConvNeXt:
+    return ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)], num_classes=3)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "layer"),
+    [
+        (ChannelsLast, (1, 8, 8), None),
+        (Attention, (1, 8, 8), None),
+        (vit, (3, 8, 8), None),
+        (swin, (3, 8, 8), "permute"),  # its last layer: from channels behind to maps
+        (convnext, (3, 32, 32), "features"),  # in whose blocks linear layers have the channels behind
+    ],
+)
+def test_maps_are_what_the_scores_are_read_from(
+    make: Callable[[], nn.Module], shape: tuple[int, int, int], layer: str | None
+) -> None:
+    net, images = make(), torch.randn(2, *shape)
+    assert last_layer_with_maps(net.eval(), images) == layer
+    assert GradCAM(layer="auto").reason(net, images) == (NO_MAPS if layer is None else None)
+    if layer is not None:
+        found = GradCAM(layer="auto").explain(net, images, torch.tensor([0, 1]), images[0] * 0)
+        assert found.title == f"Grad-CAM at {layer}", "a picture says what it is of"
+
+
+def test_four_axes_are_no_maps() -> None:
+    images = torch.randn(1, 1, 8, 8)
+    with pytest.raises(UserError, match=r"Attention gives a tensor of shape \(1, 2, 16, 4\), which are none"):
+        GradCAM(layer="k_norm").reason(Attention(), images)
+    assert GradCAM(layer="patch").reason(Attention(), images) is None, "who names it wants it"
+    with pytest.raises(UserError, match=r"layers: k_norm gives \(1, 2, 16, 4\). Expected maps"):
+        layers_with_maps(Attention(), ["k_norm"], images)
+    trace = traced(Attention(), torch.randn(2, 1, 8, 8))
+    with pytest.raises(UserError, match="which has no units that can be told"):
+        find_units(trace, Attention(), "k_norm", batch=2)
+    assert embedding(Attention(), "k_norm", images).shape == (1, 2 * 16 * 4), "nothing to average over"
 
 
 class Densely(nn.Module):
@@ -222,9 +287,9 @@ def test_a_relu_in_place_behind_the_layer_changes_nothing(
 def test_nets_without_maps(net: nn.Module) -> None:
     images = torch.randn(2, 1, 8, 8)
     net.train()
-    assert GradCAM(layer="auto").reason(net, images) == "no layer with maps"
+    assert GradCAM(layer="auto").reason(net, images) == NO_MAPS
     assert GradCAM(layer="auto").reason(seeded_cnn(), torch.randn(2, 3, 16, 16)) is None
-    with pytest.raises(UserError, match=f"cannot explain {type(net).__name__}: no layer with maps"):
+    with pytest.raises(UserError, match=f"cannot explain {type(net).__name__}: {NO_MAPS}"):
         GradCAM(layer="auto").explain(net, images, torch.tensor([0, 1]), torch.zeros(1, 8, 8))
     assert all(module.training for module in net.modules())
 

@@ -10,7 +10,7 @@ from pellucid.explainer.base import Explainer
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.explainer.occlusion import Occlusion
 from pellucid.explainer.saliency import Saliency
-from pellucid.explainer.trust import ORDERS, SHARES, Judge, blurred, likeness, randomised, ranks
+from pellucid.explainer.trust import ORDERS, SHARES, Judge, Trust, blurred, likeness, randomised, ranks
 
 
 class Quadrant(nn.Module):
@@ -49,6 +49,15 @@ def test_the_maps_of_a_net_that_sees_one_quadrant_are_better_than_random(explain
     trust = judge(images).judge(maps)
     assert trust.better.all()
     assert trust.deletion_B.max() < trust.random_deletion_RB.min()
+
+
+def test_a_gain_that_cannot_be_seen_is_no_gain() -> None:
+    zeros_RB = torch.zeros(ORDERS, 4)
+    noisy_RB = torch.linspace(-0.3, 0.3, ORDERS)[:, None].expand(-1, 4)
+    gains_B = torch.tensor([1e-6, 0.01, 0.31, 0.6])
+    found = [Trust(zeros_RB[0], gains_B, zeros_RB, random_RB).better for random_RB in (zeros_RB, noisy_RB)]
+    assert found[0].tolist() == [False, False, True, True]
+    assert found[1].tolist() == [False, False, False, True]
 
 
 def test_a_random_map_scores_as_random() -> None:

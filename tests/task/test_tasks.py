@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pellucid.errors import UserError
 from pellucid.task.classification import Classification
@@ -63,6 +65,76 @@ def test_mean_over_images_by_hand() -> None:
     metric.reset()
     metric.update(torch.tensor([7.0]), torch.tensor([2]))
     assert float(metric.compute()) == 7.0
+
+
+class Own(nn.Module):
+    """As people write them: it gives more than scores in training, and may write into what it is given."""
+
+    def __init__(self, gives: Callable[[Tensor], Any] = lambda logits: logits, extra: object = None) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(4, 2), nn.BatchNorm1d(2)
+        self.gives, self.extra = gives, extra
+
+    def forward(self, images: Tensor) -> Any:
+        logits = self.norm(self.linear(images.neg_().flatten(1)))
+        return self.gives(logits) if self.training else logits
+
+    def get_extra_state(self) -> object:
+        return self.extra
+
+    def set_extra_state(self, state: object) -> None:
+        self.extra = state
+
+
+class Heads(NamedTuple):
+    logits: Tensor
+    aux: Tensor | None
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        lambda logits: Heads(logits, 0 * logits),
+        lambda logits: {"logits": logits, "features": logits[:, :1], "aux": 0 * logits},
+        lambda logits: [logits, 0 * logits, None],
+    ],
+    ids=["namedtuple", "dict", "list"],
+)
+def test_auxiliary_heads_share_in_the_loss(gives: Callable[[Tensor], Any]) -> None:
+    torch.manual_seed(0)
+    task = classification(Own(gives))
+    images, labels = torch.randn(4, 1, 2, 2), torch.tensor([0, 1, 1, 0])
+    given = images.clone()
+    loss, logits = task._step((images, labels), "train")
+    expected = functional.cross_entropy(logits, labels) + 0.4 * math.log(2)
+    assert torch.allclose(loss, expected)
+    task.eval()
+    loss, logits = task._step((images, labels), "val")
+    assert torch.allclose(loss, functional.cross_entropy(logits, labels))
+    assert torch.equal(images, given), "a net that writes into its images has a copy of its own"
+    task.net(images.requires_grad_()).sum().backward()
+    assert images.grad is not None
+
+
+def test_trying_a_net_leaves_it_as_it_was() -> None:
+    net = Own()
+    state = torch.get_rng_state()
+    classification(net)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert int(net.norm.num_batches_tracked) == 0
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (Own(lambda logits: Heads(logits[:, :1], None)), "gives a Heads in training mode"),
+        (Own().requires_grad_(False), "No parameter of Own is trained"),
+        (Own(extra=nn.ReLU()), "_extra_state of Own: expected numbers, texts, tensors"),
+    ],
+)
+def test_nets_that_cannot_be_trained_are_told_at_the_door(net: nn.Module, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        classification(net)
 
 
 def test_stages_have_metrics_of_their_own() -> None:

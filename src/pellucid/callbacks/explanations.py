@@ -57,7 +57,7 @@ class Explanations(View):
         for method in self.chosen:
             explainer = look.gallery.explainers[method]
             found = explainer.explain(look.net, probes.images_BCHW, predicted_B.to(look.device), black(look))
-            columns[explainer.title] = Column(found.maps_BHW.numpy(), explainer.signed, found.notes)
+            columns[found.title] = Column(found.shown(), explainer.signed, found.notes)
         titles = [
             f"true {true}, predicted {look.classes[said]}; explained: {look.classes[said]}, "
             f"score {float(scores_K[said]):.2f}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.maps import feature_maps
-from pellucid.inside.capture import Layers, captured, layers_with_maps
+from pellucid.inside.capture import Layers, captured
+from pellucid.inside.trace import layers_with_maps
 
 MOST_MAPS, MOST_IMAGES = 400, 32
 

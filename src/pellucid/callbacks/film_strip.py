@@ -13,9 +13,9 @@ from pellucid.callbacks.reconstructions import redraw
 from pellucid.callbacks.view import Look, Probes, View
 from pellucid.draw.explanations import map_picture, strength
 from pellucid.draw.film import Frame, choose_frames, film_strip
-from pellucid.draw.maps import limits
-from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, number, rgb
+from pellucid.draw.sheet import DIVERGING, colourise, crossed, number, rgb
 from pellucid.inside.capture import Layers, captured, choose_layers
+from pellucid.inside.trace import has_maps, traced
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
 
@@ -24,10 +24,11 @@ FRAMES, MOST = "film_strip/frames", 32
 
 class FilmStrip(View):
     """``images`` probe images: prediction, explanation of the true class by ``method``, and one map of
-    each of the ``layers`` that have maps (names, or auto); or the reconstruction. Colours have one meaning.
+    each of the ``layers`` that have maps (names, or auto); or the reconstruction. A row has its own colours.
 
-    Where ``method`` cannot explain the net, the first that can is taken. What a strip is made of stays in
-    ``figures/film_strip/frames``, so that a resumed run shows all its epochs.
+    ``method``: auto is Grad-CAM where it is among the run's explainers. Where it cannot explain the net, the
+    first that can is taken. What a strip is made of stays in ``figures/film_strip/frames``, so that a resumed
+    run shows all its epochs.
     """
 
     name = "film_strip"
@@ -37,7 +38,9 @@ class FilmStrip(View):
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("images", images, most=MOST)
-        if gallery.explainers:
+        if method == "auto":
+            method = "grad_cam"
+        elif gallery.explainers:
             find_methods(gallery, [method], "callbacks.film_strip.method")
         self.images, self.method, self.layers = images, method, layers
         self.explainer: str | None = None
@@ -54,9 +57,9 @@ class FilmStrip(View):
             if name in explainers and explainers[name].reason(look.net, probe) is None:
                 self.explainer = name
                 break
-        with captured(look.net, choose_layers(look.net, self.layers, probe)) as outputs:
-            look.net(probe)
-        self.chosen = [layer for layer, output in outputs.items() if output.ndim == 4]
+        trace = traced(look.net, probe)
+        chosen = choose_layers(look.net, self.layers, probe)
+        self.chosen = [layer for layer in chosen if has_maps(trace, layer)]
         return None
 
     def look(self, look: Look) -> None:
@@ -86,14 +89,15 @@ class FilmStrip(View):
         with captured(look.net, self.chosen) as outputs:
             shares_BK = look.net(probes.images_BCHW).float().softmax(dim=1).cpu()
         confidence_B, predicted_B = shares_BK.max(dim=1)
+        _, first = next(self._frames(), (0, {}))
         arrays = {"predicted": predicted_B.numpy(), "confidence": confidence_B.numpy()}
         if self.explainer is not None:
             explainer = look.gallery.explainers[self.explainer]
             target_B = probes.labels_B.to(look.device)
             found = explainer.explain(look.net, probes.images_BCHW, target_B, black(look))
             kind = "signed" if explainer.signed else "unsigned"
-            arrays[f"{kind}/{explainer.title}"] = found.maps_BHW.numpy()
-        _, first = next(self._frames(), (0, {}))
+            named = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
+            arrays[next(named, f"{kind}/{found.title}")] = found.shown()
         for layer in self.chosen:
             maps_BMHW = outputs[layer].float().cpu().numpy()
             followed = _map_of(layer, maps_BMHW, first)
@@ -111,7 +115,7 @@ class FilmStrip(View):
             frames = self._strip(look, films, place, int(probes.labels_B[place]))
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
             title = f"{probes.names[place]}: {probes.files[place]}"
-            note = f"{len(shown)} of {films[-1][0]} epochs; colours mean the same in all of them"
+            note = f"{len(shown)} of {films[-1][0]} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {probes.names[place]}"
             picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
@@ -150,7 +154,7 @@ def epoch_of(name: str) -> int:
 
 def row_name(key: str) -> str:
     """What a row of pictures is called, in one or two lines."""
-    return key.partition("/")[2].replace(" map ", "\nmap ")
+    return key.partition("/")[2].replace(" map ", "\nmap ").replace(" at ", "\nat ")
 
 
 def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
@@ -159,8 +163,10 @@ def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
     if kind == "image":
         return [rgb(image) for image in values]
     if kind == "map":
-        low, high = limits(values)
-        colours = DIVERGING if low < 0 else SEQUENTIAL
-        return [colourise(one, low, high, colours) for one in values]
+        high = float(np.abs(values).max())
+        return [colourise(one, -high, high, DIVERGING) for one in values]
     unit = strength(values)
-    return [map_picture(one, signed=kind == "signed", unit=unit) for one in values]
+    return [
+        map_picture(one, signed=kind == "signed", unit=unit) if one.any() else crossed(*one.shape)
+        for one in values
+    ]

@@ -49,6 +49,14 @@ class View(Callback, ABC):
         self._start_step: int | None = None
         self._looked_at = self._finished = (0, 0)  # epoch and step
 
+    def check(self) -> None:
+        """Raise UserError where a user's class has not what a view needs."""
+        if not all(hasattr(self, needed) for needed in ("name", "gallery", "every_n_epochs")):
+            raise UserError(
+                f"{type(self).__name__} is no whole view: expected name = '…' in the class, and in __init__ "
+                "super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)."
+            )
+
     def check_count(self, option: str, value: int, most: int | None = None) -> None:
         """Raise UserError for an option that is not at least 1 and at most ``most``."""
         if value < 1 or (most is not None and value > most):

@@ -47,6 +47,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "strategy": ("lightning.pytorch.strategies.Strategy", ("lightning.pytorch.strategies",)),
     "profiler": ("lightning.pytorch.profilers.Profiler", ("lightning.pytorch.profilers",)),
 }
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 TRAINER = ("strategy", "profiler")  # its parts that are objects
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
 
@@ -65,7 +66,7 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
         for key, value in node.items()
         if key not in ("_target_", "_partial_")
     }
-    parameters = inspect.signature(cls).parameters
+    parameters = parameters_of(cls)
     arguments = {key: value for key, value in offered.items() if key in parameters} | arguments
     factory = partial(cls, **arguments)
     try:
@@ -75,14 +76,34 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
         inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from None
-    if target.split(".")[0] in packages:  # a user's own class: its errors keep their traceback
-        return factory()
     try:
         return factory()
     except UserError:
         raise
     except Exception as error:  # a stranger's options may make a class raise anything
+        if isinstance(error, TypeError) and _of_contract(error, cls):
+            raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from error
+        if target.split(".")[0] in packages:  # a user's own class: its other errors keep their traceback
+            raise
         raise UserError(f"{target} refused its options: {first_line(error)}.") from error
+
+
+def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
+    """What a class takes by name, also by ``**kwargs``, which it hands on to those that it is made of."""
+    found: dict[str, inspect.Parameter] = {}
+    makers = [cls, *(base.__init__ for base in cls.__mro__[1:] if "__init__" in vars(base))]  # type: ignore[misc]
+    for maker in makers:
+        own = inspect.signature(maker).parameters
+        found = {name: one for name, one in own.items() if one.kind in NAMED and name != "self"} | found
+        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in own.values()):
+            break
+    return found
+
+
+def _of_contract(error: TypeError, cls: type) -> bool:
+    """Whether a class was given what it or those that it is made of do not take, or is not whole."""
+    text, names = str(error), {base.__name__ for base in cls.__mro__}
+    return "instantiate abstract class" in text or text.partition(".__init__() ")[0] in names
 
 
 def _argument(value: Any, place: str, packages: Sequence[str]) -> Any:
@@ -125,10 +146,18 @@ def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             hint = f" Expected {package} installed, or in the folder that the command is run from."
         raise UserError(f"{place}: {target} was not found: {error}.{hint}") from None
+    own = getattr(found, "__module__", "").split(".")[0] in packages
+    theirs = any(_within(getattr(found, "__module__", ""), known) for known in modules)
+    if inspect.isfunction(found) and (own or theirs):
+        remedy = f"model=resnet_finetune model.arch={name} model.weights=none model.trainable=all, or "
+        raise UserError(
+            f"{place}: {target} is a function, expected a class. Use "
+            f"{remedy if module.startswith('torchvision.models') else ''}a class of your own that calls it: "
+            f"packages=[mypackage] {place}._target_=mypackage.My{place.title()}."
+        )
     if not inspect.isclass(found):
         raise refused
-    own = found.__module__.split(".")[0] in packages
-    if not own and not any(_within(found.__module__, known) for known in modules):
+    if not own and not theirs:
         raise refused
     if not issubclass(found, _kind(kind)) and not (own and place == "argument"):
         raise refused

@@ -82,6 +82,11 @@ def type_problem(value: Any, annotation: ast.expr | None) -> str | None:
     return " or ".join(dict.fromkeys(_describe(option) for option in options))
 
 
+def is_typed(annotation: ast.expr | None) -> bool:
+    """Whether ``type_problem`` can tell what fits."""
+    return _options(annotation) is not None
+
+
 def _options(annotation: ast.expr | None) -> list[ast.expr] | None:
     """The alternatives of a union, flat; None where the annotation says nothing we can check."""
     if annotation is None:

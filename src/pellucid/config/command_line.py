@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pellucid.config.check import SPECIAL, check_targets, did_you_mean, targets
+from pellucid.config.check import SPECIAL, check_targets, did_you_mean, is_typed, targets
 from pellucid.config.compose import compose, container
 from pellucid.config.signature import read_signature
 from pellucid.config.variants import plain, values, variants
@@ -42,6 +42,7 @@ LITERAL = {
     "target",
 }  # texts with any sign in them; 1.10 is no number
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
+NAMED_ROOMS = {"callbacks", "logger", "explainer"}  # mappings of things by their names
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
     "--help",
@@ -288,6 +289,9 @@ class _Checker:
         except COMPOSING as error:
             yield first_line(error)
             return
+        if unnamed := list(_room_problems(config)):
+            yield from unnamed
+            return
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not _is_reference(composed, key)
         }
@@ -323,6 +327,8 @@ def _key_problems(override: Override, value: Any, base: DictConfig, config: dict
         yield f"{key}: there is no such option.{did_you_mean(key, _keys(container(base)))}"
     elif not new and override.is_add():
         yield f"+{key}: it is there already; write {str(override.input_line).lstrip('+')}"
+    elif owner is not None and _is_typed(owner, key):  # told by the check of targets
+        return
     elif not new and not override.is_delete():
         default = OmegaConf.to_container(base, resolve=False)
         for part in key.split("."):
@@ -330,6 +336,11 @@ def _key_problems(override: Override, value: Any, base: DictConfig, config: dict
         expected = kind_problem(value, default)
         if expected:
             yield f"{key}: expected {expected}, got {value!r}."
+
+
+def _is_typed(owner: Mapping[str, Any], key: str) -> bool:
+    signature = read_signature(str(owner["_target_"]))
+    return signature is not None and is_typed(signature.annotations.get(key.rpartition(".")[2]))
 
 
 def kind_problem(value: Any, default: Any) -> str | None:
@@ -356,6 +367,21 @@ def _in_open_room(key: str, config: dict[str, Any]) -> bool:
         return False
     added = config.get(room, {}).get(rest[0])
     return isinstance(added, Mapping) and "_target_" in added
+
+
+def _room_problems(config: dict[str, Any]) -> Iterator[str]:
+    """What is no class under a name, as one's own YAML may put it there."""
+    for room in NAMED_ROOMS & config.keys():
+        nodes = config[room] or {}
+        if isinstance(nodes, Mapping) and "_target_" in nodes:
+            yield (
+                f"{room}: {nodes['_target_']} stands in its file without a name. Expected a name on the "
+                "first line, as 'mine:', and _target_ and its options below it, indented."
+            )
+        elif isinstance(nodes, Mapping):
+            for name, node in nodes.items():
+                if not isinstance(node, Mapping) or "_target_" not in node:
+                    yield f"{room}.{name}: expected a _target_ and its options, got {node!r:.60}."
 
 
 def _required(config: dict[str, Any]) -> Iterator[str]:

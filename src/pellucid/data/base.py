@@ -85,8 +85,8 @@ class ImageData(LightningDataModule, ABC):
             split = self.splits[name]
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
-                digest.update(split.images(index_B).numpy().data)
-            digest.update(split.labels_N.numpy().data)
+                digest.update(split.images(index_B).contiguous().numpy().data)
+            digest.update(split.labels_N.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
     def enlarge(self, size: int) -> None:
@@ -99,6 +99,8 @@ class ImageData(LightningDataModule, ABC):
         """Read the splits, once. Raises UserError where one has no images."""
         if not self.splits:
             found = self.read()
+            for name, split in found.items():
+                self._check(name, split)
             divided = divide(found, self.fractions, self.seed, self.spec.classes, self.history)
             for name, split in divided.splits.items():
                 if len(split) == 0:
@@ -113,6 +115,21 @@ class ImageData(LightningDataModule, ABC):
                 "run's own are all test images, or what their folders, <root>/{train,val,test}/…, say."
             )
         return self.splits[name]
+
+    def _check(self, name: str, split: Split) -> None:
+        """Raise UserError where what was read, by a user's class, is not as it should be."""
+        channels, classes, labels_N = self.spec.image_shape[0], len(self.spec.classes), split.labels_N
+        whole = split.store.dtype == torch.uint8 and split.store.shape[1:2] == (channels,)
+        counted = split.store.ndim == 4 and len(split.rows_N) == len(labels_N) == len(split.files)
+        right = labels_N.dtype == torch.int64 and bool(((labels_N >= 0) & (labels_N < classes)).all())
+        if not (whole and counted and right):
+            raise UserError(
+                f"{type(self).__name__}.read, split {name}: expected a store (N, {channels}, H, W) of uint8, "
+                f"and for each image an int64 label from 0 to {classes - 1} and a file's name; got a store "
+                f"{tuple(split.store.shape)} of {split.store.dtype}, {len(split.rows_N)} images, "
+                f"{len(split.files)} names and {len(labels_N)} labels of {labels_N.dtype}, "
+                f"{sorted(set(labels_N.tolist()))[:10]}."
+            )
 
     def remember(self, embed: Embed, views: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, judged, number
+from pellucid.draw.sheet import DIVERGING, FAINT, WRONG, Picture, Sheet, colourise, crossed, judged, number
 
 # Full colour, in units of the map's mean strength, the same in every epoch; smooth maps without a sign
 # seldom reach twice their mean.
@@ -21,7 +21,8 @@ CELL, GAP = 1.55, 0.12  # inches
 
 @dataclass(frozen=True)
 class Column:
-    """One method's maps; ``notes`` has a short text an image. ``signed`` maps may speak against a class.
+    """One method's maps; ``notes`` has a short text an image, which speaks against the map where it begins
+    with ✗. ``signed`` maps may speak against a class.
 
     ``verdicts``, an image each: what speaks for or against trusting the map, and whether it is for it; None
     where neither is known.
@@ -74,11 +75,18 @@ def explanations(
         for number_of, column in enumerate(columns.values(), start=1):
             x = 0.12 + number_of * (CELL + GAP)
             map_HW = column.maps_NHW[place]
-            sheet.image(map_picture(map_HW, signed=column.signed), x, y + 0.2, CELL, CELL)
-            note = f"mean {number(strength(map_HW))}" if map_HW.any() else "0 everywhere"
-            if column.notes[place]:
-                note += f"; {column.notes[place]}"
-            sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=FAINT)
+            note = column.notes[place]
+            against = note.startswith("✗")
+            if against and not map_HW.any():
+                picture = crossed(*map_HW.shape)
+            else:
+                picture = map_picture(map_HW, signed=column.signed)
+            sheet.image(picture, x, y + 0.2, CELL, CELL)
+            if not against:
+                mean = f"mean {number(strength(map_HW))}" if map_HW.any() else "0 everywhere"
+                note = f"{mean}; {note}" if note else mean
+            colour = WRONG if against else FAINT
+            sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=colour)
             if column.verdicts:
                 verdict, colour = judged(*column.verdicts[place])
                 sheet.text(verdict, x, y + 0.37 + CELL, width=CELL, size=6.5, colour=colour)

@@ -41,20 +41,24 @@ def reconstructions(
 def extremes(
     groups: Mapping[str, tuple[np.ndarray, np.ndarray, Sequence[str]]], *, title: str, note: str
 ) -> Picture:
-    """For each group (best, median, worst): originals, reconstructions and absolute errors below them."""
+    """For each group (best, median, worst): originals, reconstructions and absolute errors below them.
+
+    There is no empty line where a group has no name, the page no note, or the images no caption.
+    """
     count = max(len(originals) for originals, _, _ in groups.values())
     block = count * (CELL + GAP)
     height = 3 * (CELL + GAP)
-    sheet = Sheet(max(0.95 + len(groups) * (block + 0.3), 3.7), 0.85 + height + 0.75)
+    top = 0.38 + (0.22 if note else 0) + (0.25 if any(groups) else 0)
+    sheet = Sheet(max(0.95 + len(groups) * (block + 0.3), 3.7), top + height + 0.75)
     sheet.title(title, note)
-    _name_lines(sheet, 0.85)
+    _name_lines(sheet, top)
     for group, (name, (originals, redrawn, captions)) in enumerate(groups.items()):
         left = 0.88 + group * (block + 0.3)
-        sheet.text(name, left, 0.6, size=8.5, bold=True)
+        sheet.text(name, left, top - 0.25, size=8.5, bold=True)
         for place in range(len(originals)):
             x = left + place * (CELL + GAP)
-            _three(sheet, originals[place], redrawn[place], captions[place], x, 0.85)
-    _error_scale(sheet, 1.3 + height)
+            _three(sheet, originals[place], redrawn[place], captions[place], x, top)
+    _error_scale(sheet, top + 0.45 + height)
     return sheet.picture()
 
 
@@ -111,7 +115,7 @@ def _three(
     below = y + 3 * (CELL + GAP)
     sheet.text(caption, x, below + 0.02, width=CELL, size=6.5, colour=frame or INK)
     mse = ((original_HWC - redrawn_HWC) ** 2).mean()
-    sheet.text(f"MSE {number(mse)}", x, below + 0.16, size=6.5, colour=FAINT)
+    sheet.text(f"MSE {number(mse)}", x, below + (0.16 if caption else 0.02), size=6.5, colour=FAINT)
 
 
 def _error_scale(sheet: Sheet, y: float) -> None:

@@ -10,21 +10,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.errors import UserError
 from pellucid.inside.untouched import untouched
 
 AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
 PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
+CONSTANT = 0.05  # of a class score: a net that moves none by more, from black or noise to the image, is blind
+NO_MAP = "✗ no map: scores hardly move"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One map an image at the image's size, float32 on the CPU, and one short text an image, '' for none."""
+    """One map an image at the image's size, float32 on the CPU, and one short text an image, '' for none.
+
+    A text that begins with ✗ speaks against the map. ``title``: the method's, with the layer that it is of.
+    """
 
     maps_BHW: Tensor
     notes: tuple[str, ...]
+    title: str
+
+    def shown(self) -> np.ndarray:
+        """The maps as they are drawn: 0 where the net is as good as constant, and what was found is noise."""
+        none_B = torch.tensor([note == NO_MAP for note in self.notes])
+        return self.maps_BHW.masked_fill(none_B[:, None, None], 0).numpy()
 
 
 class Explainer(ABC):
@@ -40,6 +53,10 @@ class Explainer(ABC):
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
         """Why the method cannot explain this net, in a few words; None where it can."""
         return None
+
+    def titled(self, net: nn.Module, images_BCHW: Tensor) -> str:
+        """The title, with what was chosen for this net, in evaluation mode."""
+        return self.title
 
     def passes(self, sides: tuple[int, ...]) -> int:
         """About how many times the net runs for an image of that height and width, for those in a hurry."""
@@ -64,17 +81,22 @@ class Explainer(ABC):
         with untouched(net) as plain:
             black_CHW = placed(plain, black_CHW)
             few = at_once(images_BCHW)
+            title = self.titled(plain, placed(plain, images_BCHW[:1]))
             for images, target in zip(torch.split(images_BCHW, few), torch.split(target_B, few), strict=True):
                 images = placed(plain, images)
                 target = target.to(images.device, torch.long, copy=True)
                 found_BHW, texts = self._attribute(plain, images, target, black_CHW)
+                same_B = _constant(plain, images, black_CHW)
                 maps.append(found_BHW.detach().float().cpu())
-                notes += texts
+                notes += [NO_MAP if same else text for same, text in zip(same_B, texts, strict=True)]
             maps_BHW = torch.cat(maps)
-        assert maps_BHW.shape == images_BCHW[:, 0].shape, f"{self.title}: maps {tuple(maps_BHW.shape)}"
-        assert len(notes) == len(maps_BHW), f"{self.title}: {len(notes)} notes"
+        if maps_BHW.shape != images_BCHW[:, 0].shape or len(notes) != len(maps_BHW):
+            raise UserError(
+                f"{type(self).__name__}._attribute: expected maps {tuple(images_BCHW[:, 0].shape)} and a "
+                f"note an image, got maps {tuple(maps_BHW.shape)} and {len(notes)} notes."
+            )
         self._check_finite(maps_BHW)
-        return Explanation(maps_BHW, tuple(notes))
+        return Explanation(maps_BHW, tuple(notes), title)
 
     @abstractmethod
     def _attribute(
@@ -92,6 +114,16 @@ class Explainer(ABC):
                 f"{self.title}: {bad} of {len(maps_BHW)} maps hold values that are not finite. "
                 "Check the net's weights and the images for such values; the training may have diverged."
             )
+
+
+@torch.no_grad()
+def _constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
+    """For each image whether all classes have the scores that they have of black and of noise, (B,)."""
+    noise_CHW = torch.randn(black_CHW.shape, generator=torch.Generator().manual_seed(0)).to(black_CHW)
+    scores_BK, others_2K = net(images_BCHW.detach()), net(torch.stack([black_CHW, noise_CHW]))
+    moved_B2K = (scores_BK[:, None] - others_2K).float()
+    blind_B: Tensor = moved_B2K.abs().amax(dim=(1, 2)) < CONSTANT
+    return blind_B.cpu()
 
 
 def at_once(images_BCHW: Tensor) -> int:

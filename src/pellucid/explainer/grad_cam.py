@@ -7,18 +7,19 @@ Shapes: B images, C channels, H × W pixels of an image, h × w of a layer's map
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import final
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer, placed
-from pellucid.inside.capture import captured, find_layers, watched
+from pellucid.inside.capture import find_layers
+from pellucid.inside.trace import has_maps, traced
 from pellucid.inside.untouched import untouched
+
+NO_MAPS = "what it reads its scores from are no maps of the image"
 
 
 @final
@@ -37,18 +38,21 @@ class GradCAM(Explainer):
 
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
         with untouched(net) as plain:
-            if self.layer != "auto":
-                self._find_layer(plain, placed(plain, images_BCHW[:1]))
-                return None
-            found = last_layer_with_maps(plain, placed(plain, images_BCHW[:1]))
-        return "no layer with maps" if found is None else None
+            images_BCHW = placed(plain, images_BCHW[:1])
+            if self.layer == "auto":
+                return NO_MAPS if last_layer_with_maps(plain, images_BCHW) is None else None
+            self._find_layer(plain, images_BCHW)
+        return None
+
+    def titled(self, net: nn.Module, images_BCHW: Tensor) -> str:
+        return f"{self.title} at {self._find_layer(net, images_BCHW)}"
 
     def _attribute(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
     ) -> tuple[Tensor, Sequence[str]]:
         from captum import attr  # late: it takes half a second, and brings pyplot
 
-        layer = self._find_layer(net, images_BCHW[:1])
+        layer = net.get_submodule(self._find_layer(net, images_BCHW[:1]))
         # Captum hands a copy of the maps on, so a ReLU in place behind the layer spoils nothing.
         maps_B1hw: Tensor = attr.LayerGradCam(net, layer).attribute(
             images_BCHW, target_B, relu_attributions=True
@@ -57,42 +61,36 @@ class GradCAM(Explainer):
         maps_B1HW = functional.interpolate(maps_B1hw.detach().float(), size=size, mode="bilinear")
         return maps_B1HW[:, 0], [""] * len(images_BCHW)
 
-    def _find_layer(self, net: nn.Module, images_BCHW: Tensor) -> nn.Module:
+    def _find_layer(self, net: nn.Module, images_BCHW: Tensor) -> str:
         """Raises UserError for an unknown layer, and for one without maps."""
         kind = type(net).__name__
         if self.layer == "auto":
             name = last_layer_with_maps(net, images_BCHW)
             if name is None:
-                raise UserError(f"Grad-CAM cannot explain {kind}: no layer with maps. Use another method.")
-            return net.get_submodule(name)
-        with captured(net, [self.layer]) as outputs, torch.no_grad():
-            net(images_BCHW)
-        output = outputs.get(self.layer)
-        if output is None or output.ndim != 4:
-            got = "no tensor" if output is None else f"a tensor of shape {tuple(output.shape)}"
+                raise UserError(f"Grad-CAM cannot explain {kind}: {NO_MAPS}. Use another method.")
+            return name
+        find_layers(net, [self.layer])
+        trace = traced(net, images_BCHW)
+        if not has_maps(trace, self.layer):
+            shape = trace.shapes.get(self.layer)
+            got = "no tensor" if shape is None else f"a tensor of shape {shape}, which are none"
             raise UserError(
                 f"layer={self.layer}: Grad-CAM needs maps (images, channels, height, width), and this "
                 f"layer of {kind} gives {got}. Name a convolution or a block of them, or use layer=auto."
             )
-        return find_layers(net, [self.layer])[self.layer]
+        return self.layer
 
 
 def last_layer_with_maps(net: nn.Module, images_BCHW: Tensor) -> str | None:
     """The name of the layer whose maps come last when the net runs; None where there is none.
 
-    Maps are 4-D, of more than one pixel, and not larger than the image (so not channels-last). Layers that
-    run several times are left out. A block comes after the layers that it is made of.
+    Maps are of more than one pixel, and behind the last layer with weights that works on tokens, as those of
+    attention: what a net's first convolution cuts out is not what it reads its scores from. Layers that run
+    several times are left out. A block comes after the layers that it is made of.
     """
-    seen: list[tuple[str, bool]] = []
-    height, breadth = images_BCHW.shape[2:]
-
-    def record(name: str, output: Tensor) -> None:
-        maps = output.ndim == 4 and output.is_floating_point()
-        h, w = output.shape[2:] if maps else (0, 0)
-        seen.append((name, h * w > 1 and h <= height and w <= breadth))
-
-    layers = {name: module for name, module in net.named_modules() if name}
-    with watched(layers, record), torch.no_grad():
-        net(images_BCHW)
-    runs = Counter(name for name, _ in seen)
-    return next((name for name, maps in reversed(seen) if maps and runs[name] == 1), None)
+    trace = traced(net, images_BCHW)
+    for name in reversed(trace.done):
+        shape = trace.shapes[name] or ()
+        if name and trace.runs[name] == 1 and has_maps(trace, name) and shape[2] * shape[3] > 1:
+            return name
+    return None

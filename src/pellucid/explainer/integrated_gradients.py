@@ -24,11 +24,13 @@ from pellucid.inside.summary import operations
 ERROR = 0.01  # of the score's rise: where the sum misses no more of it, the points are enough
 WORK = 1e11  # additions and multiplications an image that points may cost, beyond ``steps``; images share
 FEW = 3  # them where they are more than so many
+LARGE = 0.1  # of the rise: a map whose sum misses more is not to be trusted
 
 
 @final
 class IntegratedGradients(Explainer):
-    """A map's sum is the image's score less that of black, but for the note's Δ, the integral's error.
+    """A map's sum is the image's score less that of black, but for the note's Δ, the integral's error; it is
+    marked above 10 %.
 
     The integral is taken at ``steps`` points, black and the image among them, by the trapezoid rule. Where
     its error is above 1 %, intervals are halved until it is not, there are ``most`` points, or all images'
@@ -113,6 +115,8 @@ class _Path:
 
     def note(self) -> str:
         error, rise = self.error(), abs(self.rise())
+        if rise and error / rise > LARGE:
+            return f"✗ too few points: Δ {error / rise:.0%}"
         small = 0.0005 <= error < 0.1
         return f"Δ {error:{'.1g' if small else '.2f'}}" + (f" ({error / rise:.1%})" if rise else "")
 

@@ -25,6 +25,7 @@ from pellucid.inside.untouched import untouched
 GRID = 14  # places a side: single pixels are noise, and hiding them breaks nets in ways of its own
 SHARES = (0.1, 0.3, 0.6)  # of the places at which the curves are measured, with none and all: they fall early
 ORDERS = 9  # random ones; a map must beat all of them: by chance one in ten does
+SEEN = 0.02  # of the class's share: a gain below is none, whatever random orders gain
 BLUR = 0.1  # of the side: the standard deviation of what is shown before anything is
 
 
@@ -52,8 +53,11 @@ class Trust:
 
     @property
     def better(self) -> Tensor:
-        """Whether each map does better than every random order."""
-        return self.gain > self.random_gain.max(dim=0).values
+        """Whether each map does better than every random order, and its gain is told from zero: by two
+        standard deviations of what a random order gains, and enough to be seen.
+        """
+        told = (2 * self.random_gain.std(dim=0)).clamp(min=SEEN)
+        return (self.gain > self.random_gain.max(dim=0).values) & (self.gain > told)
 
 
 class Judge:

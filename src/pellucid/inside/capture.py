@@ -95,19 +95,7 @@ def choose_layers(net: nn.Module, layers: Layers, image_1CHW: Tensor | None = No
     return [found[place] for place in places]
 
 
-def layers_with_maps(net: nn.Module, layers: Layers, image_1CHW: Tensor) -> list[str]:
-    """As ``choose_layers``. Raises UserError for a layer that gives no maps too."""
-    chosen = choose_layers(net, layers, image_1CHW)
-    with captured(net, chosen) as outputs:
-        net(image_1CHW)
-    for layer in chosen:
-        shape = tuple(outputs[layer].shape) if layer in outputs else None
-        if shape is None or len(shape) != 4 or units_last(net.get_submodule(layer)):
-            gives = f"gives {shape}" if shape else "gives no tensor"
-            raise UserError(f"layers: {layer} {gives}. Expected maps, one image's channels × height × width.")
-    return chosen
-
-
 def units_last(module: nn.Module) -> bool:
     """Whether a layer's units are the last axis of its output, as of a linear layer; else they are axis 1."""
-    return isinstance(module, nn.Linear | nn.LayerNorm)
+    rows = isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1
+    return rows or isinstance(module, nn.Linear)

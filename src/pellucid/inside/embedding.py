@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, near, units_last
+from pellucid.inside.capture import captured, near
+from pellucid.inside.trace import traced, unit_axis
 
 EMBED = "embed"  # what the last linear layer sees
 
@@ -35,16 +36,15 @@ def embedding(net: nn.Module, layer: str, images_BCHW: Tensor) -> Tensor:
     """
     if layer == EMBED:
         if isinstance(net, Embedder) and not isinstance(net.embed, nn.Module):  # a layer of that name
-            return net.embed(images_BCHW).flatten(1)
+            return net.embed(images_BCHW.clone()).flatten(1)  # it may write into them
         return _before_the_last_linear(net, images_BCHW)
     with captured(net, [layer]) as outputs:
         net(images_BCHW)
     output = outputs.get(layer)
     if output is None or output.ndim < 2 or len(output) != len(images_BCHW):
         raise UserError(f"layer={layer}: this layer gives no vectors or maps of an image.")
-    if output.ndim != 4:
-        return output.flatten(1)
-    return output.mean(dim=(1, 2) if units_last(net.get_submodule(layer)) else (2, 3))
+    units = unit_axis(traced(net, images_BCHW[:1]), layer) if output.ndim == 4 else None
+    return output.flatten(1) if units is None else output.movedim(units, 1).flatten(2).mean(dim=2)
 
 
 def _before_the_last_linear(net: nn.Module, images_BCHW: Tensor) -> Tensor:

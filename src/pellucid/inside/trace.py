@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import units_last
+from pellucid.errors import UserError
+from pellucid.inside.capture import Layers, choose_layers, units_last
 from pellucid.inside.untouched import untouched
 
 WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd)
@@ -27,6 +28,12 @@ APART = (
     nn.modules.pooling._AdaptiveMaxPoolNd,
     nn.Identity,
 )
+# What torch gives maps to, (images, units, height, width), and which gives maps again.
+SPATIAL = (
+    *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.Dropout2d),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, nn.FractionalMaxPool2d, nn.MaxUnpool2d),
+    *(nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, nn.PixelShuffle, nn.PixelUnshuffle),
+)
 
 
 @dataclass
@@ -36,7 +43,8 @@ class Trace:
 
     ``makers``: the leaf whose very output a module passed on, ``turns``: in which of that leaf's runs.
     ``sources``: the leaf whose very output a leaf took. ``weighted``: the leaf with weights that ran last
-    before a module was done.
+    before a module was done. ``done``: the modules as they were done, since one with weights last took
+    tokens: rows of numbers, (images, tokens, numbers) or with the units last.
     """
 
     modules: dict[str, nn.Module]
@@ -47,6 +55,7 @@ class Trace:
     turns: dict[str, int] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     weighted: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
 
     def filtering(self, name: str) -> str | None:
         """The layer whose weights make each unit of that one, through layers that keep units apart."""
@@ -96,9 +105,12 @@ def _watch(trace: Trace) -> Iterator[Any]:
     made: dict[tuple[int, int], str] = {}
     weighted: list[str] = []
 
-    def see(name: str) -> Any:
+    def see(name: str, leaf: bool) -> Any:
         def look(module: nn.Module, inputs: Any) -> None:
-            _pass_on(trace.sources, name, made.get(_state(inputs[0])) if inputs else None)
+            if leaf:
+                _pass_on(trace.sources, name, made.get(_state(inputs[0])) if inputs else None)
+            if module._parameters and any(_are_tokens(given, module) for given in inputs):
+                trace.done.clear()
 
         return look
 
@@ -107,6 +119,7 @@ def _watch(trace: Trace) -> Iterator[Any]:
             trace.runs[name] = trace.runs.get(name, 0) + 1
             real = isinstance(output, Tensor) and output.is_floating_point()
             trace.shapes[name] = tuple(output.shape) if real else None
+            trace.done.append(name)
             kept.append((inputs, output))
             if leaf:
                 trace.leaves = [*(one for one in trace.leaves if one != name), name]
@@ -121,9 +134,14 @@ def _watch(trace: Trace) -> Iterator[Any]:
 
     for name, module in trace.modules.items():
         leaf = not list(module.children())
-        if leaf:
-            yield module.register_forward_pre_hook(see(name))
+        yield module.register_forward_pre_hook(see(name, leaf))
         yield module.register_forward_hook(watcher(name, leaf))
+
+
+def _are_tokens(value: Any, module: nn.Module) -> bool:
+    """Whether that is more than a vector, or maps of one pixel, of each image, and no maps either."""
+    several = isinstance(value, Tensor) and sum(side > 1 for side in value.shape[1:]) > 1
+    return several and (value.ndim == 3 or units_last(module))
 
 
 def _state(value: Any) -> tuple[int, int]:
@@ -141,7 +159,8 @@ def unit_axis(trace: Trace, name: str) -> int | None:
     """Which axis of a module's output holds its units; None where that cannot be told.
 
     Those of a vector are axis 1. Else axis 1 or the last, as the layer with weights that made them has it: a
-    map (B, U, H, W), or (B, …, U) of a linear layer that was given more than vectors.
+    map (B, U, H, W), or (B, …, U) of a linear layer that was given more than vectors. Four axes alone make no
+    maps: attention gives (images, heads, tokens, numbers).
     """
     shape = trace.shapes[name]
     if shape is None or len(shape) < 2 or 0 in shape:
@@ -149,14 +168,32 @@ def unit_axis(trace: Trace, name: str) -> int | None:
     if len(shape) == 2:
         return 1
     maker = trace.weighted.get(name)
-    if maker is None:
+    if maker is None or isinstance(trace.modules[name], SPATIAL):
         return 1 if len(shape) == 4 else None
     last = units_last(trace.modules[maker])
     width = width_of(trace.modules[maker])
     fits = [axis for axis in ((len(shape) - 1, 1) if last else (1,)) if shape[axis] == width]
     if fits:
         return fits[0]
-    return 1 if len(shape) == 4 else None  # maps that were joined or folded
+    made = trace.shapes[maker] or ()
+    joined = len(shape) == 4 and len(made) == 4 and not last and shape[2:] == made[2:]
+    return 1 if joined else None
+
+
+def has_maps(trace: Trace, name: str) -> bool:
+    """Whether a module gives maps, (B, U, H, W), whose rows and columns are those of the image."""
+    return len(trace.shapes.get(name) or ()) == 4 and unit_axis(trace, name) == 1
+
+
+def layers_with_maps(net: nn.Module, layers: Layers, image_1CHW: Tensor) -> list[str]:
+    """As ``choose_layers``. Raises UserError for a layer that gives no maps too."""
+    chosen, trace = choose_layers(net, layers, image_1CHW), traced(net, image_1CHW)
+    for layer in chosen:
+        if not has_maps(trace, layer):
+            shape = trace.shapes.get(layer)
+            gives = f"gives {shape}" if shape else "gives no tensor"
+            raise UserError(f"layers: {layer} {gives}. Expected maps, one image's channels × height × width.")
+    return chosen
 
 
 def width_of(module: nn.Module) -> int:
@@ -165,7 +202,7 @@ def width_of(module: nn.Module) -> int:
         case nn.Linear():
             return module.out_features
         case nn.LayerNorm():
-            return int(module.normalized_shape[-1])
+            return int(module.normalized_shape[0])
         case nn.GroupNorm():
             return module.num_channels
         case nn.modules.batchnorm._NormBase():

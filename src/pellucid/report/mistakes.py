@@ -64,6 +64,7 @@ class Mistakes:
     numbered: bool
     methods: Sequence[str]
     explained: int
+    seconds: float
     shown: int
     images: int
 
@@ -97,6 +98,7 @@ def mistakes(subject: Subject) -> Mistakes:
         numbered=numbered,
         methods=methods,
         explained=sum(bool(one.maps) for one in shown.values()),
+        seconds=subject.seconds,
         shown=len(shown),
         images=len(true_N),
     )
@@ -170,9 +172,10 @@ def _explain_by(
         places = list(order[done : done + count])
         images = subject.images("test", torch.tensor(places))
         found = explainer.explain(subject.net, images, torch.from_numpy(said_N[places]), black_CHW)
-        for place, map_HW in zip(places, found.maps_BHW.numpy(), strict=True):
+        for place, map_HW, note in zip(places, found.shown(), found.notes, strict=True):
             coloured = map_picture(map_HW, signed=explainer.signed)
-            shown[place].maps[explainer.title] = address(shrunk(coloured, SIDE), photo=True)
+            told = f"{found.title} {note}" if note.startswith("✗") else found.title
+            shown[place].maps[told] = address(shrunk(coloured, SIDE), photo=True)
         done += count
         each = (time.perf_counter() - start) / done
     return done

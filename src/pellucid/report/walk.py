@@ -67,7 +67,7 @@ def walk(subject: Subject) -> Walk | None:
     seen = {
         name: outputs[name].float().cpu()
         for name in kinds
-        if name in outputs and _has_units(outputs[name], len(index_N))
+        if name in outputs and _has_units(kinds[name], outputs[name], len(index_N))
     }
     if not seen:
         return None
@@ -88,8 +88,8 @@ def walk(subject: Subject) -> Walk | None:
     )
 
 
-def _has_units(output: Tensor, images: int) -> bool:
-    return len(output) == images and output.ndim in (2, 4)
+def _has_units(kind: str, output: Tensor, images: int) -> bool:
+    return len(output) == images and output.ndim in ((2, 4) if kind.startswith("Conv") else (2,))
 
 
 def _ends(logits_NK: Tensor, classes: Sequence[str]) -> list[list[tuple[str, float]]]:

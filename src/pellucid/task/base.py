@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from torchmetrics import Metric
 
 from pellucid.config.build import OPTION_ERRORS
 from pellucid.errors import UserError, first_line
-from pellucid.inside.mode import evaluation_mode
+from pellucid.inside.untouched import untouched
 from pellucid.randomness import seed_step
 from pellucid.task.noted import Noted
 
@@ -49,6 +50,11 @@ class Task(LightningModule, ABC):
         seed: int,
     ) -> None:
         super().__init__()
+        if not {"monitor", "mode"} <= set(dir(type(self))):
+            raise UserError(
+                f"{type(self).__name__} says no monitor and mode. Write in the class which metric chooses "
+                "the best checkpoint: monitor, mode = 'val/loss', 'min'."
+            )
         self.net = net
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.seed = seed
@@ -56,9 +62,21 @@ class Task(LightningModule, ABC):
             {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
         )
         self.noted = {stage: Noted() for stage in STAGES}
+        if not any(parameter.requires_grad for parameter in net.parameters()):
+            raise UserError(
+                f"No parameter of {type(net).__name__} is trained: each has requires_grad=False, or it has "
+                "none. Leave some free, of a torchvision net by model.trainable=head."
+            )
         images_BCHW = torch.zeros(2, *image_shape)
-        with evaluation_mode(net):
-            self._check_output(images_BCHW, _tried(net, images_BCHW))
+        with untouched(net) as plain, torch.no_grad():
+            self._check_output(images_BCHW, _tried(plain, images_BCHW.clone()))
+            if type(net).__module__.startswith("pellucid.model."):  # ours write into no image, nor surprise
+                return
+            _check_state(net)
+            net.register_forward_pre_hook(_copied)
+            if type(self).__module__.startswith("pellucid.task."):  # a user's step may take anything
+                plain.train()
+                self._check_output(images_BCHW, _tried(plain, images_BCHW))
 
     @abstractmethod
     def _make_metrics(self) -> dict[str, Metric]:
@@ -66,7 +84,7 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
-        """Raise UserError where a net with that output cannot do this task."""
+        """Raise UserError where a net with that output, in the mode that it is in, cannot do this task."""
 
     @abstractmethod
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
@@ -149,8 +167,6 @@ class Task(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-        if not trained:
-            raise UserError("No parameter of the net is trained. Set model.trainable.")
         try:
             optimizer = self.make_optimizer(trained, **self._fused())
             if self.make_scheduler is None:
@@ -183,6 +199,25 @@ class Task(LightningModule, ABC):
 def shape_of(output: object) -> str:
     """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
     return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+
+
+def _check_state(net: nn.Module) -> None:
+    """Raise UserError where a checkpoint cannot keep what modules give by ``get_extra_state``."""
+    extra = {name: value for name, value in net.state_dict().items() if not isinstance(value, Tensor)}
+    kept = io.BytesIO()
+    try:
+        torch.save(extra, kept)
+        torch.load(io.BytesIO(kept.getvalue()), weights_only=True)
+    except Exception as error:  # whatever their own classes raise
+        raise UserError(
+            f"{', '.join(extra)} of {type(net).__name__}: expected numbers, texts, tensors and containers of "
+            f"them from get_extra_state, as nothing in a checkpoint is executed ({first_line(error)})."
+        ) from error
+
+
+def _copied(net: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A net may write into what it is given: it gets a copy, so that nobody else sees that."""
+    return tuple(value.clone() if isinstance(value, Tensor) else value for value in inputs)
 
 
 def _tried(net: nn.Module, images_BCHW: Tensor) -> object:

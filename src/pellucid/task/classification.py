@@ -1,5 +1,7 @@
 """Which class is it? Cross-entropy and accuracy."""
 
+from collections.abc import Iterable, Mapping
+
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import Metric
@@ -9,9 +11,15 @@ from pellucid.errors import UserError
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
 from pellucid.task.metric import MeanOverImages
 
+AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tutorial trains Inception-v3
+
 
 class Classification(Task):
-    """For nets whose ``forward`` gives ``num_classes`` scores an image. Raises UserError for another."""
+    """For nets whose ``forward`` gives ``num_classes`` scores an image. Raises UserError for another.
+
+    In training mode it may give several such tensors, in a tuple or mapping: those of the main head, then
+    those of auxiliary ones, which share in the loss.
+    """
 
     monitor, mode = "val/accuracy", "max"
 
@@ -42,19 +50,36 @@ class Classification(Task):
 
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         expected = (len(images_BCHW), self.num_classes)
-        if not isinstance(output, Tensor) or output.shape != expected:
+        several = self.net.training and not isinstance(output, Tensor)
+        heads = self._heads(output, len(images_BCHW)) if several else [output]
+        if not heads or not isinstance(heads[0], Tensor) or heads[0].shape != expected:
+            mode = "training" if self.net.training else "evaluation"
             raise UserError(
                 f"task=classification needs a net that gives {self.num_classes} class scores an image, "
-                f"shape {expected} for two images; {type(self.net).__name__} gives "
-                f"{shape_of(output)}. Leave task out: the model chooses its own."
+                f"shape {expected} for two images; {type(self.net).__name__} gives {shape_of(output)} in "
+                f"{mode} mode. Let a net of your own give them, or leave task out: the model chooses its own."
             )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         inputs_B, labels_B = batch  # images, or what a frozen net made of them
-        logits_BK = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
-        loss = functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
+        output = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
+        logits_BK, *auxiliary = self._heads(output, len(labels_B))
+        loss = self._loss(logits_BK, labels_B)
+        for others_BK in auxiliary:
+            loss = loss + AUXILIARY * self._loss(others_BK, labels_B)
         self.noted[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
+
+    def _heads(self, output: object, count: int) -> list[Tensor]:
+        """The scores of the main head and of auxiliary ones."""
+        if isinstance(output, Tensor):
+            return [output]
+        values = output.values() if isinstance(output, Mapping) else output
+        parts = values if isinstance(values, Iterable) else ()
+        return [p for p in parts if isinstance(p, Tensor) and p.shape == (count, self.num_classes)]
+
+    def _loss(self, logits_BK: Tensor, labels_B: Tensor) -> Tensor:
+        return functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
         predicted_N, labels_N = seen
