@@ -26,6 +26,7 @@ from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
 from pellucid.outcome import Outcome, outcome
+from pellucid.resample import Interval, to_dict, told
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.trained import Changed, Trained, find, restore
 
@@ -58,9 +59,12 @@ def evaluate(
     images = trained.data(data)
     found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
     row = _row(trained, found)
+    intervals = found[split].intervals(trained.config["seed"])
     folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
-    _write(folder, trained, images, found[split], split)
-    console.print(_summary(trained, found, split))
+    _write(folder, trained, images, found[split], split, intervals)
+    console.print(_summary(trained, found, intervals))
+    for line in told(*to_dict(intervals).values()):
+        log.info("%s", line)
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
@@ -107,10 +111,18 @@ def _counts(found: Outcome, classes: int) -> np.ndarray:
     return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
 
 
-def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, split: str) -> None:
+def _write(
+    folder: Path,
+    trained: Trained,
+    data: ImageData,
+    found: Outcome,
+    split: str,
+    intervals: Mapping[str, Interval],
+) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
-    classes, seed = trained.spec.classes, trained.config["seed"]
+    classes = trained.spec.classes
     where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    files = data.splits[split].files
     content: dict[str, Any] = {
         "run": str(trained.folder),
         "checkpoint": trained.checkpoint.name,
@@ -119,10 +131,10 @@ def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, spli
         "split": split,
         "images": len(found.labels_N),
         "metrics": dict(found.metrics),
-        "intervals": found.intervals(seed),
+        **to_dict(intervals),
     }
     rows: list[dict[str, Any]] = []
-    for place, (file, label) in enumerate(zip(found.files, found.labels_N.tolist(), strict=True)):
+    for place, (file, label) in enumerate(zip(files, found.labels_N.tolist(), strict=True)):
         rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
     if found.shares_NK is not None:
         verdicts = found.verdicts()
@@ -172,16 +184,18 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
     )
 
 
-def _summary(trained: Trained, found: Mapping[str, Outcome], split: str) -> Table:
+def _summary(
+    trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]
+) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")
     for name in found:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
-    for name, (low, high) in found[split].intervals(trained.config["seed"]).items():
+    for name, interval in intervals.items():
         values = (f"{one.metrics[name]:.4f}" for one in found.values())
-        table.add_row(name, *values, f"{low:.4f} to {high:.4f}")
+        table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
     return table
 
 

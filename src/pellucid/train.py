@@ -340,8 +340,10 @@ class _Session:
             config, epoch = self._own_config(), int(best["epoch"]) + 1
             trained = Trained(self.run, self.run.best, config, data.spec, task, epoch, "auto")
             placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
-            files = data.splits["test"].files
-            seen = listener.outcome(trainer, files) if listener.losses else None  # limit_test_batches=0
+            seen = None
+            if listener.losses:  # none with limit_test_batches=0
+                seen = listener.outcome(trainer, data.loader("test").sampler)
+                data = data.of_test(seen.index_N)
             path = write_page(placed, data, seen, self.run.folder, status="finished")
             log.info("Page of the run: %s", quoted(path))
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -140,6 +141,12 @@ class ImageData(LightningDataModule, ABC):
             features=self._remembered(name, views) if remembered else None,
             device=device,
         )
+
+    def of_test(self, index_N: Tensor) -> ImageData:
+        """The same data with those of the test images alone."""
+        part = copy.copy(self)
+        part.splits = {**self.splits, "test": self.splits["test"].subset(index_N)}
+        return part
 
     def _near(self, split: Split, device: torch.device) -> Split:
         """The split with its images on the device, where there is room for them."""
