@@ -184,9 +184,7 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
     )
 
 
-def _summary(
-    trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]
-) -> Table:
+def _summary(trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")

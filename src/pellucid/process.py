@@ -25,6 +25,7 @@ HOLDING_STATE = ("torch.optim.", "torch.utils.", "lightning.")
 EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
     "The number of training batches .* is smaller than the logging interval",
+    "You requested to overfit but enabled .* shuffling",  # the order is fixed then
     "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
     "The `srun` command is available on your system but is not used",  # a worker of Slurm starts its own
     "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15

@@ -30,7 +30,7 @@ MOST_SECONDS = 30.0  # that the resamples of one metric may take
 
 @dataclass(frozen=True)
 class Interval:
-    """The ends of a 95 % interval and by which ``method``; None where there is none, and ``method`` says why."""
+    """The ends of a 95 % interval and its ``method``; None where there is none, and ``method`` says why."""
 
     ends: tuple[float, float] | None
     method: str
@@ -132,7 +132,8 @@ class Alone:
 
     def inputs(self, values: Mapping[str, float], images: int) -> dict[str, Inputs | str]:
         """By metric, where it comes out as in ``values``; else why it is not computed of other images."""
-        return {name: self._failed or self._input(name, values[name], images) for name in self._metrics if name in values}
+        known = [name for name in self._metrics if name in values]
+        return {name: self._failed or self._input(name, values[name], images) for name in known}
 
     def _input(self, name: str, value: float, images: int) -> Inputs | str:
         recorder = self._recorders[name]

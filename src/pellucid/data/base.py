@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
 from pellucid.data.features import Embed, Features
-from pellucid.data.loader import BatchLoader, Order
+from pellucid.data.loader import BatchLoader, Order, fair_order
 from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
 
@@ -118,7 +118,10 @@ class ImageData(LightningDataModule, ABC):
     def loader(
         self, name: str, *, shuffle: bool = False, augmented: bool = False, remembered: bool = False
     ) -> BatchLoader:
-        """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise.
+
+        Where the trainer takes the first ones alone, they are a fair sample, the same each epoch.
+        """
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.splits[name], device)
@@ -132,6 +135,8 @@ class ImageData(LightningDataModule, ABC):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
+        if trainer and _is_limited(trainer, name, len(order)):
+            order.shuffle, order.order_N = False, fair_order(split.labels_N, self.seed)
         return BatchLoader(
             split=split,
             spec=self.spec,
@@ -169,3 +174,14 @@ class ImageData(LightningDataModule, ABC):
 
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
+
+
+def _is_limited(trainer: Trainer, name: str, batches: int) -> bool:
+    """Whether the trainer takes the same first batches of the split each time, and not all."""
+    limits = {
+        "train": trainer.overfit_batches or 1.0,
+        "val": trainer.limit_val_batches,
+        "test": trainer.limit_test_batches,
+    }
+    limit = limits[name]
+    return limit < (1 if isinstance(limit, float) else batches)

@@ -20,7 +20,7 @@ DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, or '', ``method`` by what."""
+    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, by ``method``, or ''."""
 
     name: str
     value: str
