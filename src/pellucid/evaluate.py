@@ -56,11 +56,11 @@ def evaluate(
     if checkpoint == "all":
         return _evaluate_all(run, accelerator=accelerator, packages=packages, data=data, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
     images = trained.data(data)
     found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
     row = _row(trained, found)
     intervals = found[split].intervals(trained.config["seed"])
-    folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
     _write(folder, trained, images, found[split], split, intervals)
     console.print(_summary(trained, found, intervals))
     for line in told(*to_dict(intervals).values()):
@@ -82,11 +82,11 @@ def _evaluate_all(
     rows, images = [], None
     for path in run.kept_checkpoints():
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
+        folder = trained.place(out, "evaluation")
         images = images or trained.data(data)
         rows.append(
             _row(trained, {name: outcome(trained, images, name) for name in ("train", "val", "test")})
         )
-    folder = _folder(trained, out)
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
@@ -100,10 +100,6 @@ def _evaluate_all(
 def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
     row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
-
-
-def _folder(trained: Trained, out: str | None) -> Path:
-    return Path(out).expanduser().absolute() if out else trained.folder / "evaluation"
 
 
 def _counts(found: Outcome, classes: int) -> np.ndarray:

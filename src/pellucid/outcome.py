@@ -167,10 +167,13 @@ def _is_known(task: LightningModule) -> bool:
     return type(task)._step in (Classification._step, Reconstruction._step)  # type: ignore[attr-defined]
 
 
-def outcome(trained: Trained, data: ImageData, split: str) -> Outcome:
-    """Test the net on a split, as ``train`` does it: the same figures to the last bit on the same device."""
+def outcome(trained: Trained, data: ImageData, split: str, **options: Any) -> Outcome:
+    """Test the net on a split, as ``train`` does it: the same figures to the last bit on the same device.
+
+    ``options``: further ones of the Trainer.
+    """
     listener = Listener()
-    trainer = trained.trainer(callbacks=[listener])
+    trainer = trained.trainer(callbacks=[listener], **options)
     with quiet_warnings():
         data.trainer = trainer
         loader = data.loader(split)

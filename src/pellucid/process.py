@@ -75,6 +75,13 @@ def is_of_restoring(error: BaseException) -> bool:
     return odd and "memory" not in str(error) and modules[-1].startswith(HOLDING_STATE)
 
 
+def is_of_options(error: BaseException) -> bool:
+    """Whether Lightning itself raised it for options that do not go together, or with the data."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    refusing = isinstance(error, MisconfigurationException | ValueError | TypeError | ZeroDivisionError)
+    return refusing and not isinstance(error, UserError) and modules[-1].startswith("lightning.")
+
+
 def has_several_processes(trainer: Mapping[str, Any]) -> bool:
     """Whether Lightning would start further processes for a trainer of these options."""
     devices = trainer.get("devices", "auto")

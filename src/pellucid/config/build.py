@@ -82,7 +82,7 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
     except UserError:
         raise
     except Exception as error:  # a stranger's options may make a class raise anything
-        raise UserError(f"{target} refused its options: {first_line(error)}.") from error
+        raise UserError(f"{target} refused its options: {first_line(error).rstrip('.')}.") from error
 
 
 def _argument(value: Any, place: str, packages: Sequence[str]) -> Any:
