@@ -172,7 +172,8 @@ class _Recorder(nn.Module):
 
     def update(self, *arguments: Any, **named: Any) -> None:
         call = {**{str(place): value for place, value in enumerate(arguments)}, **named}
-        rows = {name: torch.atleast_1d(torch.as_tensor(value)).detach() for name, value in call.items()}
+        rows = {name: torch.as_tensor(value).detach() for name, value in call.items()}
+        rows = {name: value if value.ndim else value.reshape(1) for name, value in rows.items()}
         self.size += sum(value.nbytes for value in rows.values())
         if self.size <= MOST_BYTES:
             self.calls.append({name: value.cpu() for name, value in rows.items()})

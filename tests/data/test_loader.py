@@ -147,7 +147,7 @@ def test_a_limited_pass_sees_every_class(tmp_path: Path) -> None:
     config["data"] |= {"cache": str(tmp_path / "cache"), "batch_size": 10, "val_fraction": 0.25}
     data = make_data(config)
     data.setup()
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
     limits: list[tuple[dict[str, Any], str, int]] = [
         ({"limit_val_batches": 2}, "val", 2),
         ({"limit_val_batches": 0.2}, "val", 2),

@@ -276,7 +276,7 @@ class _Checker:
         return True
 
     def _choice_problems(self, override: Override) -> Iterator[str]:
-        key, text = override.key_or_group, override.input_line
+        key, text = override.key_or_group, str(override.input_line)
         if override.is_sweep_override() and not self.line.multirun:
             yield f"{text}: several values need -m: python train.py -m {text}"
         yield from self._sweep_only(key, text)

@@ -46,10 +46,10 @@ def trainer_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
     interval = trainer.get("val_check_interval")
     if isinstance(interval, int | float) and interval <= 0:
         yield f"trainer.val_check_interval={interval}: expected a share of an epoch or a number of batches."
-    most, least = trainer.get("max_epochs", 0), trainer.get("min_epochs")
+    most, fewest = trainer.get("max_epochs", 0), trainer.get("min_epochs")
     if most is None and trainer.get("max_steps") in (None, -1) and not trainer.get("max_time"):
-        yield "trainer.max_epochs=null: give a number, or +trainer.max_steps=…, or +trainer.max_time=00:01:00:00."
-    if isinstance(most, int) and isinstance(least, int) and 0 <= most < least:
-        yield f"trainer.min_epochs={least}: more than trainer.max_epochs={most}."
+        yield "trainer.max_epochs=null: expected a number, +trainer.max_steps=… or +trainer.max_time=…"
+    if isinstance(most, int) and isinstance(fewest, int) and 0 <= most < fewest:
+        yield f"trainer.min_epochs={fewest}: more than trainer.max_epochs={most}."
     if trainer.get("gradient_clip_algorithm") and not trainer.get("gradient_clip_val"):
         yield "trainer.gradient_clip_algorithm: nothing is clipped without trainer.gradient_clip_val=<limit>."

@@ -179,7 +179,7 @@ class ImageData(LightningDataModule, ABC):
 def _is_limited(trainer: Trainer, name: str, batches: int) -> bool:
     """Whether the trainer takes the same first batches of the split each time, and not all."""
     limits = {
-        "train": trainer.overfit_batches or 1.0,
+        "train": trainer.overfit_batches or 1.0,  # type: ignore[attr-defined]
         "val": trainer.limit_val_batches,
         "test": trainer.limit_test_batches,
     }
