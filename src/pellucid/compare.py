@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,10 +62,10 @@ def compare(
         raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
+    folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))
     chosen = choose_layers_of([trained.net for trained in both], layers)
     sides = _look(both, _common(both, [trained.data(data) for trained in both]), chosen)
     values_PQ = _alignments(sides)
-    folder = _folder(both, out)
     content = figures(sides)
     tell(sides, content)
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
@@ -164,9 +163,3 @@ def _alignments(sides: Sequence[Side]) -> np.ndarray:
     one, other = (side.layers for side in sides)
     values = [[alignment(left, right) for right in other.values()] for left in one.values()]
     return np.array(values).reshape(len(one), len(other))
-
-
-def _folder(both: Sequence[Trained], out: str | None) -> Path:
-    if out:
-        return Path(out).expanduser().absolute()
-    return both[0].folder.joinpath("comparison", *both[1].folder.parts[-2:])

@@ -86,7 +86,7 @@ def embed(
             raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
     search = Search(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "embeddings"
+    folder = trained.place(out, "embeddings")
     check_writable(folder, str(folder), "out=<folder>")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None

@@ -27,6 +27,7 @@ from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
 from pellucid.outcome import Outcome, outcome
+from pellucid.resample import Interval, to_dict, told
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.trained import Changed, Trained, find, restore
 
@@ -61,14 +62,17 @@ def evaluate(
         read = partial(Trained.data, changed=data, count_trained=trained_on == "count")
         return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
     found = {name: outcome(trained, images, name) for name in names}
     row = _row(trained, found)
-    folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
-    _write(folder, trained, images, found[split], split)
-    console.print(_summary(trained, found, split))
+    intervals = found[split].intervals(trained.config["seed"])
+    _write(folder, trained, images, found[split], split, intervals)
+    console.print(_summary(trained, found, intervals))
+    for line in told(*to_dict(intervals).values()):
+        log.info("%s", line)
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
@@ -91,9 +95,9 @@ def _evaluate_all(
     rows, images = [], None
     for path in run.kept_checkpoints():
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
+        folder = trained.place(out, "evaluation")
         images = images or read(trained)
         rows.append(_row(trained, {name: outcome(trained, images, name) for name in images.splits}))
-    folder = _folder(trained, out)
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
@@ -109,19 +113,23 @@ def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
 
 
-def _folder(trained: Trained, out: str | None) -> Path:
-    return Path(out).expanduser().absolute() if out else trained.folder / "evaluation"
-
-
 def _counts(found: Outcome, classes: int) -> np.ndarray:
     verdicts = found.verdicts()
     return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
 
 
-def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, split: str) -> None:
+def _write(
+    folder: Path,
+    trained: Trained,
+    data: ImageData,
+    found: Outcome,
+    split: str,
+    intervals: Mapping[str, Interval],
+) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
-    classes, seed = trained.spec.classes, trained.config["seed"]
+    classes = trained.spec.classes
     where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    files = data.splits[split].files
     content: dict[str, Any] = {
         "run": str(trained.folder),
         "checkpoint": trained.checkpoint.name,
@@ -130,12 +138,12 @@ def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, spli
         "split": split,
         "images": len(found.labels_N),
         "metrics": dict(found.metrics),
-        "intervals": found.intervals(seed),
         "changed_since_training": data.changes.counts(),
         "trained_on": list(data.trained_on.get(split, [])),
+        **to_dict(intervals),
     }
     rows: list[dict[str, Any]] = []
-    for place, (file, label) in enumerate(zip(found.files, found.labels_N.tolist(), strict=True)):
+    for place, (file, label) in enumerate(zip(files, found.labels_N.tolist(), strict=True)):
         rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
     if found.shares_NK is not None:
         verdicts = found.verdicts()
@@ -185,16 +193,16 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
     )
 
 
-def _summary(trained: Trained, found: Mapping[str, Outcome], split: str) -> Table:
+def _summary(trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")
     for name in found:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
-    for name, (low, high) in found[split].intervals(trained.config["seed"]).items():
+    for name, interval in intervals.items():
         values = (f"{one.metrics[name]:.4f}" for one in found.values())
-        table.add_row(name, *values, f"{low:.4f} to {high:.4f}")
+        table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
     return table
 
 

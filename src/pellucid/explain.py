@@ -31,7 +31,7 @@ from pellucid.inside.pixels import undone
 from pellucid.inside.summary import operations
 from pellucid.inside.trace import layers_with_maps
 from pellucid.inside.untouched import untouched
-from pellucid.system.files import check_writable, write_atomically, write_csv
+from pellucid.system.files import write_atomically, write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
 
@@ -69,8 +69,7 @@ def explain(
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     place = trained.placed()
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "explanations"
-    check_writable(folder, str(folder), "out=<folder>")
+    folder = trained.place(out, "explanations")
     pictures, named = Pictures(files, trained.spec.image_shape), Named(files, find_base(images))
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.progress import track
@@ -45,6 +44,7 @@ def predict(
         raise UserError(f"top={top}: expected at least 1.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    path = trained.place(out, "predictions")
     pictures = Pictures(files, trained.spec.image_shape)
     placed, batch_size = trained.placed(), trained.batch_size
     rows: list[dict[str, Any]] = []
@@ -60,7 +60,6 @@ def predict(
         log.warning("%s", told(pictures.unreadable, len(files)))
     if not rows:
         raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
-    path = Path(out).expanduser().absolute() if out else trained.folder / "predictions"
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
     shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]

@@ -25,6 +25,7 @@ from pellucid.data.spec import Spec
 from pellucid.errors import UserError, first_line
 from pellucid.process import check_device, has_gpu, quiet_warnings
 from pellucid.run import FORMAT, Run
+from pellucid.system.files import check_writable
 from pellucid.task.base import Task
 
 Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a run's configuration to that of the data wanted
@@ -52,6 +53,12 @@ class Trained:
     def folder(self) -> Path:
         """Where commands write: the run folder, or beside a checkpoint that stands alone."""
         return self.run.folder if self.run else self.checkpoint.parent / self.checkpoint.stem
+
+    def place(self, out: str | None, name: str) -> Path:
+        """Where a command writes: ``out``, or the folder of that name. Raises UserError where it cannot."""
+        folder = Path(out).expanduser().absolute() if out else self.folder / name
+        check_writable(folder, str(folder), "out=<folder>")
+        return folder
 
     @property
     def name(self) -> str:

@@ -85,7 +85,7 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
             raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from error
         if target.split(".")[0] in packages:  # a user's own class: its other errors keep their traceback
             raise
-        raise UserError(f"{target} refused its options: {first_line(error)}.") from error
+        raise UserError(f"{target} refused its options: {first_line(error).rstrip('.')}.") from error
 
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:

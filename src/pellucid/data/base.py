@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
 from pellucid.data.divide import History, divide
 from pellucid.data.features import Embed, Features
-from pellucid.data.loader import BatchLoader, Order
+from pellucid.data.loader import BatchLoader, Order, fair_order
 from pellucid.data.manifest import Changes
 from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
@@ -159,7 +160,10 @@ class ImageData(LightningDataModule, ABC):
     def loader(
         self, name: str, *, shuffle: bool = False, augmented: bool = False, remembered: bool = False
     ) -> BatchLoader:
-        """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise.
+
+        Where the trainer takes the first ones alone, they are a fair sample, the same each epoch.
+        """
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
@@ -173,6 +177,8 @@ class ImageData(LightningDataModule, ABC):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
+        if trainer and _is_limited(trainer, name, len(order)):
+            order.shuffle, order.order_N = False, fair_order(split.labels_N, self.seed)
         return BatchLoader(
             split=split,
             spec=self.spec,
@@ -182,6 +188,12 @@ class ImageData(LightningDataModule, ABC):
             features=self._remembered(name, views) if remembered else None,
             device=device,
         )
+
+    def of_test(self, index_N: Tensor) -> ImageData:
+        """The same data with those of the test images alone."""
+        part = copy.copy(self)
+        part.splits = {**self.splits, "test": self.splits["test"].subset(index_N)}
+        return part
 
     def _near(self, split: Split, device: torch.device) -> Split:
         """The split with its images on the device, where there is room for them."""
@@ -204,3 +216,14 @@ class ImageData(LightningDataModule, ABC):
 
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
+
+
+def _is_limited(trainer: Trainer, name: str, batches: int) -> bool:
+    """Whether the trainer takes the same first batches of the split each time, and not all."""
+    limits = {
+        "train": trainer.overfit_batches or 1.0,  # type: ignore[attr-defined]
+        "val": trainer.limit_val_batches,
+        "test": trainer.limit_test_batches,
+    }
+    limit = limits[name]
+    return limit < (1 if isinstance(limit, float) else batches)

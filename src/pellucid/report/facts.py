@@ -11,6 +11,7 @@ from typing import Any
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
 from pellucid.outcome import Outcome
+from pellucid.resample import Interval
 from pellucid.run import Run
 from pellucid.trained import Trained
 
@@ -19,11 +20,12 @@ DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, or ''."""
+    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, by ``method``, or ''."""
 
     name: str
     value: str
     interval: str
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,17 @@ def _figures(trained: Trained, noted: Mapping[str, Any], outcome: Outcome | None
     values = dict.fromkeys(f"{outcome.metrics[name]:.6g}" for name in order)  # of an autoencoder they are one
     shown = [next(n for n in order if f"{outcome.metrics[n]:.6g}" == value) for value in values]
     found = [
-        Figure(
-            f"test {name}",
-            f"{outcome.metrics[name]:.4f}",
-            "95 % interval {:.4f} to {:.4f}".format(*intervals[name]),
-        )
-        for name in shown
+        Figure(f"test {name}", f"{outcome.metrics[name]:.4f}", *_told(intervals[name])) for name in shown
     ]
     if (value := noted.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
         found.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
     return found
+
+
+def _told(interval: Interval) -> tuple[str, str]:
+    if interval.ends is None:
+        return "no 95 % interval", f"as {interval.method}"
+    return "95 % interval {:.4f} to {:.4f}".format(*interval.ends), interval.method
 
 
 def _commands(trained: Trained) -> dict[str, str]:
