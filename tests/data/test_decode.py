@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import EpsImagePlugin, Image, ImageFile
 
 from pellucid.data import decode as module
+from pellucid.data import grey
 from pellucid.data.bounds import Budget, UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, in_threads
 from tests.data.hostile import exif_jpeg, tiff
@@ -283,7 +284,7 @@ def test_of_several_jpegs_in_a_file_the_first_is_taken(tmp_path: Path) -> None:
 def test_large_grey_of_16_bits_is_converted_as_a_small_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BAND", 50)
+    monkeypatch.setattr(grey, "BAND", 50)
     pixels = np.random.default_rng(0).integers(0, 65536, (16, 16)).astype(np.uint16)
     Image.fromarray(pixels).save(tmp_path / "deep.png")
     Image.fromarray(pixels).save(tmp_path / "deep.tif")

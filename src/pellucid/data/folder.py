@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from pellucid.data.find import find_folders, find_photos, is_folder
+from pellucid.data.grey import Values
 from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
 from pellucid.data.split import stratified_split
@@ -87,6 +88,11 @@ class PhotoFolder:
                     )
         return found
 
+    def training_files(self) -> list[Path]:
+        """Those of the training, or of all splits where they are not told apart."""
+        found = self.files()
+        return [path for path, _ in found.get("train") or found["all"]]
+
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
         digest = hashlib.sha256()
@@ -103,6 +109,7 @@ def load_folder(
     size: int,
     cache: Path,
     cache_limit: float,
+    values: Values = (),
     val_fraction: float,
     test_fraction: float | None,
     seed: int,
@@ -114,7 +121,9 @@ def load_folder(
     splits, left_out = {}, 0
     found = folder.files()
     paths = {name: [path for path, _ in items] for name, items in found.items()}
-    loaded = load_together(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
+    loaded = load_together(
+        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values
+    )
     for name, photos in loaded.items():
         items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
