@@ -3,24 +3,88 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from pellucid.data.find import find_folders, find_photos, is_folder
+from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tell
 from pellucid.data.grey import Values
 from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
 from pellucid.data.split import stratified_split
 from pellucid.errors import UserError
 
+log = logging.getLogger(__name__)
+
 SPLIT_NAMES = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
+    "val": ("val", "valid", "validation", "validate", "eval", "evaluation", "dev"),
     "test": ("test", "testing"),
 }
+WHAT = r"[ _.-]*(set|data|dataset|images?|imgs?|photos?|pictures?|split)?"  # may follow: training_set
+NAMED = 5  # classes with too few images
+LAYOUT = "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg"
+
+
+def split_of(name: str) -> str | None:
+    """train, val or test, where a folder of this name is one by custom."""
+    words = ((split, "|".join(names)) for split, names in SPLIT_NAMES.items())
+    return next((split for split, word in words if re.fullmatch(f"({word}){WHAT}", name, re.I)), None)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, but what was trained there, which is told."""
+    found = find_folders(folder)
+    ours = [path for path in found if is_run(path)]
+    if ours:
+        tell(folder, "folders of runs", len(ours), ", ".join(path.name for path in ours))
+    return [path for path in found if path not in ours]
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """The folders of splits: of such a name, with class folders in them. Raises UserError."""
+    found = [(path, split_of(path.name)) for path in class_folders(root) if find_folders(path)]
+    splits: dict[str, Path] = {}
+    for path, split in found:
+        if split in splits:
+            raise UserError(
+                f"data.root={root}: both {splits[split].name} and {path.name} are folders of {split} images "
+                "by their names. Expected one of each split: join them, or move one elsewhere."
+            )
+        if split:
+            splits[split] = path
+    if splits and "train" not in splits:
+        raise UserError(
+            f"data.root={root}: found {', '.join(sorted(splits))} but no train folder. "
+            "Expected <root>/train/<class>/*.jpg, or class folders alone."
+        )
+    if splits and len(splits) < len(class_folders(root)):
+        others = [path.name for path in class_folders(root) if path not in splits.values()]
+        tell(root, "folders beside those of splits", len(others), ", ".join(others))
+    return {split: splits[split] for split in SPLIT_NAMES if split in splits}
+
+
+def _check_names(root: Path, classes: Sequence[str]) -> None:
+    """Raise UserError where all classes are called as splits are; tell of some."""
+    called = [name for name in classes if split_of(name)]
+    if len(called) == len(classes):
+        raise UserError(
+            f"data.root={root}: {', '.join(called)} are called as splits are, but hold no class folders. "
+            f"Expected {LAYOUT}. If they are classes, give them other names, as class_{called[0]}."
+        )
+    if called:
+        log.warning(
+            "data.root=%s: %s is taken for a class, as it holds no class folders. If it is none, move it "
+            "elsewhere, or sort its images into class folders.",
+            root,
+            ", ".join(called),
+        )
 
 
 @dataclass(frozen=True)
@@ -39,29 +103,23 @@ class PhotoFolder:
         """Look at ``root``. Raises UserError where no classes are found."""
         if not is_folder(root):
             raise UserError(
-                f"data.root={root}: there is no such folder. Expected a folder of class folders, "
-                "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
+                f"data.root={root}: there is no such folder. Expected a folder of class folders, {LAYOUT}."
             )
-        # A split folder holds class folders; a class may be called train as well.
-        folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
-        splits = {
-            split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
-        }
-        if splits and "train" not in splits:
-            raise UserError(
-                f"data.root={root}: found {', '.join(sorted(splits))} but no train folder. "
-                "Expected <root>/train/<class>/*.jpg, or class folders alone."
-            )
-        splits = splits or {"all": root}
-        classes = tuple(path.name for path in find_folders(next(iter(splits.values()))))
+        splits = _splits(root) or {"all": root}
+        folders = class_folders(next(iter(splits.values())))
+        classes = tuple(path.name for path in folders)
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no class folders"
+            inside = [path.name for path in find_folders(folders[0])] if folders else []
+            wrapped = f" In it are {', '.join(inside[:5])}: data.root={folders[0]}?" if inside else ""
             raise UserError(
-                f"data.root={root}: found {found}; at least two are needed. Expected a folder of "
-                "class folders, <root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
+                f"data.root={root}: found {found}; at least two are needed.{wrapped} Expected a folder of "
+                f"class folders, {LAYOUT}."
             )
+        if "all" in splits:
+            _check_names(root, classes)
         for split, folder in splits.items():
-            strange = {path.name for path in find_folders(folder)} - set(classes)
+            strange = {path.name for path in class_folders(folder)} - set(classes)
             if strange:
                 raise UserError(
                     f"{folder}: the classes {', '.join(sorted(strange))} are in {split} but not in "
@@ -88,10 +146,27 @@ class PhotoFolder:
                     )
         return found
 
+    def check_counts(self) -> None:
+        """Raise UserError for a class of which not every split would have an image."""
+        taken = [name for name in ("train", "val", "test") if name == "train" or name not in self.splits]
+        counts = Counter(label for _, label in self._training())
+        few = [label for label, count in sorted(counts.items()) if count < len(taken)]
+        if few:
+            named = ", ".join(f"{self.classes[label]} ({counts[label]})" for label in few[:NAMED])
+            more = ", …" if len(few) > NAMED else ""
+            raise UserError(
+                f"data.root={self.root}: too few images of {named}{more}: {', '.join(taken)} take at least one "
+                f"of every class each, {len(taken)} in all. Add images, move the class folder elsewhere, or "
+                f"give splits of your own, {LAYOUT}."
+            )
+
     def training_files(self) -> list[Path]:
         """Those of the training, or of all splits where they are not told apart."""
+        return [path for path, _ in self._training()]
+
+    def _training(self) -> list[tuple[Path, int]]:
         found = self.files()
-        return [path for path, _ in found.get("train") or found["all"]]
+        return found["all"] if "all" in found else found["train"]
 
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""

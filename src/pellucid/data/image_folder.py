@@ -48,9 +48,17 @@ class ImageFolder(ImageData):
         )
         super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
+        for name, fraction in (("val", val_fraction), ("test", test_fraction)):
+            if name not in self.folder.splits and not 0 < fraction < 1:
+                raise UserError(
+                    f"data.{name}_fraction={fraction}: expected more than 0 and less than 1, as {root} has "
+                    f"no folder of {name} images. For a few give data.{name}_fraction=0.01; for your own, "
+                    f"{root}/{{train,{name}}}/<class>."
+                )
         self.fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
 
     def read(self) -> dict[str, Split]:
+        self.folder.check_counts()
         if self.spec.value_range is None:
             self.spec = replace(self.spec, value_range=find_range(self.folder.training_files()))
         splits, self.left_out = load_folder(
