@@ -97,6 +97,20 @@ def test_the_fingerprint_does_not_depend_on_size_or_seed(root: Path) -> None:
     assert one.fingerprint() == other.fingerprint()
 
 
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_fraction_of_nothing_is_told(root: Path, name: str) -> None:
+    with pytest.raises(UserError, match=rf"data\.{name}_fraction=0: expected more than 0.*=0\.01"):
+        make("image_folder", root=str(root), **{f"{name}_fraction": 0})
+    write_photos(root, {f"{split}/{tree}": 3 for split in ("train", name) for tree in ("oak", "elm")})
+    make("image_folder", root=str(root), **{f"{name}_fraction": 0})
+
+
+def test_too_few_images_of_a_class_are_told(root: Path) -> None:
+    write_photos(root, {"birch": 1})
+    with pytest.raises(UserError, match=r"too few images of birch \(1\): train, val, test take .*3 in all"):
+        make("image_folder", root=str(root)).setup()
+
+
 def test_a_test_folder_without_photos_is_told(tmp_path: Path) -> None:
     write_photos(tmp_path / "train", {"oak": 10, "elm": 10})
     write_photos(tmp_path / "test", {"oak": 0, "elm": 0})

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -81,9 +82,11 @@ def tell(folder: Path, why: str, count: int, which: str) -> None:
 def is_run(folder: Path) -> bool:
     """Whether it holds what was trained here: a run, runs in folders, or the photo cache."""
     levels = ("", "*/", "*/*/", "*/*/*/")
-    return any(next(folder.glob(f"{level}.hydra"), None) for level in levels) or any(
-        CACHED.fullmatch(path.parent.name) for path in folder.glob("*/pixels.bin")
-    )
+    with suppress(OSError):  # a closed one is told where it is entered
+        return any(next(folder.glob(f"{level}.hydra"), None) for level in levels) or any(
+            CACHED.fullmatch(path.parent.name) for path in folder.glob("*/pixels.bin")
+        )
+    return False
 
 
 def is_folder(path: Path) -> bool:

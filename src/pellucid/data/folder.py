@@ -155,9 +155,9 @@ class PhotoFolder:
             named = ", ".join(f"{self.classes[label]} ({counts[label]})" for label in few[:NAMED])
             more = ", …" if len(few) > NAMED else ""
             raise UserError(
-                f"data.root={self.root}: too few images of {named}{more}: {', '.join(taken)} take at least one "
-                f"of every class each, {len(taken)} in all. Add images, move the class folder elsewhere, or "
-                f"give splits of your own, {LAYOUT}."
+                f"data.root={self.root}: too few images of {named}{more}: {', '.join(taken)} take at least "
+                f"one of every class each, {len(taken)} in all. Add images, move the class folder elsewhere, "
+                f"or give splits of your own, {LAYOUT}."
             )
 
     def training_files(self) -> list[Path]:
