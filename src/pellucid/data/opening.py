@@ -54,7 +54,7 @@ STRANGERS = {  # what often bears such a name: where it says so, and what it is
 }
 RESOLUTION = (282, 283, 296)  # tags of a TIFF file
 DECODING = {  # bytes a pixel beside the image's own
-    **{"WEBP": 12, "AVIF": 20, "HEIF": 20},
+    **{"WEBP": 12, "AVIF": 14, "HEIF": 20},
     **{"ppm": 9, "ppm_plain": 10, "bmp_rle": 3},
 }
 LOADED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # the others 4
