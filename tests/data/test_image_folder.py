@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from pellucid.data.spec import Spec
@@ -61,7 +63,7 @@ def test_the_range_of_deep_grey_is_one_of_the_data_set(
     for name in ("oak", "elm"):
         (tmp_path / "in" / name).mkdir(parents=True)
         for place in range(1, 11):
-            ramp = np.linspace(0, most * place / 10, 64).reshape(8, 8).astype(kind)
+            ramp: NDArray[Any] = np.linspace(0, most * place / 10, 64).reshape(8, 8).astype(kind)
             Image.fromarray(ramp).save(tmp_path / "in" / name / f"{place}.tif")
     data = read("image_folder", root=str(tmp_path / "in"), image_size=8)
     assert data.spec.value_range == pytest.approx(expected)

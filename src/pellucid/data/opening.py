@@ -79,7 +79,7 @@ class _Tiff(_Bare, TiffImageFile):
         for tag in RESOLUTION:  # Pillow computes with them, whatever they are
             if tag in self.tag_v2:
                 del self.tag_v2[tag]
-        super()._setup()  # type: ignore[no-untyped-call]
+        super()._setup()
 
 
 def open_image(file: BinaryIO, size: int) -> ImageFile:
