@@ -105,7 +105,7 @@ def compare(sample: Sample, given: Answer, expected: Answer, *, classifies: bool
 
 
 def _files(trained: Trained, files: Sequence[Path], named: str) -> Sample:
-    pictures = Pictures(files, trained.spec.image_shape)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     sample = Sample("", len(files), ())
 
     def batches() -> Iterator[Tensor]:
@@ -137,7 +137,13 @@ def _tested(trained: Trained, data: ImageData) -> Sample:
 def _random(trained: Trained, why: str) -> Sample:
     random = generator(trained.config["seed"], "export")
     batches = [
-        torch.randint(0, 256, (AT_ONCE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)
+        torch.randint(
+            0,
+            256,
+            (AT_ONCE, *trained.spec.image_shape),
+            generator=random,
+            dtype=torch.uint8,
+        )
         for _ in range(RANDOM // AT_ONCE)
     ]
     told = f"{RANDOM} images of random pixels, as the run's own cannot be read ({why.rstrip('.')})"

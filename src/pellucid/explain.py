@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pellucid.assemble import make_explainers
 from pellucid.config.check import did_you_mean
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
@@ -70,7 +70,8 @@ def explain(
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     place = trained.placed()
     folder = trained.place(out, "explanations")
-    pictures, named = Pictures(files, trained.spec.image_shape), Named(files, find_base(images))
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    named = Named(files, find_base(images))
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
@@ -90,8 +91,7 @@ def explain(
                 progress.update(bar, completed=before + done * len(some))
             if maps:
                 maps.draw(some, images_BCHW)
-    if pictures.unreadable:
-        log.warning("%s", told(pictures.unreadable, len(files)))
+    pictures.tell()
     if not work.rows:
         raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
     write_csv(folder / work.table, work.rows)

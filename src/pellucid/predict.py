@@ -13,7 +13,7 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.errors import UserError, plain
 from pellucid.system.files import write_csv
 from pellucid.task.classification import Classification
@@ -45,7 +45,7 @@ def predict(
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     path = trained.place(out, "predictions")
-    pictures = Pictures(files, trained.spec.image_shape)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     placed, batch_size = trained.placed(), trained.batch_size
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
@@ -56,8 +56,7 @@ def predict(
         said = _said(placed, pixels_BCHW, top)
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
-    if unreadable:
-        log.warning("%s", told(pictures.unreadable, len(files)))
+    pictures.tell()
     if not rows:
         raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
     write_csv(path / "predictions.csv", [*rows, *unreadable])

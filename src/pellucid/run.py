@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.compose import container, load
 from pellucid.config.trust import config_problem
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, encodable, first_line
 from pellucid.lock import FileLock
 from pellucid.system.files import (
     check_writable,
@@ -240,5 +240,10 @@ def check_new_folder(folder: Path) -> None:
     if os.path.lexists(folder / "metrics.json") or os.path.lexists(folder / ".hydra"):
         raise UserError(
             f"{folder} holds a run already. Continue it by resume={folder}, or choose another folder."
+        )
+    if (path := str(folder.absolute())) != encodable(path):
+        raise UserError(
+            f"{folder}: the path of a run's folder must be UTF-8, as TensorBoard cannot write elsewhere. "
+            "Choose another one by hydra.run.dir=<folder>."
         )
     check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")

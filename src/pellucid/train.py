@@ -37,7 +37,7 @@ from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError, first_line, without_secrets
+from pellucid.errors import UserError, encodable, first_line, without_secrets
 from pellucid.interrupt import exit_code
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.outcome import Listener, Outcome, outcome
@@ -197,7 +197,7 @@ class _Session:
             self.record({"status": "running", "error": None, **noted})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger) and self.last is None:
-                    logger.experiment.add_text("data/source", data.source, 0)
+                    logger.experiment.add_text("data/source", encodable(data.source), 0)
             log.info("Data: %s (%s)", data.source, _counts(data))
             log.info("Run folder: %s", run.folder)
         self._fit(trainer, task, data)

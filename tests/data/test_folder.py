@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def read(root: Path, test_fraction: float | None = 0.1) -> dict[str, Split]:
 
 def sizes(splits: dict[str, Split]) -> dict[str, int]:
     return {name: len(split) for name, split in splits.items()}
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
+    return caplog
 
 
 @pytest.fixture
@@ -189,6 +196,46 @@ def test_a_split_without_train_is_told(root: Path, name: str) -> None:
         UserError, match=r"have (test|val) images but no train .*Expected <root>/\{train,test\}"
     ):
         read(root, test_fraction=None)
+
+
+def test_usual_spellings_of_splits_are_splits(root: Path) -> None:
+    names = ("Training_Set", "valid", "test-images")
+    for name, count in zip(names, (5, 3, 2), strict=True):
+        write_photos(root / name, {"oak": count, "elm": count})
+    assert sizes(read(root)) == {"train": 10, "val": 6, "test": 4}
+    write_photos(root, {"eval/oak": 1})
+    with pytest.raises(UserError, match="both eval and valid are folders of val images"):
+        PhotoFolder.find(root)
+
+
+def test_classes_that_are_called_as_splits_are_told(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"train": 3, "test_set": 3})
+    with pytest.raises(UserError, match=r"test_set, train are called as splits are.*class_test_set"):
+        PhotoFolder.find(root)
+    write_photos(root, {"oak": 3})
+    assert PhotoFolder.find(root).classes == ("oak", "test_set", "train")
+    assert "test_set, train is taken for a class" in log.text
+
+
+def test_what_is_written_beside_class_folders_is_no_class(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"oak": 3, "elm": 3, "outputs/cnn_image_folder/now/figures": 1, "mine": 0})
+    for name in ("outputs/cnn_image_folder/now/.hydra", "mine/.hydra", ".git", f"photos/{'0' * 24}"):
+        (root / name).mkdir(parents=True)
+    (root / "photos" / ("0" * 24) / "pixels.bin").touch()
+    assert PhotoFolder.find(root).classes == ("elm", "oak")
+    assert "folders of runs, passed over: 3 (mine, outputs, photos)" in log.text
+
+
+def test_folders_beside_those_of_splits_are_told(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"train/oak": 3, "train/elm": 3, "extra": 2})
+    assert PhotoFolder.find(root).classes == ("elm", "oak")
+    assert "folders beside those of splits, passed over: 1 (extra)" in log.text
+
+
+def test_a_folder_in_a_folder_is_told(root: Path) -> None:
+    write_photos(root, {"dataset/oak": 3, "dataset/elm": 3})
+    with pytest.raises(UserError, match=r"In it are elm, oak: data\.root=.*root/dataset\?"):
+        PhotoFolder.find(root)
 
 
 def test_a_class_folder_without_images_is_told(root: Path) -> None:

@@ -23,7 +23,7 @@ from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.draw.sheet import Picture
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, encodable, plain
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
@@ -240,7 +240,7 @@ class Look:
     def text(self, markdown: str) -> None:
         """Send a text to TensorBoard."""
         for writer, _ in self.boards:
-            writer.add_text(self._view.name, markdown, self.step)
+            writer.add_text(self._view.name, encodable(markdown), self.step)
 
     @property
     def step(self) -> int:

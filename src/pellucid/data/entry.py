@@ -15,7 +15,7 @@ import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Photos:
     kept: list[int]
     broken: dict[str, str]
     digests_N: NDArray[np.uint64]
+    odd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,12 @@ class Entry:
             return "?"
 
 
-def seal(entry: Path, key: str, *, root: Path, broken: Mapping[str, str], shape: Shape) -> None:
+def seal(
+    entry: Path, key: str, *, root: Path, broken: Mapping[str, str], odd: Mapping[str, str], shape: Shape
+) -> None:
     """Write the index of an entry that will be named ``key`` and has its pixels. Raises OSError."""
-    checksum = _checksum(key, str(root), broken, _map(entry, shape), _digests(entry, shape[0]))
-    index = {"root": str(root), "broken": broken, "checksum": checksum}
+    checksum = _checksum(key, str(root), broken, odd, _map(entry, shape), _digests(entry, shape[0]))
+    index = {"root": str(root), "broken": broken, "odd": odd, "checksum": checksum}
     (entry / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -101,16 +104,16 @@ def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Pho
 def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos:
     """The entry, if it is whole and of these files. Raises anything else."""
     index = _read_index(entry)
-    broken = dict[str, str](index["broken"])
+    broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
     kept = list(range(len(files)))
     if broken:
         kept = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
     if len(kept) + len(broken) != len(files):
         raise ValueError("it is of other files")
     pixels, digests_N = _map(entry, (len(kept), 3, size, size)), _digests(entry, len(kept))
-    if _checksum(entry.name, index["root"], broken, pixels, digests_N) != index["checksum"]:
+    if _checksum(entry.name, index["root"], broken, odd, pixels, digests_N) != index["checksum"]:
         raise ValueError("its checksum is another")
-    return Photos(pixels, kept, broken, digests_N)
+    return Photos(pixels, kept, broken, digests_N, odd)
 
 
 def _read_index(entry: Path) -> dict[str, Any]:
@@ -145,12 +148,17 @@ def _plain_size(path: Path) -> int:
 
 
 def _checksum(
-    key: str, root: str, broken: Mapping[str, str], pixels: Tensor, digests_N: NDArray[np.uint64]
+    key: str,
+    root: str,
+    broken: Mapping[str, str],
+    odd: Mapping[str, str],
+    pixels: Tensor,
+    digests_N: NDArray[np.uint64],
 ) -> str:
     """Of all that an entry holds, and of its place, in threads."""
     from rich.progress import track
 
-    digest = hashlib.sha256(json.dumps([key, root, broken]).encode())
+    digest = hashlib.sha256(json.dumps([key, root, broken, odd]).encode())
     digest.update(digests_N.data)
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from pellucid.data.find import find_folders, find_photos, is_folder
+from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tell
+from pellucid.data.grey import Values
 from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
 from pellucid.errors import UserError
@@ -20,9 +22,69 @@ log = logging.getLogger(__name__)
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
+    "val": ("val", "valid", "validation", "validate", "eval", "evaluation", "dev"),
     "test": ("test", "testing"),
 }
+WHAT = r"[ _.-]*(set|data|dataset|images?|imgs?|photos?|pictures?|split)?"  # may follow: training_set
+LAYOUT = "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg"
+
+
+def split_of(name: str) -> str | None:
+    """train, val or test, where a folder of this name is one by custom."""
+    words = ((split, "|".join(names)) for split, names in SPLIT_NAMES.items())
+    return next((split for split, word in words if re.fullmatch(f"({word}){WHAT}", name, re.I)), None)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, but what was trained there, which is told."""
+    found = find_folders(folder)
+    ours = [path for path in found if is_run(path)]
+    if ours:
+        tell(folder, "folders of runs", len(ours), ", ".join(path.name for path in ours))
+    return [path for path in found if path not in ours]
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """The folders of splits: of such a name, with class folders in them; ``all`` where there are none.
+
+    Raises UserError, also where there is no such root.
+    """
+    if not is_folder(root):
+        raise UserError(
+            f"data.root={root}: there is no such folder. Expected a folder of class folders, {LAYOUT}. Where "
+            "photos have moved, data.root=<folder> names their new place, also with run= and resume=."
+        )
+    found = [(path, split_of(path.name)) for path in class_folders(root) if find_folders(path)]
+    splits: dict[str, Path] = {}
+    for path, split in found:
+        if split in splits:
+            raise UserError(
+                f"data.root={root}: both {splits[split].name} and {path.name} are folders of {split} images "
+                "by their names. Expected one of each split: join them, or move one elsewhere."
+            )
+        if split:
+            splits[split] = path
+    if splits and len(splits) < len(class_folders(root)):
+        others = [path.name for path in class_folders(root) if path not in splits.values()]
+        tell(root, "folders beside those of splits", len(others), ", ".join(others))
+    return {split: splits[split] for split in SPLIT_NAMES if split in splits} or {"all": root}
+
+
+def _check_names(root: Path, classes: Sequence[str]) -> None:
+    """Raise UserError where all classes are called as splits are; tell of some."""
+    called = [name for name in classes if split_of(name)]
+    if len(called) == len(classes):
+        raise UserError(
+            f"data.root={root}: {', '.join(called)} are called as splits are, but hold no class folders. "
+            f"Expected {LAYOUT}. If they are classes, give them other names, as class_{called[0]}."
+        )
+    if called:
+        log.warning(
+            "data.root=%s: %s is taken for a class, as it holds no class folders. If it is none, move it "
+            "elsewhere, or sort its images into class folders.",
+            root,
+            ", ".join(called),
+        )
 
 
 @dataclass(frozen=True)
@@ -39,16 +101,21 @@ class PhotoFolder:
     @classmethod
     def find(cls, root: Path) -> PhotoFolder:
         """Look at ``root``. Raises UserError where no classes are found."""
-        splits = _find_splits(root) or {"all": root}
-        classes = tuple(path.name for path in find_folders(next(iter(splits.values()))))
+        splits = _splits(root)
+        folders = class_folders(next(iter(splits.values())))
+        classes = tuple(path.name for path in folders)
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no class folders"
+            inside = [path.name for path in find_folders(folders[0])] if folders else []
+            wrapped = f" In it are {', '.join(inside[:5])}: data.root={folders[0]}?" if inside else ""
             raise UserError(
-                f"data.root={root}: found {found}; at least two are needed. Expected a folder of "
-                "class folders, <root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
+                f"data.root={root}: found {found}; at least two are needed.{wrapped} Expected a folder of "
+                f"class folders, {LAYOUT}."
             )
+        if "all" in splits:
+            _check_names(root, classes)
         for split, folder in splits.items():
-            strange = {path.name for path in find_folders(folder)} - set(classes)
+            strange = {path.name for path in class_folders(folder)} - set(classes)
             if strange:
                 raise UserError(
                     f"{folder}: the classes {', '.join(sorted(strange))} are in {split} but not in "
@@ -62,8 +129,8 @@ class PhotoFolder:
 
         Raises UserError where none of them is there.
         """
-        splits = _find_splits(root) or {"all": root}
-        there = {path.name for folder in splits.values() for path in find_folders(folder)}
+        splits = _splits(root)
+        there = {path.name for folder in splits.values() for path in class_folders(folder)}
         if not there & set(classes):
             found = f"only {', '.join(sorted(there)[:20])}" if there else "no folders"
             raise UserError(
@@ -98,6 +165,11 @@ class PhotoFolder:
                     )
         return found
 
+    def training_files(self) -> list[Path]:
+        """Those of the training, or of all splits where they are not told apart."""
+        found = self.files()
+        return [path for path, _ in found.get("train", next(iter(found.values())))]
+
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
         digest = hashlib.sha256()
@@ -108,27 +180,16 @@ class PhotoFolder:
         return digest.hexdigest()[:16]
 
 
-def _find_splits(root: Path) -> dict[str, Path]:
-    """The folders of splits in it. Raises UserError where ``root`` is no folder."""
-    if not is_folder(root):
-        raise UserError(
-            f"data.root={root}: there is no such folder. Expected a folder of class folders, "
-            "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg. Where photos have moved, "
-            "data.root=<folder> names their new place, also with run= and resume=."
-        )
-    # A split folder holds class folders; a class may be called train as well.
-    folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
-    return {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
-
-
 def load_folder(
-    folder: PhotoFolder, *, size: int, cache: Path, cache_limit: float
+    folder: PhotoFolder, *, size: int, cache: Path, cache_limit: float, values: Values = ()
 ) -> tuple[dict[str, Split], int]:
     """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
     found = folder.files()
     paths = {name: [path for path, _ in items] for name, items in found.items()}
-    loaded = load_together(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
+    loaded = load_together(
+        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values
+    )
     for name, photos in loaded.items():
         items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]

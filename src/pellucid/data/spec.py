@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.data.grey import Values, is_range
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LARGEST_SIZE, MOST_CHANNELS = 4096, 1024  # of an image that a net may take
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
@@ -23,7 +25,8 @@ IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 class Spec:
     """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels.
 
-    ``statistics`` says where mean and standard deviation come from.
+    ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
+    more than 8 bits are black and white: none, those of each file's type; None: not known before it is read.
     """
 
     image_shape: tuple[int, int, int]
@@ -31,6 +34,12 @@ class Spec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     statistics: str
+    value_range: Values | None = ()
+
+    @property
+    def values(self) -> Values:
+        """The value range; none where it is not known."""
+        return self.value_range or ()
 
     def at_size(self, size: int) -> Spec:
         """The same for square images of ``size`` pixels a side."""
@@ -61,6 +70,7 @@ class Spec:
             and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
             and min(self.std) > 0
             and isinstance(self.statistics, str)
+            and (not self.value_range or is_range(self.value_range))
         ):
             raise ValueError("not the spec of a data set")
 

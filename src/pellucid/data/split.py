@@ -21,6 +21,7 @@ from pellucid.errors import UserError
 from pellucid.randomness import derive
 
 Digests = NDArray[np.uint64]
+NAMED = 5  # classes with too few images
 
 
 def take(
@@ -44,11 +45,10 @@ def take(
     else:
         digests_U, content_N = np.unique(split.digests_N, return_inverse=True)
     part_U = np.full(len(digests_U), -1)
+    _check_counts(labels_N, content_N, names, classes)
     for label in np.unique(labels_N).tolist():
         of_class_M, sizes_M = np.unique(content_N[labels_N == label], return_counts=True)
         free_M = part_U[of_class_M] < 0  # another class may have the same image
-        if len(of_class_M) < len(names):
-            raise UserError(_too_few(classes[label], int(sizes_M.sum()), len(of_class_M), names))
         content_M, sizes_M = of_class_M[free_M], sizes_M[free_M]
         if len(content_M) == 0:
             continue
@@ -88,18 +88,30 @@ def _check(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
         if not 0 < fraction < 1:
             raise UserError(
-                f"data.{name}_fraction={fraction}: expected a share of the images between 0 and 1. Every run "
-                f"needs {name} images that it is not trained on."
+                f"data.{name}_fraction={fraction}: expected more than 0 and less than 1, as every run needs "
+                f"{name} images that it is not trained on. For a few give data.{name}_fraction=0.01; for "
+                f"your own, <root>/{{train,{name}}}/<class>."
             )
     if sum(fractions.values()) >= 1:
         told = " and ".join(f"data.{name}_fraction={fraction}" for name, fraction in fractions.items())
         raise UserError(f"{told} leave nothing to train on: expected a sum below 1.")
 
 
-def _too_few(name: str, images: int, different: int, parts: Sequence[str]) -> str:
-    count = f"{images} image{'s' * (images != 1)}"
-    differ = f", {different} of which differ" if different < images else ""
-    return (
-        f"The class {name} has {count}{differ}: too few for {', '.join(parts)}, each of which needs at least "
-        "one. Add images, or leave the class out."
-    )
+def _check_counts(
+    labels_N: NDArray[np.int64], content_N: NDArray[np.int64], parts: Sequence[str], classes: Sequence[str]
+) -> None:
+    """Raise UserError for classes of which not every part would have an image, other than all others."""
+    label_of_pairs = np.unique(np.stack([labels_N, content_N]), axis=1)[0]
+    labels, counts = np.unique(label_of_pairs, return_counts=True)
+    few = [
+        f"{classes[label]} ({count})"
+        for label, count in zip(labels, counts, strict=True)
+        if count < len(parts)
+    ]
+    if few:
+        more = ", …" if len(few) > NAMED else ""
+        raise UserError(
+            f"Too few different images of {', '.join(few[:NAMED])}{more}: {', '.join(parts)} take at least "
+            f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or give "
+            "splits of your own, <root>/{train,val,test}/<class>."
+        )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.pictures import Pictures, check_folders, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_pictures
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError
 
@@ -82,7 +82,7 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
 
     def batches(batch_size: int) -> Iterator[Batch]:
         readable.clear()
-        pictures = Pictures(files, spec.image_shape)
+        pictures = Pictures(files, spec.image_shape, spec.values)
         for paths, pixels_BCSS in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
@@ -93,11 +93,10 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
                 f"{option}={given}: none of the {len(files)} files is an image that can be read "
                 f"({next(iter(pictures.unreadable.values()))})."
             )
-        if pictures.unreadable:
-            log.warning("%s", told(pictures.unreadable, len(files)))
+        pictures.tell()
 
     def again(places: Sequence[int]) -> Tensor:
-        pictures = Pictures([readable[place] for place in places], spec.image_shape)
+        pictures = Pictures([readable[place] for place in places], spec.image_shape, spec.values)
         return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(places))])
 
     return Stream("images", given, len(files), batches, again)
