@@ -48,3 +48,11 @@ def without_secrets(text: str) -> str:
 def plain(text: object) -> str:
     """A name as one line: what would break it, or command a terminal, is a space."""
     return "".join(" " if unicodedata.category(sign) in UNSEEN else sign for sign in str(text))
+
+
+def counted(number: int, one: str) -> str:
+    """``1 image``, ``1,234 images``."""
+    if number == 1:
+        return f"1 {one}"
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es" if one.endswith("s") else f"{one}s"
+    return f"{number:,} {many}"

@@ -21,7 +21,7 @@ from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
@@ -64,7 +64,7 @@ def evaluate(
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
-    log.info("%s %s images of %s.", f"{len(found[split].labels_N):,}", split, images.source)
+    log.info("%s of %s.", counted(len(found[split].labels_N), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
@@ -110,7 +110,7 @@ def _counts(found: Outcome, classes: int) -> np.ndarray:
 def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, split: str) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
     classes, seed = trained.spec.classes, trained.config["seed"]
-    where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    where = f"{counted(len(found.labels_N), f'{split} image')} of {data.source}"
     content: dict[str, Any] = {
         "run": str(trained.folder),
         "checkpoint": trained.checkpoint.name,
@@ -165,7 +165,8 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
             pixels(trained.spec, rows),
             captions,
             title=f"Most confident mistakes of {trained.name}",
-            note=f"predicted class, confidence (true class); {wrong:,} of {len(verdicts):,} {split} images",
+            note="predicted class, confidence (true class); "
+            f"{counted(wrong, 'mistake')} in {counted(len(verdicts), f'{split} image')}",
             right=[False] * len(rows),
             files=["/".join(Path(file).parts[-2:]) for file in rows.files],
         ),
@@ -191,7 +192,7 @@ def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
     title = "By class"
     if len(classes) > MOST_CLASSES:
         worst = np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")[:MOST_CLASSES]
-        chosen, title = worst.tolist(), f"The {MOST_CLASSES} worst of {len(classes)} classes"
+        chosen, title = worst.tolist(), f"The {MOST_CLASSES} worst of {counted(len(classes), 'class')}"
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in ("class", "precision", "recall", "F1", "images"):
         table.add_column(name, justify="left" if name == "class" else "right")

@@ -41,6 +41,7 @@ LITERAL = {
     "layer",
     "target",
 }  # texts with any sign in them; 1.10 is no number
+MISSING = "it must be given"
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
 SHOW_ONLY = {
@@ -203,7 +204,7 @@ def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
 
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
-        self.line, self.conf, self.name = line, conf, name
+        self.line, self.conf, self.name, self.trains = line, conf, name, name == "train"
         self.known: dict[str, Any] = {}
         chosen = {room for entry in OmegaConf.load(conf / f"{name}.yaml").defaults for room in _rooms(entry)}
         self.groups = {room: names for room, names in config_groups(line, conf).items() if room in chosen}
@@ -224,9 +225,10 @@ class _Checker:
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in variants(good, self.groups):
             found += self._variant_problems(base, variant)
-        if self.line.multirun and self.name == "train":
+        if self.line.multirun and self.trains:
             found += self._sweep_problems(base, valid=not found)
-        return found
+        given = [f"{override.key_or_group}: {MISSING}" for override in self.line.parsed()]
+        return [problem for problem in found if not problem.startswith(tuple(given))]  # it was, wrongly
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.groups)
@@ -254,7 +256,9 @@ class _Checker:
     def _choice_problems(self, override: Override) -> Iterator[str]:
         key, text = override.key_or_group, override.input_line
         if override.is_sweep_override() and not self.line.multirun:
-            yield f"{text}: several values need -m: python train.py -m {text}"
+            trials = f"several values need -m: python train.py -m {text}"
+            a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
+            yield f"{text}: {trials if self.trains else a_list}"
         several = values(override, self.groups)
         if not several:
             yield f"{text}: it stands for no value at all."
@@ -361,9 +365,9 @@ def _in_open_room(key: str, config: dict[str, Any]) -> bool:
 def _required(config: dict[str, Any]) -> Iterator[str]:
     for key, value in config.items():
         if value == "???":
-            yield f"{key}: it must be given: {key}=…"
+            yield f"{key}: {MISSING}: {key}=…"
         elif isinstance(value, Mapping) and value.get("_target_") == "???":
-            yield f"{key}._target_: it must be given: packages=[mypkg] {key}._target_=mypkg.MyClass"
+            yield f"{key}._target_: {MISSING}: packages=[mypkg] {key}._target_=mypkg.MyClass"
 
 
 def _missing(config: DictConfig, key: str) -> bool:

@@ -22,7 +22,7 @@ import torch
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
 from pellucid.data.entry import Entry, Photos, read_entry, remove, seal
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 log = logging.getLogger(__name__)
 
@@ -198,4 +198,5 @@ def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:
     named = "; ".join(f"{file} ({why})" for file, why in list(broken.items())[:most])
     named = os.fsencode(named).decode(errors="backslashreplace")
     more = f"; and {len(broken) - most} more" if len(broken) > most else ""
-    return f"{len(broken)} of {count} image files cannot be used and are left out: {named}{more}."
+    some = f"{len(broken)} of {counted(count, 'image file')} cannot be used"
+    return f"{some} and {'is' if len(broken) == 1 else 'are'} left out: {named}{more}."

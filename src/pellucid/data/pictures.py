@@ -20,7 +20,7 @@ from torch import Tensor
 from pellucid.data.decode import decode_or_reason, decoding
 from pellucid.data.find import CLOSED, find_photos, is_file
 from pellucid.data.opening import EXTENSIONS
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 AHEAD = 4  # batches
 NAMED = 10  # unreadable files
@@ -75,7 +75,7 @@ def told(unreadable: Mapping[Path, str], count: int) -> str:
     """Which of so many files cannot be read, and why, in one line."""
     some = "; ".join(f"{file} ({why})" for file, why in list(unreadable.items())[:NAMED])
     more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
-    return os.fsencode(f"{len(unreadable)} of {count} files cannot be read: {some}{more}.").decode(
+    return os.fsencode(f"{len(unreadable)} of {counted(count, 'file')} cannot be read: {some}{more}.").decode(
         errors="backslashreplace"
     )
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pellucid.data.spec import Split
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.randomness import derive
 
 
@@ -27,7 +27,7 @@ def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> l
         places = np.flatnonzero(labels.numpy() == label)
         if len(places) <= len(fractions):
             raise UserError(
-                f"Class number {label} has {len(places)} images, too few for {len(parts)} splits: "
+                f"Class number {label} has {counted(len(places), 'image')}, too few for {len(parts)} splits: "
                 f"each needs at least {len(parts)}. Add images or leave the class out."
             )
         places = np.random.default_rng(derive(seed, "split", label)).permutation(places)
