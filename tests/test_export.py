@@ -373,7 +373,7 @@ def test_mistakes(trained: Path, photo: Path, tmp_path: Path, monkeypatch: pytes
         ({"opset": "new"}, r"opset=new: expected a whole number"),
         ({"checkpoint": "first"}, r"checkpoint=first: .* It has: last\.ckpt, best\.ckpt"),
         ({"images": str(tmp_path / "no")}, r"images=.*no: there is no such file or folder"),
-        ({"format": "state_dict", "images": str(tmp_path / "x.jpg")}, r"none of the 1 files is an image"),
+        ({"format": "state_dict", "images": str(tmp_path / "x.jpg")}, r"1 file, no image"),
         ({"out": str(photo)}, r"photo\.png cannot be made: .*out=<folder>"),
     ):
         with pytest.raises(UserError, match=message):

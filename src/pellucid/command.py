@@ -183,7 +183,7 @@ def _fail(error: UserError | OSError) -> None:
     told = error if isinstance(error, UserError) else disk_error(error)
     if told is None:
         raise error
-    print(lines_of(f"error: {told}".replace("\n", "\nerror: ")), file=sys.stderr)
+    print(lines_of(f"error: {told}".replace("\n", "\n       ")), file=sys.stderr)
     raise SystemExit(2) from None
 
 

@@ -29,7 +29,7 @@ from pellucid.comparison import (
 from pellucid.console import console
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Split
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.probe import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
 from pellucid.inside.similarity import LEAST, alignment, gram
@@ -113,8 +113,9 @@ def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[
         )
     if len(pairs) < max(len(one), len(other)):
         log.warning(
-            "Compared on %s images: those that are test images of both (of %s and %s; the splits differ).",
-            *(f"{count:,}" for count in (len(pairs), len(one), len(other))),
+            "Compared on %s: those that are test images of both (of %s and %s; the splits differ).",
+            counted(len(pairs), "image"),
+            *(f"{count:,}" for count in (len(one), len(other))),
         )
     for data, split in zip(images, kept, strict=True):
         data.splits["test"] = split

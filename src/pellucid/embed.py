@@ -24,7 +24,7 @@ from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.scatter import scatter
 from pellucid.draw.sheet import Picture
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.layout import (
     METHODS,
@@ -303,7 +303,8 @@ class _Work:
             "accuracy": "the net's own accuracy",
             "mse": "mean squared error",
         }
-        table.add_row("layer", Text(f"{self.layer}{sees}, {figures['dimensions']:,} numbers an image"))
+        numbers = counted(figures["dimensions"], "number")
+        table.add_row("layer", Text(f"{self.layer}{sees}, {numbers} an image"))
         table.add_row("images", Text(plain(f"{figures['images']:,}, {self.seen.stream.name} of {where}")))
         known = (self.seen.labels_N >= 0).sum()
         for name, word in words.items():

@@ -56,3 +56,11 @@ def encodable(text: str) -> str:
         return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
     except UnicodeEncodeError:  # half a letter, as names on Windows may hold it
         return text.encode(errors="backslashreplace").decode()
+
+
+def counted(number: int, one: str) -> str:
+    """``1 image``, ``1,234 images``."""
+    if number == 1:
+        return f"1 {one}"
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es" if one.endswith("s") else f"{one}s"
+    return f"{number:,} {many}"

@@ -22,7 +22,7 @@ from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
@@ -76,7 +76,7 @@ def evaluate(
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
-    log.info("%s %s images of %s.", f"{len(found[split].labels_N):,}", split, images.source)
+    log.info("%s of %s.", counted(len(found[split].labels_N), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
@@ -128,7 +128,7 @@ def _write(
 ) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
     classes = trained.spec.classes
-    where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    where = f"{counted(len(found.labels_N), f'{split} image')} of {data.source}"
     files = data.splits[split].files
     content: dict[str, Any] = {
         "run": str(trained.folder),
@@ -186,7 +186,8 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
             pixels(trained.spec, rows),
             captions,
             title=f"Most confident mistakes of {trained.name}",
-            note=f"predicted class, confidence (true class); {wrong:,} of {len(verdicts):,} {split} images",
+            note="predicted class, confidence (true class); "
+            f"{counted(wrong, 'mistake')} in {counted(len(verdicts), f'{split} image')}",
             right=[False] * len(rows),
             files=["/".join(Path(file).parts[-2:]) for file in rows.files],
         ),
@@ -211,7 +212,7 @@ def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
     chosen = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
     if len(chosen) > MOST_CLASSES:
-        title = f"The {MOST_CLASSES} worst of {len(chosen)} classes"
+        title = f"The {MOST_CLASSES} worst of {counted(len(chosen), 'class')}"
         chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in ("class", "precision", "recall", "F1", "images"):

@@ -22,7 +22,7 @@ from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.explained import Explained, Named, folder_of
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
@@ -93,7 +93,7 @@ def explain(
                 maps.draw(some, images_BCHW)
     pictures.tell()
     if not work.rows:
-        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
+        raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(folder / work.table, work.rows)
     work.summarise()
     log.info("Written: %s", folder)
@@ -248,7 +248,7 @@ class _Classifier:
         console.print(table)
         of = len(self.rows) // len(self.explainers)
         if len(rows) < of:
-            log.info("Measured on %d of the %d images; on all of them by trust=all.", len(rows), of)
+            log.info("Measured on %d of %d images; on all of them by trust=all.", len(rows), of)
         log.info(
             "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
             "chance %.0f %%.",
@@ -283,7 +283,7 @@ class _Autoencoder:
 
     def summarise(self) -> None:
         errors = [row["mse"] for row in self.rows]
-        log.info("Mean squared error of %d images: %.4f.", len(errors), np.mean(errors))
+        log.info("Mean squared error of %s: %.4f.", counted(len(errors), "image"), np.mean(errors))
 
 
 class _FeatureMaps:

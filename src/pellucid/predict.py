@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.console import console
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.system.files import write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
@@ -58,11 +58,11 @@ def predict(
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
     pictures.tell()
     if not rows:
-        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
+        raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
     shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]
-    console.print(_table(shown, title=f"{trained.name}: {len(rows):,} images"))
+    console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
     if len(rows) > SHOWN:
         log.info("… and %d more.", len(rows) - SHOWN)
     log.info("Written: %s", path / "predictions.csv")

@@ -37,7 +37,7 @@ from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError, encodable, first_line, without_secrets
+from pellucid.errors import UserError, counted, encodable, first_line, without_secrets
 from pellucid.interrupt import exit_code
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.outcome import Listener, Outcome, outcome
@@ -458,7 +458,7 @@ class _Session:
 
 def _counts(data: ImageData) -> str:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
-    return f"{sizes} images, {len(data.spec.classes)} classes"
+    return f"{sizes} images, {counted(len(data.spec.classes), 'class')}"
 
 
 def quoted(path: Path) -> str:

@@ -43,6 +43,7 @@ LITERAL = {
     "layer",
     "target",
 }  # texts with any sign in them; 1.10 is no number
+MISSING = "it must be given"
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 NAMED_ROOMS = {"callbacks", "logger", "explainer"}  # mappings of things by their names
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
@@ -224,7 +225,7 @@ def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
 
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
-        self.line, self.conf, self.name = line, conf, name
+        self.line, self.conf, self.name, self.trains = line, conf, name, name == "train"
         self.known: dict[str, Any] = {}
         entries = OmegaConf.load(conf / f"{name}.yaml").defaults
         chosen = {room for entry in entries for room in _rooms(entry)}
@@ -249,9 +250,10 @@ class _Checker:
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in variants(good, self.groups):
             found += self._variant_problems(base, variant)
-        if self.line.multirun and self.name == "train":
+        if self.line.multirun and self.trains:
             found += self._sweep_problems(base, valid=not found)
-        return found
+        given = [f"{override.key_or_group}: {MISSING}" for override in self.line.parsed()]
+        return [problem for problem in found if not problem.startswith(tuple(given))]  # it was, wrongly
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.groups)
@@ -279,7 +281,9 @@ class _Checker:
     def _choice_problems(self, override: Override) -> Iterator[str]:
         key, text = override.key_or_group, str(override.input_line)
         if override.is_sweep_override() and not self.line.multirun:
-            yield f"{text}: several values need -m: python train.py -m {text}"
+            trials = f"several values need -m: python train.py -m {text}"
+            a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
+            yield f"{text}: {trials if self.trains else a_list}"
         yield from self._sweep_only(key, text)
         if getattr(override._value, "shuffle", False):
             yield f"{text}: trials go in the order of the line. Leave shuffle out."
@@ -456,9 +460,9 @@ def _room_problems(config: dict[str, Any]) -> Iterator[str]:
 def _required(config: dict[str, Any]) -> Iterator[str]:
     for key, value in config.items():
         if value == "???":
-            yield f"{key}: it must be given: {key}=…"
+            yield f"{key}: {MISSING}: {key}=…"
         elif isinstance(value, Mapping) and value.get("_target_") == "???":
-            yield f"{key}._target_: it must be given: packages=[mypkg] {key}._target_=mypkg.MyClass"
+            yield f"{key}._target_: {MISSING}: packages=[mypkg] {key}._target_=mypkg.MyClass"
 
 
 def _missing(config: DictConfig, key: str) -> bool:

@@ -11,7 +11,7 @@ from pellucid.config.check import check_targets, did_you_mean
 from pellucid.config.command_line import CommandLine, kind_problem
 from pellucid.config.compose import compose
 from pellucid.config.trust import check_writers, named, own_packages
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.run import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
@@ -73,7 +73,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
     if metrics.get("status") == "finished" and budget is not None and done >= budget:
         print(
-            f"This run has finished its {done} epochs. To train on: python train.py "
+            f"This run has finished its {counted(done, 'epoch')}. To train on: python train.py "
             f"resume={run.folder} trainer.max_epochs={done + 10}{named(config['packages'])}"
         )
         return None

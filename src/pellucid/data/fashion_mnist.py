@@ -17,7 +17,7 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -77,7 +77,7 @@ class FashionMNIST(ImageData):
             labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"))
             if len(images) != len(labels) or images.ndim != 3 or labels.ndim != 1:
                 raise UserError(
-                    f"{folder}: {len(images)} {name} images but {len(labels)} labels. "
+                    f"{folder}: {counted(len(images), f'{name} image')} but {counted(len(labels), 'label')}. "
                     "The files do not belong together; download them again."
                 )
             if labels.max(initial=0) >= len(CLASSES):

@@ -27,7 +27,7 @@ from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
 from pellucid.data.grey import Values
 from pellucid.data.pictures import listed, odd_text
 from pellucid.data.spec import as_digests
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 log = logging.getLogger(__name__)
 
@@ -230,4 +230,5 @@ def _decode_and_sum(
 
 
 def _broken_text(broken: Mapping[str, str], count: int) -> str:
-    return f"{len(broken)} of {count} image files cannot be used and are left out: {listed(broken)}."
+    some = f"{len(broken)} of {counted(count, 'image file')} cannot be used"
+    return f"{some} and {'is' if len(broken) == 1 else 'are'} left out: {listed(broken)}."

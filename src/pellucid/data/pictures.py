@@ -25,7 +25,7 @@ from pellucid.data.decode import decode, decode_or_reason, decoding
 from pellucid.data.find import CLOSED, find_photos, is_file
 from pellucid.data.grey import Grey, Values
 from pellucid.data.opening import EXTENSIONS
-from pellucid.errors import UserError, encodable
+from pellucid.errors import UserError, counted, encodable
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def check_folders(files: Iterable[Path]) -> None:
 
 def told(unreadable: Mapping[Path, str], count: int) -> str:
     """Which of so many files cannot be read, and why, in one line."""
-    return f"{len(unreadable)} of {count} files cannot be read: {listed(unreadable)}."
+    return f"{len(unreadable)} of {counted(count, 'file')} cannot be read: {listed(unreadable)}."
 
 
 def listed(files: Mapping[Any, str]) -> str:
@@ -95,8 +95,8 @@ def listed(files: Mapping[Any, str]) -> str:
 def odd_text(odd: Mapping[Any, str], count: int) -> str:
     """Which of so many files did not fit the values that are black to white, in one line."""
     return (
-        f"{len(odd)} of {count} image files have values that are taken as the nearest that can be shown, NaN "
-        f"as the lowest: {listed(odd)}. data.value_range=[<black>,<white>] says what they range over."
+        f"{len(odd)} of {counted(count, 'image file')} have values that are taken as the nearest that can "
+        f"be shown, NaN as the lowest: {listed(odd)}. data.value_range=[<black>,<white>] says what they range over."
     )
 
 

@@ -112,6 +112,6 @@ def _check_counts(
         more = ", …" if len(few) > NAMED else ""
         raise UserError(
             f"Too few different images of {', '.join(few[:NAMED])}{more}: {', '.join(parts)} take at least "
-            f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or give "
-            "splits of your own, <root>/{train,val,test}/<class>."
+            f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or "
+            "give splits of your own, <root>/{train,val,test}/<class>."
         )

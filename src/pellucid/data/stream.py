@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures, check_folders, find_pictures
 from pellucid.data.spec import Spec
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
             yield Batch([str(path) for path in paths], names, labels_B, pixels_BCSS)
         if len(pictures.unreadable) == len(files):
             raise UserError(
-                f"{option}={given}: none of the {len(files)} files is an image that can be read "
+                f"{option}={given}: {counted(len(files), 'file')}, no image that can be read "
                 f"({next(iter(pictures.unreadable.values()))})."
             )
         pictures.tell()

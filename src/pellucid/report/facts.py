@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
+from pellucid.errors import counted
 from pellucid.outcome import Outcome
 from pellucid.resample import Interval
 from pellucid.run import Run
@@ -76,14 +77,14 @@ def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> 
     free = sum(p.numel() for p in parameters if p.requires_grad)
     channels, height, width = trained.spec.image_shape
     which = "all trained" if free == total else f"{free:,} of them trained"
-    text = f"{type(trained.net).__name__} with {total:,} parameters, {which}"
+    text = f"{type(trained.net).__name__} with {counted(total, 'parameter')}, {which}"
     if "epochs" in noted:
-        text += f", for {noted['epochs']} epoch{'s' if noted['epochs'] != 1 else ''}"
+        text += f", for {counted(noted['epochs'], 'epoch')}"
     text += f" on {noted.get('data/source') or (data.source if data else 'images')}"
     if "data/train" in noted:
         counts = (f"{noted[f'data/{split}']:,}" for split in ("train", "val", "test"))
         text += ": {} training, {} validation and {} test images".format(*counts)
-    text += f" of {channels} × {height} × {width}, {len(trained.spec.classes):,} classes."
+    text += f" of {channels} × {height} × {width}, {counted(len(trained.spec.classes), 'class')}."
     validated = trained.config["trainer"].get("limit_val_batches") != 0
     return (
         f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
