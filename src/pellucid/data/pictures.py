@@ -96,7 +96,8 @@ def odd_text(odd: Mapping[Any, str], count: int) -> str:
     """Which of so many files did not fit the values that are black to white, in one line."""
     return (
         f"{len(odd)} of {counted(count, 'image file')} have values that are taken as the nearest that can "
-        f"be shown, NaN as the lowest: {listed(odd)}. data.value_range=[<black>,<white>] says what they range over."
+        f"be shown, NaN as the lowest: {listed(odd)}. data.value_range=[<black>,<white>] says what "
+        "they range over."
     )
 
 
