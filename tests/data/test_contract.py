@@ -335,7 +335,7 @@ def test_a_mistaken_option_is_told_at_once(member: Member, given: dict[str, Any]
 def test_a_mistaken_fraction_is_told(member: Member, fraction: float) -> None:
     if "val_fraction" not in load(member.name):
         pytest.skip("it has none")
-    with pytest.raises(UserError, match="between 0 and 1"):
+    with pytest.raises(UserError, match=r"data\.val_fraction=.*: expected more than 0 and less than 1"):
         member.read(val_fraction=fraction)
 
 

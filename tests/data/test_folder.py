@@ -257,7 +257,7 @@ def test_a_class_that_is_not_in_train_is_told(root: Path, split: str) -> None:
 
 def test_a_class_too_small_to_split_is_told(root: Path) -> None:
     write_photos(root, {"oak": 10, "elm": 2})
-    with pytest.raises(UserError, match="The class elm has 2 images: too few for train, test, val"):
+    with pytest.raises(UserError, match=r"Too few different images of elm \(2\): train, test, val"):
         read(root)
 
 

@@ -102,14 +102,16 @@ def test_the_fingerprint_does_not_depend_on_size_or_seed(root: Path) -> None:
 @pytest.mark.parametrize("name", ["val", "test"])
 def test_a_fraction_of_nothing_is_told(root: Path, name: str) -> None:
     with pytest.raises(UserError, match=rf"data\.{name}_fraction=0: expected more than 0.*=0\.01"):
-        make("image_folder", root=str(root), **{f"{name}_fraction": 0})
+        read("image_folder", root=str(root), **{f"{name}_fraction": 0})
     write_photos(root, {f"{split}/{tree}": 3 for split in ("train", name) for tree in ("oak", "elm")})
-    make("image_folder", root=str(root), **{f"{name}_fraction": 0})
+    read("image_folder", root=str(root), **{f"{name}_fraction": 0})
 
 
 def test_too_few_images_of_a_class_are_told(root: Path) -> None:
     write_photos(root, {"birch": 1})
-    with pytest.raises(UserError, match=r"too few images of birch \(1\): train, val, test take .*3 in all"):
+    with pytest.raises(
+        UserError, match=r"Too few different images of birch \(1\): train, test, val take .*3 in all"
+    ):
         make("image_folder", root=str(root)).setup()
 
 

@@ -98,9 +98,7 @@ def test_no_fraction_gives_everything() -> None:
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
 def test_a_fraction_outside_0_and_1_is_refused(fraction: float) -> None:
-    with pytest.raises(
-        UserError, match=r"data.val_fraction=.*: expected a share of the images between 0 and 1"
-    ):
+    with pytest.raises(UserError, match=r"data\.val_fraction=.*: expected more than 0 and"):
         stratified_split(labels(10), [fraction], seed=0)
 
 
@@ -110,7 +108,7 @@ def test_fractions_that_leave_nothing_are_refused() -> None:
 
 
 def test_a_class_with_too_few_images_is_told() -> None:
-    with pytest.raises(UserError, match="The class class 1 has 2 images: too few for train, val, test"):
+    with pytest.raises(UserError, match=r"Too few different images of class 1 \(2\): train, val, test"):
         stratified_split(labels(10, 2), [0.1, 0.1], seed=0)
 
 

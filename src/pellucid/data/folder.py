@@ -193,7 +193,7 @@ def load_folder(
     for name, photos in loaded.items():
         items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
-        labels = torch.tensor([items[i][1] for i in photos.kept])
+        labels = torch.tensor([items[i][1] for i in photos.kept], dtype=torch.int64)
         splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
         left_out += len(photos.broken)
     return splits, left_out
