@@ -381,7 +381,7 @@ class _Session:
             log.warning("No page was written. Write it by: python scripts/report.py run=%s", self.again())
             raise SystemExit(exit_code(interrupt)) from None
 
-    def _again(self) -> str:
+    def again(self) -> str:
         return f"{quoted(self.run.folder)}{named(self.config['packages'])}"
 
     def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> Trained:
