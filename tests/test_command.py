@@ -61,6 +61,54 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
     assert (folder / "checkpoints" / "last.ckpt").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="of its C library")
+def test_a_signal_is_heard_amid_foreign_code() -> None:
+    """Where Python waits in a library, for another process that never comes, say."""
+    code = """if True:
+        import ctypes
+        from pellucid import interrupt
+        interrupt.DEAF = 1.0
+        interrupt.install()
+        lock = ctypes.create_string_buffer(64)
+        with interrupt.last_words(lambda: print("last words", flush=True)):
+            print("waiting", flush=True)
+            for _ in range(2):  # the second time it waits for ever
+                ctypes.CDLL(None).pthread_mutex_lock(lock)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "last words\n")
+    assert err == "Interrupted, amid waiting.\n"
+
+
+@pytest.mark.slow
+def test_a_process_that_never_comes_is_not_waited_for_in_deafness(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = ["callbacks=none", "logger=none", "model=dnn", "trainer=ddp", "trainer.accelerator=cpu"]
+    process = start(*line, "trainer.devices=2", f"hydra.run.dir={folder}", cwd=tmp_path)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline, second = time.monotonic() + 120, 0
+    while not second:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        found = [int(child) for child in children.read_text().split()]
+        second = next((c for c in found if b"train.py" in Path(f"/proc/{c}/cmdline").read_bytes()), 0)
+    os.kill(second, signal.SIGSTOP)
+    try:
+        time.sleep(8)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+        assert metrics(folder)["status"] == "interrupted"
+    finally:
+        os.kill(second, signal.SIGKILL)
+        process.communicate()
+
+
 @pytest.mark.slow
 def test_interrupted_while_reading(tmp_path: Path) -> None:
     folder = tmp_path / "run"
@@ -204,6 +252,25 @@ def test_no_permission_to_write(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evaluate",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("predict", "explain", "embed", "units", "compare", "export", "report", "benchmark")
+        ),
+    ],
+)
+def test_a_file_is_no_place_to_write_to(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    given = {"compare": ["runs=[a,b]"], "benchmark": []}.get(name, ["run=a"])
+    given += ["images=b"] if name in ("predict", "explain") else []
+    done = command(*given, f"out={tmp_path / 'file'}", script=f"scripts/{name}.py", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "is not a folder that you may write to. Choose another one by out=<folder>" in done.stderr
+
+
 @pytest.mark.slow
 def test_two_runs_of_the_same_second_get_two_folders(tmp_path: Path) -> None:
     line = [*QUIET, "model=dnn", "trainer.max_epochs=1"]
@@ -231,7 +298,6 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
     ddp = [
         "callbacks=none",
         "logger=none",
-        "report=false",
         "trainer=ddp",
         "trainer.accelerator=cpu",
         "trainer.devices=2",
@@ -243,13 +309,14 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
     assert result["status"] == "finished"
     assert result["devices"] == 2
     assert result["test/accuracy"] > 0.9
+    assert f"{result['test/accuracy']:.4f}" in (folder / "report.html").read_text()
     assert not (tmp_path / "outputs").exists(), "the second process has no folder of its own"
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3 * 20
     tested = command(f"run={folder}", script="scripts/evaluate.py", cwd=tmp_path)
     assert f"{result['test/accuracy']:.4f}" in tested.stdout, "no test image lost or doubled"
     whole = ["model=cnn", "trainer.max_epochs=4", f"hydra.run.dir={tmp_path / 'whole'}"]
-    assert command(*ddp, *whole, cwd=tmp_path).returncode == 0
-    resumed = command(f"resume={folder}", "trainer.max_epochs=4", cwd=tmp_path)
+    assert command(*ddp, *whole, "report=false", cwd=tmp_path).returncode == 0
+    resumed = command(f"resume={folder}", "trainer.max_epochs=4", "report=false", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert same(weights(tmp_path / "whole"), weights(folder)), "both processes went on from the checkpoint"
 

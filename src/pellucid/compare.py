@@ -60,6 +60,8 @@ def compare(
     if isinstance(runs, str) or len(runs) != 2:
         given = runs if isinstance(runs, str) else f"[{','.join(map(str, runs))}]"
         raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
+    if not isinstance(layers, str | list):
+        raise UserError(f"layers={layers}: expected auto or names, [features.0,head].")
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
     folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))

@@ -6,8 +6,11 @@ import atexit
 import math
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -19,6 +22,7 @@ class _State:
     last = heard = -math.inf
     number: int | None = None
     watched = False
+    last_words: Callable[[], None] | None = None
 
 
 def interrupt(number: int, frame: Any = None) -> None:
@@ -55,7 +59,7 @@ def install() -> None:
 def _watch(signals: int) -> None:
     """End the process by a signal that Python does not come to handle, as it waits for another process, say.
 
-    Then nothing can be noted any more; what is on disk is whole, as after SIGKILL.
+    What is on disk is whole, as after SIGKILL.
     """
     while number := os.read(signals, 1):
         start = time.monotonic()
@@ -63,8 +67,21 @@ def _watch(signals: int) -> None:
             time.sleep(0.1)
         ours = str(getattr(signal.getsignal(number[0]), "__module__", "")).startswith("pellucid.")
         if ours and _State.heard < start - HURRY:
-            os.write(2, b"Interrupted, amid waiting.\n")
+            with suppress(Exception):  # whatever state it is in
+                print("Interrupted, amid waiting.", file=sys.stderr, flush=True)
+                if _State.last_words:
+                    _State.last_words()
             os._exit(128 + number[0])
+
+
+@contextmanager
+def last_words(say: Callable[[], None]) -> Iterator[None]:
+    """Within it ``say`` is called, by another thread, where this one does not come to handle a signal."""
+    _State.last_words = say
+    try:
+        yield
+    finally:
+        _State.last_words = None
 
 
 def exit_code(error: KeyboardInterrupt) -> int:

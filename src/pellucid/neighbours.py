@@ -43,7 +43,7 @@ class Search:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_NEAREST:
             raise UserError(f"nearest={self.count}: expected 1 to {MOST_NEAREST}.")
-        if self.distance not in DISTANCES:
+        if self.distance not in list(DISTANCES):
             raise UserError(f"distance={self.distance}: expected {' or '.join(DISTANCES)}.")
 
     def run(self, looking: Looking, queries: Stream, data: ImageData) -> Near:

@@ -38,7 +38,7 @@ from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError, counted, encodable, first_line, without_secrets
-from pellucid.interrupt import exit_code
+from pellucid.interrupt import exit_code, last_words
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.outcome import Listener, Outcome, outcome
 from pellucid.process import (
@@ -83,15 +83,13 @@ def train(
     start_logging(run.log if main else None, console_level=level)
     session = _Session(config, run, main=main, resume=resume, trial=trial)
     try:
-        with signals() as received, quiet_warnings(), process_group():
+        with signals() as received, last_words(session.interrupted), quiet_warnings(), process_group():
             try:
                 session.execute()
             except (KeyboardInterrupt, SystemExit):
                 if not received:
                     raise
-                session.close("interrupted")
-                if trial is None:  # a sweep says itself how to continue
-                    log.warning("Interrupted. Continue by: python train.py resume=%s", session.again())
+                session.interrupted()
                 raise SystemExit(128 + received[0]) from None
         session.close("pruned" if session.pruning and session.pruning.pruned else "finished")
         session.report_alone()
@@ -154,6 +152,12 @@ class _Session:
 
     def close(self, status: str, **more: Any) -> None:
         self.record({"status": status, **more, **self.figures()})
+
+    def interrupted(self) -> None:
+        """Note it, and say how to continue; in a sweep, that says so itself."""
+        self.close("interrupted")
+        if self.trial is None:
+            log.warning("Interrupted. Continue by: python train.py resume=%s", self.again())
 
     def execute(self) -> None:
         config, run = self.values, self.run

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from pellucid.config.command_line import check, quote_path, split
 from pellucid.config.compose import compose
@@ -87,12 +89,30 @@ def test_devices_may_be_a_number_numbers_or_auto() -> None:
         ("packages=numpy", r"expected a list, \[a,b\]"),
         ("hydra.rundir=x", "Hydra has no such option"),
         ("data.source=drawn", "Digits has no option 'source'"),
+        ("sweep=tpe", r"of a sweep, which -m begins: python train\.py -m sweep=tpe"),
+        ("sweep.trials=3", "of a sweep, which -m begins"),
+        ("hydra/launcher=joblib", "of a sweep, which -m begins"),
+        ("hydra.sweep.dir=x", "of a sweep, which -m begins"),
+        ("hydra.sweeper.params=null", "of a sweep, which -m begins"),
+        ("hydra.mode=MULTIRUN", "begun by -m"),
+        ("-m hydra.run.dir=x seed=1,2", "of a single run"),
+        ("-m seed=shuffle(1,2)", "Leave shuffle out"),
+        ("-m sweep=tpe optimizer.lr=tag(logarithmic,interval(1,2))", "expected the tag log, got logarithmic"),
+        ("--config-name=evaluate", "there is no such option here"),
+        ("--config-path x", "there is no such option here"),
+        ("--experimental-rerun x", "there is no such option here"),
+        ("--package x", "for --cfg alone"),
+        ("--resolve", "for --cfg alone"),
+        ("--mulirun", "Did you mean '--multirun'"),
+        ("hydra.run.dir=out/${modle}", r"hydra\.run\.dir: .*'modle' not found\. Did you mean 'model'"),
+        ("seed=${sede}", r"seed: .*'sede' not found\. Did you mean 'seed'"),
+        ("experiment=null", "leave it out"),
+        ("seed=", "nothing is given"),
+        ("data.root=", "nothing is given"),
     ],
 )
 def test_mistakes(argv: str, said: str) -> None:
-    import re
-
-    assert re.search(said, problems(argv)), problems(argv)
+    assert re.search(said, problems(*argv.split())), problems(*argv.split())
 
 
 def test_several_values_where_no_sweep_can_be() -> None:
@@ -170,6 +190,38 @@ def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, room: str) -> None:
     told = problems("--config-dir", str(tmp_path), f"{room}=mine")
     assert told.startswith(f"{room}: mine.Own stands in its file without a name. Expected a name")
     assert "\n" not in told
+
+
+COMMANDS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export", "report")
+OPTIONS = [
+    (name, str(key), default)
+    for name in (*COMMANDS, "benchmark", "cache", "train")
+    for key, default in OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")).items()  # type: ignore[union-attr]
+    if key not in ("hydra", "defaults")
+]
+
+
+@pytest.mark.parametrize(("name", "key", "default"), OPTIONS)
+def test_no_option_takes_nothing(name: str, key: str, default: object) -> None:
+    """Null only where it means something: where it is the default."""
+    given = {"run": "a", "runs": "[a,b]", "images": "b"}
+    needed = [
+        f"{other}={given[other]}"
+        for command, other, value in OPTIONS
+        if command == name and other != key and value == "???"
+    ]
+    assert f"{key}=: nothing is given" in problems(*needed, f"{key}=", name=name)
+    if default is None:
+        accepted(*needed, f"{key}=null", name=name)
+    else:
+        assert re.search(rf"{key}: expected .*, got null", problems(*needed, f"{key}=null", name=name))
+
+
+def test_an_option_of_another_command_is_told() -> None:
+    assert "trainer.limit_test_batches: there is no such option" in problems(
+        "run=a", "+trainer.limit_test_batches=2", name="evaluate"
+    )
+    assert "evaluate has no such option" in problems("run=a", "model=cnn", name="evaluate")
 
 
 def test_a_missing_run_is_told() -> None:

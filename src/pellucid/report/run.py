@@ -20,6 +20,8 @@ from pellucid.report.places import Places, places
 from pellucid.report.redrawn import reconstructions
 from pellucid.report.subject import Subject
 from pellucid.report.walk import walk
+from pellucid.task.classification import Classification
+from pellucid.task.reconstruction import Reconstruction
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
 MARKERS = {  # around (0, 0), of about the same area
@@ -40,14 +42,15 @@ def page(subject: Subject, *, why_no_data: str = "") -> str:
     trained = subject.placed.trained
     rows = trained.run.rows() if trained.run else []
     seen = subject.data is not None and subject.outcome is not None
-    classifies = seen and subject.outcome is not None and subject.outcome.shares_NK is not None
+    classifies = seen and isinstance(trained.task, Classification)
+    redraws = seen and isinstance(trained.task, Reconstruction)
     spots = places(subject) if seen else None
     text = template("run.html").render(
         facts=facts(trained, subject.data, subject.outcome, subject.noted),
         classes=subject.classes,
         panels=panels(rows, trained.epoch) if rows else [],
         mistakes=mistakes(subject) if classifies else None,
-        reconstructions=reconstructions(subject) if seen and not classifies else None,
+        reconstructions=reconstructions(subject) if redraws else None,
         walk=walk(subject) if seen else None,
         places=spots,
         film=film(subject) if seen else None,
