@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
 import time
 import warnings
@@ -269,6 +270,17 @@ def test_odd_metadata_leave_the_pixels_as_they_are(tmp_path: Path, exif: bytes) 
     (tmp_path / "odd.jpg").write_bytes(exif_jpeg(exif))
     (tmp_path / "plain.jpg").write_bytes(good_files()["grey.jpg"])
     assert np.array_equal(decode(tmp_path / "odd.jpg", 8), decode(tmp_path / "plain.jpg", 8))
+
+
+@pytest.mark.parametrize("unit", [2, 3])
+@pytest.mark.parametrize(
+    "value", [(2, 6, b"72dpi\0"), (10, 1, struct.pack("<ll", -1, 0)), (7, 8, b"abcdefgh")]
+)
+def test_an_odd_resolution_of_a_tiff_is_left_alone(tmp_path: Path, value: Any, unit: int) -> None:
+    tags = {256: (4, 1, 2), 257: (4, 1, 2), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
+    tags |= {273: (4, 1, -1), 274: (3, 1, 3), 277: (3, 1, 1), 278: (4, 1, 2), 279: (4, 1, 4)}
+    (tmp_path / "a.tif").write_bytes(tiff(tags | {282: value, 283: value, 296: (3, 1, unit)}, b"\0\1\2\3"))
+    assert decode(tmp_path / "a.tif", 2)[0].tolist() == [[3, 2], [1, 0]]
 
 
 def test_of_several_jpegs_in_a_file_the_first_is_taken(tmp_path: Path) -> None:
