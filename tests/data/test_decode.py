@@ -21,6 +21,7 @@ from pellucid.data import decode as module
 from pellucid.data import grey
 from pellucid.data.bounds import Budget, UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, in_threads
+from pellucid.data.opening import has_reader
 from tests.data.hostile import exif_jpeg, tiff
 from tests.data.strangers import good_files
 
@@ -357,15 +358,15 @@ def test_postscript_under_another_name_starts_nothing(
     path = tmp_path / "photo.jpg"
     path.write_bytes(good_files()["eps.jpg"])
     assert decode_or_reason(path, 8) == (
-        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"
+        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("avif.png", "AVIF, which is not read"),
-        ("photo.heic.jpg", "HEIC or a video"),
+        ("film.gif", "a video, or HEIC"),
+        ("photo.heic.jpg", "damaged" if has_reader("HEIF") else "HEIF, which pip install pillow-heif reads"),
         ("page.jpg", "HTML or SVG"),
         ("j2k.png", "JPEG 2000"),
         ("blp.png", "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"),

@@ -101,7 +101,9 @@ def test_the_fingerprint_does_not_depend_on_size_or_seed(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["val", "test"])
 def test_a_fraction_of_nothing_is_told(root: Path, name: str) -> None:
-    with pytest.raises(UserError, match=rf"data\.{name}_fraction=0: expected more than 0.*=0\.01"):
+    with pytest.raises(
+        UserError, match=rf"data\.{name}_fraction=0: expected a share between 0 and 1.*=0\.01"
+    ):
         make("image_folder", root=str(root), **{f"{name}_fraction": 0})
     write_photos(root, {f"{split}/{tree}": 3 for split in ("train", name) for tree in ("oak", "elm")})
     make("image_folder", root=str(root), **{f"{name}_fraction": 0})

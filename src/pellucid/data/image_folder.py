@@ -51,7 +51,7 @@ class ImageFolder(ImageData):
         for name, fraction in (("val", val_fraction), ("test", test_fraction)):
             if name not in self.folder.splits and not 0 < fraction < 1:
                 raise UserError(
-                    f"data.{name}_fraction={fraction}: expected more than 0 and less than 1, as {root} has "
+                    f"data.{name}_fraction={fraction}: expected a share between 0 and 1, as {root} has "
                     f"no folder of {name} images. For a few give data.{name}_fraction=0.01; for your own, "
                     f"{root}/{{train,{name}}}/<class>."
                 )
