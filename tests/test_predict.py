@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +20,8 @@ from pellucid.config.revisit import changed_data
 from pellucid.data.pictures import Pictures, find_pictures
 from pellucid.data.spec import Spec
 from pellucid.data.stream import of_files
-from pellucid.errors import UserError
+from pellucid.draw.sheet import fit
+from pellucid.errors import UserError, plain
 from pellucid.evaluate import evaluate
 from pellucid.predict import predict
 from tests.helpers import CONF, make_run, unprivileged
@@ -55,6 +57,16 @@ def test_it_says_what_evaluation_says(trained: Path, photos: Path) -> None:
     assert [row["class"] for row in rows(trained / "predictions" / "predictions.csv")] == [
         row["class"] for row in said
     ]
+
+
+def test_names_that_are_no_utf8(trained: Path, photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(photos / "test" / "cat", folder)
+    run_predict(trained, folder, out=str(tmp_path / "out"))
+    assert "/caf\\xe9/" in rows(tmp_path / "out" / "predictions.csv")[0]["file"]
+    assert plain("caf\udce9\n") == "caf\\xe9 "
+    assert plain("half \ud83d") == "half \\ud83d"
+    assert fit("caf\udce9", 9, 8) == "caf\\xe9"
 
 
 def test_unreadable_files_are_named_and_the_rest_done(

@@ -6,6 +6,7 @@ what would command a terminal.
 
 from __future__ import annotations
 
+import codecs
 import copy
 import errno
 import io
@@ -24,6 +25,8 @@ from pellucid.errors import plain, without_secrets
 from pellucid.system.files import descriptor
 
 log = logging.getLogger(__name__)
+
+NEAREST = str.maketrans("×−–—✓✗→…≤·│─", "x---+x>.<.|-")
 
 
 class _Plain(RenderHook):
@@ -50,6 +53,16 @@ def lines_of(text: str) -> str:
     return "\n".join(plain(line) for line in without_secrets(text).split("\n"))
 
 
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """For what an encoding lacks a sign like it, as wide, so that tables stay in line, else an escape."""
+    assert isinstance(error, UnicodeEncodeError)
+    lacked = error.object[error.start : error.end].translate(NEAREST)
+    return lacked.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error("pellucid.nearest", _nearest)
+
+
 class _Nowhere(io.TextIOBase):
     def write(self, text: str) -> int:
         return len(text)
@@ -60,8 +73,8 @@ class _Steady:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | _Nowhere = stream
-        if hasattr(stream, "reconfigure"):  # what its encoding lacks is written as an escape
-            stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="pellucid.nearest")
 
     def write(self, text: str) -> int:
         self._try(lambda: self._stream.write(text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
 import time
 import warnings
@@ -20,6 +21,7 @@ from pellucid.data import decode as module
 from pellucid.data import grey
 from pellucid.data.bounds import Budget, UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, in_threads
+from pellucid.data.opening import has_reader
 from tests.data.hostile import exif_jpeg, tiff
 from tests.data.strangers import good_files
 
@@ -271,6 +273,17 @@ def test_odd_metadata_leave_the_pixels_as_they_are(tmp_path: Path, exif: bytes) 
     assert np.array_equal(decode(tmp_path / "odd.jpg", 8), decode(tmp_path / "plain.jpg", 8))
 
 
+@pytest.mark.parametrize("unit", [2, 3])
+@pytest.mark.parametrize(
+    "value", [(2, 6, b"72dpi\0"), (10, 1, struct.pack("<ll", -1, 0)), (7, 8, b"abcdefgh")]
+)
+def test_an_odd_resolution_of_a_tiff_is_left_alone(tmp_path: Path, value: Any, unit: int) -> None:
+    tags = {256: (4, 1, 2), 257: (4, 1, 2), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
+    tags |= {273: (4, 1, -1), 274: (3, 1, 3), 277: (3, 1, 1), 278: (4, 1, 2), 279: (4, 1, 4)}
+    (tmp_path / "a.tif").write_bytes(tiff(tags | {282: value, 283: value, 296: (3, 1, unit)}, b"\0\1\2\3"))
+    assert decode(tmp_path / "a.tif", 2)[0].tolist() == [[3, 2], [1, 0]]
+
+
 def test_of_several_jpegs_in_a_file_the_first_is_taken(tmp_path: Path) -> None:
     picture = halves()
     picture.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (60, 40))])
@@ -345,15 +358,15 @@ def test_postscript_under_another_name_starts_nothing(
     path = tmp_path / "photo.jpg"
     path.write_bytes(good_files()["eps.jpg"])
     assert decode_or_reason(path, 8) == (
-        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"
+        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("avif.png", "AVIF, which is not read"),
-        ("photo.heic.jpg", "HEIC or a video"),
+        ("film.gif", "a video, or HEIC"),
+        ("photo.heic.jpg", "damaged" if has_reader("HEIF") else "HEIF, which pip install pillow-heif reads"),
         ("page.jpg", "HTML or SVG"),
         ("j2k.png", "JPEG 2000"),
         ("blp.png", "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"),

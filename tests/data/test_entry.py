@@ -138,7 +138,9 @@ def test_a_damaged_entry_is_told_and_built_again(
     again = load(root, "cat")
     assert torch.equal(again.images, ours)
     assert again.kept == first.kept
-    assert again.broken == {"cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"}
+    assert again.broken == {
+        "cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
+    }
     assert [record.getMessage().partition(" (")[0] for record in log.records] == [
         f"The photo cache's entry {entry} is damaged",
         "1 of 20 image files cannot be used and is left out: cat/005b.jpg",
