@@ -254,7 +254,7 @@ class _Checker:
         return True
 
     def _choice_problems(self, override: Override) -> Iterator[str]:
-        key, text = override.key_or_group, override.input_line
+        key, text = override.key_or_group, override.input_line or ""
         if override.is_sweep_override() and not self.line.multirun:
             trials = f"several values need -m: python train.py -m {text}"
             a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
