@@ -283,7 +283,7 @@ def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) 
         filter_IHW=found.filters.weights_OIHW[unit] if found.filters else None,
         excited_HWC=to_pixels(made_HWC) if moved else None,
         excited_box=found.made_boxes_A4[place].tolist(),
-        excited_note=f"gives {number(row['made'])}; images ≤ {number(row['max'])}",
+        excited_note=f"gives {number(row['made'])}\nimages ≤ {number(row['max'])}",
         photos_NHWC=photos_NHWC,
         boxes=found.boxes_UK4[unit, : len(index_K)].tolist(),
         captions=captions,

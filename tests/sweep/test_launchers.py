@@ -73,6 +73,7 @@ def blocks() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 @pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
 def test_two_workers_share_the_trials(tmp_path: Path, launcher: tuple[str, ...]) -> None:
     run(tmp_path, *line(tmp_path, *TWO, *launcher, meet=2))
@@ -82,6 +83,7 @@ def test_two_workers_share_the_trials(tmp_path: Path, launcher: tuple[str, ...])
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_ray(tmp_path: Path) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed.")
@@ -96,6 +98,7 @@ def test_ray(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 @pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
 def test_a_killed_worker(tmp_path: Path, launcher: tuple[str, ...]) -> None:
     """Its trial goes on from its checkpoint, and the sweep to its end, by themselves."""
@@ -117,6 +120,7 @@ def of_others(folder: Path, ended: Epoch) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_the_command_killed_while_its_workers_go_on(tmp_path: Path) -> None:
     """The same line again helps them."""
     argv = line(tmp_path, "sweep.workers=2", "sweep.trials=6", *LOCAL, each=3, meet=2, hold=2)
@@ -139,6 +143,7 @@ def cluster() -> Iterator[Slurm]:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_slurm(tmp_path: Path, cluster: Slurm) -> None:
     before = cluster.jobs()
     argv = line(tmp_path, *TWO, *experiment(tmp_path, SLURM), meet=2)
@@ -149,6 +154,7 @@ def test_slurm(tmp_path: Path, cluster: Slurm) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_a_job_of_slurm_has_as_many_threads_as_processors(tmp_path: Path, cluster: Slurm) -> None:
     argv = line(tmp_path, "sweep.workers=1", "sweep.trials=1", *experiment(tmp_path, SLURM))
     run(tmp_path, *argv, env={**cluster.environment, "OMP_NUM_THREADS": "7"})
@@ -164,6 +170,7 @@ def job_of(process: int) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["requeued", "killed and requeued", "time limit", "time limit, requeued"])
 def test_slurm_takes_a_job_away(tmp_path: Path, cluster: Slurm, how: str) -> None:
     """In the middle of a trial, which goes on in its folder from its checkpoint."""
@@ -195,6 +202,7 @@ def test_slurm_takes_a_job_away(tmp_path: Path, cluster: Slurm, how: str) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_the_command_killed_while_its_jobs_go_on(tmp_path: Path, cluster: Slurm) -> None:
     argv = line(tmp_path, *TWO, *experiment(tmp_path, SLURM), each=3, meet=2, hold=2)
     with started(tmp_path, *argv, env=cluster.environment) as first:
@@ -216,6 +224,7 @@ def test_the_page_has_each_launcher() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 @pytest.mark.parametrize("name", blocks())
 def test_the_page_is_right(tmp_path: Path, name: str) -> None:
     """Each experiment on it composes, and sets what it says."""

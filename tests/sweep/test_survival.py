@@ -176,6 +176,7 @@ def test_a_rank_that_fails_does_not_end_the_sweep(tmp_path: Path) -> None:
     assert re.search("Connection closed|processes ended", found[0]["error"])
 
 
+@pytest.mark.timed
 def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:
     quick = ("model=dnn", "data=digits", "trainer.max_epochs=2", "callbacks=none")
     begin = time.perf_counter()
@@ -191,6 +192,7 @@ def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:
     assert ratio <= 0.35
 
 
+@pytest.mark.timed
 def test_memory_does_not_grow_with_the_number_of_trials(tmp_path: Path) -> None:
     spy = tmp_path / "memory.py"
     spy.write_text(

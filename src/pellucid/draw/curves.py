@@ -22,10 +22,10 @@ def curves(
     """
     panels = [*metrics_of(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
     width, height, gap = 2.7, 2.3, 1.25
-    sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.2)
+    sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.35)
     sheet.title(title, note)
     for place, name in enumerate(panels):
-        axes = sheet.axes(0.6 + place * (width + gap), 0.62, width, height)
+        axes = sheet.axes(0.6 + place * (width + gap), 0.77, width, height)
         axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))

@@ -36,7 +36,8 @@ Box = Sequence[int]  # top, left, bottom, right, the last two behind the edge
 @dataclass(frozen=True)
 class UnitRow:
     """What is known of a unit. ``filter_IHW`` None: no single filter makes it. ``excited_HWC`` None: nothing
-    excites it. ``boxes`` are the exciting patches of the photos, ``captions`` have a line or two.
+    excites it. ``boxes`` are the exciting patches of the photos, ``captions`` and
+    ``excited_note`` have a line or two.
     """
 
     name: str
@@ -167,7 +168,8 @@ def _row(
     else:
         made = patch(row.excited_HWC, row.excited_box, size)
         sheet.image(made, panels[-1], y, PANEL, PANEL)
-    sheet.text(row.excited_note, panels[-1], y + PANEL + 0.05, width=PANEL, size=6.5, colour=FAINT)
+    for line, text in enumerate(row.excited_note.split("\n")):
+        sheet.text(text, panels[-1], y + PANEL + 0.05 + 0.13 * line, width=PANEL, size=6.5, colour=FAINT)
     if not len(row.photos_NHWC):
         sheet.text("none: all give the same", right, y + 0.1, colour=FAINT)
     pixels = round(cell * DPI)
