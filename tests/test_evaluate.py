@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import f1_score, recall_score
+from torch import Tensor
+from torch.nn import functional
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from pellucid.compare import compare
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
 from pellucid.draw.calibration import calibration
@@ -22,7 +29,11 @@ from pellucid.draw.curves import _apart
 from pellucid.errors import UserError
 from pellucid.evaluate import evaluate
 from pellucid.inside.uncertainty import interval
-from tests.helpers import CONF, make_run, metrics
+from pellucid.run import Run
+from pellucid.task.classification import Classification
+from pellucid.task.metric import MeanOverImages
+from pellucid.train import train
+from tests.helpers import CONF, compose, make_run, metrics
 
 OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
@@ -121,7 +132,10 @@ def test_an_autoencoders_error(tmp_path: Path) -> None:
     (row,) = run_evaluate(tmp_path / "run")
     assert row["test/mse"] == metrics(tmp_path / "run")["test/mse"]
     images = rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")
-    assert np.mean([float(row["loss"]) for row in images]) == pytest.approx(row["test/mse"], rel=1e-5)
+    errors = np.array([float(row["loss"]) for row in images])
+    assert errors.mean() == pytest.approx(row["test/mse"], rel=1e-5)
+    content = json.loads((tmp_path / "run" / "evaluation" / "best_test" / "metrics.json").read_text())
+    assert content["intervals"]["mse"] == by_hand(lambda places: errors[places].mean(), len(errors))
 
 
 @pytest.mark.slow
@@ -158,3 +172,97 @@ def test_other_data(tmp_path: Path, photos: Path) -> None:
 def test_mistakes_are_told(trained: Path, given: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         run_evaluate(trained, **given)
+
+
+class Focal(Classification):
+    """A task of a user's own: another loss, other metrics, one of them updated in the step itself."""
+
+    def _make_metrics(self) -> dict[str, Metric]:
+        return {
+            "loss": MeanOverImages(),
+            "f1": MulticlassF1Score(self.num_classes, average="macro"),
+            "accuracy": MulticlassAccuracy(self.num_classes, average="macro"),
+            "sure": MeanMetric(),
+            "range": MeanMetric(),
+        }
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
+        images_BCHW, labels_B = batch
+        logits_BK = self(images_BCHW)
+        losses_B = functional.cross_entropy(logits_BK, labels_B, reduction="none")
+        loss = ((1 - (-losses_B).exp()) ** 2 * losses_B).mean()
+        metrics = self.stage_metrics(stage)
+        metrics["loss"].update(loss.detach(), torch.tensor(len(labels_B)))
+        metrics["f1"].update(logits_BK, target=labels_B)
+        metrics["accuracy"].update(logits_BK, labels_B)
+        metrics["sure"].update(logits_BK.softmax(1).max(1).values)
+        metrics["range"].update(logits_BK.max() - logits_BK.min())  # of a batch
+        return loss, logits_BK
+
+
+@pytest.fixture(scope="module")
+def of_own_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "own"
+    config = compose("packages=[tests]", "model=dnn", "+trainer.limit_train_batches=8")
+    config["task"]["_target_"] = "tests.test_evaluate.Focal"
+    train(config, folder)
+    Run(folder).save_config(config)
+    return folder
+
+
+def by_hand(statistic: Callable[[np.ndarray], float], images: int) -> Any:
+    """Of a bootstrap: the metric of so many images that are drawn again, a thousand times."""
+    random = np.random.default_rng(0)
+    values = [statistic(random.integers(0, images, images)) for _ in range(1000)]
+    return pytest.approx(list(np.percentile(values, [2.5, 97.5])), rel=1e-4, abs=1e-6)
+
+
+def test_an_interval_is_of_its_own_metric(of_own_task: Path) -> None:
+    run_evaluate(of_own_task, packages=["tests"])
+    folder = of_own_task / "evaluation" / "best_test"
+    content, images = json.loads((folder / "metrics.json").read_text()), rows(folder / "images.csv")
+    true, said = (np.array([int(row[name]) for row in images]) for name in ("class", "predicted"))
+    sure = np.array([float(row["confidence"]) for row in images])
+    cross = np.array([float(row["loss"]) for row in images])
+    focal = (1 - np.exp(-cross)) ** 2 * cross
+    intervals, methods = content["intervals"], content["interval_methods"]
+
+    def balanced(places: np.ndarray) -> float:
+        return float(recall_score(true[places], said[places], average="macro"))
+
+    def f1(places: np.ndarray) -> float:
+        return float(f1_score(true[places], said[places], average="macro"))
+
+    assert intervals["f1"] == by_hand(f1, len(true))
+    assert intervals["accuracy"] == by_hand(balanced, len(true)), "it is no share of images"
+    assert intervals["sure"] == by_hand(lambda places: sure[places].mean(), len(true))
+    assert intervals["loss"] == by_hand(lambda places: focal[places].mean(), len(true))
+    assert methods["f1"] == "bootstrap, 1,000 resamples of 359 images"
+    assert intervals["range"] is None
+    assert "depends on the batches" in methods["range"]
+    for name in ("f1", "accuracy", "loss"):
+        low, high = intervals[name]
+        assert low < content["metrics"][name] < high
+
+
+def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    config = compose("packages=[tests]", "model=dnn", "+trainer.limit_train_batches=16")
+    config["task"]["_target_"] = "tests.test_evaluate.Focal"
+    train(config, other)
+    Run(other).save_config(config)
+    options: dict[str, Any] = {"layers": "auto", "checkpoint": "best", "accelerator": "cpu", "data": OWN}
+    both = [str(of_own_task), str(other)]
+    found = compare(both, packages=["tests"], out=str(tmp_path / "compared"), **options)
+    tables = []
+    for run in both:
+        run_evaluate(Path(run), packages=["tests"])
+        tables.append(rows(Path(run) / "evaluation" / "best_test" / "images.csv"))
+    true = np.array([int(row["class"]) for row in tables[0]])
+    one, another = (np.array([int(row["predicted"]) for row in table]) for table in tables)
+
+    def gain(places: np.ndarray) -> float:
+        after, before = (f1_score(true[places], said[places], average="macro") for said in (another, one))
+        return float(after - before)
+
+    assert found["intervals"]["f1"] == by_hand(gain, len(true))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pellucid.export import export
 from pellucid.onnx_file import Graph, Session, to_onnx
 from pellucid.predict import predict
 from pellucid.trained import restore
+from tests.data.hostile import exif_jpeg, tiff
 from tests.fakes import write_photos
 from tests.helpers import ROOT, command, make_run
 from tests.model.test_contract import MODELS, make
@@ -175,8 +177,13 @@ def test_it_says_of_files_what_predict_says(
     )
     deep = random.integers(0, 2**16, (20, 20), dtype=np.uint16)
     Image.fromarray(deep).save(tmp_path / "photos" / "deep.png")
+    floats = random.random((20, 20), dtype=np.float32) * 1.2 - 0.1
+    floats[3, 4] = np.nan
+    Image.fromarray(floats).save(tmp_path / "photos" / "floats.tif")
+    odd = tiff({0x0112: (3, 1, 6), 0x011A: (10, 1, struct.pack("<ll", -1, 0)), 0x011B: (2, 6, b"72dpi\0")})
+    (tmp_path / "photos" / "odd.jpg").write_bytes(exif_jpeg(odd))
     rows = assert_it_predicts(trained, exported, tmp_path / "photos", monkeypatch, capsys)
-    assert len(rows) == 102
+    assert len(rows) == 104
     assert {row["class"] for row in rows} == {"cat", "dog"}
 
 
@@ -366,7 +373,7 @@ def test_mistakes(trained: Path, photo: Path, tmp_path: Path, monkeypatch: pytes
         ({"opset": "new"}, r"opset=new: expected a whole number"),
         ({"checkpoint": "first"}, r"checkpoint=first: .* It has: last\.ckpt, best\.ckpt"),
         ({"images": str(tmp_path / "no")}, r"images=.*no: there is no such file or folder"),
-        ({"format": "state_dict", "images": str(tmp_path / "x.jpg")}, r"none of the 1 files is an image"),
+        ({"format": "state_dict", "images": str(tmp_path / "x.jpg")}, r"1 file, no image"),
         ({"out": str(photo)}, r"photo\.png cannot be made: .*out=<folder>"),
     ):
         with pytest.raises(UserError, match=message):

@@ -117,7 +117,7 @@ def test_an_autoencoder_tells_its_error(tmp_path: Path, photos: Path) -> None:
 
 def test_nothing_readable_is_a_mistake(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(b"")
-    with pytest.raises(UserError, match="none of the 1 files is an image"):
+    with pytest.raises(UserError, match="1 file, no image"):
         run_predict(trained, tmp_path)
     with pytest.raises(UserError, match="top=0: expected at least 1"):
         run_predict(trained, tmp_path, top=0)
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_looked_into_is_a_mistake_told_at_the_end(
 
 def test_nothing_but_a_closed_folder_is_a_mistake(trained: Path, closed: Path) -> None:
     for given in (closed / "secret", closed / "secret" / "*.jpg"):
-        with pytest.raises(UserError, match="none of the 1 files is an image"):
+        with pytest.raises(UserError, match="1 file, no image"):
             unprivileged(lambda given=given: run_predict(trained, given))  # type: ignore[misc]
 
 

@@ -102,7 +102,7 @@ def test_a_pretrained_kind_of_net_and_files(catdog: Path, photos: Path, tmp_path
     assert len(whole) == 64
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "a.png").write_bytes(b"")
-    with pytest.raises(UserError, match="none of the 1 files is an image"):
+    with pytest.raises(UserError, match="1 file, no image"):
         run_units(catdog, images=str(tmp_path / "none"))
 
 

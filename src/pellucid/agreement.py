@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.console import console
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures, told
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.pixels import pixels
 from pellucid.inside.probe import choose_points
 from pellucid.randomness import generator
@@ -105,7 +105,7 @@ def compare(sample: Sample, given: Answer, expected: Answer, *, classifies: bool
 
 
 def _files(trained: Trained, files: Sequence[Path], named: str) -> Sample:
-    pictures = Pictures(files, trained.spec.image_shape)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     sample = Sample("", len(files), ())
 
     def batches() -> Iterator[Tensor]:
@@ -114,8 +114,8 @@ def _files(trained: Trained, files: Sequence[Path], named: str) -> Sample:
             read += len(images_BCHW)
             yield images_BCHW
         if not read:
-            raise UserError(f"images={named}: none of the {len(files)} files is an image that can be read.")
-        sample.told = _count(read, "image") + f" of {named}"
+            raise UserError(f"images={named}: {counted(len(files), 'file')}, no image that can be read.")
+        sample.told = counted(read, "image") + f" of {named}"
         if pictures.unreadable:
             sample.told += f" ({told(pictures.unreadable, len(files)).rstrip('.')})"
 
@@ -131,21 +131,23 @@ def _tested(trained: Trained, data: ImageData) -> Sample:
         torch.from_numpy(pixels(trained.spec, split.subset(index_B))).permute(0, 3, 1, 2)[:, :channels]
         for index_B in torch.split(index_N, AT_ONCE)
     )
-    return Sample(f"{_count(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
+    return Sample(f"{counted(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
 
 
 def _random(trained: Trained, why: str) -> Sample:
     random = generator(trained.config["seed"], "export")
     batches = [
-        torch.randint(0, 256, (AT_ONCE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)
+        torch.randint(
+            0,
+            256,
+            (AT_ONCE, *trained.spec.image_shape),
+            generator=random,
+            dtype=torch.uint8,
+        )
         for _ in range(RANDOM // AT_ONCE)
     ]
     told = f"{RANDOM} images of random pixels, as the run's own cannot be read ({why.rstrip('.')})"
     return Sample(f"{told}; name real ones by images=<folder>", RANDOM, batches)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _larger(one: Sequence[float], other: Sequence[float]) -> tuple[float, ...]:

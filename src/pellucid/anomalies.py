@@ -20,7 +20,7 @@ from pellucid.data.stream import Batch, Stream
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import ranked
 from pellucid.draw.roc import roc
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.uncertainty import auroc_interval
 from pellucid.looking import short
 from pellucid.system.files import write_csv
@@ -91,7 +91,7 @@ class Hunt:
         self.check(sorted(set(names)))
         if self.classes and is_N.all():
             raise UserError(
-                f"anomaly={','.join(self.classes)}: all {len(files):,} images are; "
+                f"anomaly={','.join(self.classes)}: all {counted(len(files), 'image')} are; "
                 "expected others beside them, from which to tell them."
             )
         originals, redrawn = (
@@ -189,7 +189,7 @@ class Caught:
             note=f"{where}{caveat}",
         )
         write_png(path, picture)
-        counts = f"{int(self.is_N.sum()):,} images against {int((~self.is_N).sum()):,}"
+        counts = f"{counted(int(self.is_N.sum()), 'image')} against {int((~self.is_N).sum()):,}"
         log.info("%s of the error for %s (%s)%s.", said, self._anomaly, counts, caveat)
         if high < 0.5:
             log.info("Below 0.5: the net redraws %s better than %s.", self._anomaly, self._rest)

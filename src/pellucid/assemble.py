@@ -16,7 +16,7 @@ from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
 # Options that our nets, data sets and explainers have got since the first runs, as those were.
-ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0}
+ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0, "classes": None}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:

@@ -30,7 +30,7 @@ from pellucid.errors import UserError
 from pellucid.interrupt import exit_code, install
 from pellucid.run import Run, check_new_folder
 from pellucid.sweep.folder import SweepFolder, begin, frozen_line
-from pellucid.system.files import disk_error
+from pellucid.system.files import check_writable, disk_error
 
 # These come back to a run, run=<folder or checkpoint>,
 OF_A_RUN = {"evaluate", "predict", "explain", "embed", "units", "export"}
@@ -66,6 +66,8 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
             if line.value("resume") is not None:
                 _resume(work, line, conf)
                 return
+            if name != "train" and line.value("hydra.run.dir") is not None:
+                raise UserError("hydra.run.dir: of a training. What a command writes goes to out=<folder>.")
             if name == "report":
                 line = _of_run_or_sweep(line)
             if name in WITH_DATA:
@@ -75,6 +77,8 @@ def run_command(work: Work, *, conf: Path, name: str) -> None:
                 line, conf = _begin_sweep(line, conf, name)
             else:
                 check(line, conf=conf, name=name)
+            if given := line.value("out"):
+                check_writable(Path(given).expanduser(), f"out={given}", "out=<folder>")
             if name == "train" and not line.multirun:
                 _check_places(line)
                 # Hydra would write the configuration before the folder is ours, and not whole or not at all.
@@ -179,7 +183,7 @@ def _fail(error: UserError | OSError) -> None:
     told = error if isinstance(error, UserError) else disk_error(error)
     if told is None:
         raise error
-    print(lines_of(f"error: {told}".replace("\n", "\nerror: ")), file=sys.stderr)
+    print(lines_of(f"error: {told}".replace("\n", "\n       ")), file=sys.stderr)
     raise SystemExit(2) from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from pellucid.comparison import (
 from pellucid.console import console
 from pellucid.data.base import ImageData
 from pellucid.data.spec import Split
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.probe import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
 from pellucid.inside.similarity import LEAST, alignment, gram
@@ -63,10 +62,10 @@ def compare(
         raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
+    folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))
     chosen = choose_layers_of([trained.net for trained in both], layers)
     sides = _look(both, _common(both, [trained.data(data) for trained in both]), chosen)
     values_PQ = _alignments(sides)
-    folder = _folder(both, out)
     content = figures(sides)
     tell(sides, content)
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
@@ -96,7 +95,7 @@ def _check_kinds(both: Sequence[Trained]) -> None:
 
 def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[ImageData, Split]]:
     """Each run's data, of whose test images only those that both have are left, in the same order."""
-    one, other = (data.splits["test"] for data in images)
+    one, other = (data.split("test") for data in images)
     places = {file: place for place, file in enumerate(other.files)}
     pairs = [(place, places[file]) for place, file in enumerate(one.files) if file in places]
     if not pairs:
@@ -114,8 +113,9 @@ def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[
         )
     if len(pairs) < max(len(one), len(other)):
         log.warning(
-            "Compared on %s images: those that are test images of both (of %s and %s; the splits differ).",
-            *(f"{count:,}" for count in (len(pairs), len(one), len(other))),
+            "Compared on %s: those that are test images of both (of %s and %s; the splits differ).",
+            counted(len(pairs), "image"),
+            *(f"{count:,}" for count in (len(one), len(other))),
         )
     for data, split in zip(images, kept, strict=True):
         data.splits["test"] = split
@@ -164,9 +164,3 @@ def _alignments(sides: Sequence[Side]) -> np.ndarray:
     one, other = (side.layers for side in sides)
     values = [[alignment(left, right) for right in other.values()] for left in one.values()]
     return np.array(values).reshape(len(one), len(other))
-
-
-def _folder(both: Sequence[Trained], out: str | None) -> Path:
-    if out:
-        return Path(out).expanduser().absolute()
-    return both[0].folder.joinpath("comparison", *both[1].folder.parts[-2:])

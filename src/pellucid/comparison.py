@@ -25,11 +25,11 @@ from pellucid.draw.comparison import compared_curves, compared_reconstructions, 
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
-from pellucid.errors import plain
+from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.similarity import LEAST, mcnemar, paired_interval
-from pellucid.inside.uncertainty import interval
 from pellucid.outcome import Outcome
+from pellucid.resample import Interval, to_dict, told
 from pellucid.system.files import write_csv
 from pellucid.trained import Trained
 
@@ -62,39 +62,44 @@ def figures(sides: Sequence[Side]) -> dict[str, Any]:
         "checkpoints": [side.trained.checkpoint.name for side in sides],
         "data": [side.data.source for side in sides],
         "images": count,
-        "metrics": {name: [one.metrics[name], other.metrics[name]] for name in one.metrics},
+        "metrics": {
+            name: [one.metrics[name], other.metrics[name]] for name in one.metrics if name in other.metrics
+        },
     }
+    intervals = {name: one.difference(other, name, seed) for name in content["metrics"]}
     if one.shares_NK is not None:
         rights = [found.verdicts().right().numpy() for found in (one, other)]
         first, second, p = mcnemar(*rights)
         content |= {"both_right": int((rights[0] & rights[1]).sum())}
-        intervals = {"accuracy": paired_interval(first, second, count)}
+        if one.is_share_of_right("accuracy") and other.is_share_of_right("accuracy"):
+            ends = paired_interval(first, second, count)
+            intervals["accuracy"] = Interval(ends, f"Agresti and Min, {count:,} images")
     else:
         first, second, p = mcnemar(one.losses_N < other.losses_N, other.losses_N < one.losses_N)
-        intervals = {}
-    bounds = interval(other.losses_N.astype(np.float64) - one.losses_N, seed=seed)
-    content |= {"only_first": first, "only_second": second, "p": p}
-    content["intervals"] = {name: intervals.get(name, bounds) for name in one.metrics}
+    content |= {"only_first": first, "only_second": second, "p": p, **to_dict(intervals)}
     return content
 
 
 def tell(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
-    title = f"Two runs on {content['images']:,} test images"
+    title = f"Two runs on {counted(content['images'], 'test image')}"
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for head in ("", "1", "2", "2 less 1", "95 % interval"):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for name, (one, other) in content["metrics"].items():
-        low, high = content["intervals"][name]
-        figures = (f"{one:.4f}", f"{other:.4f}", f"{other - one:+.4f}", f"{low:+.4f} to {high:+.4f}")
+        ends = content["intervals"][name]
+        interval = "{:+.4f} to {:+.4f}".format(*ends) if ends else "none"
+        figures = (f"{one:.4f}", f"{other:.4f}", f"{other - one:+.4f}", interval)
         table.add_row(name, *(text.replace("-", "−") for text in figures))
     for place, side in enumerate(sides, start=1):
         log.info("%d: %s", place, side.trained.name)
     console.print(table)
+    for line in told(content["intervals"], content["interval_methods"]):
+        log.info("%s", line)
     classifier = sides[0].found.shares_NK is not None
     log.info(
-        "%s images only 1 %s, %s only 2: p = %s in %s of no difference between these two nets; "
+        "%s only 1 %s, %s only 2: p = %s in %s of no difference between these two nets; "
         "trained again, they may differ otherwise.",
-        f"{content['only_first']:,}",
+        counted(content["only_first"], "image"),
         "got right" if classifier else "redrew the better",
         f"{content['only_second']:,}",
         number(content["p"]),
@@ -120,12 +125,12 @@ def draw_curves(folder: Path, both: Sequence[Trained]) -> None:
 def draw_likeness(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) -> None:
     count = min(len(sides[0].split), IMAGES)
     if not values_PQ.size:
-        why = f"{count} test images are too few" if count < LEAST else "a net has no such layers"
+        why = f"only {counted(count, 'test image')}" if count < LEAST else "a net has no such layers"
         log.info("No map of how alike the layers see: %s.", why)
         return
     rows, columns = (list(side.layers) for side in sides)
-    note = f"debiased linear CKA, {count:,} test images{' (few: rough)' if count < FEW else ''}; 1: the same "
-    note += "up to rotation and scale, 0: unrelated"
+    note = f"debiased linear CKA, {counted(count, 'test image')}{' (few: rough)' if count < FEW else ''}; "
+    note += "1: the same up to rotation and scale, 0: unrelated"
     names = _names([side.trained for side in sides])
     picture = likeness_map(values_PQ, rows, columns, names, title="How alike their layers see", note=note)
     write_png(folder / "layers.png", picture)
@@ -157,7 +162,7 @@ def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     picture = image_grid(
         pixels(spec, shown),
         [_caption(row) for row in rows[:SHOWN]],
-        title=f"Where they disagree: {len(rows):,} of {len(one):,} test images",
+        title=f"Where they disagree: {len(rows):,} of {counted(len(one), 'test image')}",
         note="\n".join([*note, *_names([side.trained for side in sides])]),
         files=["/".join(Path(file).parts[-2:]) for file in shown.files],
     )

@@ -156,6 +156,8 @@ def start_logging(file: Path | None, *, console_level: int | None = logging.INFO
         ours.addHandler(to_console)
     for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # That a process of several has died, as the others end with it.
+    logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script").setLevel(logging.INFO)
     if file is None:
         return
     try:

@@ -24,7 +24,7 @@ from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.scatter import scatter
 from pellucid.draw.sheet import Picture
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.layout import (
     METHODS,
@@ -86,7 +86,7 @@ def embed(
             raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
     search = Search(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "embeddings"
+    folder = trained.place(out, "embeddings")
     check_writable(folder, str(folder), "out=<folder>")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None
@@ -303,7 +303,8 @@ class _Work:
             "accuracy": "the net's own accuracy",
             "mse": "mean squared error",
         }
-        table.add_row("layer", Text(f"{self.layer}{sees}, {figures['dimensions']:,} numbers an image"))
+        numbers = counted(figures["dimensions"], "number")
+        table.add_row("layer", Text(f"{self.layer}{sees}, {numbers} an image"))
         table.add_row("images", Text(plain(f"{figures['images']:,}, {self.seen.stream.name} of {where}")))
         known = (self.seen.labels_N >= 0).sum()
         for name, word in words.items():

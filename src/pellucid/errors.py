@@ -47,4 +47,20 @@ def without_secrets(text: str) -> str:
 
 def plain(text: object) -> str:
     """A name as one line: what would break it, or command a terminal, is a space."""
-    return "".join(" " if unicodedata.category(sign) in UNSEEN else sign for sign in str(text))
+    return "".join(" " if unicodedata.category(sign) in UNSEEN else sign for sign in encodable(str(text)))
+
+
+def encodable(text: str) -> str:
+    r"""The text as every file and console takes it: a byte of a name that is no UTF-8 becomes ``\xe9``."""
+    try:
+        return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # half a letter, as names on Windows may hold it
+        return text.encode(errors="backslashreplace").decode()
+
+
+def counted(number: int, one: str) -> str:
+    """``1 image``, ``1,234 images``."""
+    if number == 1:
+        return f"1 {one}"
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es" if one.endswith("s") else f"{one}s"
+    return f"{number:,} {many}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.inside.uncertainty import wilson
 from pellucid.inside.verdicts import Verdicts
 from pellucid.outcome import Outcome, outcome
+from pellucid.resample import Interval, to_dict, told
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.trained import Changed, Trained, find, restore
 
@@ -40,6 +42,7 @@ def evaluate(
     *,
     checkpoint: str,
     split: str,
+    trained_on: str = "leave_out",
     accelerator: str,
     packages: Sequence[str] = (),
     data: Changed,
@@ -47,30 +50,44 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
 
-    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. Files go to
-    ``evaluation/`` of the run folder, or to ``out``. Raises UserError.
+    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``:
+    leave_out or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run
+    folder, or to ``out``. Raises UserError.
     """
+    if trained_on not in ("leave_out", "count"):
+        raise UserError(f"trained_on={trained_on}: expected leave_out or count.")
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        return _evaluate_all(run, accelerator=accelerator, packages=packages, data=data, out=out)
+        read = partial(Trained.data, changed=data, count_trained=trained_on == "count")
+        return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    images = trained.data(data)
-    found = {name: outcome(trained, images, name) for name in dict.fromkeys(("val", split))}
+    folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
+    images = trained.data(data, count_trained=trained_on == "count")
+    images.split(split)
+    names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
+    found = {name: outcome(trained, images, name) for name in names}
     row = _row(trained, found)
-    folder = _folder(trained, out) / f"{trained.checkpoint.stem}_{split}"
-    _write(folder, trained, images, found[split], split)
-    console.print(_summary(trained, found, split))
+    intervals = found[split].intervals(trained.config["seed"])
+    _write(folder, trained, images, found[split], split, intervals)
+    console.print(_summary(trained, found, intervals))
+    for line in told(*to_dict(intervals).values()):
+        log.info("%s", line)
     if found[split].shares_NK is not None:
         counts_KK = _counts(found[split], len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
-    log.info("%s %s images of %s.", f"{len(found[split].labels_N):,}", split, images.source)
+    log.info("%s of %s.", counted(len(found[split].labels_N), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
 
 def _evaluate_all(
-    source: str, *, accelerator: str, packages: Sequence[str], data: Changed, out: str | None
+    source: str,
+    *,
+    accelerator: str,
+    packages: Sequence[str],
+    read: Callable[[Trained], ImageData],
+    out: str | None,
 ) -> list[dict[str, Any]]:
     run, _ = find(source, "last")
     if run is None:
@@ -78,11 +95,9 @@ def _evaluate_all(
     rows, images = [], None
     for path in run.kept_checkpoints():
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
-        images = images or trained.data(data)
-        rows.append(
-            _row(trained, {name: outcome(trained, images, name) for name in ("train", "val", "test")})
-        )
-    folder = _folder(trained, out)
+        folder = trained.place(out, "evaluation")
+        images = images or read(trained)
+        rows.append(_row(trained, {name: outcome(trained, images, name) for name in images.splits}))
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
@@ -98,19 +113,23 @@ def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
 
 
-def _folder(trained: Trained, out: str | None) -> Path:
-    return Path(out).expanduser().absolute() if out else trained.folder / "evaluation"
-
-
 def _counts(found: Outcome, classes: int) -> np.ndarray:
     verdicts = found.verdicts()
     return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
 
 
-def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, split: str) -> None:
+def _write(
+    folder: Path,
+    trained: Trained,
+    data: ImageData,
+    found: Outcome,
+    split: str,
+    intervals: Mapping[str, Interval],
+) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
-    classes, seed = trained.spec.classes, trained.config["seed"]
-    where = f"{len(found.labels_N):,} {split} images of {data.source}"
+    classes = trained.spec.classes
+    where = f"{counted(len(found.labels_N), f'{split} image')} of {data.source}"
+    files = data.splits[split].files
     content: dict[str, Any] = {
         "run": str(trained.folder),
         "checkpoint": trained.checkpoint.name,
@@ -119,10 +138,12 @@ def _write(folder: Path, trained: Trained, data: ImageData, found: Outcome, spli
         "split": split,
         "images": len(found.labels_N),
         "metrics": dict(found.metrics),
-        "intervals": found.intervals(seed),
+        "changed_since_training": data.changes.counts(),
+        "trained_on": list(data.trained_on.get(split, [])),
+        **to_dict(intervals),
     }
     rows: list[dict[str, Any]] = []
-    for place, (file, label) in enumerate(zip(found.files, found.labels_N.tolist(), strict=True)):
+    for place, (file, label) in enumerate(zip(files, found.labels_N.tolist(), strict=True)):
         rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
     if found.shares_NK is not None:
         verdicts = found.verdicts()
@@ -165,33 +186,34 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
             pixels(trained.spec, rows),
             captions,
             title=f"Most confident mistakes of {trained.name}",
-            note=f"predicted class, confidence (true class); {wrong:,} of {len(verdicts):,} {split} images",
+            note="predicted class, confidence (true class); "
+            f"{counted(wrong, 'mistake')} in {counted(len(verdicts), f'{split} image')}",
             right=[False] * len(rows),
             files=["/".join(Path(file).parts[-2:]) for file in rows.files],
         ),
     )
 
 
-def _summary(trained: Trained, found: Mapping[str, Outcome], split: str) -> Table:
+def _summary(trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")
     for name in found:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
-    for name, (low, high) in found[split].intervals(trained.config["seed"]).items():
+    for name, interval in intervals.items():
         values = (f"{one.metrics[name]:.4f}" for one in found.values())
-        table.add_row(name, *values, f"{low:.4f} to {high:.4f}")
+        table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
     return table
 
 
 def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
-    """Precision, recall and F1 of each class; of many, the worst."""
-    chosen = list(range(len(classes)))
+    """Precision, recall and F1 of each class that has images; of many, the worst."""
+    chosen = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
-    if len(classes) > MOST_CLASSES:
-        worst = np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")[:MOST_CLASSES]
-        chosen, title = worst.tolist(), f"The {MOST_CLASSES} worst of {len(classes)} classes"
+    if len(chosen) > MOST_CLASSES:
+        title = f"The {MOST_CLASSES} worst of {counted(len(chosen), 'class')}"
+        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in ("class", "precision", "recall", "F1", "images"):
         table.add_column(name, justify="left" if name == "class" else "right")

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from pellucid.assemble import make_explainers
 from pellucid.config.check import did_you_mean
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.explained import Explained, Named, folder_of
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
@@ -31,7 +31,7 @@ from pellucid.inside.pixels import undone
 from pellucid.inside.summary import operations
 from pellucid.inside.trace import layers_with_maps
 from pellucid.inside.untouched import untouched
-from pellucid.system.files import check_writable, write_atomically, write_csv
+from pellucid.system.files import write_atomically, write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
 
@@ -69,9 +69,9 @@ def explain(
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     place = trained.placed()
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "explanations"
-    check_writable(folder, str(folder), "out=<folder>")
-    pictures, named = Pictures(files, trained.spec.image_shape), Named(files, find_base(images))
+    folder = trained.place(out, "explanations")
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    named = Named(files, find_base(images))
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
@@ -91,10 +91,9 @@ def explain(
                 progress.update(bar, completed=before + done * len(some))
             if maps:
                 maps.draw(some, images_BCHW)
-    if pictures.unreadable:
-        log.warning("%s", told(pictures.unreadable, len(files)))
+    pictures.tell()
     if not work.rows:
-        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
+        raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(folder / work.table, work.rows)
     work.summarise()
     log.info("Written: %s", folder)
@@ -249,7 +248,7 @@ class _Classifier:
         console.print(table)
         of = len(self.rows) // len(self.explainers)
         if len(rows) < of:
-            log.info("Measured on %d of the %d images; on all of them by trust=all.", len(rows), of)
+            log.info("Measured on %d of %d images; on all of them by trust=all.", len(rows), of)
         log.info(
             "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
             "chance %.0f %%.",
@@ -284,7 +283,7 @@ class _Autoencoder:
 
     def summarise(self) -> None:
         errors = [row["mse"] for row in self.rows]
-        log.info("Mean squared error of %d images: %.4f.", len(errors), np.mean(errors))
+        log.info("Mean squared error of %s: %.4f.", counted(len(errors), "image"), np.mean(errors))
 
 
 class _FeatureMaps:

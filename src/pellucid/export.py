@@ -21,10 +21,10 @@ from pellucid.assemble import ADDED
 from pellucid.config.build import build, locate, parameters_of
 from pellucid.config.check import did_you_mean
 from pellucid.data.pictures import check_folders, find_pictures
-from pellucid.errors import UserError
+from pellucid.errors import UserError, encodable
 from pellucid.onnx_file import Graph, Session, check_packages, to_onnx
 from pellucid.recipe import facts_of_graph, facts_of_net, use_of_onnx, use_of_state_dict, whole_program
-from pellucid.system.files import check_writable, write_atomically
+from pellucid.system.files import write_atomically
 from pellucid.task.classification import Classification
 from pellucid.trained import Trained, restore
 
@@ -58,9 +58,8 @@ def export(
     files = find_pictures(images) if images else []
     check_folders(files)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = Path(out).expanduser().absolute() if out else trained.folder / "export"
+    folder = trained.place(out, "export")
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"
-    check_writable(folder, str(folder), "out=<folder>")
     made: _File
     if format == "onnx":
         made = _Onnx(trained, path, inside=preprocessing == "inside", opset=opset)
@@ -159,7 +158,7 @@ class _Onnx(_File):
         program = whole_program(self.path.name, self.graph, self.spec)
         told = {"file": self.path.name, **self.facts, "checked": checked, "program": program}
         beside = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-        return {self.path: self.content, self.path.with_suffix(".json"): beside.encode()}
+        return {self.path: self.content, self.path.with_suffix(".json"): encodable(beside).encode()}
 
 
 class _StateDict(_File):

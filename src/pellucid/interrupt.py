@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import signal
+import threading
 import time
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HURRY = 5.0  # seconds in which further signals mean the first: its end is on the way
+DEAF = 10.0  # seconds after which a signal is not heard any more, as Python waits for code that is not Python
 
 
 class _State:
-    last = -math.inf
+    last = heard = -math.inf
     number: int | None = None
+    watched = False
 
 
 def interrupt(number: int, frame: Any = None) -> None:
     """The handler of both."""
+    _State.heard = time.monotonic()
     if time.monotonic() - _State.last >= HURRY:
         _State.last, _State.number = time.monotonic(), number
         raise KeyboardInterrupt(number)
@@ -37,6 +42,29 @@ def install() -> None:
         signal.signal(number, interrupt)
     # Python's own end restores the default, which is death by that signal.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    if not _State.watched:
+        _State.watched = True
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        if hasattr(os, "register_at_fork"):  # whose signals are not ours
+            os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+        threading.Thread(target=_watch, args=(heard,), daemon=True).start()
+
+
+def _watch(signals: int) -> None:
+    """End the process by a signal that Python does not come to handle, as it waits for another process, say.
+
+    Then nothing can be noted any more; what is on disk is whole, as after SIGKILL.
+    """
+    while number := os.read(signals, 1):
+        start = time.monotonic()
+        while time.monotonic() - start < DEAF and _State.heard < start - HURRY:
+            time.sleep(0.1)
+        ours = str(getattr(signal.getsignal(number[0]), "__module__", "")).startswith("pellucid.")
+        if ours and _State.heard < start - HURRY:
+            os.write(2, b"Interrupted, amid waiting.\n")
+            os._exit(128 + number[0])
 
 
 def exit_code(error: KeyboardInterrupt) -> int:

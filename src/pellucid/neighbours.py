@@ -21,7 +21,7 @@ from pellucid.data.stream import Stream, of_split
 from pellucid.draw.neighbours import Neighbour, Query, neighbours
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, plain
 from pellucid.inside.nearest import DISTANCES, Nearest
 from pellucid.inside.pixels import pixels, undone
 from pellucid.looking import Looking, short
@@ -94,12 +94,12 @@ class Near:
         distance: str,
     ) -> None:
         self.trained, self.layer, self.asked, self.distance = looking.trained, looking.layer, asked, distance
-        self.total = len(data.splits["train"])
+        self.total = len(data.split("train"))
         self.rows: list[dict[str, Any]] = []
         self.counts: list[Counter[str]] = []  # of the classes of each query's neighbours, but for itself
         queries: list[Query] = []
         for one, index_K, distances_K in zip(asked, index_QK, distances_QK, strict=True):
-            found = self._add(one, data.splits["train"].subset(index_K), distances_K.tolist())
+            found = self._add(one, data.split("train").subset(index_K), distances_K.tolist())
             if len(queries) < SHOWN:
                 queries.append(self._query(one, found, self.counts[-1]))
         self.picture = neighbours(queries, title=self._title(), note=self._note())
@@ -149,14 +149,15 @@ class Near:
         return f"Nearest training images by layer {self.layer} of {self.trained.name}"
 
     def _note(self) -> str:
-        note = f"{DISTANCES[self.distance]} distance of vectors, among {self.total:,} training images"
+        among = counted(self.total, "training image")
+        note = f"{DISTANCES[self.distance]} distance of vectors, among {among}"
         if any(one.label >= 0 for one in self.asked):
             note += "; frames: whether of the query's class"
             note += ", or of the predicted one" if any(one.label < 0 for one in self.asked) else ""
         elif any(one.compared >= 0 for one in self.asked):
             note += "; frames: whether of the class predicted of the query"
         if len(self.asked) > SHOWN:
-            note += f"; the first {SHOWN} of {len(self.asked)} queries"
+            note += f"; the first {SHOWN} of {counted(len(self.asked), 'query')}"
         return note
 
     def write(self, folder: Path) -> None:

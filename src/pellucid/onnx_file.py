@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.data.spec import Spec
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, encodable, first_line
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 MOST_BYTES = 2_000_000_000  # of weights: a file of this format ends at 2 GiB
@@ -219,7 +219,7 @@ def _describe(model: Any, facts: Mapping[str, Any]) -> None:
         noted.doc_string = ""
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        model.metadata_props.add(key=key, value=text)
+        model.metadata_props.add(key=key, value=encodable(text))
 
 
 @contextmanager

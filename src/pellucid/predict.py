@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.progress import track
@@ -14,8 +13,8 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.console import console
-from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures, told
-from pellucid.errors import UserError, plain
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
+from pellucid.errors import UserError, counted, plain
 from pellucid.system.files import write_csv
 from pellucid.task.classification import Classification
 from pellucid.trained import Placed, restore
@@ -45,7 +44,8 @@ def predict(
         raise UserError(f"top={top}: expected at least 1.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    pictures = Pictures(files, trained.spec.image_shape)
+    path = trained.place(out, "predictions")
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     placed, batch_size = trained.placed(), trained.batch_size
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
@@ -56,15 +56,13 @@ def predict(
         said = _said(placed, pixels_BCHW, top)
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
-    if unreadable:
-        log.warning("%s", told(pictures.unreadable, len(files)))
+    pictures.tell()
     if not rows:
-        raise UserError(f"images={images}: none of the {len(files)} files is an image that can be read.")
-    path = Path(out).expanduser().absolute() if out else trained.folder / "predictions"
+        raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
     shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]
-    console.print(_table(shown, title=f"{trained.name}: {len(rows):,} images"))
+    console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
     if len(rows) > SHOWN:
         log.info("… and %d more.", len(rows) - SHOWN)
     log.info("Written: %s", path / "predictions.csv")

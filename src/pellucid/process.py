@@ -25,6 +25,7 @@ HOLDING_STATE = ("torch.optim.", "torch.utils.", "lightning.")
 EXPECTED_WARNINGS = (
     ".*module.* in eval mode at the start of training",
     "The number of training batches .* is smaller than the logging interval",
+    "You requested to overfit but enabled .* shuffling",  # the order is fixed then
     "It is recommended to use `self.log.*sync_dist",  # our metrics are summed over ranks already
     "The `srun` command is available on your system but is not used",  # a worker of Slurm starts its own
     "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning 2.6 on torch 2.15
@@ -72,6 +73,13 @@ def is_of_restoring(error: BaseException) -> bool:
         return True
     odd = isinstance(error, TypeError | ValueError | LookupError | AttributeError | RuntimeError)
     return odd and "memory" not in str(error) and modules[-1].startswith(HOLDING_STATE)
+
+
+def is_of_options(error: BaseException) -> bool:
+    """Whether Lightning itself raised it for options that do not go together, or with the data."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    refusing = isinstance(error, MisconfigurationException | ValueError | TypeError | ZeroDivisionError)
+    return refusing and not isinstance(error, UserError) and modules[-1].startswith("lightning.")
 
 
 def has_several_processes(trainer: Mapping[str, Any]) -> bool:

@@ -61,12 +61,27 @@ def _steps(spec: Spec, *, inside: bool) -> list[str]:
     )
     return [
         "turn the image upright by its EXIF orientation",
-        "lay transparency on white, scale 16-bit grey to 8 bits; then RGB",
+        f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
+        "lay transparency on white; then RGB",
         f"crop the largest square at the centre and scale it to {size} x {size} pixels, bilinear with "
         "antialiasing (Pillow: ImageOps.fit)",
         f"channels: {colour}",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
+
+
+def _range(spec: Spec) -> str:
+    if spec.values:
+        return "{:g} is black, {:g} white".format(*spec.values)
+    return "0 is black, white is 1 for floats, 4095 where a TIFF says 12 bits, else 65535"
+
+
+def _limits(spec: Spec) -> str:
+    """Black and white, in Python, of an ``image``."""
+    if spec.values:
+        return "{!r}, {!r}".format(*spec.values)
+    twelve = "getattr(image, 'tag_v2', {}).get(258) == (12,)"
+    return f"0, 1 if image.mode == 'F' else 4095 if {twelve} else 65535"
 
 
 def whole_program(file: str, graph: Graph, spec: Spec) -> list[str]:
@@ -79,9 +94,12 @@ def whole_program(file: str, graph: Graph, spec: Spec) -> list[str]:
         "",
         "with Image.open(sys.argv[1]) as image:",
         f"    image.draft('RGB', ({2 * size}, {2 * size}))  # JPEGs: decoded at the nearest scale above",
-        "    image = ImageOps.exif_transpose(image)",
-        "    if image.mode.startswith('I'):  # 16-bit grey",
-        "        image = Image.fromarray((numpy.asarray(image) / 257).astype('uint8'))",
+        f"    low, high = {_limits(spec)}  # black and white of grey of more than 8 bits",
+        "    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(image.getexif().get(0x0112))",
+        "    image = image if turn is None else image.transpose(turn)  # upright by its EXIF",
+        "    if image.mode[0] in 'IF':",
+        "        grey = numpy.nan_to_num(numpy.asarray(image, 'float64'), nan=low).clip(low, high)",
+        "        image = Image.fromarray(((grey - low) * 255 / (high - low)).astype('uint8'))",
         "    image = image.convert('RGBA')",
         "    white = Image.new('RGBA', image.size, 'white')",
         "    image = Image.alpha_composite(white, image).convert('RGB')",

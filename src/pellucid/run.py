@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.compose import container, load
 from pellucid.config.trust import config_problem
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, encodable, first_line
 from pellucid.lock import FileLock
 from pellucid.system.files import (
     check_writable,
@@ -32,9 +32,9 @@ from pellucid.system.files import (
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # of the run folder and of what a checkpoint holds of ours
+FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
 OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
-OUR_FILES = ("metrics.csv", "metrics.json", "train.log")
+OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
 WHOLE = (
     "format",
@@ -54,6 +54,7 @@ class Run:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.log = folder / "train.log"
+        self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
         self._told = False
         self._lock: FileLock | None = None
 
@@ -239,5 +240,10 @@ def check_new_folder(folder: Path) -> None:
     if os.path.lexists(folder / "metrics.json") or os.path.lexists(folder / ".hydra"):
         raise UserError(
             f"{folder} holds a run already. Continue it by resume={folder}, or choose another folder."
+        )
+    if (path := str(folder.absolute())) != encodable(path):
+        raise UserError(
+            f"{folder}: the path of a run's folder must be UTF-8, as TensorBoard cannot write elsewhere. "
+            "Choose another one by hydra.run.dir=<folder>."
         )
     check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")

@@ -8,50 +8,60 @@ import os
 import shlex
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
-from pellucid.assemble import assemble, come_back, make_explainers
+from pellucid.assemble import assemble, come_back, make_data, make_explainers, make_task
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import View
 from pellucid.checkpoint import AtomicCheckpointIO, check_resumable, load_checkpoint
 from pellucid.config.build import build, from_environment
+from pellucid.config.trainer import trainer_problems
 from pellucid.config.trust import named
 from pellucid.console import add_to_log, start_logging, stop_logging
 from pellucid.data.base import ImageData
+from pellucid.data.divide import History
+from pellucid.data.manifest import Manifest
 from pellucid.data.shared import SharedImages
+from pellucid.data.spec import Spec
 from pellucid.describe import describe, hyperparameters
 from pellucid.engine.checkpoint import Checkpoint
 from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError, first_line, without_secrets
+from pellucid.errors import UserError, counted, encodable, first_line, without_secrets
+from pellucid.interrupt import exit_code
 from pellucid.model.resnet import TorchvisionClassifier
-from pellucid.outcome import Listener
+from pellucid.outcome import Listener, Outcome, outcome
 from pellucid.process import (
     as_user_error,
     check_device,
     is_of_launcher,
+    is_of_options,
     is_of_restoring,
     process_group,
     quiet_warnings,
     signals,
 )
-from pellucid.run import Run
+from pellucid.run import FORMAT, Run
 from pellucid.system.files import remove_leftovers
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
-from pellucid.trained import Placed, Trained
+from pellucid.trained import Placed, Trained, check_classes
 from pellucid.trial import Trial
 
 log = logging.getLogger(__name__)
+# Which would tell a log that is not shown; so they write profile.txt and the like.
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+MOST_EPOCHS = 1000  # that a schedule is tried for
 
 
 def train(
@@ -81,10 +91,10 @@ def train(
                     raise
                 session.close("interrupted")
                 if trial is None:  # a sweep says itself how to continue
-                    again = f"{quoted(folder)}{named(config['packages'])}"
-                    log.warning("Interrupted. Continue by: python train.py resume=%s", again)
+                    log.warning("Interrupted. Continue by: python train.py resume=%s", session.again())
                 raise SystemExit(128 + received[0]) from None
         session.close("pruned" if session.pruning and session.pruning.pruned else "finished")
+        session.report_alone()
     except BaseException as error:
         if is_of_launcher(error):
             session.close("interrupted")
@@ -126,6 +136,7 @@ class _Session:
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
         self.last_step = -1  # of the checkpoint that it goes on from
+        self._later: tuple[Task, ImageData, Mapping[str, Any]] | None = None  # what the page is made from
 
     def has_trained(self) -> bool:
         return self.recorder is not None and self.recorder.started
@@ -146,13 +157,20 @@ class _Session:
 
     def execute(self) -> None:
         config, run = self.values, self.run
+        given = config["trainer"]
+        if self.resume:  # what an older run ignored
+            given = {"num_nodes": given.get("num_nodes")}
+        if problems := list(trainer_problems(given)):
+            raise UserError("\n".join(problems))
         check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
             self.last = self._load_last()
             self.last_step = self.last["global_step"]
-        data, task = assemble(come_back(config) if self.last else config)
+        data, task = self._assemble()
+        task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MOST_EPOCHS)))
         images = self.trial.images if self.trial else SharedImages()
         images.setup(data, config["data"])
+        self._check_images(data)
         data.device_images = config.get("device_images", 0)
         if data.device_images < 0:
             raise UserError(f"device_images={data.device_images}: expected 0 or more GiB.")
@@ -173,14 +191,59 @@ class _Session:
         if self.main:
             if self.resume:  # from here on with the new budget and device
                 run.save_config(self.config)
-            self.record({"status": "running", "error": None, **describe(config, data, trainer)})
+            known = data.history.manifest
+            (known.merged(data.splits) if known else Manifest.of(data.splits)).save(run.manifest)
+            noted = {**describe(config, data, trainer), **self._changes(data)}
+            self.record({"status": "running", "error": None, **noted})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger) and self.last is None:
-                    logger.experiment.add_text("data/source", data.source, 0)
+                    logger.experiment.add_text("data/source", encodable(data.source), 0)
             log.info("Data: %s (%s)", data.source, _counts(data))
             log.info("Run folder: %s", run.folder)
         self._fit(trainer, task, data)
         self._test(trainer, task, data)
+
+    def _assemble(self) -> tuple[ImageData, Task]:
+        """Data and task; of a run that goes on, for the classes and statistics that it was trained with."""
+        if self.last is None:
+            data, task = assemble(self.values)
+        else:
+            config, then = come_back(self.values), Spec.from_dict(self.last["pellucid"]["spec"])
+            data = make_data(config)
+            check_classes(data.spec, then)
+            data.spec = then
+            task = make_task(config, then)
+        if self.resume:
+            made: Any = self.last["pellucid"] if self.last else {"format": FORMAT, "config": self.config}
+            moved = made["config"]["data"].get("root") != self.config["data"].get("root")
+            manifest = Manifest.load(self.run.manifest)
+            data.history = History(manifest, made["format"] == 1, elsewhere=moved and manifest is not None)
+        return data, task
+
+    def _check_images(self, data: ImageData) -> None:
+        """Raise UserError where a run cannot go on with these images."""
+        manifest, noted = data.history.manifest, self.before.get("data/fingerprint")
+        if manifest is None:
+            if noted is not None and noted != data.fingerprint():
+                raise UserError(
+                    f"{data.source}: the images have changed since the training, and which ones it was "
+                    "trained on was not kept by the version of then. Put them back, or train a new run."
+                )
+            return
+        known = sum(int(manifest.knows(split).sum()) for split in data.splits.values())
+        if 2 * known <= (count := sum(len(split) for split in data.splits.values())):
+            raise UserError(
+                f"{data.source}: the run knows {known:,} of these {count:,} images, so they are not those of "
+                "its training. Name the place where those are by data.root=<folder>, or train a new run."
+            )
+
+    def _changes(self, data: ImageData) -> dict[str, Any]:
+        """The fingerprint stays that of the beginning; what came since stands beside it."""
+        first, now = self.before.get("data/fingerprint"), data.fingerprint()
+        if first is None or first == now:
+            return {}
+        told = {"data/fingerprint/resumed": now, "data/changes": data.changes.told()}
+        return {"data/fingerprint": first, **told}
 
     def _load_last(self) -> dict[str, Any]:
         try:
@@ -239,6 +302,8 @@ class _Session:
             "enable_progress_bar": False,
             "enable_model_summary": False,
         }
+        if (profiler := config["trainer"].get("profiler")) in PROFILERS:
+            ours["profiler"] = PROFILERS[profiler](dirpath=self.run.folder, filename="profile")
         node = {key: value for key, value in config["trainer"].items() if key not in ours}
         if any(kind in str(node.get("strategy")) for kind in ("spawn", "fork", "notebook")):
             raise UserError(
@@ -267,6 +332,8 @@ class _Session:
         try:
             trainer.fit(task, datamodule=data, ckpt_path=str(self.run.last) if self.last else None)
         except Exception as error:
+            if not self.has_trained() and is_of_options(error):
+                raise UserError(f"The trainer's options: {first_line(error)}") from error
             if self.last is None or self._moved() or not is_of_restoring(error):
                 raise
             raise UserError(
@@ -294,7 +361,7 @@ class _Session:
         listener = Listener()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
-            if self._reports(trainer):
+            if self._reports() and trainer.world_size == 1:
                 trainer.callbacks.append(listener)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -305,8 +372,11 @@ class _Session:
             return
         self.record({**final, "best/epoch": row["epoch"], **self.figures()})
         self._log_final(trainer, final)
-        if self._reports(trainer):
-            self._report(trainer, task, data, listener, best)
+        if self._reports() and trainer.world_size == 1:
+            with self._reporting():
+                self._report(trainer, task, data, listener, best)
+        elif self._reports():
+            self._later = (task, data, best)
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
@@ -329,25 +399,57 @@ class _Session:
                 logger.log_metrics({k: v for k, v in final.items() if k.startswith("test/")}, step=step)
                 logger.save()
 
-    def _reports(self, trainer: Trainer) -> bool:
-        """Whether it writes its page: not as a trial of a sweep, nor where each process tests a share."""
-        return bool(self.config.get("report", True)) and self.trial is None and trainer.world_size == 1
+    def _reports(self) -> bool:
+        """Whether it writes its page: not as a trial of a sweep."""
+        return bool(self.config.get("report", True)) and self.trial is None and self.main
 
     def _report(
         self, trainer: Trainer, task: Task, data: ImageData, listener: Listener, best: Mapping[str, Any]
     ) -> None:
-        """The page of the run; a failure is told and counted, as one of a view."""
+        """The page of the run, from its test."""
+        trained = self._trained(task, data, best, "auto")
+        placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+        seen = None
+        if listener.losses:  # none with limit_test_batches=0
+            seen = listener.outcome(trainer, data.loader("test").sampler)
+        self._write_page(placed, data, seen)
+
+    def report_alone(self) -> None:
+        """The page of a run of several processes, that have shared its test: by the first, when all end."""
+        if self._later is None:
+            return
+        task, data, best = self._later
+        trainer = self.values["trainer"]
+        trained = self._trained(task, data, best, str(trainer.get("accelerator", "auto")))
+        limit = trainer.get("limit_test_batches")
+        try:
+            with self._reporting():
+                seen = None if limit == 0 else outcome(trained, data, "test", limit_test_batches=limit)
+                self._write_page(trained.placed(), data, seen)
+        except KeyboardInterrupt as interrupt:
+            log.warning("No page was written. Write it by: python scripts/report.py run=%s", self.again())
+            raise SystemExit(exit_code(interrupt)) from None
+
+    def again(self) -> str:
+        return f"{quoted(self.run.folder)}{named(self.config['packages'])}"
+
+    def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> Trained:
+        config, epoch = self._own_config(), int(best["epoch"]) + 1
+        return Trained(self.run, self.run.best, config, data.spec, task, epoch, accelerator)
+
+    def _write_page(self, placed: Placed, data: ImageData, seen: Outcome | None) -> None:
         from pellucid.report.write import write_page  # late: it brings matplotlib
 
+        data = data if seen is None else data.of_test(seen.index_N)
+        path = write_page(placed, data, seen, self.run.folder, status="finished")
+        log.info("Page of the run: %s", quoted(path))
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """A failure of the page is told and counted, as one of a view."""
         start = time.perf_counter()
         try:
-            config, epoch = self._own_config(), int(best["epoch"]) + 1
-            trained = Trained(self.run, self.run.best, config, data.spec, task, epoch, "auto")
-            placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
-            files = data.splits["test"].files
-            seen = listener.outcome(trainer, files) if listener.losses else None  # limit_test_batches=0
-            path = write_page(placed, data, seen, self.run.folder, status="finished")
-            log.info("Page of the run: %s", quoted(path))
+            yield
         except Exception as error:
             assert self.gallery is not None
             self.gallery.failed("report", error)
@@ -356,7 +458,7 @@ class _Session:
 
 def _counts(data: ImageData) -> str:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
-    return f"{sizes} images, {len(data.spec.classes)} classes"
+    return f"{sizes} images, {counted(len(data.spec.classes), 'class')}"
 
 
 def quoted(path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,18 @@ from pellucid.assemble import make_data, restore_task
 from pellucid.checkpoint import load_checkpoint
 from pellucid.config.build import from_environment
 from pellucid.data.base import ImageData
+from pellucid.data.divide import History
 from pellucid.data.loader import prepare
+from pellucid.data.manifest import Manifest
 from pellucid.data.spec import Spec
 from pellucid.errors import UserError, first_line
 from pellucid.process import check_device, has_gpu, quiet_warnings
-from pellucid.run import Run
+from pellucid.run import FORMAT, Run
+from pellucid.system.files import check_writable
 from pellucid.task.base import Task
 
 Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a run's configuration to that of the data wanted
+IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
 log = logging.getLogger(__name__)
 
 
@@ -43,11 +47,18 @@ class Trained:
     task: Task
     epoch: int
     accelerator: str
+    format: int = FORMAT
 
     @property
     def folder(self) -> Path:
         """Where commands write: the run folder, or beside a checkpoint that stands alone."""
         return self.run.folder if self.run else self.checkpoint.parent / self.checkpoint.stem
+
+    def place(self, out: str | None, name: str) -> Path:
+        """Where a command writes: ``out``, or the folder of that name. Raises UserError where it cannot."""
+        folder = Path(out).expanduser().absolute() if out else self.folder / name
+        check_writable(folder, str(folder), "out=<folder>")
+        return folder
 
     @property
     def name(self) -> str:
@@ -94,18 +105,18 @@ class Trained:
         trainer = self.trainer()
         return Placed(self, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
 
-    def data(self, changed: Changed) -> ImageData:
+    def data(self, changed: Changed, *, count_trained: bool = False) -> ImageData:
         """The run's data, as ``changed`` makes them others, read, at the net's image size.
 
-        Raises UserError where they have other classes.
+        An image that the run knows is in its split of then. Of other images all are ``test``, but those that
+        the net was trained on, which are left out unless ``count_trained``. Raises UserError where they have
+        other classes.
         """
-        data = make_data({**self.config, "data": changed(self.config)})
-        if data.spec.classes != self.spec.classes:
-            raise UserError(
-                f"The data have {len(data.spec.classes)} classes ({_few(data.spec.classes)}), the run was "
-                f"trained on {len(self.spec.classes)} ({_few(self.spec.classes)}). "
-                "Expected the same classes, in folders of the same names."
-            )
+        own, now = self.config["data"], changed(self.config)
+        elsewhere = own != now
+        classes = {"classes": list(self.spec.classes)} if now["_target_"] == IMAGE_FOLDER else {}
+        data = make_data({**self.config, "data": {**now, **classes}})
+        check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
                 f"The data's images have {data.spec.image_shape[0]} channels, the net takes "
@@ -113,8 +124,46 @@ class Trained:
             )
         data.spec = self.spec  # whose size and statistics the net was built for, whatever the data's are
         data.prepare_data()
-        data.setup()
+        manifest = Manifest.load(self.run.manifest) if self.run else None
+        data.history = History(manifest, self.format == 1, elsewhere, count_trained)
+        if manifest is None:
+            self._setup_without_manifest(data)
+        else:
+            if elsewhere:
+                _check_division(own, now)
+            data.setup()
+        self._check_whole(data, elsewhere)
         return data
+
+    def _setup_without_manifest(self, data: ImageData) -> None:
+        """Read images of which only a fingerprint tells whether they are those of the training."""
+        history, noted = data.history, self.run.metrics().get("data/fingerprint") if self.run else None
+        data.history = replace(history, elsewhere=False)
+        with suppress(UserError) if history.elsewhere else nullcontext():
+            data.setup()
+            if data.fingerprint() == noted:
+                return
+        if history.elsewhere:
+            log.warning("Whether the net was trained on some of these images is not known.")
+            data.splits, data.history = {}, history
+            data.setup()
+        elif noted is not None:
+            log.warning(
+                "The images have changed since the training, and which ones it was trained on was not kept "
+                "by the version of then: some of these may have been."
+            )
+
+    def _check_whole(self, data: ImageData, elsewhere: bool) -> None:
+        """Tell which classes have no images; in the run's own data they are gone, which is a mistake."""
+        there = {label for split in data.splits.values() for label in torch.unique(split.labels_N).tolist()}
+        gone = [name for label, name in enumerate(self.spec.classes) if label not in there]
+        if gone and not elsewhere:
+            raise UserError(
+                f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
+                f"{_few(gone)} is there any more. Put it back, or name other images by data.root=<folder>."
+            )
+        if gone:
+            log.warning("%s has no images of %s.", data.source, _few(gone))
 
 
 @dataclass(frozen=True)
@@ -167,7 +216,10 @@ def restore(
     content = load_checkpoint(path)
     task, spec = restore_task(content, packages)
     config, epoch = {**content["pellucid"]["config"], "packages": list(packages)}, int(content["epoch"]) + 1
-    trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator)
+    if run is not None:  # whose data may have moved since that checkpoint
+        config["data"] = {**config["data"], **_places(run.config()["data"], config["data"])}
+    format_ = content["pellucid"]["format"]
+    trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator, format_)
     if trained.precision != config["trainer"].get("precision", trained.precision):
         log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
     return trained
@@ -191,5 +243,37 @@ def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
     return run, path
 
 
-def _few(names: tuple[str, ...]) -> str:
+def check_classes(now: Spec, then: Spec) -> None:
+    """Raise UserError where the data's classes are not those that the net was built for."""
+    if now.classes == then.classes:
+        return
+    new = [name for name in now.classes if name not in then.classes]
+    gone = [name for name in then.classes if name not in now.classes]
+    differ = [f"new: {_few(new)}"] * bool(new) + [f"gone: {_few(gone)}"] * bool(gone)
+    raise UserError(
+        f"The data have {len(now.classes)} classes, the run was trained on {len(then.classes)}, which stay "
+        f"({'; '.join(differ) or 'they come in another order'}). Give the classes the names that they had, "
+        f"{_few(then.classes)}, or train a new run."
+    )
+
+
+def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
+    if now.get("_target_") != then["_target_"]:
+        return {}
+    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
+
+
+def _check_division(own: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise UserError for options that decide which image is in which split: the run keeps that."""
+    if own["_target_"] == now["_target_"]:
+        for name in ("val_fraction", "test_fraction", "seed"):
+            if own.get(name) != now.get(name):
+                raise UserError(
+                    f"data.{name}={now.get(name)}: which image is in which split is kept with the run "
+                    f"(data.{name}={own.get(name)}); leave it out."
+                )
+
+
+def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -82,7 +82,7 @@ def units(
     """
     _check(count, split, steps)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    base = Path(out).expanduser().absolute() if out else trained.folder / "units"
+    base = trained.place(out, "units")
     check_writable(base, str(base), "out=<folder>")
     place = trained.placed()
     trace = traced(trained.net, place.black(2))

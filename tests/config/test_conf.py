@@ -57,7 +57,8 @@ def test_yaml_and_constructor_have_the_same_keys(room: str) -> None:
         assert keys | (OFFERED & set(signature.annotations)) == set(signature.annotations), name
         assert signature.required == set(signature.annotations), f"{name}: defaults belong into YAML"
         checked += 1
-    assert checked == {"model": 6, "task": 2, "data": 5, "callbacks": 15, "explainer": 4}[room]
+    written = "".join(path.read_text() for path in (CONF / room).glob("*.yaml"))
+    assert checked == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(room, 4)
 
 
 @pytest.mark.parametrize("room", THIRD_PARTY)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 HEIGHT, BREADTH = 23, 31
 
@@ -77,6 +77,9 @@ def good_files() -> dict[str, bytes]:
         "odd.ppm": b"P6 4 4 100\n" + bytes(range(48)),
         "rle.bmp": _run_lengths(),
     }
+    if features.check("avif"):
+        found["turned.avif"] = _saved("RGB", "AVIF", exif=exif)
+        found["clear.avif"] = _saved("RGBA", "AVIF")
     for mode in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"):
         found[f"{mode}.png"] = _saved(mode, "PNG")
     for mode in ("1", "L", "P", "RGB", "RGBA"):
@@ -114,8 +117,6 @@ def other_kinds() -> dict[str, bytes]:
     Image.init()
     if "JPEG2000" in Image.SAVE:
         found["j2k.png"] = _saved("RGB", "JPEG2000")
-    if "AVIF" in Image.SAVE:
-        found["avif.png"] = _saved("RGB", "AVIF")
     return found
 
 

@@ -63,11 +63,11 @@ def test_other_classes_are_told_at_construction(tmp_path: Path, source: str) -> 
 
 
 @pytest.mark.parametrize("splits", [("train",), ("train", "val")])
-def test_a_missing_test_folder_is_told_at_construction(tmp_path: Path, splits: tuple[str, ...]) -> None:
+def test_a_missing_test_folder_is_told(tmp_path: Path, splits: tuple[str, ...]) -> None:
     for split in splits:
         write_photos(tmp_path / split, {"cat": 2, "dog": 2})
-    with pytest.raises(UserError, match=r"found train.* with cat, dog\. Expected .*test/\{cat,dog\}"):
-        make("catdog", root=str(tmp_path))
+    with pytest.raises(UserError, match=r"have train.* but no test images\. Expected <root>/\{train,test\}"):
+        read("catdog", root=str(tmp_path))
 
 
 def test_a_missing_folder_is_told_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -21,19 +21,19 @@ from tests.data.build import CONF, constructor, load, make, read
 from tests.fakes import write_pets, write_photos
 
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
-MEMBERS = {  # the YAML, and whether the publisher splits off the test images
-    "digits": ("digits", False),
-    "fashion_mnist": ("fashion_mnist", True),
-    "cifar10": ("cifar10", True),
-    "catdog of a folder": ("catdog", True),
-    "catdog of pets": ("catdog", True),
-    "catdog, drawn": ("catdog", True),
-    "image_folder with splits": ("image_folder", True),
-    "image_folder of classes": ("image_folder", False),
+MEMBERS = {  # the YAML, whether the publisher splits off the test images, and their shape
+    "digits": ("digits", False, (1, 8, 8)),
+    "fashion_mnist": ("fashion_mnist", True, (1, 28, 28)),
+    "cifar10": ("cifar10", True, (3, 32, 32)),
+    "catdog of a folder": ("catdog", True, (3, 64, 64)),
+    "catdog of pets": ("catdog", True, (3, 64, 64)),
+    "catdog, drawn": ("catdog", True, (3, 64, 64)),
+    "image_folder with splits": ("image_folder", True, (3, 128, 128)),
+    "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
-OWN_TEST = [name for name, (_, own_test) in MEMBERS.items() if own_test]
-HASHED = [name for name in MEMBERS if "image_folder" not in name]  # see test_image_folder.py for those
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), *[(3, 64, 64)] * 3, *[(3, 128, 128)] * 2]
+ADDED = sorted(set(NAMES) - {name for name, _, _ in MEMBERS.values()})  # one's own
+OWN_TEST = [name for name, (_, own_test, _) in MEMBERS.items() if own_test]
+HASHED = [n for n in [*MEMBERS, *ADDED] if "image_folder" not in n]  # see test_image_folder.py for those
 PARTS = ("train", "val", "test")
 
 
@@ -42,7 +42,7 @@ class Member:
     """A way to have a data set."""
 
     name: str
-    own_test: bool
+    own_test: bool | None  # None: not known
     options: dict[str, Any]
 
     def make(self, **given: Any) -> ImageData:
@@ -71,9 +71,11 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(params=MEMBERS)
+@pytest.fixture(params=[*MEMBERS, *ADDED])
 def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Member:
-    name, own_test = MEMBERS[request.param]
+    if request.param in ADDED:
+        return Member(request.param, None, {"batch_size": 8})
+    name, own_test, _ = MEMBERS[request.param]
     monkeypatch.setattr("pellucid.data.catdog.DRAWN", {"train": 14, "test": 6})
     folders = {
         "fashion_mnist": "fashion",
@@ -96,8 +98,18 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
 
 
 def test_all_data_sets_are_found() -> None:
-    assert NAMES == ["catdog", "cifar10", "digits", "fashion_mnist", "image_folder"]
-    assert {name for name, _ in MEMBERS.values()} == set(NAMES)
+    assert {name for name, _, _ in MEMBERS.values()} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_one_of_ones_own_is_read_as_its_yaml_says(name: str) -> None:
+    try:
+        read(name)
+    except (UserError, OSError) as error:
+        pytest.fail(
+            f"conf/data/{name}.yaml alone makes no data set that can be read: {error} If it needs files, "
+            "name it in MEMBERS of tests/data/test_contract.py, and write a few fake ones for `member`."
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,6 +127,8 @@ def test_yaml_and_constructor_agree(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    if member.name == "digits":
+        pytest.skip("whose mean hangs on the split: nobody has split them before")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))
 
@@ -153,7 +167,10 @@ def test_every_class_is_in_every_split(member: Member, part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "shape"), list(zip(MEMBERS, SHAPES, strict=True)), indirect=["member"], ids=list(MEMBERS)
+    ("member", "shape"),
+    [(way, shape) for way, (_, _, shape) in MEMBERS.items()],
+    indirect=["member"],
+    ids=list(MEMBERS),
 )
 def test_left_open_the_size_is_the_data_sets_own(member: Member, shape: tuple[int, int, int]) -> None:
     assert member.make(image_size="auto").spec.image_shape == shape
@@ -211,10 +228,14 @@ def test_validation_is_taken_from_training_images(member: Member) -> None:
 
 def test_validation_is_stratified(member: Member) -> None:
     data = member.read()
-    fraction = load(member.name)["val_fraction"]
+    fraction = load(member.name).get("val_fraction")
+    if fraction is None:
+        pytest.skip("it has another way to choose them")
     train, val, test = (Counter(data.splits[part].labels_N.tolist()) for part in PARTS)
+    own_test = member.read(seed=1).splits["test"].files == data.splits["test"].files
+    assert member.own_test in (own_test, None)
     for label in val:
-        whole = train[label] + val[label] + (0 if member.own_test else test[label])
+        whole = train[label] + val[label] + (0 if own_test else test[label])
         assert val[label] == max(1, round(fraction * whole))
 
 
@@ -312,7 +333,9 @@ def test_a_mistaken_option_is_told_at_once(member: Member, given: dict[str, Any]
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
 def test_a_mistaken_fraction_is_told(member: Member, fraction: float) -> None:
-    with pytest.raises(UserError, match="between 0 and 1"):
+    if "val_fraction" not in load(member.name):
+        pytest.skip("it has none")
+    with pytest.raises(UserError, match=r"data\.val_fraction=.*: expected more than 0 and less than 1"):
         member.read(val_fraction=fraction)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -29,11 +30,14 @@ def test_sixteen_is_white_and_eight_is_grey() -> None:
     assert int(split.labels_N[0]) == labels[row]
 
 
-def test_mean_and_deviation_are_those_of_the_images() -> None:
-    spec = make("digits").spec
+@pytest.mark.parametrize("given", [{}, {"seed": 3}, {"test_fraction": 0.6}])
+def test_mean_and_deviation_are_those_of_the_training_images_alone(given: dict[str, Any]) -> None:
+    spec, train = make("digits", **given).spec, read("digits", **given).splits["train"]
     pixels, _ = load_digits(return_X_y=True)
-    assert spec.mean[0] == pytest.approx(pixels.mean() / 16, abs=5e-4)
-    assert spec.std[0] == pytest.approx(pixels.std() / 16, abs=5e-4)
+    trained = pixels[train.rows_N]
+    assert spec.mean[0] == pytest.approx(trained.mean() / 16, abs=5e-4)
+    assert spec.std[0] == pytest.approx(trained.std() / 16, abs=5e-4)
+    assert spec.statistics == f"its {len(train):,} training images"
 
 
 def changed(change: Callable[[Split], Split]) -> Digits:

@@ -141,7 +141,7 @@ def test_a_damaged_entry_is_told_and_built_again(
     assert again.broken == {"cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM"}
     assert [record.getMessage().partition(" (")[0] for record in log.records] == [
         f"The photo cache's entry {entry} is damaged",
-        "1 of 20 image files cannot be used and are left out: cat/005b.jpg",
+        "1 of 20 image files cannot be used and is left out: cat/005b.jpg",
     ]
     assert len(log.records[0].getMessage().splitlines()) == 1
     monkeypatch.setattr(decoding, "decode", None)  # nothing is decoded any more

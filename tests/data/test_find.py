@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,43 @@ def test_a_link_to_nowhere_is_no_photo(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").symlink_to(tmp_path / "nowhere")
     (tmp_path / "b.jpg").symlink_to(tmp_path / "b.jpg")
     assert find_photos(tmp_path) == []
+
+
+def test_links_to_folders_are_followed_once_and_loops_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
+    write_photos(tmp_path, {"in/cat": 2, "elsewhere/more": 2})
+    for name, target in {
+        "a": "elsewhere",
+        "b": "elsewhere/more",
+        "up": "in",
+        "me": "in/cat",
+        "x": "no",
+    }.items():
+        (tmp_path / "in" / "cat" / name).symlink_to(tmp_path / target)
+    names = [p.relative_to(tmp_path / "in").as_posix() for p in find_photos(tmp_path / "in" / "cat")]
+    assert names == ["cat/000.jpg", "cat/001.jpg", "cat/b/000.jpg", "cat/b/001.jpg"]
+    assert "links to a folder around them, passed over: 2 (me, up)" in caplog.text
+    assert "links to nowhere, passed over: 1 (x)" in caplog.text
+
+
+def test_kinds_that_are_not_read_and_runs_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
+    write_photos(tmp_path, {"cat": 2, "cat/outputs/cnn/run/figures": 2, f"cat/cache/{'0' * 24}": 1})
+    (tmp_path / "cat" / "outputs" / "cnn" / "run" / ".hydra").mkdir()
+    (tmp_path / "cat" / "cache" / ("0" * 24) / "pixels.bin").touch()
+    for name in ("a.NEF", "b.nef", "notes.txt", "c.heic", "d.JP2", "e.jfif"):
+        (tmp_path / "cat" / name).touch()
+    for _ in range(2):
+        found = [path.name for path in find_photos(tmp_path / "cat")]
+        assert found == ["000.jpg", "001.jpg", "c.heic", "d.JP2", "e.jfif"]
+    assert sorted(record.getMessage().partition(": ")[2] for record in caplog.records) == [
+        ".nef files, which are not read, passed over: 2 (a.NEF, b.nef).",
+        "folders of runs, passed over: 2 (cache, outputs).",
+    ]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o444, 0o111], ids=["closed", "to be listed", "to be entered"])

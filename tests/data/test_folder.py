@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
+from pellucid.data.divide import History, divide
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.spec import Split
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 
 
-def read(root: Path, **given: Any) -> dict[str, Split]:
-    options = {"val_fraction": 0.2, "test_fraction": 0.1, "seed": 0, "size": 8, **given}
-    splits, _ = load_folder(PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options)
-    return splits
+def load(root: Path) -> tuple[dict[str, Split], int]:
+    return load_folder(PhotoFolder.find(root), size=8, cache=root.parent / "cache", cache_limit=1.0)
+
+
+def read(root: Path, test_fraction: float | None = 0.1) -> dict[str, Split]:
+    fractions = {"val": 0.2, "test": test_fraction}
+    return divide(load(root)[0], fractions, 0, PhotoFolder.find(root).classes, History()).splits
 
 
 def sizes(splits: dict[str, Split]) -> dict[str, int]:
     return {name: len(split) for name, split in splits.items()}
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
+    return caplog
 
 
 @pytest.fixture
@@ -132,12 +142,9 @@ def test_files_left_out_are_counted(root: Path) -> None:
     write_photos(root / "test", {"oak": 20, "elm": 20})
     for split in ("train", "test"):
         (root / split / "oak" / "bad.jpg").write_text("no picture")
-    options: dict[str, Any] = {"val_fraction": 0.2, "test_fraction": None, "seed": 0, "size": 8}
-    splits, left_out = load_folder(
-        PhotoFolder.find(root), cache=root.parent / "cache", cache_limit=1.0, **options
-    )
+    splits, left_out = load(root)
     assert left_out == 2
-    assert sizes(splits) == {"train": 32, "val": 8, "test": 40}
+    assert sizes(splits) == {"train": 40, "test": 40}
 
 
 def test_after_a_file_is_left_out_labels_still_fit_their_files(root: Path) -> None:
@@ -185,7 +192,49 @@ def test_a_single_class_is_told(root: Path, inside: str) -> None:
 @pytest.mark.parametrize("name", ["test", "val", "validation"])
 def test_a_split_without_train_is_told(root: Path, name: str) -> None:
     write_photos(root / name, {"oak": 3, "elm": 3})
-    with pytest.raises(UserError, match=r"found (test|val) but no train folder"):
+    with pytest.raises(
+        UserError, match=r"have (test|val) images but no train .*Expected <root>/\{train,test\}"
+    ):
+        read(root, test_fraction=None)
+
+
+def test_usual_spellings_of_splits_are_splits(root: Path) -> None:
+    names = ("Training_Set", "valid", "test-images")
+    for name, count in zip(names, (5, 3, 2), strict=True):
+        write_photos(root / name, {"oak": count, "elm": count})
+    assert sizes(read(root)) == {"train": 10, "val": 6, "test": 4}
+    write_photos(root, {"eval/oak": 1})
+    with pytest.raises(UserError, match="both eval and valid are folders of val images"):
+        PhotoFolder.find(root)
+
+
+def test_classes_that_are_called_as_splits_are_told(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"train": 3, "test_set": 3})
+    with pytest.raises(UserError, match=r"test_set, train are called as splits are.*class_test_set"):
+        PhotoFolder.find(root)
+    write_photos(root, {"oak": 3})
+    assert PhotoFolder.find(root).classes == ("oak", "test_set", "train")
+    assert "test_set, train is taken for a class" in log.text
+
+
+def test_what_is_written_beside_class_folders_is_no_class(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"oak": 3, "elm": 3, "outputs/cnn_image_folder/now/figures": 1, "mine": 0})
+    for name in ("outputs/cnn_image_folder/now/.hydra", "mine/.hydra", ".git", f"photos/{'0' * 24}"):
+        (root / name).mkdir(parents=True)
+    (root / "photos" / ("0" * 24) / "pixels.bin").touch()
+    assert PhotoFolder.find(root).classes == ("elm", "oak")
+    assert "folders of runs, passed over: 3 (mine, outputs, photos)" in log.text
+
+
+def test_folders_beside_those_of_splits_are_told(root: Path, log: pytest.LogCaptureFixture) -> None:
+    write_photos(root, {"train/oak": 3, "train/elm": 3, "extra": 2})
+    assert PhotoFolder.find(root).classes == ("elm", "oak")
+    assert "folders beside those of splits, passed over: 1 (extra)" in log.text
+
+
+def test_a_folder_in_a_folder_is_told(root: Path) -> None:
+    write_photos(root, {"dataset/oak": 3, "dataset/elm": 3})
+    with pytest.raises(UserError, match=r"In it are elm, oak: data\.root=.*root/dataset\?"):
         PhotoFolder.find(root)
 
 
@@ -208,7 +257,7 @@ def test_a_class_that_is_not_in_train_is_told(root: Path, split: str) -> None:
 
 def test_a_class_too_small_to_split_is_told(root: Path) -> None:
     write_photos(root, {"oak": 10, "elm": 2})
-    with pytest.raises(UserError, match="has 2 images, too few for 3 splits"):
+    with pytest.raises(UserError, match=r"Too few different images of elm \(2\): train, test, val"):
         read(root)
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
 
+from pellucid.data.spec import Spec
 from pellucid.errors import UserError
 from tests.data.build import make, read
 from tests.fakes import write_photos
@@ -42,6 +48,40 @@ def test_the_source_names_the_folder(root: Path) -> None:
     assert str(root) in read("image_folder", root=str(root)).source
 
 
+@pytest.mark.parametrize(
+    ("kind", "most", "expected"),
+    [
+        (np.uint16, 4095, (0, 4095)),
+        (np.float32, 1.01, (0, 1.01)),
+        (np.float32, 1.0, (0, 1)),
+        (np.uint8, 9, ()),
+    ],
+)
+def test_the_range_of_deep_grey_is_one_of_the_data_set(
+    tmp_path: Path, kind: type, most: float, expected: tuple[float, ...]
+) -> None:
+    for name in ("oak", "elm"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for place in range(1, 11):
+            ramp: NDArray[Any] = np.linspace(0, most * place / 10, 64).reshape(8, 8).astype(kind)
+            Image.fromarray(ramp).save(tmp_path / "in" / name / f"{place}.tif")
+    data = read("image_folder", root=str(tmp_path / "in"), image_size=8)
+    assert data.spec.value_range == pytest.approx(expected)
+    assert Spec.from_dict(data.spec.to_dict()).values == data.spec.value_range
+    if expected:
+        files = {file: i for split in data.splits.values() for i, file in enumerate(split.files)}
+        (tenth,) = (split for split in data.splits.values() if "oak/1.tif" in split.files)
+        assert tenth.images(torch.tensor([files["oak/1.tif"]])).max() == 25, "a tenth as bright, not white"
+        given = read("image_folder", root=str(tmp_path / "in"), image_size=8, value_range=[0, most * 2])
+        assert max(int(split.store.max()) for split in given.splits.values()) == 127
+
+
+def test_a_range_that_is_none_is_told(root: Path) -> None:
+    for given in ("auot", [1, 0], [0], ["a", "b"], [0, float("nan")]):
+        with pytest.raises(UserError, match=r"data\.value_range=.*expected auto or"):
+            make("image_folder", root=str(root), value_range=given)
+
+
 def test_files_left_out_are_counted(root: Path) -> None:
     (root / "oak" / "bad.jpg").write_text("no picture")
     assert read("image_folder", root=str(root)).left_out == 1
@@ -57,6 +97,22 @@ def test_the_fingerprint_does_not_depend_on_size_or_seed(root: Path) -> None:
     one = read("image_folder", root=str(root))
     other = read("image_folder", root=str(root), image_size=16, seed=7)
     assert one.fingerprint() == other.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_fraction_of_nothing_is_told(root: Path, name: str) -> None:
+    with pytest.raises(UserError, match=rf"data\.{name}_fraction=0: expected more than 0.*=0\.01"):
+        read("image_folder", root=str(root), **{f"{name}_fraction": 0})
+    write_photos(root, {f"{split}/{tree}": 3 for split in ("train", name) for tree in ("oak", "elm")})
+    read("image_folder", root=str(root), **{f"{name}_fraction": 0})
+
+
+def test_too_few_images_of_a_class_are_told(root: Path) -> None:
+    write_photos(root, {"birch": 1})
+    with pytest.raises(
+        UserError, match=r"Too few different images of birch \(1\): train, test, val take .*3 in all"
+    ):
+        make("image_folder", root=str(root)).setup()
 
 
 def test_a_test_folder_without_photos_is_told(tmp_path: Path) -> None:

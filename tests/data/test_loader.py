@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pellucid.assemble import make_data
 from pellucid.data.augment import AUGMENTS, Augment, none
-from pellucid.data.loader import BatchLoader, Order, prepare
+from pellucid.data.loader import BatchLoader, Order, fair_order, prepare
 from pellucid.data.spec import Spec, Split
+from tests.fakes import write_photos
+from tests.helpers import compose
 
 CPU = torch.device("cpu")
 SPEC = Spec(image_shape=(1, 4, 4), classes=("a", "b"), mean=(0.5,), std=(0.25,), statistics="made up")
@@ -121,6 +125,49 @@ def test_sizes_of_batches_of_four(count: int, world_size: int, shuffle: bool, si
 def test_without_shuffling_the_order_is_that_of_the_files() -> None:
     assert ranks(5, 2, 1, shuffle=False) == [[[0, 1], [2, 3], [4]]]
     assert ranks(8, 2, 2, shuffle=False) == [[[0, 2], [4, 6]], [[1, 3], [5, 7]]]
+
+
+@pytest.mark.parametrize("counts", [[30] * 10, [100, 10, 1], [7, 0, 13, 29]])
+def test_every_beginning_of_the_fair_order_has_the_classes_in_proportion(counts: list[int]) -> None:
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    shares = torch.tensor(counts) / sum(counts)
+    order = fair_order(labels, seed=0)
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    for length in range(1, len(labels) + 1):
+        found = torch.bincount(labels[order[:length]], minlength=len(counts))
+        assert (found - length * shares).abs().max() < 1.5
+    assert torch.equal(order, fair_order(labels, seed=0))
+    assert not torch.equal(order, fair_order(labels, seed=1))
+
+
+def test_a_limited_pass_sees_every_class(tmp_path: Path) -> None:
+    """The files of the split are sorted by class; a pass that is limited is not that of the first classes."""
+    write_photos(tmp_path / "photos", {f"class_{number}": 40 for number in range(10)})
+    config = compose("data=image_folder", f"data.root={tmp_path / 'photos'}", "data.image_size=8")
+    config["data"] |= {"cache": str(tmp_path / "cache"), "batch_size": 10, "val_fraction": 0.25}
+    data = make_data(config)
+    data.setup()
+    quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    limits: list[tuple[dict[str, Any], str, int]] = [
+        ({"limit_val_batches": 2}, "val", 2),
+        ({"limit_val_batches": 0.2}, "val", 2),
+        ({"limit_test_batches": 3}, "test", 3),
+        ({"overfit_batches": 2}, "train", 2),
+        ({}, "val", 10),
+        ({"limit_val_batches": 10}, "val", 10),
+    ]
+    for given, name, batches in limits:
+        data.trainer = Trainer(accelerator="cpu", **quiet, **given)
+        dataloader = getattr(data, f"{name}_dataloader")()
+        orders = []
+        for epoch in (0, 1):
+            dataloader.sampler.set_epoch(epoch)
+            orders.append(torch.cat(list(dataloader.sampler)))
+        counts = torch.bincount(data.splits[name].labels_N[orders[0]][: 10 * batches], minlength=10)
+        assert (counts - batches).abs().max() <= 1, (given, counts)
+        assert torch.equal(*orders), "the same in each epoch"
+        if batches == 10:
+            assert orders[0].tolist() == list(range(100)), "a whole pass is in the order of the files"
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:

@@ -23,6 +23,7 @@ from pellucid.data import photos
 from pellucid.data.decode import decode
 from pellucid.data.entry import Photos
 from pellucid.data.find import find_photos
+from pellucid.data.grey import Grey
 from pellucid.data.photos import clear, entries, load_photos
 from pellucid.errors import UserError
 from tests.fakes import write_photos
@@ -51,7 +52,7 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def no_decoding(path: Path, size: int) -> NDArray[np.uint8]:
+def no_decoding(path: Path, size: int, grey: Grey) -> NDArray[np.uint8]:
     raise AssertionError(f"{path} was decoded")
 
 
@@ -241,10 +242,10 @@ def test_two_that_build_at_once_make_one_good_entry(
     both = threading.Barrier(2, timeout=20)
     original = decoding.decode
 
-    def wait_for_the_other(path: Path, size: int) -> NDArray[np.uint8]:
+    def wait_for_the_other(path: Path, size: int, grey: Grey) -> NDArray[np.uint8]:
         if path.name == "000.jpg":
             both.wait()
-        return original(path, size)
+        return original(path, size, grey)
 
     monkeypatch.setattr(decoding, "decode", wait_for_the_other)
     results: list[Photos] = []
@@ -256,7 +257,7 @@ def test_two_that_build_at_once_make_one_good_entry(
     assert len(results) == 2
     assert torch.equal(results[0].images, results[1].images)
     (entry,) = cache.iterdir()
-    assert sorted(p.name for p in entry.iterdir()) == ["index.json", "pixels.bin"]
+    assert sorted(p.name for p in entry.iterdir()) == ["digests.bin", "index.json", "pixels.bin"]
     assert results[0].kept == results[1].kept == list(range(20))
 
 
@@ -291,10 +292,10 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
     decoded: list[Path] = []
     original = decoding.decode
 
-    def slowly(path: Path, size: int) -> NDArray[np.uint8]:
+    def slowly(path: Path, size: int, grey: Grey) -> NDArray[np.uint8]:
         decoded.append(path)
         time.sleep(0.002)
-        return original(path, size)
+        return original(path, size, grey)
 
     monkeypatch.setattr(decoding, "decode", slowly)
     with disk_of(200_000), pytest.raises(UserError, match="could not be written"):
@@ -305,7 +306,7 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
 def test_a_build_that_is_interrupted_leaves_nothing(
     load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(path: Path, size: int) -> NDArray[np.uint8]:
+    def stop(path: Path, size: int, grey: Grey) -> NDArray[np.uint8]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(decoding, "decode", stop)

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pellucid.data.split import stratified_split
+from pellucid.data.spec import Split
+from pellucid.data.split import take
 from pellucid.errors import UserError
+
+NAMES = ("val", "test", "other")
+
+
+def images(labels_N: Tensor, seed: int = 0) -> Split:
+    """One different pixel an image, or as good as."""
+    pixels = torch.randint(256, (len(labels_N), 1, 4, 4), generator=torch.Generator().manual_seed(seed))
+    return Split.whole(pixels.byte(), labels_N, [f"{k}.png" for k in range(len(labels_N))])
+
+
+def stratified_split(
+    labels_N: Tensor, fractions: Sequence[float], seed: int, *, by_position: bool = False
+) -> list[Tensor]:
+    """The positions of each part."""
+    split = images(labels_N)
+    given: Mapping[str, float] = dict(zip(NAMES, fractions, strict=False))
+    parts = take(split, given, seed, [f"class {k}" for k in range(20)], by_position=by_position)
+    return [part.rows_N for part in parts.values()]
 
 
 def labels(*counts: int) -> Tensor:
@@ -76,7 +98,7 @@ def test_no_fraction_gives_everything() -> None:
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
 def test_a_fraction_outside_0_and_1_is_refused(fraction: float) -> None:
-    with pytest.raises(UserError, match="between 0 and 1"):
+    with pytest.raises(UserError, match=r"data\.val_fraction=.*: expected more than 0 and"):
         stratified_split(labels(10), [fraction], seed=0)
 
 
@@ -86,5 +108,61 @@ def test_fractions_that_leave_nothing_are_refused() -> None:
 
 
 def test_a_class_with_too_few_images_is_told() -> None:
-    with pytest.raises(UserError, match="Class number 1 has 2 images, too few for 3 splits"):
+    with pytest.raises(UserError, match=r"Too few different images of class 1 \(2\): train, val, test"):
         stratified_split(labels(10, 2), [0.1, 0.1], seed=0)
+
+
+# --- as a function of the content --------------------------------------------------------------
+
+
+def where(split: Split, seed: int = 0) -> dict[int, str]:
+    """The part of each content."""
+    parts = take(split, {"test": 0.15, "val": 0.15}, seed, ["a", "b", "c"])
+    return {digest: name for name, part in parts.items() for digest in part.digests_N.tolist()}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_image_that_is_added_or_removed_moves_one_other_at_each_cut_at_most(seed: int) -> None:
+    everything = images(torch.arange(300) % 3)
+    before = where(everything, seed)
+    for removed in range(0, 300, 11):
+        kept = torch.cat([torch.arange(removed), torch.arange(removed + 1, 300)])
+        after = where(everything.subset(kept), seed)
+        assert sum(before[digest] != name for digest, name in after.items()) <= 2
+
+
+def test_neither_names_nor_order_decide() -> None:
+    everything = images(torch.arange(90) % 3)
+    mixed = everything.subset(torch.randperm(90, generator=torch.Generator().manual_seed(1)))
+    assert where(mixed) == where(everything)
+
+
+def test_exact_duplicates_stay_together_also_across_classes() -> None:
+    split = images(torch.arange(90) % 3)
+    twice = split.subset(torch.cat([torch.arange(90), torch.arange(0, 90, 4)]))
+    labels_N = torch.cat([split.labels_N, (split.labels_N[::4] + 1) % 3])
+    double = Split(twice.store, twice.rows_N, labels_N, twice.files, twice.digests_N)
+    parts = take(double, {"test": 0.15, "val": 0.15}, 0, ["a", "b", "c"])
+    contents = [set(part.digests_N.tolist()) for part in parts.values()]
+    assert sum(map(len, contents)) == len(set.union(*contents)) == 90
+    assert sum(map(len, parts.values())) == 113
+
+
+def test_the_order_of_a_seed_is_splitmix64_of_the_digest() -> None:
+    from pellucid.data.split import order
+    from pellucid.randomness import derive
+
+    def mixed(x: int) -> int:  # the reference, in whole numbers
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+        return x ^ (x >> 31)
+
+    digests = [0, 1, 2**64 - 1, 0x1234567890ABCDEF]
+    expected = [mixed(digest ^ derive(7, "split")) for digest in digests]
+    assert order(np.array(digests, np.uint64), 7).tolist() == expected
+
+
+def test_runs_of_format_1_keep_their_splits() -> None:
+    """As the version of then drew them."""
+    parts = stratified_split(torch.arange(30) % 2, [0.2, 0.2], seed=3, by_position=True)
+    assert [part.tolist() for part in parts[1:]] == [[19, 20, 24, 25, 26, 29], [0, 5, 10, 13, 22, 23]]

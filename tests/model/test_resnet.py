@@ -162,6 +162,16 @@ def test_a_head_of_another_size_is_dropped_with_one_line(
     ]
 
 
+@pytest.mark.parametrize("inside", ["net.", ""])
+def test_weights_of_a_checkpoint_or_an_exported_net_of_ours(tmp_path: Path, inside: str) -> None:
+    source = make()
+    state = {f"{inside}{key}": value for key, value in source.state_dict().items()}
+    more = {"val_metrics.accuracy.tp": torch.zeros(7)} if inside else {}
+    torch.save({"epoch": 3, "state_dict": {**state, **more}}, tmp_path / "best.ckpt")
+    net = make(weights=str(tmp_path / "best.ckpt"))
+    assert all(torch.equal(value, source.state_dict()[key]) for key, value in net.state_dict().items())
+
+
 def test_a_file_that_does_not_fit_lists_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(models.resnet34(num_classes=7).state_dict(), path)

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.layers import LayerRow, layer_chart
+from pellucid.errors import counted
 from pellucid.inside.capture import Layers, choose_layers
 from pellucid.inside.statistics import Activity, layers_with_units, measured
 
@@ -75,7 +76,8 @@ class Activations(View):
                 LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
                 for name, one in found.items()
             ]
-            note = f"activations of {len(probes)} validation images, gradients of the epoch's last step"
+            seen = counted(len(probes), "validation image")
+            note = f"activations of {seen}, gradients of the epoch's last step"
             look.show(layer_chart(rows, title=f"Layers {look.title}", note=note))
 
     def _histograms(self, look: Look, found: dict[str, Activity], trained: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.scatter import scatter
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
 from pellucid.inside.layout import (
     METHODS,
@@ -134,7 +134,7 @@ class Embeddings(View):
                 labels_N[some],
                 look.classes,
                 title=f"{METHODS[method]} of {self.layer} {look.title}",
-                note=f"{len(some):,} of {len(split):,} validation images{told}",
+                note=f"{len(some):,} of {counted(len(split), 'validation image')}{told}",
                 axes_names=axes_names(method),
             )
             look.show(picture, f"{self.name}/{method}")

@@ -74,12 +74,12 @@ class Gallery(Callback):
         if not self._said:
             return
         confidence_N, predicted_N = torch.cat(self._said, dim=1).cpu()
-        index_N = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)]
+        index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
         self.verdicts = Verdicts(
             index_N=index_N,
             true_N=self.data.splits["val"].labels_N[index_N],
-            predicted_N=predicted_N.long(),
-            confidence_N=confidence_N,
+            predicted_N=predicted_N.long()[order],
+            confidence_N=confidence_N[order],
         )
 
     def leave_out(self, view: str, reason: str) -> None:

@@ -12,6 +12,7 @@ from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.reconstructions import traversal
 from pellucid.draw.scatter import scatter
+from pellucid.errors import counted
 from pellucid.inside.probe import choose_points
 from pellucid.task.reconstruction import Reconstruction
 
@@ -61,12 +62,12 @@ class Latent(View):
         from pellucid.inside.projection import pca
 
         dimensions = codes_ND.shape[1]
-        note = f"{len(codes_ND):,} validation images"
+        note = counted(len(codes_ND), "validation image")
         names = [f"latent {dimension}" for dimension in range(dimensions)]
         if dimensions > 3:
             codes_ND = self._before = pca(codes_ND, 2, self._before)
             names = ["principal component 1", "principal component 2"]
-            note += f", {dimensions} numbers each"
+            note += f", {counted(dimensions, 'number')} each"
         title = f"Latent space {look.title}"
         return scatter(codes_ND, labels_N, look.classes, title=title, note=note, axes_names=names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.grid import image_grid
+from pellucid.errors import counted
 from pellucid.task.classification import Classification
 
 MOST = 200
@@ -60,7 +61,7 @@ class Predictions(View):
                 mistakes.pixels_BHWC,
                 captions,
                 title=f"Most confident mistakes {look.title}",
-                note=f"predicted class, confidence (true class); {wrong:,} mistakes in {look.seen}",
+                note=f"predicted class, confidence (true class); {counted(wrong, 'mistake')} in {look.seen}",
                 right=[False] * len(mistakes),
                 files=mistakes.files,
             ),

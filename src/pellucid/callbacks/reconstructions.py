@@ -9,6 +9,7 @@ from torch import Tensor
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.reconstructions import extremes, reconstructions
+from pellucid.errors import counted
 from pellucid.inside.probe import choose_points
 from pellucid.task.reconstruction import Reconstruction
 
@@ -59,7 +60,7 @@ class Reconstructions(View):
             images = look.images("val", index_N[chosen])
             captions = [f"{one}, {file}" for one, file in zip(images.names, images.files, strict=True)]
             groups[name] = (*redraw(look, images.images_BCHW), captions)
-        note = f"of {len(index_N):,} validation images; mean MSE {float(errors_N.mean()):.4f}"
+        note = f"of {counted(len(index_N), 'validation image')}; mean MSE {float(errors_N.mean()):.4f}"
         look.show(
             extremes(groups, title=f"Best, median and worst reconstructions {look.title}", note=note),
             f"{self.name}/extremes",

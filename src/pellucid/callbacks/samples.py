@@ -7,6 +7,7 @@ import torch
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.grid import paired_grid
+from pellucid.errors import counted
 
 MOST = 200
 
@@ -39,8 +40,8 @@ class Samples(View):
                 look.pixels(after_BCHW),
                 before.names,
                 title="Training images",
-                note=f"{len(look.data.splits['train']):,} of them, each {size} (channels × height × width); "
-                "below each image what the net receives, normalisation undone",
+                note=f"{counted(len(look.data.splits['train']), 'image')}, each {size} (channels × height × "
+                "width); below each image what the net receives, normalisation undone",
                 sides=("as it is", "received"),
             )
         )

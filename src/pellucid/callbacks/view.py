@@ -23,7 +23,7 @@ from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.data.loader import prepare
 from pellucid.draw.sheet import Picture
-from pellucid.errors import UserError, plain
+from pellucid.errors import UserError, counted, encodable, plain
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
@@ -166,7 +166,8 @@ class Look:
     def seen(self) -> str:
         """Whose verdicts these are: ``6,000 validation images``, or how many this process has seen."""
         total, seen = len(self.data.splits["val"]), len(self.verdicts or ())
-        return f"{total:,} validation images" if seen == total else f"{seen:,} of {total:,} validation images"
+        images = counted(total, "validation image")
+        return images if seen == total else f"{seen:,} of {images}"
 
     def is_due(self, every_n_epochs: int) -> bool:
         """Whether something with that cadence is to be done now."""
@@ -240,7 +241,7 @@ class Look:
     def text(self, markdown: str) -> None:
         """Send a text to TensorBoard."""
         for writer, _ in self.boards:
-            writer.add_text(self._view.name, markdown, self.step)
+            writer.add_text(self._view.name, encodable(markdown), self.step)
 
     @property
     def step(self) -> int:

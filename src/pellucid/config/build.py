@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pellucid.errors import UserError, first_line, remember_secret
+from pellucid.errors import UserError, encodable, first_line, remember_secret
 
 # What classes raise for options that they cannot work with, where they do not check them.
 OPTION_ERRORS = (
@@ -85,7 +85,7 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
             raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from error
         if target.split(".")[0] in packages:  # a user's own class: its other errors keep their traceback
             raise
-        raise UserError(f"{target} refused its options: {first_line(error)}.") from error
+        raise UserError(f"{target} refused its options: {first_line(error).rstrip('.')}.") from error
 
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
@@ -214,9 +214,9 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, int | str) else _plain(value)
+            flat[f"{prefix}{key}"] = value if isinstance(value, int) else _plain(value)
     return flat
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+    return value if isinstance(value, float) and math.isfinite(value) else encodable(str(value))

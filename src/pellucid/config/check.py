@@ -22,6 +22,7 @@ ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "Sequence": ((list,), "a list"),
     "dict": ((dict,), "a mapping"),
     "Mapping": ((dict,), "a mapping"),
+    "timedelta": ((), "a time such as 00:12:00:00 (days:hours:minutes:seconds)"),  # no YAML has one
 }
 
 

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 from yaml import YAMLError
 
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, is_typed, targets
 from pellucid.config.compose import compose, container
 from pellucid.config.signature import read_signature
+from pellucid.config.trainer import trainer_problems
 from pellucid.config.variants import plain, values, variants
 from pellucid.errors import UserError, first_line
 from pellucid.sweep.plan import option_problems
@@ -41,6 +43,7 @@ LITERAL = {
     "layer",
     "target",
 }  # texts with any sign in them; 1.10 is no number
+MISSING = "it must be given"
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 NAMED_ROOMS = {"callbacks", "logger", "explainer"}  # mappings of things by their names
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
@@ -54,6 +57,12 @@ SHOW_ONLY = {
     "--shell-completion",
     "-sc",
 }
+FLAGS = {
+    *(*SHOW_ONLY, "--cfg", "-c", "--resolve", "--package", "-p"),
+    *("--multirun", "-m", "--run", "-r", "--config-dir", "-cd"),
+}
+ONLY_SHOWING = {"--resolve", "--package", "-p"}
+OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/sweeper", "hydra/launcher")
 
 
 @dataclass(frozen=True)
@@ -153,8 +162,10 @@ def check(line: CommandLine, *, conf: Path, name: str) -> None:
 
 def check_readable(line: CommandLine) -> None:
     """Raise one UserError that lists every override that is no ``key=value`` at all."""
-    problems = []
+    problems = list(_flag_problems(line))
     for text in line.overrides:
+        if text.endswith("="):
+            problems.append(f"{text}: nothing is given. Leave it out, or give it a value.")
         try:
             OverridesParser.create().parse_override(text)
         except HydraException as error:
@@ -163,6 +174,16 @@ def check_readable(line: CommandLine) -> None:
             problems.append(f"{text}: cannot be read; {reason}.")
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _flag_problems(line: CommandLine) -> Iterator[str]:
+    """Hydra's own options that would be without effect here, or lead past these checks."""
+    flags = {text.split("=")[0] for text in line.options if text.startswith("-")}
+    for flag in sorted(flags - FLAGS):
+        hint = did_you_mean(flag, sorted(FLAGS))
+        yield f"{flag}: there is no such option here.{hint} Options are written group.key=value."
+    if flags & ONLY_SHOWING and not line.show_only:
+        yield f"{', '.join(sorted(flags & ONLY_SHOWING))}: for --cfg alone, which shows the configuration."
 
 
 def compose_line(line: CommandLine, conf: Path) -> DictConfig:
@@ -204,10 +225,14 @@ def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
 
 class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
-        self.line, self.conf, self.name = line, conf, name
+        self.line, self.conf, self.name, self.trains = line, conf, name, name == "train"
         self.known: dict[str, Any] = {}
-        chosen = {room for entry in OmegaConf.load(conf / f"{name}.yaml").defaults for room in _rooms(entry)}
-        self.groups = {room: names for room, names in config_groups(line, conf).items() if room in chosen}
+        entries = OmegaConf.load(conf / f"{name}.yaml").defaults
+        chosen = {room for entry in entries for room in _rooms(entry)}
+        self.optional = {room for entry in entries for room in _rooms(entry) if entry[room] is None}
+        groups = config_groups(line, conf)
+        self.groups = {room: names for room, names in groups.items() if room in chosen}
+        self.others = groups.keys() - chosen  # of other commands
 
     def problems(self) -> list[str]:
         found: list[str] = []
@@ -225,9 +250,10 @@ class _Checker:
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in variants(good, self.groups):
             found += self._variant_problems(base, variant)
-        if self.line.multirun and self.name == "train":
+        if self.line.multirun and self.trains:
             found += self._sweep_problems(base, valid=not found)
-        return found
+        given = [f"{override.key_or_group}: {MISSING}" for override in self.line.parsed()]
+        return [problem for problem in found if not problem.startswith(tuple(given))]  # it was, wrongly
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.groups)
@@ -253,9 +279,16 @@ class _Checker:
         return True
 
     def _choice_problems(self, override: Override) -> Iterator[str]:
-        key, text = override.key_or_group, override.input_line
+        key, text = override.key_or_group, str(override.input_line)
         if override.is_sweep_override() and not self.line.multirun:
-            yield f"{text}: several values need -m: python train.py -m {text}"
+            trials = f"several values need -m: python train.py -m {text}"
+            a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
+            yield f"{text}: {trials if self.trains else a_list}"
+        yield from self._sweep_only(key, text)
+        if getattr(override._value, "shuffle", False):
+            yield f"{text}: trials go in the order of the line. Leave shuffle out."
+        if odd := sorted(getattr(override._value, "tags", set()) - {"log"}):
+            yield f"{text}: expected the tag log, got {', '.join(odd)}."
         several = values(override, self.groups)
         if not several:
             yield f"{text}: it stands for no value at all."
@@ -264,7 +297,9 @@ class _Checker:
             yield f"{text}: the configuration needs it; write {key}=none or another choice."
             return
         if key not in self.groups:
-            if "." not in key and "/" not in key and isinstance(several[0], str):
+            if key in self.others:
+                yield f"{text}: {self.name} has no such option."
+            elif "." not in key and "/" not in key and isinstance(several[0], str):
                 group = did_you_mean(key, self.groups)
                 known = key in OmegaConf.load(self.conf / f"{self.name}.yaml")
                 if group and not known:
@@ -272,10 +307,23 @@ class _Checker:
             return
         for value in several:
             for choice in value if isinstance(value, list) else [value]:
-                if choice not in self.groups[key]:
+                if choice is None and key in self.optional:
+                    yield f"{key}=null: so it is without being written; leave it out."
+                elif choice not in self.groups[key]:
                     names = ", ".join(self.groups[key])
                     hint = did_you_mean(str(choice), self.groups[key])
                     yield f"{key}={choice}: there is no such {key}.{hint} Choices: {names}."
+
+    def _sweep_only(self, key: str, text: str) -> Iterator[str]:
+        """Of what is a sweep's without -m, and the other way round."""
+        if key == "hydra.mode":
+            yield f"{text}: a sweep is begun by -m."
+        elif self.name != "train":
+            return
+        elif self.line.multirun and key == "hydra.run.dir":
+            yield f"{text}: of a single run. Of a sweep: sweep.name=<name> or hydra.sweep.dir=<folder>."
+        elif not self.line.multirun and any(key == of or key.startswith(f"{of}.") for of in OF_SWEEPS):
+            yield f"{text}: of a sweep, which -m begins: python train.py -m {text} …"
 
     def compose(self, overrides: list[str]) -> DictConfig:
         added = Path(self.line.config_dir) if self.line.config_dir else None
@@ -286,12 +334,17 @@ class _Checker:
         try:
             composed = self.compose([plain(o, value, force=not self.is_group(o)) for o, value in variant])
             config = container(composed)
+            _resolve_hydras(composed, [override.key_or_group for override, _ in variant])
+        except InterpolationResolutionError as error:
+            yield f"{error.full_key}: {first_line(error)}.{did_you_mean(_referred(error), _keys(self.known))}"
+            return
         except COMPOSING as error:
             yield first_line(error)
             return
         if unnamed := list(_room_problems(config)):
             yield from unnamed
             return
+        yield from trainer_problems(config.get("trainer") or {})
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not _is_reference(composed, key)
         }
@@ -334,8 +387,28 @@ def _key_problems(override: Override, value: Any, base: DictConfig, config: dict
         for part in key.split("."):
             default = default[part]  # type: ignore[index,call-overload]
         expected = kind_problem(value, default)
+        if expected is None and owner is None and isinstance(default, str):
+            expected = "a value" if value is None else "a text" if isinstance(value, dict) else None
         if expected:
-            yield f"{key}: expected {expected}, got {value!r}."
+            yield f"{key}: expected {expected}, got {'null' if value is None else repr(value)}."
+
+
+def _referred(error: InterpolationResolutionError) -> str:
+    """The key that is not there."""
+    named = re.search("'(.*)'", first_line(error))
+    return named[1] if named else ""
+
+
+def _resolve_hydras(config: DictConfig, keys: list[str]) -> None:
+    """Raise OmegaConf's error where what these keys say to Hydra refers to what is not there."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]
+    try:
+        for key in keys:
+            if key.startswith("hydra."):
+                OmegaConf.select(config, key)
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def _is_typed(owner: Mapping[str, Any], key: str) -> bool:
@@ -387,9 +460,9 @@ def _room_problems(config: dict[str, Any]) -> Iterator[str]:
 def _required(config: dict[str, Any]) -> Iterator[str]:
     for key, value in config.items():
         if value == "???":
-            yield f"{key}: it must be given: {key}=…"
+            yield f"{key}: {MISSING}: {key}=…"
         elif isinstance(value, Mapping) and value.get("_target_") == "???":
-            yield f"{key}._target_: it must be given: packages=[mypkg] {key}._target_=mypkg.MyClass"
+            yield f"{key}._target_: {MISSING}: packages=[mypkg] {key}._target_=mypkg.MyClass"
 
 
 def _missing(config: DictConfig, key: str) -> bool:

@@ -11,12 +11,13 @@ from pellucid.config.check import check_targets, did_you_mean
 from pellucid.config.command_line import CommandLine, kind_problem
 from pellucid.config.compose import compose
 from pellucid.config.trust import check_writers, named, own_packages
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.run import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
 FREE = {"device_images": 0.0, "report": True}  # and a value of the right kind
+PLACES = {"data.root", "data.cache"}  # where the same images are now
 
 
 def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
@@ -51,6 +52,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
             if expected := kind_problem(value, FREE[key]):
                 raise UserError(f"{key}: expected {expected}, got {value!r}.")
             changed[key] = value
+        elif key in PLACES and isinstance(value, str):
+            changed["data"][key.split(".")[1]] = value
         elif key in BUDGETS | DEVICES:
             changed["trainer"][key.split(".")[1]] = value
         elif key in choices or _get(config, key) != value:
@@ -59,8 +62,8 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     if refused:
         raise UserError(
             f"resume={run.folder}: a run is continued with its own configuration; only budgets "
-            f"({', '.join(sorted(BUDGETS))}) and devices may change. Refused: {'; '.join(refused)}. "
-            "Start a new run for that."
+            f"({', '.join(sorted(BUDGETS))}), devices and the place of the data (data.root) may change. "
+            f"Refused: {'; '.join(refused)}. Start a new run for that."
         )
     check_writers(changed, line, conf)
     problems = check_targets(changed)
@@ -70,7 +73,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
     if metrics.get("status") == "finished" and budget is not None and done >= budget:
         print(
-            f"This run has finished its {done} epochs. To train on: python train.py "
+            f"This run has finished its {counted(done, 'epoch')}. To train on: python train.py "
             f"resume={run.folder} trainer.max_epochs={done + 10}{named(config['packages'])}"
         )
         return None

@@ -118,12 +118,6 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
     asked = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
     for files in (conf, Path(line.config_dir or conf)):
         asked |= _targets_of(files / "callbacks") | _targets_of(files / "logger")
-    machines = config["trainer"].get("num_nodes") or 1
-    if machines != 1 and line.value("trainer.num_nodes") is None:
-        raise UserError(
-            f"The run's files ask for {machines} machines. If that is yours, name it: "
-            f"trainer.num_nodes={machines}"
-        )
     rooms = {room: config[room] or {} for room in ("callbacks", "logger", "trainer")}
     for where, node in targets(rooms):
         target = str(node["_target_"])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
+from pellucid.data.divide import History, divide
 from pellucid.data.features import Embed, Features
-from pellucid.data.loader import BatchLoader, Order
+from pellucid.data.loader import BatchLoader, Order, fair_order
+from pellucid.data.manifest import Changes
 from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
 
@@ -24,8 +28,10 @@ CHUNK = 1024  # images
 class ImageData(LightningDataModule, ABC):
     """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
 
-    A data set gives its spec at construction and implements ``read``. ``source`` says where the images
-    came from, once they are read; ``left_out`` counts files that could not be used.
+    A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
+    stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
+    ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    files that could not be used.
     """
 
     spec: Spec
@@ -38,6 +44,8 @@ class ImageData(LightningDataModule, ABC):
         batch_size: int,
         augment: str,
         seed: int,
+        val_fraction: float | None = None,
+        test_fraction: float | None = None,
     ) -> None:
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
@@ -50,6 +58,10 @@ class ImageData(LightningDataModule, ABC):
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
+        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.history = History()
+        self.changes = Changes()
+        self.trained_on: Mapping[str, Sequence[str]] = {}
         self.splits: dict[str, Split] = {}
         self.device_images = 0.0  # GiB of images that may be kept on a GPU
         self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
@@ -61,7 +73,10 @@ class ImageData(LightningDataModule, ABC):
 
     @abstractmethod
     def read(self) -> dict[str, Split]:
-        """The splits ``train``, ``val`` and ``test``; sets ``source``. Raises UserError."""
+        """The splits that the data set has, by name: ``train`` at least, or ``all`` where they are not split.
+
+        Sets ``source``. Raises UserError.
+        """
 
     def fingerprint(self) -> str:
         """A hash of every pixel and label of every split, once they are read."""
@@ -82,13 +97,25 @@ class ImageData(LightningDataModule, ABC):
         self.spec = self.spec.at_size(size)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the splits, once."""
+        """Read the splits, once. Raises UserError where one has no images."""
         if not self.splits:
-            self.splits = self.read()
-            for name, split in self.splits.items():
+            found = self.read()
+            for name, split in found.items():
+                self._check(name, split)
+            divided = divide(found, self.fractions, self.seed, self.spec.classes, self.history)
+            for name, split in divided.splits.items():
                 if len(split) == 0:
                     raise UserError(f"The {name} split of {self.source} has no images.")
-                self._check(name, split)
+            self.splits, self.changes, self.trained_on = divided.splits, divided.changes, divided.trained_on
+
+    def split(self, name: str) -> Split:
+        """One of the splits, once they are read. Raises UserError where the images are not split so."""
+        if name not in self.splits:
+            raise UserError(
+                f"split={name}: {self.source} has {', '.join(self.splits)} only. Images that are not the "
+                "run's own are all test images, or what their folders, <root>/{train,val,test}/…, say."
+            )
+        return self.splits[name]
 
     def _check(self, name: str, split: Split) -> None:
         """Raise UserError where what was read, by a user's class, is not as it should be."""
@@ -133,14 +160,13 @@ class ImageData(LightningDataModule, ABC):
     def loader(
         self, name: str, *, shuffle: bool = False, augmented: bool = False, remembered: bool = False
     ) -> BatchLoader:
-        """Batches of a split; in the order of the files and as they are, unless asked otherwise."""
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise.
+
+        Where the trainer takes the first ones alone, they are a fair sample, the same each epoch.
+        """
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        if name not in self.splits:
-            raise UserError(
-                f"{type(self).__name__}.read gives no {name} split, only {', '.join(self.splits)}."
-            )
-        split = self._near(self.splits[name], device)
+        split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
         views = 1 if augment is none else self.views
         order = Order(
@@ -151,6 +177,8 @@ class ImageData(LightningDataModule, ABC):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
+        if trainer and _is_limited(trainer, name, len(order)):
+            order.shuffle, order.order_N = False, fair_order(split.labels_N, self.seed)
         return BatchLoader(
             split=split,
             spec=self.spec,
@@ -160,6 +188,12 @@ class ImageData(LightningDataModule, ABC):
             features=self._remembered(name, views) if remembered else None,
             device=device,
         )
+
+    def of_test(self, index_N: Tensor) -> ImageData:
+        """The same data with those of the test images alone."""
+        part = copy.copy(self)
+        part.splits = {**self.splits, "test": self.splits["test"].subset(index_N)}
+        return part
 
     def _near(self, split: Split, device: torch.device) -> Split:
         """The split with its images on the device, where there is room for them."""
@@ -182,3 +216,14 @@ class ImageData(LightningDataModule, ABC):
 
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
+
+
+def _is_limited(trainer: Trainer, name: str, batches: int) -> bool:
+    """Whether the trainer takes the same first batches of the split each time, and not all."""
+    limits = {
+        "train": trainer.overfit_batches or 1.0,  # type: ignore[attr-defined]
+        "val": trainer.limit_val_batches,
+        "test": trainer.limit_test_batches,
+    }
+    limit = limits[name]
+    return limit < (1 if isinstance(limit, float) else batches)

@@ -5,6 +5,7 @@ Parkhi et al., "Cats and dogs", 2012 (Oxford-IIIT Pet).
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Literal
@@ -24,9 +25,9 @@ from pellucid.data.spec import (
     IMAGENET_STD,
     Spec,
     Split,
+    as_digests,
     numbered,
 )
-from pellucid.data.split import with_validation
 from pellucid.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,19 @@ class CatDog(ImageData):
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+        )
         if source not in ("auto", "folder", "pets", "drawn"):
             raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")
         self.wanted = source
         self.root = Path(root).expanduser()
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
-        self.val_fraction = val_fraction
         if self._is_folder():
             self._folder()  # a mistake in it is told at once
 
@@ -105,15 +112,15 @@ class CatDog(ImageData):
     def _is_folder(self) -> bool:
         if self.wanted != "auto":
             return self.wanted == "folder"
-        return any(is_folder(self.root / split) for split in ("train", "test"))
+        return any(is_folder(self.root / name) for name in ("train", "test", "cat", "dog"))
 
     def _folder(self) -> PhotoFolder:
         layout = f"Expected {self.root}/train/{{cat,dog}} and {self.root}/test/{{cat,dog}}."
         folder = PhotoFolder.find(self.root)
-        if set(folder.splits) - {"val"} != {"train", "test"} or folder.classes != ("cat", "dog"):
-            found = f"{', '.join(folder.splits)} with {', '.join(folder.classes)}"
+        if folder.classes != ("cat", "dog"):
             raise UserError(
-                f"data.root={self.root}: found {found}. {layout} For other classes use data=image_folder."
+                f"data.root={self.root}: found {', '.join(folder.splits)} with {', '.join(folder.classes)}. "
+                f"{layout} For other classes use data=image_folder."
             )
         return folder
 
@@ -123,9 +130,6 @@ class CatDog(ImageData):
             size=self.spec.image_shape[1],
             cache=self.cache,
             cache_limit=self.cache_limit,
-            val_fraction=self.val_fraction,
-            test_fraction=None,
-            seed=self.seed,
         )
         self.source = f"folder {self.root}"
         return splits
@@ -154,16 +158,18 @@ class CatDog(ImageData):
         for name, photos in loaded.items():
             labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.kept]
             names = [str(files[name][i].relative_to(self.root)) for i in photos.kept]
-            splits[name] = Split.whole(photos.images, labels, names)
+            splits[name] = Split.whole(photos.images, labels, names, photos.digests_N)
             self.left_out += len(photos.broken)
         self.source = "Oxford-IIIT Pet"
-        return with_validation(splits, self.val_fraction, self.seed)
+        return splits
 
     def _read_drawn(self) -> dict[str, Split]:
         splits = {}
         for place, (name, count) in enumerate(DRAWN.items()):  # each split's faces from a seed of its own
             images, labels = draw_faces(count, size=self.spec.image_shape[1], seed=place)
             pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-            splits[name] = Split.whole(pixels, torch.from_numpy(labels), numbered(name, len(labels)))
+            files = numbered(name, len(labels))
+            same_at_any_size = as_digests(hashlib.sha256(file.encode()).digest() for file in files)
+            splits[name] = Split.whole(pixels, torch.from_numpy(labels), files, same_at_any_size)
         self.source = DRAWN_SOURCE
-        return with_validation(splits, self.val_fraction, self.seed)
+        return splits

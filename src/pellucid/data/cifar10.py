@@ -12,7 +12,6 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import with_validation
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer",
@@ -40,9 +39,15 @@ class CIFAR10(ImageData):
             std=(0.2470, 0.2435, 0.2616),
             statistics="the training images",
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+        )
         self.root = Path(root).expanduser()
-        self.val_fraction = val_fraction
 
     def prepare_data(self) -> None:
         self._fetch("train")  # all the files are in one archive
@@ -55,7 +60,7 @@ class CIFAR10(ImageData):
             labels = torch.tensor(found.targets)
             splits[name] = Split.whole(images, labels, numbered(name, len(labels)))
         self.source = f"CIFAR-10 in {self.root}"
-        return with_validation(splits, self.val_fraction, self.seed)
+        return splits
 
     def _fetch(self, name: str) -> datasets.CIFAR10:
         """The train or test images, checked by their md5 sums; downloaded where they are not there."""

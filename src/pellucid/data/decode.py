@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.data import libtiff
 from pellucid.data.bounds import LARGEST_FILE, MEMORY, USUAL, UnreadableError
+from pellucid.data.grey import Grey, Values, is_deep, white_of
 from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
 from pellucid.data.tiff import orientation
 from pellucid.errors import first_line
@@ -34,7 +35,6 @@ TURNS: dict[object, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-BAND = 2**17  # pixels of more than 8 bits that are converted at a time
 SPARE = 2**23  # bytes for tables, blocks and bands
 SAID = 200  # signs of what Pillow says
 WORKERS = min(32, os.cpu_count() or 1)
@@ -65,18 +65,24 @@ def decoding(work: Callable[[Path], R], files: Iterable[Path], *, ahead: int) ->
         yield results
 
 
-def decode_or_reason(path: Path, size: int) -> NDArray[np.uint8] | str:
-    """The pixels, or the reason, in a line, why there are none."""
+def decode_or_reason(
+    path: Path, size: int, *, values: Values = (), odd: dict[Path, str] | None = None
+) -> NDArray[np.uint8] | str:
+    """The pixels, or the reason, in a line, why there are none; ``odd`` takes what did not fit the values."""
     try:
-        return decode(path, size)
+        pixels_CSS = decode(path, size, grey := Grey(values))
     except UnreadableError as error:
         return first_line(error)
+    if odd is not None and (said := grey.odd()):
+        odd[path] = said
+    return pixels_CSS
 
 
-def decode(path: Path, size: int) -> NDArray[np.uint8]:
+def decode(path: Path, size: int, grey: Grey | None = None) -> NDArray[np.uint8]:
     """The photo as (3, S, S) uint8 RGB: turned upright, shorter side to ``size``, centre cropped.
 
-    Transparency is laid on white; 16-bit grey is scaled to 8. Raises UnreadableError, whatever it holds.
+    Transparency is laid on white; what has more than 8 bits becomes 8 by ``grey``. Raises UnreadableError,
+    whatever it holds.
     """
     try:
         found = path.stat()
@@ -87,17 +93,17 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
         if found.st_size > LARGEST_FILE:
             raise UnreadableError(f"{found.st_size / 2**30:.1f} GiB, more than {LARGEST_FILE / 2**30:g}")
         with path.open("rb") as file:
-            return _decode(file, size, metadata=2 * found.st_size)
+            return _decode(file, size, grey or Grey(), metadata=2 * found.st_size)
     except OSError as error:
         raise UnreadableError(error.strerror or first_line(error)) from error
 
 
-def _decode(file: BinaryIO, size: int, metadata: int) -> NDArray[np.uint8]:
+def _decode(file: BinaryIO, size: int, grey: Grey, metadata: int) -> NDArray[np.uint8]:
     """Within the memory that all threads share, of which the file's ``metadata`` may take so many bytes."""
     needed = max(USUAL, metadata)
     while True:  # once more where it needs more, which it waits for with nothing in hand
         with MEMORY.taken(needed):
-            found = _pixels_or_bytes(file, size, needed - metadata)
+            found = _pixels_or_bytes(file, size, grey, needed - metadata)
         if not isinstance(found, int):
             return found
         needed = metadata + found
@@ -105,7 +111,7 @@ def _decode(file: BinaryIO, size: int, metadata: int) -> NDArray[np.uint8]:
             raise UnreadableError(f"{needed / 2**30:.1f} GiB to decode, more than {MEMORY.total / 2**30:g}")
 
 
-def _pixels_or_bytes(file: BinaryIO, size: int, most: int) -> NDArray[np.uint8] | int:
+def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, most: int) -> NDArray[np.uint8] | int:
     """The pixels; how many bytes decoding would take, where that is more than ``most``.
 
     Whatever is raised here is the file's fault and UnreadableError: decoders raise anything where a header is
@@ -115,13 +121,15 @@ def _pixels_or_bytes(file: BinaryIO, size: int, most: int) -> NDArray[np.uint8] 
     try:
         with open_image(file, size) as image:
             turn = TURNS.get(orientation(image))
+            grey.white = white_of(image)
             each = _flat_bytes(image) + (0 if turn is None else LOADED.get(image.mode, 4))
             beside = each * image.width * image.height + 16 * size**2 + SPARE
             needed: int = decoding_bytes(image, file) + beside
             if needed > most:
                 return needed
             image.load()
-            flat = _flat(image if turn is None else image.transpose(turn))
+            upright = image if turn is None else image.transpose(turn)
+            flat = grey.eight_bits(upright) if is_deep(upright) else _flat(upright)
             fitted = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR).convert("RGB")
     except UnreadableError:
         raise
@@ -145,8 +153,6 @@ def _reason(error: Exception) -> str:
 
 def _flat(image: Image.Image) -> Image.Image:
     """RGB or 8-bit grey."""
-    if _is_deep(image):
-        return _grey(image)
     if _is_transparent(image):
         rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         ground = Image.new("RGB", rgba.size, "white")
@@ -157,37 +163,12 @@ def _flat(image: Image.Image) -> Image.Image:
 
 def _flat_bytes(image: Image.Image) -> int:
     """What ``_flat`` takes of each pixel beside the image."""
-    if _is_deep(image):
+    if is_deep(image):
         return 1
     if _is_transparent(image):
         return 4 if image.mode == "RGBA" else 8
     return 0 if image.mode in ("L", "RGB") else 4
 
 
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode.startswith("I;16") or image.mode in ("I", "F")
-
-
 def _is_transparent(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """Of 16 bits as 8; of floats as they are where the largest is 255 or less, 0 to 1, or scaled by it."""
-    rows = max(1, BAND // image.width)
-    boxes = [(0, y, image.width, min(y + rows, image.height)) for y in range(0, image.height, rows)]
-    white = 65535.0
-    if image.mode == "F":
-        parts = (_values(image, box) for box in boxes)
-        most = max(float(values[np.isfinite(values)].max(initial=0)) for values in parts)
-        white = next((m for m in (1.0, 255.0) if most <= m), most)
-    grey_HW = np.empty((image.height, image.width), np.uint8)
-    for box in boxes:
-        grey_HW[box[1] : box[3]] = (_values(image, box).clip(0, white) * (255 / white)).astype(np.uint8)
-    return Image.fromarray(grey_HW)
-
-
-def _values(image: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float64]:
-    """Those of a part; 0 where there is no number."""
-    values = np.asarray(image.crop(box), dtype=np.float64)
-    return np.where(np.isnan(values), 0.0, values)

@@ -15,11 +15,13 @@ import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.data.decode import WORKERS, in_threads
@@ -28,6 +30,7 @@ from pellucid.errors import UserError, first_line
 log = logging.getLogger(__name__)
 
 LARGEST_INDEX = 2**26  # bytes
+DIGESTS = "digests.bin"  # 64 bits of each file's checksum
 SUMMED = 2**24  # bytes of pixels that a thread sums at a time
 LONG = 256  # of these parts take long enough to show how far it is
 Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
@@ -35,11 +38,15 @@ Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
 
 @dataclass(frozen=True)
 class Photos:
-    """Decoded photos: (N, 3, S, S) uint8, mapped from the cache, and which of the files they are."""
+    """Decoded photos: (N, 3, S, S) uint8, mapped from the cache, which of the files they are, and digests of
+    these, (N,).
+    """
 
     images: Tensor
     kept: list[int]
     broken: dict[str, str]
+    digests_N: NDArray[np.uint64]
+    odd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,12 @@ class Entry:
             return "?"
 
 
-def seal(entry: Path, key: str, *, root: Path, broken: Mapping[str, str], shape: Shape) -> None:
+def seal(
+    entry: Path, key: str, *, root: Path, broken: Mapping[str, str], odd: Mapping[str, str], shape: Shape
+) -> None:
     """Write the index of an entry that will be named ``key`` and has its pixels. Raises OSError."""
-    checksum = _checksum(key, str(root), broken, _map(entry, shape))
-    index = {"root": str(root), "broken": broken, "checksum": checksum}
+    checksum = _checksum(key, str(root), broken, odd, _map(entry, shape), _digests(entry, shape[0]))
+    index = {"root": str(root), "broken": broken, "odd": odd, "checksum": checksum}
     (entry / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -95,16 +104,16 @@ def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Pho
 def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos:
     """The entry, if it is whole and of these files. Raises anything else."""
     index = _read_index(entry)
-    broken = dict[str, str](index["broken"])
+    broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
     kept = list(range(len(files)))
     if broken:
         kept = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
     if len(kept) + len(broken) != len(files):
         raise ValueError("it is of other files")
-    pixels = _map(entry, (len(kept), 3, size, size))
-    if _checksum(entry.name, index["root"], broken, pixels) != index["checksum"]:
+    pixels, digests_N = _map(entry, (len(kept), 3, size, size)), _digests(entry, len(kept))
+    if _checksum(entry.name, index["root"], broken, odd, pixels, digests_N) != index["checksum"]:
         raise ValueError("its checksum is another")
-    return Photos(pixels, kept, broken)
+    return Photos(pixels, kept, broken, digests_N, odd)
 
 
 def _read_index(entry: Path) -> dict[str, Any]:
@@ -123,6 +132,13 @@ def _map(entry: Path, shape: tuple[int, int, int, int]) -> Tensor:
     return torch.from_file(str(path), shared=False, size=count, dtype=torch.uint8).view(shape)
 
 
+def _digests(entry: Path, count: int) -> NDArray[np.uint64]:
+    path = entry / DIGESTS
+    if _plain_size(path) != 8 * count:
+        raise ValueError("its digests are of other files")
+    return np.fromfile(path, "<u8").astype(np.uint64)
+
+
 def _plain_size(path: Path) -> int:
     """Of a file that is no link, pipe or device; else ValueError."""
     found = path.lstat()
@@ -131,11 +147,19 @@ def _plain_size(path: Path) -> int:
     return found.st_size
 
 
-def _checksum(key: str, root: str, broken: Mapping[str, str], pixels: Tensor) -> str:
+def _checksum(
+    key: str,
+    root: str,
+    broken: Mapping[str, str],
+    odd: Mapping[str, str],
+    pixels: Tensor,
+    digests_N: NDArray[np.uint64],
+) -> str:
     """Of all that an entry holds, and of its place, in threads."""
     from rich.progress import track
 
-    digest = hashlib.sha256(json.dumps([key, root, broken]).encode())
+    digest = hashlib.sha256(json.dumps([key, root, broken, odd]).encode())
+    digest.update(digests_N.data)
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
         few = len(parts) < LONG

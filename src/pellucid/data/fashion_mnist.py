@@ -17,8 +17,7 @@ from torchvision import datasets
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import with_validation
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -48,9 +47,15 @@ class FashionMNIST(ImageData):
             std=(0.3530,),
             statistics="the training images",
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+        )
         self.root = Path(root).expanduser()
-        self.val_fraction = val_fraction
 
     def prepare_data(self) -> None:
         if self._folder() is None:
@@ -72,7 +77,7 @@ class FashionMNIST(ImageData):
             labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"))
             if len(images) != len(labels) or images.ndim != 3 or labels.ndim != 1:
                 raise UserError(
-                    f"{folder}: {len(images)} {name} images but {len(labels)} labels. "
+                    f"{folder}: {counted(len(images), f'{name} image')} but {counted(len(labels), 'label')}. "
                     "The files do not belong together; download them again."
                 )
             if labels.max(initial=0) >= len(CLASSES):
@@ -84,7 +89,7 @@ class FashionMNIST(ImageData):
                 torch.from_numpy(labels).long(),
                 numbered(name, len(labels)),
             )
-        return with_validation(splits, self.val_fraction, self.seed)
+        return splits
 
     def _folder(self) -> Path | None:
         """The folder where all four files are."""

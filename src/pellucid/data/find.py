@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
+import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from pellucid.data.opening import EXTENSIONS
+from pellucid.data.opening import EXTENSIONS, KNOWN
 from pellucid.errors import UserError
 
+log = logging.getLogger(__name__)
+
+CACHED = re.compile(r"[0-9a-f]{24}")  # an entry of the photo cache
+NAMED = 5  # of those that are passed over
 CLOSED = "may not be listed or entered, so that nobody knows which images it holds"
 
 
@@ -20,25 +28,65 @@ def refuse(folder: Path) -> NoReturn:
 
 
 def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list[Path]:
-    """Every image file below ``folder``, sorted; hidden files and folders are passed over.
+    """Every image file below ``folder``, sorted, also through links, each folder once.
 
-    ``closed`` is called for each folder that may not be listed or entered.
+    Hidden files and folders are passed over, and told are: folders of runs, links to nowhere or to a folder
+    around this one, images of kinds that are not read. ``closed`` is called for each folder that may not be
+    listed or entered.
     """
     found: list[Path] = []
+    passed: dict[str, list[str]] = {}
+    around = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
+    entered = {os.path.realpath(folder)}
+
+    def enters(path: Path) -> bool:
+        real = os.path.realpath(path)
+        if real in around:
+            passed.setdefault("links to a folder around them", []).append(str(path.relative_to(folder)))
+        elif is_run(path):
+            passed.setdefault("folders of runs", []).append(str(path.relative_to(folder)))
+        elif real not in entered:
+            entered.add(real)
+            return True
+        return False
 
     def told(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             closed(Path(error.filename))
 
-    for parent, folders, names in os.walk(folder, onerror=told):
+    for parent, folders, names in os.walk(folder, onerror=told, followlinks=True):
         if not os.access(parent, os.X_OK):
             closed(Path(parent))
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        paths = (Path(parent, name) for name in names if not _is_hidden(name))
-        found += [path for path in paths if path.suffix.lower() in EXTENSIONS and is_file(path)]
+        folders[:] = [name for name in sorted(folders) if not _is_hidden(name) and enters(Path(parent, name))]
+        for path in (Path(parent, name) for name in names if not _is_hidden(name)):
+            ending = path.suffix.lower()
+            if ending in EXTENSIONS and is_file(path):
+                found.append(path)
+            elif ending in KNOWN or not os.path.exists(path):  # noqa: PTH110 (Path's raises)
+                why = f"{ending} files, which are not read" if ending in KNOWN else "links to nowhere"
+                passed.setdefault(why, []).append(str(path.relative_to(folder)))
+    for why, which in passed.items():
+        tell(folder, why, len(which), ", ".join(sorted(which)[:NAMED]))
     return sorted(found)
+
+
+@functools.cache
+def tell(folder: Path, why: str, count: int, which: str) -> None:
+    """Once, however often the folder is looked through."""
+    more = ", …" if count > NAMED else ""
+    log.warning("%s: %s, passed over: %d (%s%s).", folder, why, count, which, more)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether it holds what was trained here: a run, runs in folders, or the photo cache."""
+    levels = ("", "*/", "*/*/", "*/*/*/")
+    with suppress(OSError):  # a closed one is told where it is entered
+        return any(next(folder.glob(f"{level}.hydra"), None) for level in levels) or any(
+            CACHED.fullmatch(path.parent.name) for path in folder.glob("*/pixels.bin")
+        )
+    return False
 
 
 def is_folder(path: Path) -> bool:

@@ -3,23 +3,88 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from pellucid.data.find import find_folders, find_photos, is_folder
+from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tell
+from pellucid.data.grey import Values
 from pellucid.data.photos import load_together
 from pellucid.data.spec import Split
-from pellucid.data.split import stratified_split
 from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
+    "val": ("val", "valid", "validation", "validate", "eval", "evaluation", "dev"),
     "test": ("test", "testing"),
 }
+WHAT = r"[ _.-]*(set|data|dataset|images?|imgs?|photos?|pictures?|split)?"  # may follow: training_set
+LAYOUT = "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg"
+
+
+def split_of(name: str) -> str | None:
+    """train, val or test, where a folder of this name is one by custom."""
+    words = ((split, "|".join(names)) for split, names in SPLIT_NAMES.items())
+    return next((split for split, word in words if re.fullmatch(f"({word}){WHAT}", name, re.I)), None)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, but what was trained there, which is told."""
+    found = find_folders(folder)
+    ours = [path for path in found if is_run(path)]
+    if ours:
+        tell(folder, "folders of runs", len(ours), ", ".join(path.name for path in ours))
+    return [path for path in found if path not in ours]
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """The folders of splits: of such a name, with class folders in them; ``all`` where there are none.
+
+    Raises UserError, also where there is no such root.
+    """
+    if not is_folder(root):
+        raise UserError(
+            f"data.root={root}: there is no such folder. Expected a folder of class folders, {LAYOUT}. Where "
+            "photos have moved, data.root=<folder> names their new place, also with run= and resume=."
+        )
+    found = [(path, split_of(path.name)) for path in class_folders(root) if find_folders(path)]
+    splits: dict[str, Path] = {}
+    for path, split in found:
+        if split in splits:
+            raise UserError(
+                f"data.root={root}: both {splits[split].name} and {path.name} are folders of {split} images "
+                "by their names. Expected one of each split: join them, or move one elsewhere."
+            )
+        if split:
+            splits[split] = path
+    if splits and len(splits) < len(class_folders(root)):
+        others = [path.name for path in class_folders(root) if path not in splits.values()]
+        tell(root, "folders beside those of splits", len(others), ", ".join(others))
+    return {split: splits[split] for split in SPLIT_NAMES if split in splits} or {"all": root}
+
+
+def _check_names(root: Path, classes: Sequence[str]) -> None:
+    """Raise UserError where all classes are called as splits are; tell of some."""
+    called = [name for name in classes if split_of(name)]
+    if len(called) == len(classes):
+        raise UserError(
+            f"data.root={root}: {', '.join(called)} are called as splits are, but hold no class folders. "
+            f"Expected {LAYOUT}. If they are classes, give them other names, as class_{called[0]}."
+        )
+    if called:
+        log.warning(
+            "data.root=%s: %s is taken for a class, as it holds no class folders. If it is none, move it "
+            "elsewhere, or sort its images into class folders.",
+            root,
+            ", ".join(called),
+        )
 
 
 @dataclass(frozen=True)
@@ -36,37 +101,46 @@ class PhotoFolder:
     @classmethod
     def find(cls, root: Path) -> PhotoFolder:
         """Look at ``root``. Raises UserError where no classes are found."""
-        if not is_folder(root):
-            raise UserError(
-                f"data.root={root}: there is no such folder. Expected a folder of class folders, "
-                "<root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
-            )
-        # A split folder holds class folders; a class may be called train as well.
-        folders = {path.name.lower(): path for path in find_folders(root) if find_folders(path)}
-        splits = {
-            split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders
-        }
-        if splits and "train" not in splits:
-            raise UserError(
-                f"data.root={root}: found {', '.join(sorted(splits))} but no train folder. "
-                "Expected <root>/train/<class>/*.jpg, or class folders alone."
-            )
-        splits = splits or {"all": root}
-        classes = tuple(path.name for path in find_folders(next(iter(splits.values()))))
+        splits = _splits(root)
+        folders = class_folders(next(iter(splits.values())))
+        classes = tuple(path.name for path in folders)
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no class folders"
+            inside = [path.name for path in find_folders(folders[0])] if folders else []
+            wrapped = f" In it are {', '.join(inside[:5])}: data.root={folders[0]}?" if inside else ""
             raise UserError(
-                f"data.root={root}: found {found}; at least two are needed. Expected a folder of "
-                "class folders, <root>/<class>/*.jpg, or <root>/{train,val,test}/<class>/*.jpg."
+                f"data.root={root}: found {found}; at least two are needed.{wrapped} Expected a folder of "
+                f"class folders, {LAYOUT}."
             )
+        if "all" in splits:
+            _check_names(root, classes)
         for split, folder in splits.items():
-            strange = {path.name for path in find_folders(folder)} - set(classes)
+            strange = {path.name for path in class_folders(folder)} - set(classes)
             if strange:
                 raise UserError(
                     f"{folder}: the classes {', '.join(sorted(strange))} are in {split} but not in "
-                    f"train, which has {', '.join(classes[:20])}."
+                    f"{next(iter(splits))}, which has {', '.join(classes[:20])}."
                 )
         return cls(root, splits, classes)
+
+    @classmethod
+    def of_classes(cls, root: Path, classes: Sequence[str]) -> PhotoFolder:
+        """``root`` with these classes, as many of them as are there; other folders are told and left out.
+
+        Raises UserError where none of them is there.
+        """
+        splits = _splits(root)
+        there = {path.name for folder in splits.values() for path in class_folders(folder)}
+        if not there & set(classes):
+            found = f"only {', '.join(sorted(there)[:20])}" if there else "no folders"
+            raise UserError(
+                f"data.root={root}: found {found}, expected folders of the classes {', '.join(classes[:20])}."
+            )
+        if strange := sorted(there - set(classes)):
+            log.warning(
+                "%s: %s is none of the classes; what is in there is left out.", root, ", ".join(strange[:20])
+            )
+        return cls(root, splits, tuple(classes))
 
     def files(self) -> dict[str, list[tuple[Path, int]]]:
         """Each split's image files with their labels. Raises UserError for a class without images."""
@@ -79,13 +153,22 @@ class PhotoFolder:
             ]
             if split in ("train", "all"):
                 have = {label for _, label in found[split]}
-                empty = [name for label, name in enumerate(self.classes) if label not in have]
+                empty = [
+                    name
+                    for label, name in enumerate(self.classes)
+                    if label not in have and is_folder(folder / name)
+                ]
                 if empty:
                     raise UserError(
                         f"{folder}: no images in the class folder {', '.join(empty)}. "
                         "Add images (jpg, png, …) or remove the folder."
                     )
         return found
+
+    def training_files(self) -> list[Path]:
+        """Those of the training, or of all splits where they are not told apart."""
+        found = self.files()
+        return [path for path, _ in found.get("train", next(iter(found.values())))]
 
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
@@ -98,35 +181,19 @@ class PhotoFolder:
 
 
 def load_folder(
-    folder: PhotoFolder,
-    *,
-    size: int,
-    cache: Path,
-    cache_limit: float,
-    val_fraction: float,
-    test_fraction: float | None,
-    seed: int,
+    folder: PhotoFolder, *, size: int, cache: Path, cache_limit: float, values: Values = ()
 ) -> tuple[dict[str, Split], int]:
-    """The splits train, val and test, and how many files were left out.
-
-    What the tree has no folder for is taken from its training images, stratified; never from the test.
-    """
+    """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
     found = folder.files()
     paths = {name: [path for path, _ in items] for name, items in found.items()}
-    loaded = load_together(paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit)
+    loaded = load_together(
+        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values
+    )
     for name, photos in loaded.items():
         items = found[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
-        labels = torch.tensor([items[i][1] for i in photos.kept])
-        splits[name] = Split.whole(photos.images, labels, files)
+        labels = torch.tensor([items[i][1] for i in photos.kept], dtype=torch.int64)
+        splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
         left_out += len(photos.broken)
-    wanted = {"val": val_fraction, "test": test_fraction}
-    fractions = {
-        name: fraction for name, fraction in wanted.items() if name not in splits and fraction is not None
-    }
-    everything = splits.pop("all") if "all" in splits else splits["train"]
-    parts = stratified_split(everything.labels_N, list(fractions.values()), seed)
-    for name, part in zip(("train", *fractions), parts, strict=True):
-        splits[name] = everything.subset(part) if fractions else everything
     return splits, left_out

@@ -1,11 +1,16 @@
 """A user's own folder of images, one folder a class."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.grey import is_range
+from pellucid.data.pictures import find_range
 from pellucid.data.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, Split
+from pellucid.errors import UserError
 
 AUTO_SIZE = 128
 
@@ -13,42 +18,59 @@ AUTO_SIZE = 128
 class ImageFolder(ImageData):
     """``root/<class>/…`` or ``root/{train,val,test}/<class>/…``; photos of any size, mode and format.
 
-    Raises UserError at construction where the folder has no classes.
+    ``classes`` are those that are looked for, in this order; without, all folders are, by their names. Raises
+    UserError at construction where the folder has none of them.
     """
 
     def __init__(
         self,
         *,
         root: str,
+        classes: list[str] | None,
         image_size: int | Literal["auto"],
         batch_size: int,
         augment: str,
         val_fraction: float,
         test_fraction: float,
+        value_range: Sequence[float] | Literal["auto"],
         cache: str,
         cache_limit: float,
         seed: int,
     ) -> None:
-        self.folder = PhotoFolder.find(Path(root).expanduser())
+        if classes is not None and len(set(classes)) != max(len(classes), 2):
+            raise UserError(f"data.classes={classes}: expected at least two different names.")
+        if value_range != "auto" and not is_range(value_range):
+            raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>].")
+        place = Path(root).expanduser()
+        self.folder = PhotoFolder.of_classes(place, classes) if classes else PhotoFolder.find(place)
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
             classes=self.folder.classes,
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
+            value_range=None if value_range == "auto" else tuple(value_range),
         )
-        super().__init__(spec=spec, image_size=image_size, batch_size=batch_size, augment=augment, seed=seed)
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+        )
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
-        self.fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
 
     def read(self) -> dict[str, Split]:
+        if self.spec.value_range is None:
+            self.spec = replace(self.spec, value_range=find_range(self.folder.training_files()))
         splits, self.left_out = load_folder(
             self.folder,
             size=self.spec.image_shape[1],
             cache=self.cache,
             cache_limit=self.cache_limit,
-            seed=self.seed,
-            **self.fractions,
+            values=self.spec.values,
         )
         self.source = f"folder {self.folder.root}"
         return splits

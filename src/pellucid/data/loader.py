@@ -22,14 +22,24 @@ class Order:
 
     Every image is in exactly one batch of one rank, and every rank has as many batches. In training the
     order is shuffled for each epoch, and a last batch with fewer than two images a rank is joined to the one
-    before: batch norm cannot train on one image.
+    before: batch norm cannot train on one image. ``order_N``: the order where it is not shuffled; None: that
+    of the files.
     """
 
     def __init__(
-        self, *, count: int, batch_size: int, shuffle: bool, seed: int, rank: int, world_size: int
+        self,
+        *,
+        count: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        rank: int,
+        world_size: int,
+        order_N: Tensor | None = None,
     ) -> None:
         self.count, self.batch_size, self.shuffle, self.seed = count, batch_size, shuffle, seed
         self.rank, self.world_size = rank, world_size
+        self.order_N = torch.arange(count) if order_N is None else order_N
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -52,9 +62,22 @@ class Order:
         if self.shuffle:
             order = torch.randperm(self.count, generator=generator(self.seed, "order", self.epoch))
         else:
-            order = torch.arange(self.count)
+            order = self.order_N
         for start, end in self.bounds():
             yield order[start + self.rank : end : self.world_size]
+
+
+def fair_order(labels_N: Tensor, seed: int) -> Tensor:
+    """All positions in an order whose every beginning is a fair sample: each class in proportion, to about
+    one image; which of its images is chance, made from the seed.
+    """
+    random = generator(seed, "fair")
+    place_N = torch.rand(len(labels_N), generator=random, dtype=torch.float64)
+    for label in torch.unique(labels_N):
+        members = torch.nonzero(labels_N == label).flatten()
+        turn = torch.randperm(len(members), generator=random)
+        place_N[members] = (place_N[members] + turn) / len(members)  # one in each of as many equal parts
+    return place_N.argsort()
 
 
 class BatchLoader:

@@ -18,19 +18,25 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
-from pellucid.data.entry import Entry, Photos, read_entry, remove, seal
-from pellucid.errors import UserError
+from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
+from pellucid.data.grey import Values
+from pellucid.data.pictures import listed, odd_text
+from pellucid.data.spec import as_digests
+from pellucid.errors import UserError, counted
 
 log = logging.getLogger(__name__)
 
 BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wrong with the folder
 KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being built
 ATTEMPTS = 3
+PART = 2**20  # bytes of a file, summed at a time
 AT_WORK = 600  # seconds after which nobody is still building an entry that has not grown
-FORMAT = 2  # of the cache: what decode() gives for the same file
+FORMAT = 3  # of the cache: what decode() gives for the same file, and what is kept of it
 
 
 def load_photos(
@@ -40,23 +46,25 @@ def load_photos(
     size: int,
     cache: Path,
     cache_limit: float,
+    values: Values = (),
     beside: Sequence[Sequence[Path]] = (),
 ) -> Photos:
     """The files' pixels, from the cache or decoded into it.
 
     ``cache_limit``: GiB that the cache may take. What was not used for longest makes room for a new entry;
     not what ``beside``, more lists of files of the same root and size, has there: they are used together.
-    Unreadable files are named in one warning and left out; more than a tenth of them is a UserError.
+    Unreadable files are named in one warning and left out; more than a tenth of them is a UserError. So are
+    those with pixels beyond ``values``, which are taken as the nearest. NaN is the lowest.
     """
     if not files:
-        return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {})
-    entry = cache / _key(files, root, size)
-    others = {cache / _key(more, root, size) for more in beside}
+        return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {}, as_digests([]))
+    entry = cache / _key(files, root, size, values)
+    others = {cache / _key(more, root, size, values) for more in beside}
     for _ in range(ATTEMPTS):
         photos = read_entry(entry, files, root, size)
         if photos is None:
             _make_room(cache, files, beside, size, cache_limit, keep={entry, *others})
-            _build(entry, files, root, size)
+            _build(entry, files, root, size, values)
             photos = read_entry(entry, files, root, size)
         if photos is None:
             continue  # another process has cleared it just now, or the disk has damaged it
@@ -64,6 +72,8 @@ def load_photos(
             os.utime(entry)  # when it was last used
         if photos.broken:
             log.warning("%s", _broken_text(photos.broken, len(files)))
+        if photos.odd:
+            log.warning("%s", odd_text(photos.odd, len(files)))
         return photos
     raise UserError(
         f"The photo cache {cache} is being cleared by other processes, {ATTEMPTS} times while photos were "
@@ -72,7 +82,13 @@ def load_photos(
 
 
 def load_together(
-    lists: Mapping[str, Sequence[Path]], *, root: Path, size: int, cache: Path, cache_limit: float
+    lists: Mapping[str, Sequence[Path]],
+    *,
+    root: Path,
+    size: int,
+    cache: Path,
+    cache_limit: float,
+    values: Values = (),
 ) -> dict[str, Photos]:
     """The pixels of several lists of files, as ``load_photos``; none makes room for another."""
     return {
@@ -82,6 +98,7 @@ def load_together(
             size=size,
             cache=cache,
             cache_limit=cache_limit,
+            values=values,
             beside=[more for other, more in lists.items() if other != name],
         )
         for name, files in lists.items()
@@ -140,8 +157,8 @@ def _make_room(
             remove(others.pop(0).path)  # those who have it mapped keep it
 
 
-def _key(files: Sequence[Path], root: Path, size: int) -> str:
-    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{root.resolve()}"))
+def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
+    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{values}/{root.resolve()}"))
     for path in files:
         state = "missing"
         with suppress(OSError):
@@ -152,7 +169,7 @@ def _key(files: Sequence[Path], root: Path, size: int) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
+def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Values) -> None:
     from rich.progress import track
 
     try:
@@ -164,25 +181,29 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
             "Choose another folder by data.cache=<folder>."
         ) from error
     try:
-        broken = {}
-        work = partial(decode_or_reason, size=size)
+        broken: dict[str, str] = {}
+        odd: dict[Path, str] = {}
+        sums: list[bytes] = []
+        work = partial(_decode_and_sum, size=size, values=values, odd=odd)
         with (
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
         ):
             shown = track(decoded, "Decoding photos, once", total=len(files), transient=True)
-            for file, result in zip(files, shown, strict=True):
+            for file, (result, content) in zip(files, shown, strict=True):
                 if isinstance(result, str):
                     broken[str(file.relative_to(root))] = result
                 else:
                     pixels.write(result.tobytes())
+                    sums.append(content)
         if len(broken) > BAD_SHARE * len(files):
             raise UserError(
                 _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
-        seal(
-            half_built, entry.name, root=root, broken=broken, shape=(len(files) - len(broken), 3, size, size)
-        )
+        (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
+        shape = (len(files) - len(broken), 3, size, size)
+        named = {str(file.relative_to(root)): odd[file] for file in files if file in odd}
+        seal(half_built, entry.name, root=root, broken=broken, odd=named, shape=shape)
         with suppress(OSError):  # another run was first; its entry is the same
             half_built.rename(entry)
     except OSError as error:
@@ -194,8 +215,20 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int) -> None:
         shutil.rmtree(half_built, ignore_errors=True)
 
 
-def _broken_text(broken: dict[str, str], count: int, most: int = 10) -> str:
-    named = "; ".join(f"{file} ({why})" for file, why in list(broken.items())[:most])
-    named = os.fsencode(named).decode(errors="backslashreplace")
-    more = f"; and {len(broken) - most} more" if len(broken) > most else ""
-    return f"{len(broken)} of {count} image files cannot be used and are left out: {named}{more}."
+def _decode_and_sum(
+    path: Path, *, size: int, values: Values, odd: dict[Path, str]
+) -> tuple[NDArray[np.uint8] | str, bytes]:
+    """The pixels, or why there are none, and the checksum of the file."""
+    found = decode_or_reason(path, size, values=values, odd=odd)
+    if isinstance(found, str):
+        return found, b""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            digest.update(part)
+    return found, digest.digest()
+
+
+def _broken_text(broken: Mapping[str, str], count: int) -> str:
+    some = f"{len(broken)} of {counted(count, 'image file')} cannot be used"
+    return f"{some} and {'is' if len(broken) == 1 else 'are'} left out: {listed(broken)}."

@@ -6,23 +6,33 @@ Shapes: B images, C channels, S pixels a side.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid.data.decode import decode_or_reason, decoding
+from pellucid.data.bounds import UnreadableError
+from pellucid.data.decode import decode, decode_or_reason, decoding
 from pellucid.data.find import CLOSED, find_photos, is_file
+from pellucid.data.grey import Grey, Values
 from pellucid.data.opening import EXTENSIONS
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted, encodable
+
+log = logging.getLogger(__name__)
 
 AHEAD = 4  # batches
+ALWAYS_8 = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp")  # bits
+BITS = (8, 10, 12, 14, 16)  # that whole numbers have, whatever they are kept in
+SAMPLED = 32  # files of a data set
 NAMED = 10  # unreadable files
 
 
@@ -73,11 +83,56 @@ def check_folders(files: Iterable[Path]) -> None:
 
 def told(unreadable: Mapping[Path, str], count: int) -> str:
     """Which of so many files cannot be read, and why, in one line."""
-    some = "; ".join(f"{file} ({why})" for file, why in list(unreadable.items())[:NAMED])
-    more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
-    return os.fsencode(f"{len(unreadable)} of {count} files cannot be read: {some}{more}.").decode(
-        errors="backslashreplace"
+    return f"{len(unreadable)} of {counted(count, 'file')} cannot be read: {listed(unreadable)}."
+
+
+def listed(files: Mapping[Any, str]) -> str:
+    """The first files, and what is said of them."""
+    some = "; ".join(f"{file} ({why})" for file, why in list(files.items())[:NAMED])
+    return encodable(some + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
+
+
+def odd_text(odd: Mapping[Any, str], count: int) -> str:
+    """Which of so many files did not fit the values that are black to white, in one line."""
+    return (
+        f"{len(odd)} of {counted(count, 'image file')} have values that are taken as the nearest that can "
+        f"be shown, NaN as the lowest: {listed(odd)}. data.value_range=[<black>,<white>] says what "
+        "they range over."
     )
+
+
+def find_range(files: Sequence[Path]) -> Values:
+    """The values of a data set's grey of more than 8 bits, by some of its files, and says so.
+
+    From 0, or the lowest where that is less, to 1 for floats and to the highest of so many bits for whole
+    numbers, or the highest where that is more. None where the type tells, or there are several types.
+    """
+    some = [file for file in files if file.suffix.lower() not in ALWAYS_8]
+    sample = some[:: max(1, len(some) // SAMPLED)][:SAMPLED]
+    with decoding(_look, sample, ahead=AHEAD) as looks:
+        deep = [grey for grey in looks if grey.lowest <= grey.highest]
+    if len({grey.white for grey in deep}) != 1 or deep[0].white not in (1.0, 65535.0):
+        return ()
+    low, high = min(0.0, *(grey.lowest for grey in deep)), max(grey.highest for grey in deep)
+    whites = [1.0] if deep[0].white == 1 else [2.0**bits - 1 for bits in BITS]
+    high = next((white for white in whites if low == 0 and high <= white), high)
+    if low == high:
+        return ()
+    log.info(
+        "Grey of more than 8 bits: %g is black and %g white, by %d training images "
+        "(data.value_range=[<black>,<white>] chooses others).",
+        low,
+        high,
+        len(deep),
+    )
+    return low, high
+
+
+def _look(file: Path) -> Grey:
+    grey = Grey()
+    with suppress(UnreadableError):
+        decode(file, 2, grey)
+    return grey
 
 
 def find_base(given: str) -> Path:
@@ -90,18 +145,30 @@ def find_base(given: str) -> Path:
 
 @dataclass
 class Pictures:
-    """Files as images of the net's size. ``unreadable`` says, as they are met, why some are left out."""
+    """Files as images of the net's size, grey of more than 8 bits over ``values``.
+
+    ``unreadable`` says, as they are met, why some are left out; ``odd`` what of others did not fit.
+    """
 
     files: Sequence[Path]
     image_shape: tuple[int, int, int]
+    values: Values = ()
     unreadable: dict[Path, str] = field(default_factory=dict)
+    odd: dict[Path, str] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        """Warn of files that could not be read, or with values that did not fit."""
+        if self.unreadable:
+            log.warning("%s", told(self.unreadable, len(self.files)))
+        if self.odd:
+            log.warning("%s", odd_text(self.odd, len(self.files)))
 
     def batches(self, batch_size: int) -> Iterator[tuple[list[Path], Tensor]]:
         """Readable files in their order, and their pixels (B, C, S, S) uint8."""
         named: list[Path] = []
         pixels: list[NDArray[np.uint8]] = []
         channels, size, _ = self.image_shape
-        read = partial(_read, size=size, channels=channels)
+        read = partial(_read, size=size, channels=channels, values=self.values, odd=self.odd)
         with decoding(read, self.files, ahead=AHEAD * batch_size) as decoded:
             for file, found in zip(self.files, decoded, strict=True):
                 if isinstance(found, str):
@@ -116,8 +183,10 @@ class Pictures:
             yield named, torch.from_numpy(np.stack(pixels))
 
 
-def _read(file: Path, size: int, channels: int) -> NDArray[np.uint8] | str:
-    found = decode_or_reason(file, size)
+def _read(
+    file: Path, size: int, channels: int, values: Values, odd: dict[Path, str]
+) -> NDArray[np.uint8] | str:
+    found = decode_or_reason(file, size, values=values, odd=odd)
     if isinstance(found, str) or channels == 3:
         return found
     grey_HW = np.tensordot(np.array([0.299, 0.587, 0.114]), found, 1)  # ITU-R 601, as Pillow's mode L

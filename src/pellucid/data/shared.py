@@ -22,7 +22,9 @@ class SharedImages:
         """``data.setup()``, from memory where the options and the size of the images are those of before."""
         deciding = {name: value for name, value in options.items() if name not in OF_A_RUN}
         key = json.dumps([deciding, data.spec.to_dict()], sort_keys=True, default=str)
-        if key == self._key:
+        if data.history.manifest is not None:  # a run that goes on, with splits of its own
+            key = ""
+        if key and key == self._key:
             vars(data).update(self._read)
             return
         self._key, self._read = "", {}  # freed before the next one is read

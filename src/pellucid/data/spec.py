@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from pellucid.data.grey import Values, is_range
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LARGEST_SIZE, MOST_CHANNELS = 4096, 1024  # of an image that a net may take
@@ -20,7 +25,8 @@ IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 class Spec:
     """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels.
 
-    ``statistics`` says where mean and standard deviation come from.
+    ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
+    more than 8 bits are black and white: none, those of each file's type; None: not known before it is read.
     """
 
     image_shape: tuple[int, int, int]
@@ -28,6 +34,12 @@ class Spec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     statistics: str
+    value_range: Values | None = ()
+
+    @property
+    def values(self) -> Values:
+        """The value range; none where it is not known."""
+        return self.value_range or ()
 
     def at_size(self, size: int) -> Spec:
         """The same for square images of ``size`` pixels a side."""
@@ -58,6 +70,7 @@ class Spec:
             and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
             and min(self.std) > 0
             and isinstance(self.statistics, str)
+            and (not self.value_range or is_range(self.value_range))
         ):
             raise ValueError("not the spec of a data set")
 
@@ -85,18 +98,29 @@ def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
 class Split:
     """N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file.
 
-    ``labels_N`` are int64, ``files`` their names. Subsets share the store.
+    ``labels_N`` are int64, ``files`` their names; ``digests_N``, of the content, are alike where images are.
+    Subsets share the store.
     """
 
     store: Tensor
     rows_N: Tensor
     labels_N: Tensor
     files: Sequence[str]
+    digests_N: NDArray[np.uint64]
 
     @classmethod
-    def whole(cls, store: Tensor, labels_N: Tensor, files: Sequence[str]) -> Split:
-        """All of a store."""
-        return cls(store, torch.arange(len(store)), labels_N, files)
+    def whole(
+        cls,
+        store: Tensor,
+        labels_N: Tensor,
+        files: Sequence[str],
+        digests_N: NDArray[np.uint64] | None = None,
+    ) -> Split:
+        """All of a store; ``digests_N`` of the pixels where none are given, as those of files are."""
+        if digests_N is None:
+            rows = store.contiguous().view(torch.uint8).numpy()
+            digests_N = as_digests(hashlib.sha256(row.data).digest() for row in rows)
+        return cls(store, torch.arange(len(store)), labels_N, files, digests_N)
 
     def __len__(self) -> int:
         return len(self.rows_N)
@@ -108,7 +132,13 @@ class Split:
     def subset(self, index_B: Tensor) -> Split:
         """Those of the split's images as a split."""
         files = [self.files[i] for i in index_B.tolist()]
-        return Split(self.store, self.rows_N[index_B], self.labels_N[index_B], files)
+        digests_B = self.digests_N[index_B.numpy()]
+        return Split(self.store, self.rows_N[index_B], self.labels_N[index_B], files, digests_B)
+
+
+def as_digests(sums: Iterable[bytes]) -> NDArray[np.uint64]:
+    """The first 64 bits of each checksum, which two of a million images share once in 4e7 data sets."""
+    return np.frombuffer(b"".join(content[:8] for content in sums), "<u8").astype(np.uint64)
 
 
 def numbered(name: str, count: int) -> list[str]:

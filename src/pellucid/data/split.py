@@ -1,47 +1,117 @@
-"""Stratified splits, made from the seed."""
+"""Stratified splits, made from the seed.
 
-from collections.abc import Sequence
+Which split an image is in hangs on its content: a class's images are put in order by a hash of (seed,
+content) and cut where the fractions say. An image that is renamed stays where it is; one that is added or
+removed moves at most one other at each cut, where a fraction is rounded. In a run that has been trained none
+is moved: see ``manifest.py``.
+
+Axes: N images, U different ones, M of a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from pellucid.data.spec import Split
 from pellucid.errors import UserError
 from pellucid.randomness import derive
 
+Digests = NDArray[np.uint64]
+NAMED = 5  # classes with too few images
 
-def stratified_split(labels: Tensor, fractions: Sequence[float], seed: int) -> list[Tensor]:
-    """Sorted positions of the parts: first what the fractions leave, then one part for each fraction.
 
-    Every class is divided by the same fractions, rounded; a part with a fraction gets at least one image of
-    each class, and so does the rest. Raises UserError where a class has too few images for that.
+def take(
+    split: Split,
+    fractions: Mapping[str, float],
+    seed: int,
+    classes: Sequence[str],
+    *,
+    by_position: bool = False,
+) -> dict[str, Split]:
+    """A part for each of the fractions, and ``train``, which has what they leave; each in the split's order.
+
+    Every class is divided by the same fractions, rounded, and each part gets at least one image of it. Exact
+    duplicates stay together. ``by_position``: where the image is in the split decides, not its content.
+    Raises UserError where a class has too few images, and for fractions that are none.
     """
-    for fraction in fractions:
+    _check(fractions)
+    names, labels_N = ("train", *fractions), split.labels_N.numpy()
+    if by_position:
+        digests_U, content_N = split.digests_N, np.arange(len(split))
+    else:
+        digests_U, content_N = np.unique(split.digests_N, return_inverse=True)
+    part_U = np.full(len(digests_U), -1)
+    _check_counts(labels_N, content_N, names, classes)
+    for label in np.unique(labels_N).tolist():
+        of_class_M, sizes_M = np.unique(content_N[labels_N == label], return_counts=True)
+        free_M = part_U[of_class_M] < 0  # another class may have the same image
+        content_M, sizes_M = of_class_M[free_M], sizes_M[free_M]
+        if len(content_M) == 0:
+            continue
+        if by_position:
+            order_M = np.random.default_rng(derive(seed, "split", label)).permutation(len(content_M))
+        else:
+            order_M = np.argsort(order(digests_U[content_M], seed))
+        part_U[content_M[order_M]] = _cut(np.cumsum(sizes_M[order_M]), list(fractions.values()))
+    part_N = part_U[content_N]
+    return {name: split.subset(torch.from_numpy(np.flatnonzero(part_N == k))) for k, name in enumerate(names)}
+
+
+def order(digests_N: Digests, seed: int) -> Digests:
+    """Where images lie in the order of a seed: a hash (splitmix64) of it and of their content's."""
+    x = digests_N ^ np.uint64(derive(seed, "split"))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    mixed: Digests = x ^ (x >> np.uint64(31))
+    return mixed
+
+
+def _cut(ends_M: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.int64]:
+    """The part of each, in order: one of the fractions', from 1, or the rest, 0. ``ends_M`` counts images."""
+    parts_M, begin = np.zeros(len(ends_M), np.int64), 0
+    for part, fraction in enumerate(fractions, start=1):
+        done = ends_M[begin - 1] if begin else 0
+        wanted = done + max(1, round(fraction * int(ends_M[-1])))
+        end = 1 + int(np.abs(ends_M - wanted).argmin())
+        to_come = len(fractions) - part + 1  # each of which gets one, where there are as many
+        end = max(begin, min(max(end, begin + 1), len(ends_M) - to_come))
+        parts_M[begin:end] = part
+        begin = end
+    return parts_M
+
+
+def _check(fractions: Mapping[str, float]) -> None:
+    for name, fraction in fractions.items():
         if not 0 < fraction < 1:
-            raise UserError(f"A split's fraction must lie between 0 and 1, got {fraction}.")
-    if sum(fractions) >= 1:
-        raise UserError(f"The splits' fractions {list(fractions)} leave nothing to train on.")
-    parts: list[list[np.ndarray]] = [[] for _ in range(len(fractions) + 1)]
-    for label in torch.unique(labels).tolist():
-        places = np.flatnonzero(labels.numpy() == label)
-        if len(places) <= len(fractions):
             raise UserError(
-                f"Class number {label} has {len(places)} images, too few for {len(parts)} splits: "
-                f"each needs at least {len(parts)}. Add images or leave the class out."
+                f"data.{name}_fraction={fraction}: expected more than 0 and less than 1, as every run needs "
+                f"{name} images that it is not trained on. For a few give data.{name}_fraction=0.01; for "
+                f"your own, <root>/{{train,{name}}}/<class>."
             )
-        places = np.random.default_rng(derive(seed, "split", label)).permutation(places)
-        for place, (part, fraction) in enumerate(zip(parts[1:], fractions, strict=True)):
-            count = max(1, round(fraction * len(labels[labels == label])))
-            count = min(count, len(places) - (len(fractions) - place))  # one for each part to come
-            part.append(places[:count])
-            places = places[count:]
-        parts[0].append(places)
-    return [torch.from_numpy(np.sort(np.concatenate(part))) for part in parts]
+    if sum(fractions.values()) >= 1:
+        told = " and ".join(f"data.{name}_fraction={fraction}" for name, fraction in fractions.items())
+        raise UserError(f"{told} leave nothing to train on: expected a sum below 1.")
 
 
-def with_validation(splits: dict[str, Split], fraction: float, seed: int) -> dict[str, Split]:
-    """The splits with ``val`` taken from ``train``."""
-    everything = splits["train"]
-    train, val = stratified_split(everything.labels_N, [fraction], seed)
-    return {**splits, "train": everything.subset(train), "val": everything.subset(val)}
+def _check_counts(
+    labels_N: NDArray[np.int64], content_N: NDArray[np.int64], parts: Sequence[str], classes: Sequence[str]
+) -> None:
+    """Raise UserError for classes of which not every part would have an image, other than all others."""
+    label_of_pairs = np.unique(np.stack([labels_N, content_N]), axis=1)[0]
+    labels, counts = np.unique(label_of_pairs, return_counts=True)
+    few = [
+        f"{classes[label]} ({count})"
+        for label, count in zip(labels, counts, strict=True)
+        if count < len(parts)
+    ]
+    if few:
+        more = ", …" if len(few) > NAMED else ""
+        raise UserError(
+            f"Too few different images of {', '.join(few[:NAMED])}{more}: {', '.join(parts)} take at least "
+            f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or "
+            "give splits of your own, <root>/{train,val,test}/<class>."
+        )

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.pictures import Pictures, check_folders, find_pictures, told
+from pellucid.data.pictures import Pictures, check_folders, find_pictures
 from pellucid.data.spec import Spec
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Stream:
 
 def of_split(data: ImageData, name: str) -> Stream:
     """The images of a split, in its order."""
-    split, classes = data.splits[name], data.spec.classes
+    split, classes = data.split(name), data.spec.classes
 
     def batches(batch_size: int) -> Iterator[Batch]:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
@@ -82,7 +82,7 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
 
     def batches(batch_size: int) -> Iterator[Batch]:
         readable.clear()
-        pictures = Pictures(files, spec.image_shape)
+        pictures = Pictures(files, spec.image_shape, spec.values)
         for paths, pixels_BCSS in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
@@ -90,14 +90,13 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
             yield Batch([str(path) for path in paths], names, labels_B, pixels_BCSS)
         if len(pictures.unreadable) == len(files):
             raise UserError(
-                f"{option}={given}: none of the {len(files)} files is an image that can be read "
+                f"{option}={given}: {counted(len(files), 'file')}, no image that can be read "
                 f"({next(iter(pictures.unreadable.values()))})."
             )
-        if pictures.unreadable:
-            log.warning("%s", told(pictures.unreadable, len(files)))
+        pictures.tell()
 
     def again(places: Sequence[int]) -> Tensor:
-        pictures = Pictures([readable[place] for place in places], spec.image_shape)
+        pictures = Pictures([readable[place] for place in places], spec.image_shape, spec.values)
         return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(places))])
 
     return Stream("images", given, len(files), batches, again)

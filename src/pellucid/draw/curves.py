@@ -12,21 +12,26 @@ from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
 STAGES = {"train": COLOURS[0], "val": COLOURS[2], "test": COLOURS[4]}
 
 
-def curves(rows: Sequence[Mapping[str, float]], *, title: str) -> Picture:
+def curves(
+    rows: Sequence[Mapping[str, float]], *, title: str, note: str = "", best: int | None = None
+) -> Picture:
     """A panel for each metric, all stages together, and one for the learning rate where rows have it.
 
-    ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``.
+    ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``;
+    ``best`` is the epoch that a thin line marks.
     """
     panels = [*metrics_of(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
     width, height, gap = 2.7, 2.3, 1.25
     sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.2)
-    sheet.title(title)
+    sheet.title(title, note)
     for place, name in enumerate(panels):
         axes = sheet.axes(0.6 + place * (width + gap), 0.62, width, height)
         axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.grid(axis="y", color="#ececec", linewidth=0.7)
+        if best is not None:
+            axes.axvline(best, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         if name == "lr":
             ends = _line(axes, rows, "lr", INK, "")
             axes.set_ylim(0, 1.1 * max(row["lr"] for row in rows) or 1)

@@ -21,6 +21,7 @@ from pellucid.draw.sheet import (
     number,
     square_columns,
 )
+from pellucid.errors import counted
 
 
 def kernel_tiles(kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: int) -> np.ndarray:
@@ -75,7 +76,7 @@ def filters(
     size, gap = 3.0, 0.25
     panels = 3 if many else 2
     sheet = Sheet(0.3 + panels * (size + gap), 0.8 + size + 0.45)
-    note = f"{total_out} outputs, {total_in} input{'s' if total_in > 1 else ''}, {height} × {width}"
+    note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}, {height} × {width}"
     if many:
         note += f"; outputs 0–{outputs - 1} as rows, inputs 0–{inputs - 1} as columns"
     elif outputs < total_out:

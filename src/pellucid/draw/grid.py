@@ -21,20 +21,17 @@ def image_grid(
     files: Sequence[str] | None = None,
     columns: int = 6,
 ) -> Picture:
-    """uint8 RGB images; ``right`` frames them in green or red. Captions and the note may have several lines,
-    by line breaks; ``files`` are fainter last lines.
+    """uint8 RGB images; ``right`` frames them in green or red. Captions may have several lines, by line
+    breaks; ``files`` are fainter last lines.
     """
     count = len(images_NHWC)
     columns = min(columns, max(count, 1))
     broken = 1 + max((caption.count("\n") for caption in captions), default=0)
     lines = 0.08 + 0.15 * (broken + (files is not None))
     rows = -(-count // columns)
-    note, *notes = note.split("\n")
-    top = 0.58 + 0.15 * len(notes)
+    top = 0.58
     sheet = Sheet(max(0.24 + columns * (CELL + GAP), 4.2), top + 0.04 + (rows * (CELL + lines + GAP) or 0.25))
     sheet.title(title, note)
-    for place, text in enumerate(notes, start=1):
-        sheet.text(text, 0.12, 0.33 + 0.15 * place, width=sheet.width - 0.24, size=7.5, colour=FAINT)
     if count == 0:
         sheet.text("none", 0.12, top + 0.02, colour=FAINT)
     for place in range(count):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
+from pellucid.errors import counted
 
 POSITIVE, REST = COLOURS[2], COLOURS[0]
 FEWEST_BINS, MOST_BINS = 8, 40
@@ -70,5 +71,5 @@ def _spread(
     for place, (name, chosen, colour) in enumerate(
         ((names[0], positive_N, POSITIVE), (names[1], ~positive_N, REST))
     ):
-        text = f"■ {fit(name, side - 1, 8)}, {int(chosen.sum()):,} images"
+        text = f"■ {fit(name, side - 1, 8)}, {counted(int(chosen.sum()), 'image')}"
         sheet.text(text, x + side, 0.9 + 0.17 * place, size=8, colour=colour, align="right")

@@ -38,18 +38,23 @@ DEAD = (0.80, 0.80, 0.80)
 
 
 class Sheet:
-    """A white page; places and sizes in inches, from its top left corner."""
+    """A white page; places and sizes in inches, from its top left corner.
+
+    A heading of more than two lines makes the page longer: what is drawn after it lies as much lower.
+    """
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
+        self._lower = 0.0  # by what the heading is longer
         self._figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         self._canvas = FigureCanvasAgg(self._figure)
         self._images: list[tuple[int, int, np.ndarray, str | None]] = []
 
     def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
         """Axes for a plot: thin, without the upper and right line."""
-        bottom = 1 - (y + height) / self.height
-        place = (x / self.width, bottom, width / self.width, height / self.height)
+        whole = self.height + self._lower
+        bottom = 1 - (y + self._lower + height) / whole
+        place = (x / self.width, bottom, width / self.width, height / whole)
         axes = self._figure.add_axes(place, **options)
         axes.tick_params(labelsize=7, colors=FAINT, width=0.6, length=2.5)
         for side, spine in axes.spines.items():
@@ -74,6 +79,7 @@ class Sheet:
         ``frame`` is the colour of a border. Raises ValueError for values that are not finite.
         """
         check_finite(picture)
+        y += self._lower
         rows, columns = picture.shape[:2]
         if not stretched:
             shown = min(width / columns, height / rows)
@@ -101,7 +107,7 @@ class Sheet:
         """One line whose top is at ``y``; shortened to ``width`` where it would be longer."""
         self._figure.text(
             x / self.width,
-            1 - y / self.height,
+            1 - (y + self._lower) / (self.height + self._lower),
             plain(text) if width is None else fit(text, width, size * (1.1 if bold else 1)),
             size=size,
             color=colour,
@@ -112,10 +118,18 @@ class Sheet:
         )
 
     def title(self, text: str, note: str = "") -> None:
-        """The heading, and a fainter line below it."""
-        self.text(text, 0.12, 0.1, width=self.width - 0.24, size=10, bold=True)
-        if note:
-            self.text(note, 0.12, 0.33, width=self.width - 0.24, size=7.5, colour=FAINT)
+        """The heading, to come first, and a fainter note below it: each in as many lines as it takes."""
+        width = self.width - 0.24
+        heads = wrapped(text, width, 11)
+        notes = [one for line in note.split("\n") for one in wrapped(line, width, 7.5)]
+        lower = 0.2 * (len(heads) - 1) + 0.15 * (len(notes) - 1)
+        self._figure.set_size_inches(self.width, self.height + lower)
+        self._lower = lower
+        lines = [(one, -lower + 0.1 + 0.2 * place, 10.0, INK) for place, one in enumerate(heads)]
+        first = lines[-1][1] + 0.23
+        lines += [(one, first + 0.15 * place, 7.5, FAINT) for place, one in enumerate(notes)]
+        for one, y, size, colour in lines:
+            self.text(one, 0.12, y, width=width, size=size, colour=colour, bold=size == 10)
 
     def scale(
         self, x: float, y: float, width: float, low: float, high: float, colours: str, label: str = ""
@@ -156,6 +170,18 @@ def fit(text: str, width: float, size: float) -> str:
     while head + tail > 2 and length(text[:head] + "…" + text[len(text) - tail :], size) > most:
         head, tail = (head - 1, tail) if head >= tail else (head, tail - 1)
     return text[:head] + "…" + text[len(text) - tail :]
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """The text in lines of at most ``width`` inches, broken at spaces; a longer word stays whole."""
+    lines: list[str] = []
+    for word in plain(text).split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and fit(longer, width, size) == longer:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def length(text: str, size: float) -> float:

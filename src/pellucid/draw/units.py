@@ -28,7 +28,7 @@ from pellucid.draw.sheet import (
 )
 
 INPUTS = 9  # of a filter that are drawn
-LEFT, PANEL, GAP = 1.5, 1.5, 0.06  # inches
+LEFT, PANEL, GAP = 1.7, 1.6, 0.06  # inches
 FRAME, OUTSIDE = "#ffb000", (208, 222, 240)  # what is outside is no grey: images may be grey
 Box = Sequence[int]  # top, left, bottom, right, the last two behind the edge
 
@@ -125,21 +125,19 @@ def unit_sheet(
     panels = [LEFT + place * (PANEL + 0.12) for place in range(1 if drawn is None else 2)]
     right = panels[-1] + PANEL + 0.22
     step = height + 0.5
-    sheet = Sheet(max(right + shown * (cell + GAP) + 0.1, 9.0), 1.08 + len(rows) * step)
-    sheet.title(title, note)
+    sheet = Sheet(max(right + shown * (cell + GAP) + 0.1, 9.0), 0.88 + len(rows) * step)
+    filters = "no single layer's weights make these units"
     if drawn is not None:
-        text = f"{of}: {told(drawn, colours=colours)}"
-        sheet.text(f"filter of {text}", 0.12, 0.53, width=sheet.width - 0.24, size=7.5, colour=FAINT)
-    else:
-        sheet.text("filter: no single layer's weights make these units", 0.12, 0.53, size=7.5, colour=FAINT)
+        filters = f"{told(drawn, colours=colours)} (of {of})"
+    below = "" if whole else "what the unit sees of each (pale blue: outside), "
+    images = f"below each image {below}the activation, the true class if known"
+    sheet.title(title, f"{note}\nfilter: {filters}\n{images}")
     if drawn is not None:
-        sheet.text("filter", panels[0], 0.8, size=8, colour=FAINT)
-    sheet.text("made to excite it", panels[-1], 0.8, size=8, colour=FAINT)
-    below = "below: " if whole else "below: what the unit sees of each (pale blue: outside), "
-    text = f"the images that excite it most; {below}the activation, the true class if known"
-    sheet.text(text, right, 0.8, size=8, colour=FAINT)
+        sheet.text("filter", panels[0], 0.6, size=8, colour=FAINT)
+    sheet.text("made to excite it", panels[-1], 0.6, size=8, colour=FAINT)
+    sheet.text("the images that excite it most", right, 0.6, size=8, colour=FAINT)
     for place, row in enumerate(rows):
-        y = 1.0 + place * step
+        y = 0.8 + place * step
         _row(sheet, row, y, panels, right, cell=cell, whole=whole, colours=colours, size=size)
     return sheet.picture()
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.untouched import untouched
 
 AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
@@ -111,7 +111,7 @@ class Explainer(ABC):
         bad = int((~maps_BHW.flatten(1).isfinite().all(dim=1)).sum())
         if bad:
             raise ValueError(
-                f"{self.title}: {bad} of {len(maps_BHW)} maps hold values that are not finite. "
+                f"{self.title}: {bad} of {counted(len(maps_BHW), 'map')} hold values that are not finite. "
                 "Check the net's weights and the images for such values; the training may have diverged."
             )
 

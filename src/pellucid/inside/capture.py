@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid.errors import UserError
 
 Layers = Literal["auto"] | Sequence[str]
+LISTED = 12  # layers of a net, where none is near
 
 
 @contextmanager
@@ -62,9 +63,12 @@ def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """`` Did you mean x or y?``, or the empty text where nothing is near."""
-    found = get_close_matches(name, list(known), n=3, cutoff=0.3)
-    return f" Did you mean {' or '.join(found)}?" if found else ""
+    """`` Did you mean x or y?``, or the first of those known where nothing is near."""
+    names = [one for one in known if one]  # the net itself has none
+    found = get_close_matches(name, names, n=3, cutoff=0.3)
+    if found:
+        return f" Did you mean {' or '.join(found)}?"
+    return f" It has {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}."
 
 
 def convolutions(net: nn.Module) -> list[str]:

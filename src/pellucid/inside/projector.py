@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pellucid.errors import encodable
 from pellucid.system.files import write_atomically
 
 COLUMNS = ("index", "file", "true", "predicted", "correct", "confidence")
@@ -92,7 +93,7 @@ def _binary(vectors: np.ndarray) -> bytes:
 def _metadata(columns: Mapping[str, Sequence[object]]) -> bytes:
     rows = [columns, *zip(*columns.values(), strict=True)]
     text = "".join("\t".join(_cell(value) for value in row) + "\n" for row in rows)
-    return text.encode(errors="backslashreplace")  # file names that are no text
+    return encodable(text).encode()
 
 
 def _cell(value: object) -> str:
@@ -143,7 +144,7 @@ def _config(name: str, vectors: np.ndarray, side: int) -> bytes:
 
     config = ProjectorConfig()
     embedding = config.embeddings.add()
-    embedding.tensor_name = name
+    embedding.tensor_name = encodable(name)
     embedding.tensor_path = "tensors.bytes"
     embedding.tensor_shape.extend(vectors.shape)
     embedding.metadata_path = "metadata.tsv"

@@ -5,9 +5,11 @@ Axes: N images, R resamples, M shares, G values that differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 
 def interval(values_N: np.ndarray, *, seed: int, level: float = 0.95) -> tuple[float, float]:
@@ -19,10 +21,20 @@ def interval(values_N: np.ndarray, *, seed: int, level: float = 0.95) -> tuple[f
     if values_N.dtype == bool and values_N.all() == values_N.any():
         low, high = wilson(values_N.mean(keepdims=True), np.array([len(values_N)]))
         return float(low[0]), float(high[0])
-    random = np.random.default_rng(seed)
     values_N = values_N.astype(np.float64)
-    means_R = [values_N[random.integers(0, len(values_N), len(values_N))].mean() for _ in range(RESAMPLES)]
-    low, high = np.quantile(means_R, [(1 - level) / 2, (1 + level) / 2])
+    return bootstrap(lambda places_N: values_N[places_N].mean(), len(values_N), seed=seed, level=level)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], images: int, *, seed: int, level: float = 0.95
+) -> tuple[float, float]:
+    """The percentile interval of ``statistic``, which gets the places of as many images, drawn again.
+
+    Not numbers where the statistic of some resample is none.
+    """
+    random = np.random.default_rng(seed)
+    values_R = [statistic(random.integers(0, images, images)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(values_R, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.capture import find_layers
 from pellucid.inside.trace import Trace, unit_axis
 
@@ -55,7 +55,7 @@ class UnitLayer:
     @property
     def size(self) -> str:
         """``64 units, each a map of 7 × 7``."""
-        what = f"{self.units:,} unit{'s' if self.units > 1 else ''}"
+        what = counted(self.units, "unit")
         if not self.places:
             return what
         each = " × ".join(str(side) for side in self.places)

@@ -36,9 +36,10 @@ class TorchvisionClassifier(nn.Module):
     """``backbone``, a torchvision classifier without its last layer, and a new linear ``head``.
 
     ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
-    dict in torchvision's names. ``trainable``: ``head``, ``last_N`` (the last N stages and the head)
-    or ``all``; what is not trained stays in evaluation mode. Grey images are repeated into three channels.
-    ``views``: how many augmentations of an image a frozen backbone is shown; 0: a new one each epoch.
+    dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
+    ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
+    Grey images are repeated into three channels. ``views``: how many augmentations of an image a frozen
+    backbone is shown; 0: a new one each epoch.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
 
@@ -184,7 +185,8 @@ def _runs(backbone: nn.Module, size: int) -> bool:
 def _load(net: TorchvisionClassifier, path: Path, head: str, arch: str) -> None:
     """Fill the net from a state dict file; a head of another size is dropped, with one line."""
     state = _read_state(path)
-    dropped = {key: state.pop(key) for key in (f"{head}.weight", f"{head}.bias") if key in state}
+    named = (f"{name}.{kind}" for name in (head, "head") for kind in ("weight", "bias"))
+    dropped = {key: state.pop(key) for key in named if key in state}
     dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
                for key, value in dropped.items()}  # fmt: skip
     state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
@@ -229,9 +231,17 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             f"model.weights={path}: not a file of plain tensors, so it was not read "
             f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
         ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = _of_ours(state["state_dict"])
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
     return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a checkpoint of ours, or of a net that was exported, under torchvision's names."""
+    of_net = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
+    return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
 
 
 def _listed(title: str, names: list[str], most: int = 5) -> str:

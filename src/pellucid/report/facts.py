@@ -10,7 +10,9 @@ from typing import Any
 
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
+from pellucid.errors import counted
 from pellucid.outcome import Outcome
+from pellucid.resample import Interval
 from pellucid.run import Run
 from pellucid.trained import Trained
 
@@ -19,11 +21,12 @@ DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, or ''."""
+    """A metric of the best checkpoint; ``interval`` is what is uncertain about it, by ``method``, or ''."""
 
     name: str
     value: str
     interval: str
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,14 @@ def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> 
     free = sum(p.numel() for p in parameters if p.requires_grad)
     channels, height, width = trained.spec.image_shape
     which = "all trained" if free == total else f"{free:,} of them trained"
-    text = f"{type(trained.net).__name__} with {total:,} parameters, {which}"
+    text = f"{type(trained.net).__name__} with {counted(total, 'parameter')}, {which}"
     if "epochs" in noted:
-        text += f", for {noted['epochs']} epoch{'s' if noted['epochs'] != 1 else ''}"
+        text += f", for {counted(noted['epochs'], 'epoch')}"
     text += f" on {noted.get('data/source') or (data.source if data else 'images')}"
     if "data/train" in noted:
         counts = (f"{noted[f'data/{split}']:,}" for split in ("train", "val", "test"))
         text += ": {} training, {} validation and {} test images".format(*counts)
-    text += f" of {channels} × {height} × {width}, {len(trained.spec.classes):,} classes."
+    text += f" of {channels} × {height} × {width}, {counted(len(trained.spec.classes), 'class')}."
     validated = trained.config["trainer"].get("limit_val_batches") != 0
     return (
         f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
@@ -100,16 +103,17 @@ def _figures(trained: Trained, noted: Mapping[str, Any], outcome: Outcome | None
     values = dict.fromkeys(f"{outcome.metrics[name]:.6g}" for name in order)  # of an autoencoder they are one
     shown = [next(n for n in order if f"{outcome.metrics[n]:.6g}" == value) for value in values]
     found = [
-        Figure(
-            f"test {name}",
-            f"{outcome.metrics[name]:.4f}",
-            "95 % interval {:.4f} to {:.4f}".format(*intervals[name]),
-        )
-        for name in shown
+        Figure(f"test {name}", f"{outcome.metrics[name]:.4f}", *_told(intervals[name])) for name in shown
     ]
     if (value := noted.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
         found.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
     return found
+
+
+def _told(interval: Interval) -> tuple[str, str]:
+    if interval.ends is None:
+        return "no 95 % interval", f"as {interval.method}"
+    return "95 % interval {:.4f} to {:.4f}".format(*interval.ends), interval.method
 
 
 def _commands(trained: Trained) -> dict[str, str]:

@@ -35,11 +35,6 @@ def embedded(data: dict[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def encodable(text: str) -> str:
-    """Fit for UTF-8: bytes of a file's name that no alphabet has become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def beside(name: str) -> str:
     """The text of a file in this folder."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pellucid.draw.sheet import colour_of, marker_of
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
 from pellucid.inside.probe import choose_points
 from pellucid.inside.projection import pca
@@ -110,7 +110,7 @@ def _kept(subject: Subject) -> Found | None:
         layouts,
         "val",
         torch.from_numpy(index_N),
-        f"{len(index_N):,} validation images after epoch {epoch}",
+        f"{counted(len(index_N), 'validation image')} after epoch {epoch}",
     )
 
 
@@ -132,7 +132,7 @@ def _seen(subject: Subject) -> Found | None:
     except UserError:  # a net without a linear layer
         return None
     layouts = {"pca": pca(torch.cat(vectors).numpy(), 2)}
-    return layouts, "test", index_N, f"{len(index_N):,} of {len(split):,} test images"
+    return layouts, "test", index_N, f"{len(index_N):,} of {counted(len(split), 'test image')}"
 
 
 def _points(layout_N2: np.ndarray, labels: Sequence[int]) -> list[Point]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.errors import encodable
 from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import facts
 from pellucid.report.film import film
 from pellucid.report.mistakes import mistakes
-from pellucid.report.page import beside, embedded, encodable, template
+from pellucid.report.page import beside, embedded, template
 from pellucid.report.places import HEIGHT as PLACES_HEIGHT
 from pellucid.report.places import WIDTH as PLACES_WIDTH
 from pellucid.report.places import Places, places

@@ -13,7 +13,8 @@ import statistics
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pellucid.report.page import beside, embedded, encodable, link, plain, template
+from pellucid.errors import encodable
+from pellucid.report.page import beside, embedded, link, plain, template
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from pellucid.draw.maps import dead_maps, limits, own_scale, shared_scale
 from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, mosaic, number, square_columns
+from pellucid.errors import counted
 from pellucid.inside.capture import captured
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import untouched
@@ -116,7 +117,7 @@ def _of_maps(layer: str, kind: str, maps_NMhw: Tensor) -> Stop:
         )
     maps = shown.numpy()
     low, high = limits(maps)
-    note = f"{total} maps of {height} × {width}"
+    note = f"{counted(total, 'map')} of {height} × {width}"
     if total > MAPS:
         note += f", the first {MAPS} shown"
     if dead:
@@ -143,7 +144,7 @@ def _of_units(layer: str, kind: str, units_NU: np.ndarray) -> Stop:
     return Stop(
         layer=layer,
         kind=kind,
-        note=f"{total} units" + (f", the first {UNITS} shown" if total > UNITS else "") + ", row by row",
+        note=f"{counted(total, 'unit')}{f', the first {UNITS} shown' if total > UNITS else ''}, row by row",
         own=[],
         shared=[address(shrunk(grid, GRID), photo=False) for grid in grids],
         limits=(number(low), number(high)),

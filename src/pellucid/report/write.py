@@ -51,7 +51,7 @@ def report(
         why = first_line(error)
         log.warning("The page goes without images, as the run's data cannot be read: %s", why)
     seen = outcome(trained, images, "test") if images else None
-    folder = Path(out).expanduser().absolute() if out else trained.folder
+    folder = trained.place(out, "")
     same = images is None or _as_trained(trained, images, data)
     if not same:
         log.warning("These are not the images of the training: the page goes without what was kept of those.")

@@ -11,7 +11,7 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, counted, first_line
 from pellucid.lock import FileLock
 from pellucid.sweep.folder import SweepFolder
 from pellucid.system.files import write_atomically
@@ -52,7 +52,7 @@ def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
         mend(folder.journal, lock)
         return JournalStorage(JournalFileBackend(str(folder.journal), lock_obj=lock))
     try:
-        return optuna.storages.get_storage(_impatient(url))
+        return optuna.storages.get_storage(_with_defaults(url))
     except Exception as error:  # SQLAlchemy's kinds, those of a driver, a driver that is not there
         reason = first_line(error).rstrip(".")
         raise UserError(
@@ -62,14 +62,18 @@ def open_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
         ) from error
 
 
-def _impatient(url: str) -> str:
-    """The URL with a limit on the time to reach a server, where it has none."""
+def _with_defaults(url: str) -> str:
+    """The URL with our driver of PostgreSQL and a limit on the time to reach it, where it names none."""
     from sqlalchemy.engine import make_url
 
     parsed = make_url(url)
-    if not parsed.drivername.startswith("postgresql") or "connect_timeout" in parsed.query:
+    if not parsed.drivername.startswith("postgresql"):
         return url
-    return parsed.update_query_dict({"connect_timeout": "20"}).render_as_string(hide_password=False)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")  # SQLAlchemy 2.0 would look for psycopg2
+    if "connect_timeout" not in parsed.query:
+        parsed = parsed.update_query_dict({"connect_timeout": "20"})
+    return parsed.render_as_string(hide_password=False)
 
 
 def without_password(url: str) -> str:
@@ -142,7 +146,7 @@ class Replayed:
         return first_bad
 
     def said(self) -> str:
-        return f"{self.lost} of its {self.total} entries could not be read or used"
+        return f"{self.lost} of its {counted(self.total, 'entry')} could not be read or used"
 
 
 def mend(journal: Path, lock: JournalFileOpenLock) -> None:

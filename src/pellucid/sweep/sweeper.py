@@ -27,7 +27,7 @@ from optuna.trial import TrialState
 from pellucid.assemble import assemble
 from pellucid.config.compose import container
 from pellucid.console import console, start_logging
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, counted, first_line
 from pellucid.interrupt import exit_code
 from pellucid.report.sweep import Sweep
 from pellucid.sweep.folder import SweepFolder
@@ -62,8 +62,8 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
         folder.discard()
         raise
     done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    found = f", {done} of them done" if done else ""
-    log.info("Sweep %s: %d trials%s. Folder: %s", plan.name, plan.total, found, quoted(plan.folder))
+    told = counted(plan.total, "trial") + (f", {done} of them done" if done else "")
+    log.info("Sweep %s: %s. Folder: %s", plan.name, told, quoted(plan.folder))
     try:
         _run_all(plan, study, Worker(plan, context, master))
     except (KeyboardInterrupt, SystemExit) as error:
@@ -103,7 +103,7 @@ def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
                 raise UserError("The launcher's jobs end without having begun a trial; see their logs.")
         if running and not told:
             told = 1
-            log.info("Waiting for %d trials that other processes are running.", running)
+            log.info("Waiting for %s of other processes.", counted(running, "trial"))
         time.sleep(POLL)
 
 
@@ -296,7 +296,7 @@ def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:
         for state in ("finished", "pruned", "failed", "running", "waiting")
         if (count := sum(trial.state == state for trial in sweep.trials))
     ]
-    log.info("Sweep %s: %s of %d trials.", sweep.name, ", ".join(counts) or "none", sweep.total)
+    log.info("Sweep %s: %s of %s.", sweep.name, ", ".join(counts) or "none", counted(sweep.total, "trial"))
     if stopped:
         log.warning("Stopped: %s. Continue, with another limit, by: %s", stopped, plan.line)
     if best := sweep.best():

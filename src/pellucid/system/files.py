@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import yaml
 
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, encodable, first_line
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|\..+\.ckpt\.\w{8}")  # the second of the first versions
 LARGEST_TEXT = 2**26  # bytes of a JSON or CSV file that is read
@@ -123,7 +123,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
+    write_atomically(path, encodable(text.getvalue()).encode())
 
 
 def check_writable(folder: Path, what: str, option: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -178,6 +179,19 @@ class Task(LightningModule, ABC):
             never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
             return [optimizer], [never]  # type: ignore[return-value]
         return [optimizer], [scheduler]
+
+    def check_schedule(self, epochs: int) -> None:
+        """Walk the scheduler through so many epochs, of a parameter that is nobody's. Raises UserError."""
+        if self.make_scheduler is None:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # nothing is trained between its steps
+                scheduler = self.make_scheduler(self.make_optimizer([nn.Parameter(torch.zeros(1))]))
+                for _ in range(epochs):
+                    scheduler.step(*([0.0] if isinstance(scheduler, ReduceLROnPlateau) else []))
+        except OPTION_ERRORS as error:
+            raise UserError(f"The scheduler refused its options: {first_line(error).rstrip('.')}.") from error
 
     def _fused(self) -> dict[str, bool]:
         """One call for all parameters, where torch has it and the user has not said how."""

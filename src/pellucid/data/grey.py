@@ -1,0 +1,85 @@
+"""Grey of more than 8 bits as 8: over which values it goes from black to white."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+BAND = 2**17  # pixels that are converted at a time
+Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
+
+
+def is_range(values: object) -> bool:
+    """Whether these are two finite numbers, the lower first."""
+    return (
+        isinstance(values, Sequence)
+        and len(values) == 2
+        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
+        and bool(values[0] < values[1])
+    )
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether it is grey of more than 8 bits."""
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
+
+
+def white_of(image: Image.Image) -> float:
+    """The highest value of its type: 1 of floats, 4095 of 12 bits, else 65,535; 0 of 8 bits."""
+    if not is_deep(image):
+        return 0.0
+    if image.mode == "F":
+        return 1.0
+    bits = getattr(image, "tag_v2", {}).get(258)  # BitsPerSample of a TIFF file
+    return 4095.0 if bits == (12,) else 65535.0
+
+
+class Grey:
+    """Black at the lower of ``values``, white at the higher; notes what it has met of an image.
+
+    ``white``: the highest value of its type, 0 where it is not deep; ``lowest`` and ``highest`` its finite
+    values; ``missing``: how many are none.
+    """
+
+    def __init__(self, values: Values = ()) -> None:
+        self.values = values
+        self.white, self.lowest, self.highest, self.missing = 0.0, np.inf, -np.inf, 0
+
+    def eight_bits(self, image: Image.Image) -> Image.Image:
+        """The image in mode L; what is no number is black."""
+        low, high = self.values or (0.0, self.white)
+        grey_HW = np.empty((image.height, image.width), np.uint8)
+        top = 0
+        for band in _bands(image):
+            self._note(band)
+            above = np.nan_to_num(band, nan=low, posinf=high, neginf=low).clip(low, high) - low
+            grey_HW[top : top + len(band)] = (above * 255 / (high - low)).astype(np.uint8)
+            top += len(band)
+        return Image.fromarray(grey_HW)
+
+    def _note(self, band: NDArray[np.float64]) -> None:
+        finite = band[np.isfinite(band)]
+        self.missing += band.size - finite.size
+        self.lowest = min(self.lowest, float(finite.min(initial=np.inf)))
+        self.highest = max(self.highest, float(finite.max(initial=-np.inf)))
+
+    def odd(self) -> str:
+        """What did not fit, in a few words; empty where all did."""
+        low, high = self.values or (0.0, self.white)
+        said = [f"{self.missing:,} values are no finite number"] if self.missing else []
+        if self.lowest < low or self.highest > high:
+            said.append(
+                f"values from {self.lowest:.6g} to {self.highest:.6g}, beyond {low:.6g} to {high:.6g}"
+            )
+        return ", ".join(said)
+
+
+def _bands(image: Image.Image) -> Iterator[NDArray[np.float64]]:
+    rows = max(1, BAND // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        yield np.asarray(image.crop(box), dtype=np.float64)

@@ -1,0 +1,216 @@
+"""Which images a run was trained, validated and tested on, kept in its folder: ``splits.npz``.
+
+Data change while a run stays. So an image that the run knows keeps its split, by its content or else by its
+name; a new one gets that of its neighbour in the order of ``split.py``; and what has changed is told.
+
+Axes: N images that are there now, R rows of the manifest.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pellucid.data.spec import Split
+from pellucid.data.split import Digests, order
+from pellucid.errors import UserError, first_line, plain
+from pellucid.system.files import read_arrays, write_atomically
+
+SPLITS = ("train", "val", "test")
+NAMED = 10  # of each kind of change
+Row = tuple[int, int, str]  # digest, label, file
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """R images: digests of their content, splits as numbers of ``SPLITS``, labels, and file names."""
+
+    digests_R: Digests
+    splits_R: np.ndarray
+    labels_R: np.ndarray
+    files: Sequence[str]
+
+    @classmethod
+    def of(cls, splits: Mapping[str, Split]) -> Manifest:
+        """The images of the splits ``train``, ``val`` and ``test``."""
+        there = [(number, splits[name]) for number, name in enumerate(SPLITS) if name in splits]
+        return cls(
+            np.concatenate([split.digests_N for _, split in there]),
+            np.concatenate([np.full(len(split), number, np.uint8) for number, split in there]),
+            np.concatenate([split.labels_N.numpy() for _, split in there]),
+            [file for _, split in there for file in split.files],
+        )
+
+    def save(self, path: Path) -> None:
+        """As an .npz file."""
+        content = io.BytesIO()
+        names = np.frombuffer("\0".join(self.files).encode(errors="surrogateescape"), np.uint8)
+        labels_R = self.labels_R.astype(np.int32)
+        np.savez_compressed(content, digest=self.digests_R, split=self.splits_R, label=labels_R, files=names)
+        write_atomically(path, content.getbuffer())
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest | None:
+        """What ``save`` wrote; None where there is no file. Raises UserError for any other."""
+        try:
+            return cls._of_arrays(read_arrays(path))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{path} is damaged ({first_line(error)}), so that nobody knows which images the run was "
+                "trained on. Put it back; without that file the images are split as those of a new run."
+            ) from error
+
+    @classmethod
+    def _of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Manifest:
+        """Raises ValueError or KeyError for what ``save`` does not write: it may be a stranger's."""
+        kinds = {"digest": np.uint64, "split": np.uint8, "label": np.int32, "files": np.uint8}
+        for name, kind in kinds.items():
+            if arrays[name].dtype != kind or arrays[name].ndim != 1:
+                raise ValueError(f"{name} is an array of {arrays[name].dtype} {arrays[name].shape}")
+        digests_R, splits_R, labels_R = (arrays[name] for name in ("digest", "split", "label"))
+        files = arrays["files"].tobytes().decode(errors="surrogateescape").split("\0")
+        if not len(digests_R) == len(splits_R) == len(labels_R) == len(files):
+            raise ValueError("its columns have different lengths")
+        if splits_R.max(initial=0) >= len(SPLITS) or labels_R.min(initial=0) < 0:
+            raise ValueError("it names splits or classes that there are not")
+        return cls(digests_R, splits_R, labels_R.astype(np.int64), files)
+
+    def merged(self, splits: Mapping[str, Split]) -> Manifest:
+        """With the images of the splits that are not in it yet: those that were trained on stay known."""
+        now = Manifest.of(splits)
+        known = set(zip(self.splits_R.tolist(), self.rows, strict=True))
+        new = [
+            k for k, row in enumerate(zip(now.splits_R.tolist(), now.rows, strict=True)) if row not in known
+        ]
+        if not new:
+            return self
+        return Manifest(
+            np.concatenate([self.digests_R, now.digests_R[new]]),
+            np.concatenate([self.splits_R, now.splits_R[new]]),
+            np.concatenate([self.labels_R, now.labels_R[new]]),
+            [*self.files, *(now.files[k] for k in new)],
+        )
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return list(zip(self.digests_R.tolist(), self.labels_R.tolist(), self.files, strict=True))
+
+    def knows(self, split: Split) -> np.ndarray:
+        """Of each image, (N,), whether its content is known."""
+        return np.isin(split.digests_N, self.digests_R)
+
+    def take(self, pool: Split, parts: Sequence[str], seed: int) -> dict[str, Split]:
+        """``train`` and the ``parts`` of a pool of images, divided as they were."""
+        by_digest: dict[int, int] = {}
+        for digest, number in sorted(
+            zip(self.digests_R.tolist(), self.splits_R.tolist(), strict=True), reverse=True
+        ):
+            by_digest[digest] = number  # of several, the first: one that was trained on stays so
+        by_file = dict(zip(self.files, self.splits_R.tolist(), strict=True))
+        chosen_N = np.empty(len(pool), np.int64)
+        new = []
+        for k, (digest, file) in enumerate(zip(pool.digests_N.tolist(), pool.files, strict=True)):
+            number = by_digest.get(digest, by_file.get(file))
+            if number is None:
+                new.append(k)
+            else:
+                chosen_N[k] = number
+        chosen_N[new] = self._neighbours(pool.subset(torch.tensor(new, dtype=torch.long)), seed)
+        allowed = {SPLITS.index(name) for name in parts}
+        chosen_N[~np.isin(chosen_N, list(allowed))] = 0  # whose split is a folder of its own now
+        numbers = {name: SPLITS.index(name) for name in ("train", *parts)}
+        return {n: pool.subset(torch.from_numpy(np.flatnonzero(chosen_N == k))) for n, k in numbers.items()}
+
+    def _neighbours(self, new: Split, seed: int) -> np.ndarray:
+        """Of images that are not known, the split of the known one before them in the class's order."""
+        keys_R, keys_N = order(self.digests_R, seed), order(new.digests_N, seed)
+        found_N = np.zeros(len(new), np.int64)
+        for label in np.unique(new.labels_N.numpy()).tolist():
+            of_class_N = new.labels_N.numpy() == label
+            known = np.flatnonzero(self.labels_R == label)
+            if len(known):
+                known = known[np.argsort(keys_R[known])]
+                before = np.searchsorted(keys_R[known], keys_N[of_class_N], side="right") - 1
+                found_N[of_class_N] = self.splits_R[known[before.clip(0)]]
+        return found_N
+
+    def trained_on(self, name: str, split: Split) -> np.ndarray:
+        """Of each image of the split ``name``, (N,), whether it was trained on and not known as one of it."""
+        trained_R, own_R = self.splits_R == 0, self.splits_R == SPLITS.index(name)
+        return np.isin(split.digests_N, self.digests_R[trained_R]) & ~np.isin(
+            split.digests_N, self.digests_R[own_R]
+        )
+
+    def changes(self, splits: Iterable[Split], classes: Sequence[str]) -> Changes:
+        """What has become of the images since the manifest was written."""
+        splits = list(splits)
+        now = [row for split in splits for row in _rows(split)]
+        known = set(self.rows)
+        fresh, there = [row for row in now if row not in known], set(now)
+        if not fresh and len(there) == len(known):
+            return Changes()
+        old_files, old_labels = defaultdict(list), defaultdict(set)
+        for digest, label, file in self.rows:
+            old_files[digest].append(file)
+            old_labels[digest].add(label)
+        old_names, now_names = set(self.files), {file for _, _, file in now}
+        found = Changes()
+        for digest, label, file in fresh:
+            if digest not in old_files:
+                (found.changed if file in old_names else found.added).append(file)
+            elif label not in old_labels[digest]:
+                before = ", ".join(classes[old] for old in old_labels[digest] if old < len(classes))
+                found.relabelled.append(f"{file} (was {before})")
+            elif all(old in now_names for old in old_files[digest]):
+                found.copied.append(f"{file} (as {old_files[digest][0]})")
+            else:
+                gone = next(old for old in old_files[digest] if old not in now_names)
+                found.renamed.append(f"{gone} to {file}")
+        contents = {digest for digest, _, _ in now}
+        for digest, _, file in self.rows:
+            if file not in now_names and digest not in contents:
+                found.removed.append(file)
+        return found
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Images by kind of change, each named by its file."""
+
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
+    relabelled: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def told(self) -> str:
+        """One line: ``2 added (a.jpg, b.jpg); 1 renamed (c.jpg to d.jpg)``; empty where nothing changed."""
+        return "; ".join(
+            f"{len(files)} {kind} ({named(sorted(files))})" for kind, files in vars(self).items() if files
+        )
+
+    def counts(self) -> dict[str, int]:
+        return {kind: len(files) for kind, files in vars(self).items() if files}
+
+
+def named(files: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f", and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
+    return ", ".join(map(plain, files[:NAMED])) + more
+
+
+def _rows(split: Split) -> Iterable[Row]:
+    return zip(split.digests_N.tolist(), split.labels_N.tolist(), split.files, strict=True)

@@ -1,0 +1,188 @@
+"""Which images a run was trained on, and what is told when they have changed since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.data.divide import Division, History, divide
+from pellucid.data.manifest import Manifest
+from pellucid.data.spec import Split
+from pellucid.errors import UserError
+
+CLASSES = ("cat", "dog")
+FRACTIONS = {"val": 0.15, "test": 0.15}
+
+
+def pool(count: int = 200, seed: int = 0) -> Split:
+    """Images of two classes, all different."""
+    pixels = torch.randint(256, (count, 3, 4, 4), generator=torch.Generator().manual_seed(seed))
+    labels_N = torch.arange(count) % 2
+    files = [f"{CLASSES[label]}/{seed}{k:03}.png" for k, label in enumerate(labels_N.tolist())]
+    return Split.whole(pixels.byte(), labels_N, files)
+
+
+def without(split: Split, *gone: int) -> Split:
+    return split.subset(torch.tensor([k for k in range(len(split)) if k not in gone]))
+
+
+def named(split: Split, index: int, file: str, label: int | None = None) -> Split:
+    """The split with another name, and another class, for one image."""
+    files, labels_N = list(split.files), split.labels_N.clone()
+    files[index] = file
+    labels_N[index] = split.labels_N[index] if label is None else label
+    return replace(split, files=files, labels_N=labels_N)
+
+
+def joined(one: Split, other: Split) -> Split:
+    return Split.whole(
+        torch.cat([one.store[one.rows_N], other.store[other.rows_N]]),
+        torch.cat([one.labels_N, other.labels_N]),
+        [*one.files, *other.files],
+    )
+
+
+def first(split: Split, seed: int = 0) -> dict[str, Split]:
+    return divide({"all": split}, FRACTIONS, seed, CLASSES, History()).splits
+
+
+def again(split: Split, before: dict[str, Split], seed: int = 0, *, elsewhere: bool = False) -> Division:
+    history = History(Manifest.of(before), elsewhere=elsewhere)
+    return divide({"all": split}, FRACTIONS, seed, CLASSES, history)
+
+
+def parts(splits: dict[str, Split]) -> dict[int, str]:
+    """The split of each content."""
+    return {digest: name for name, split in splits.items() for digest in split.digests_N.tolist()}
+
+
+CHANGED = {
+    "1 added (cat/1000.png)": lambda s: joined(s, pool(1, seed=1)),
+    "1 removed (dog/0001.png)": lambda s: without(s, 1),
+    "1 renamed (cat/0004.png to cat/new.png)": lambda s: named(s, 4, "cat/new.png"),
+    "1 relabelled (dog/0004.png (was cat))": lambda s: named(s, 4, "dog/0004.png", label=1),
+    "1 copied (cat/copy.png (as cat/0004.png))": lambda s: joined(
+        s, named(s.subset(torch.tensor([4])), 0, "cat/copy.png")
+    ),
+    "1 changed (cat/0004.png)": lambda s: joined(without(s, 4), named(pool(1, seed=1), 0, "cat/0004.png")),
+}
+
+
+@pytest.mark.parametrize("told", CHANGED)
+@pytest.mark.parametrize("seed", range(8))
+def test_no_change_of_one_moves_another_and_each_is_told(told: str, seed: int) -> None:
+    before = first(pool(), seed)
+    divided = again(CHANGED[told](pool()), before, seed)
+    old, new = parts(before), parts(divided.splits)
+    assert all(new[digest] == old[digest] for digest in new.keys() & old.keys())
+    assert divided.changes.told() == told
+    assert not divided.trained_on
+
+
+def test_without_changes_nothing_is_told() -> None:
+    before = first(pool())
+    divided = again(pool(), before)
+    assert parts(divided.splits) == parts(before)
+    assert not divided.changes
+
+
+def test_a_photo_that_was_edited_stays_where_it_was() -> None:
+    before = first(pool())
+    for name, split in before.items():
+        edited = named(pool(1, seed=1), 0, split.files[0])
+        divided = again(joined(without(pool(), pool().files.index(split.files[0])), edited), before)
+        assert parts(divided.splits)[int(edited.digests_N[0])] == name
+
+
+def test_new_images_are_divided_by_the_fractions() -> None:
+    before = first(pool(2000))
+    divided = again(joined(pool(2000), pool(2000, seed=1)), before)
+    counts = {name: len(split) - len(before[name]) for name, split in divided.splits.items()}
+    for name in ("val", "test"):
+        assert abs(counts[name] - 300) < 4 * (2000 * 0.15 * 0.85) ** 0.5
+
+
+def test_an_image_that_moved_from_train_to_test_is_left_out_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    train, test = pool(40), pool(10, seed=1)
+    before = divide({"train": train, "test": test}, FRACTIONS, 0, CLASSES, History()).splits
+    moved = before["train"].subset(torch.tensor([3]))
+    found = {"train": without(train, train.files.index(moved.files[0])), "test": joined(test, moved)}
+    left_out = divide(found, FRACTIONS, 0, CLASSES, History(Manifest.of(before)))
+    assert len(left_out.splits["test"]) == 10
+    assert left_out.trained_on == {"test": [moved.files[0]]}
+    assert f"1 of the 11 test images were trained on, and are left out: {moved.files[0]}" in caplog.text
+    counted = divide(found, FRACTIONS, 0, CLASSES, History(Manifest.of(before), count_trained=True))
+    assert len(counted.splits["test"]) == 11
+    assert counted.trained_on == left_out.trained_on
+
+
+def test_other_images_are_all_test_images_but_those_that_were_trained_on() -> None:
+    before = first(pool())
+    known = before["train"].subset(torch.arange(5))
+    divided = again(joined(pool(50, seed=1), known), before, elsewhere=True)
+    assert {name: len(split) for name, split in divided.splits.items()} == {"test": 50}
+    assert divided.trained_on == {"test": list(known.files)}
+    assert not divided.changes
+
+
+def test_images_that_have_moved_are_the_runs_own() -> None:
+    before = first(pool())
+    divided = again(without(pool(), 1, 2, 3), before, elsewhere=True)
+    assert divided.splits.keys() == before.keys()
+
+
+def test_duplicates_in_given_splits_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    train = pool(40)
+    found = {"train": train, "test": joined(pool(10, seed=1), train.subset(torch.tensor([7])))}
+    divide(found, {"val": 0.1, "test": None}, 0, CLASSES, History())
+    assert (
+        f"1 of the 11 test images are training images as well, byte by byte: {train.files[7]}" in caplog.text
+    )
+
+
+def test_images_that_were_trained_on_stay_known_when_a_run_goes_on() -> None:
+    before = first(pool())
+    manifest = Manifest.of(before)
+    later = manifest.merged(again(without(pool(), 1), before).splits)
+    assert later is manifest
+    grown = manifest.merged(again(joined(pool(), pool(1, seed=1)), before).splits)
+    assert len(grown.files) == 201
+    assert set(manifest.rows) < set(grown.rows)
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    odd = named(pool(), 0, "cat/caf\udce9.png")
+    manifest = Manifest.of(first(odd))
+    manifest.save(tmp_path / "splits.npz")
+    read = Manifest.load(tmp_path / "splits.npz")
+    assert read is not None
+    assert read.rows == manifest.rows
+    assert np.array_equal(read.splits_R, manifest.splits_R)
+    assert Manifest.load(tmp_path / "none.npz") is None
+
+
+@pytest.mark.parametrize("name", ["digest", "split", "label", "files"])
+@pytest.mark.parametrize("change", ["gone", "kind", "shape", "length", "range"])
+def test_a_damaged_one_is_told(tmp_path: Path, name: str, change: str) -> None:
+    path = tmp_path / "splits.npz"
+    Manifest.of(first(pool())).save(path)
+    with np.load(path) as found:
+        arrays = dict(found)
+    before = arrays.pop(name)
+    if change == "range" and name in ("digest", "files"):
+        pytest.skip("any value is one")
+    changed = {
+        "kind": before.astype(np.float32),
+        "shape": before.reshape(1, -1),
+        "length": before[: len(before) // 2],
+        "range": np.array([200 if name == "split" else -1] * len(before)).astype(before.dtype),
+    }
+    np.savez(path, **arrays, **({name: changed[change]} if change in changed else {}))
+    with pytest.raises(UserError, match=r"splits.npz is damaged"):
+        Manifest.load(path)
