@@ -68,5 +68,5 @@ def test_a_store_may_lie_in_memory_as_it_likes() -> None:
     ],
 )
 def test_what_a_users_data_set_reads_is_checked(change: Callable[[Split], Split]) -> None:
-    with pytest.raises(UserError, match=r"Own.read, split train: expected a store \(N, 1, H, W\) of uint8"):
+    with pytest.raises(UserError, match=r"Own.read, split all: expected a store \(N, 1, H, W\) of uint8"):
         changed(change)
