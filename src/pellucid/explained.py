@@ -62,7 +62,8 @@ class Explained:
             return "no better than random", False
         if self.likeness_B[at] > ALIKE:
             return f"alike without training: {self.likeness_B[at]:.2f}", False
-        return f"gain {self.trust.gain[at]:.2f}, random {self.trust.random_gain[:, at].mean():.2f}", True
+        told = f"gain {self.trust.gain[at]:.2f}, random {self.trust.random_gain[:, at].mean():.2f}"
+        return told, None if self.found.notes[place].startswith("✗") else True
 
     def figures(self, place: int) -> dict[str, float | bool]:
         """What was measured of an image's map; nothing where it was not."""

@@ -23,6 +23,7 @@ from pellucid.callbacks.view import Look, View
 from pellucid.config.build import locate
 from pellucid.draw.sheet import Sheet
 from pellucid.errors import UserError
+from pellucid.explainer.grad_cam import NO_MAPS
 from pellucid.run import Run
 from pellucid.train import train
 from tests.fakes import write_photos
@@ -288,7 +289,7 @@ def test_methods_of_explanation_are_chosen_by_name(tmp_path: Path) -> None:
     config = compose("model=dnn", "callbacks=[explanations,film_strip]", "explainer=[saliency,grad_cam]")
     result = train(config, tmp_path)
     assert not failures(result)
-    assert "Grad-CAM (no layer with maps)" in (tmp_path / "train.log").read_text()
+    assert f"Grad-CAM ({NO_MAPS})" in (tmp_path / "train.log").read_text()
     for methods in ("[occlusion]", "[]", "salience"):
         with pytest.raises(UserError, match="names among saliency, grad_cam"):
             train(
