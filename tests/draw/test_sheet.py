@@ -23,7 +23,9 @@ from pellucid.draw.sheet import (
     mosaic,
     number,
     rgb,
+    wrapped,
 )
+from pellucid.errors import counted
 
 
 def test_an_image_is_drawn_pixel_by_pixel() -> None:
@@ -139,3 +141,33 @@ def test_drawing_needs_no_pyplot_and_changes_no_setting() -> None:
         "assert settings() == before\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_long_heading_takes_more_lines_and_is_not_cut() -> None:
+    said = "predicted class, confidence (true class); 1 mistake in 179 validation images"
+    lines = wrapped(said, 3.0, 7.5)
+    assert " ".join(lines) == said
+    assert len(lines) > 1
+    assert all(fit(line, 3.0, 7.5) == line for line in lines)
+    short, long = Sheet(3.24, 1.0), Sheet(3.24, 1.0)
+    short.title("t", "n")
+    long.title("t", said)
+    for sheet in (short, long):
+        sheet.image(np.zeros((1, 1, 3), np.uint8), 1, 0.6, 0.3, 0.3)
+    one, other = short.picture(), long.picture()
+    lower = len(other) - len(one)
+    assert lower == pytest.approx(0.15 * (len(lines) - 1) * DPI, abs=1)
+    assert (other[round(0.7 * DPI) + lower, round(1.15 * DPI)] == 0).all(), "what follows lies lower"
+
+
+@pytest.mark.parametrize(
+    ("many", "one", "said"),
+    [
+        (1, "image", "1 image"),
+        (1234, "image", "1,234 images"),
+        (0, "class", "0 classes"),
+        (2, "entry", "2 entries"),
+    ],
+)
+def test_counts_and_their_nouns(many: int, one: str, said: str) -> None:
+    assert counted(many, one) == said

@@ -162,7 +162,7 @@ class Sheet:
 def fit(text: str, width: float, size: float) -> str:
     """The text as one line, its middle left out where that is longer than ``width`` inches."""
     text = plain(text)
-    most = width * 72 / 1.05  # drawn small, letters are up to a twentieth wider than the font says
+    most = width * 72 / 1.12  # drawn small, letters are up to a ninth wider than the font says
     if length(text, size) <= most:
         return text
     head = len(text) // 2
