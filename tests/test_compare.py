@@ -241,7 +241,7 @@ def test_very_few_images(
     found = run_compare(*runs, out=str(tmp_path / "out"))
     assert found["images"] == 3
     assert found["cka"] == []
-    assert "3 test images are too few" in caplog.text
+    assert "layers see: only 3 test images." in caplog.text
     assert not (tmp_path / "out" / "layers.png").exists()
     assert (tmp_path / "out" / "disagreements.png").is_file()
 
