@@ -98,7 +98,7 @@ def test_a_file_a_folder_a_pattern(photos: Path, tmp_path: Path) -> None:
     assert find_pictures(str(photos / "t*t" / "dog" / f"*{files[0].suffix}")) == files
     assert len(find_pictures(str(photos / "**" / "*"))) == 56
     for given, message in (
-        (tmp_path, "no images in this folder. Expected .bmp"),
+        (tmp_path, "no images in this folder. Expected .avif, .bmp"),
         (tmp_path / "*.jpg", "no file matches this pattern"),
         (tmp_path / "no.jpg", "there is no such file or folder"),
     ):

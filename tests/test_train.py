@@ -312,7 +312,7 @@ class Poison(Callback):
         (["optimizer.lr=-1"], "refused its options"),
         (["data.batch_size=0"], "at least 1 image"),
         (["data.augment=swirl"], "expected one of none, flip"),
-        (["data.val_fraction=1.5"], "between 0 and 1"),
+        (["data.val_fraction=1.5"], "expected more than 0 and less than 1"),
         (["keep_every=-1"], "expected 0"),
         (["trainer.devices=foo"], "devices"),
         (["+optimizer.betas=[0.8]"], "refused its options"),

@@ -138,8 +138,8 @@ def _write(
         "split": split,
         "images": len(found.labels_N),
         "metrics": dict(found.metrics),
-        "changed_since_training": data.changes.counts(),
-        "trained_on": list(data.trained_on.get(split, [])),
+        "changed_since_training": data.divided.changes.counts(),
+        "trained_on": list(data.divided.trained_on.get(split, [])),
         **to_dict(intervals),
     }
     rows: list[dict[str, Any]] = []

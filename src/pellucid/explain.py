@@ -232,10 +232,16 @@ class _Classifier:
         table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
         for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
             table.add_column(head, justify="left" if head == "method" else "right")
+        most, blind = 0, 0
         for name in self.explainers:
-            rows = [row for row in self.rows if row["method"] == name and "deletion" in row]
+            of_method = [row for row in self.rows if row["method"] == name]
+            rows = [row for row in of_method if "deletion" in row]
+            most, without = max(most, len(rows)), sum(row.get("map") is False for row in of_method)
+            blind += without
             if not rows:
-                return
+                if without:
+                    table.add_row(self.titles[name], "0", *"––––")
+                continue
             gain = np.mean([row["insertion"] - row["deletion"] for row in rows])
             chance = np.mean([row["random_insertion"] - row["random_deletion"] for row in rows])
             better = sum(row["better_than_random"] for row in rows)
@@ -245,10 +251,21 @@ class _Classifier:
             table.add_row(
                 self.titles[name], f"{len(rows)}", told, *(text.replace("-", "−") for text in figures)
             )
+        if not table.rows:
+            return
         console.print(table)
         of = len(self.rows) // len(self.explainers)
-        if len(rows) < of:
-            log.info("Measured on %d of %d images; on all of them by trust=all.", len(rows), of)
+        if blind:
+            log.info(
+                "No map: %d of %d. There the net's scores hardly move from black or noise to the image: "
+                "there is nothing to explain.",
+                blind,
+                len(self.rows),
+            )
+        if not most:
+            return
+        if most < of and not blind:
+            log.info("Measured on %d of %d images; on all of them by trust=all.", most, of)
         log.info(
             "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
             "chance %.0f %%.",

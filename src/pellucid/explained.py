@@ -66,7 +66,9 @@ class Explained:
         return told, None if self.found.notes[place].startswith("✗") else True
 
     def figures(self, place: int) -> dict[str, float | bool]:
-        """What was measured of an image's map; nothing where it was not."""
+        """What was measured of an image's map; nothing where it was not, or there is no map."""
+        if self.found.notes[place] == NO_MAP:
+            return {"map": False}
         at, trust = self.places.get(place), self.trust
         if at is None or trust is None:
             return {}

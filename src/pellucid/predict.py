@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.progress import track
@@ -97,11 +98,27 @@ def _table(rows: list[dict[str, Any]], title: str) -> Table:
             table.add_row(Text(plain(row["file"])), f"{row['mse']:.4f}")
         return table
     places = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
-    for place in places:
+    columns = {
+        place: [
+            Text.assemble(plain(row[f"class{place}"]), (f" {row[f'confidence{place}']:.4f}", "dim"))
+            for row in rows
+        ]
+        for place in places
+    }
+    files = [Text(plain(row["file"])) for row in rows]
+    shown = _that_fit(files, columns)
+    if len(shown) < len(places):
+        table.title = f"{title}, {len(shown)} of {len(places)} classes (all in the file)"
+    for place in shown:
         table.add_column(f"then {place[1:]}" if place else "class", overflow="fold")
-    for row in rows:
-        said = (
-            Text.assemble(plain(row[f"class{p}"]), (f" {row[f'confidence{p}']:.4f}", "dim")) for p in places
-        )
-        table.add_row(Text(plain(row["file"])), *said)
+    for cells in zip(files, *(columns[place] for place in shown), strict=True):
+        table.add_row(*cells)
     return table
+
+
+def _that_fit(files: Sequence[Text], columns: Mapping[str, Sequence[Text]]) -> list[str]:
+    """The first columns, one at least, that the console has room for beside the files."""
+    widths = [3 + max(cell.cell_len for cell in cells) for cells in (files, *columns.values())]
+    room = itertools.accumulate(widths)
+    fit = sum(width < console.width for width in room) - 1
+    return list(columns)[: max(1, fit)]

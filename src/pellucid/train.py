@@ -196,7 +196,8 @@ class _Session:
             if self.resume:  # from here on with the new budget and device
                 run.save_config(self.config)
             known = data.history.manifest
-            (known.merged(data.splits) if known else Manifest.of(data.splits)).save(run.manifest)
+            whole = data.divided.whole
+            (known.merged(whole) if known else Manifest.of(whole)).save(run.manifest)
             noted = {**describe(config, data, trainer), **self._changes(data)}
             self.record({"status": "running", "error": None, **noted})
             for logger in trainer.loggers:
@@ -225,7 +226,11 @@ class _Session:
         return data, task
 
     def _check_images(self, data: ImageData) -> None:
-        """Raise UserError where a run cannot go on with these images."""
+        """Raise UserError where a run cannot go on with these images; tell of options that do not matter."""
+        written = {text.lstrip("+").partition("=")[0] for text in self.run.overrides()}
+        for name in data.divided.given:
+            if f"data.{name}_fraction" in written:
+                log.warning("data.%s_fraction is not used: the data have %s images of their own.", name, name)
         manifest, noted = data.history.manifest, self.before.get("data/fingerprint")
         if manifest is None:
             if noted is not None and noted != data.fingerprint():
@@ -246,7 +251,7 @@ class _Session:
         first, now = self.before.get("data/fingerprint"), data.fingerprint()
         if first is None or first == now:
             return {}
-        told = {"data/fingerprint/resumed": now, "data/changes": data.changes.told()}
+        told = {"data/fingerprint/resumed": now, "data/changes": data.divided.changes.told()}
         return {"data/fingerprint": first, **told}
 
     def _load_last(self) -> dict[str, Any]:

@@ -143,8 +143,12 @@ class Trained:
             data.setup()
             if data.fingerprint() == noted:
                 return
+        if history.elsewhere or noted is None:
+            log.warning(
+                "Whether the net was trained on some of these images is not known: that is kept in the "
+                "folder of its run."
+            )
         if history.elsewhere:
-            log.warning("Whether the net was trained on some of these images is not known.")
             data.splits, data.history = {}, history
             data.setup()
         elif noted is not None:

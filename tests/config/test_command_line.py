@@ -262,3 +262,25 @@ def test_evaluate_has_help() -> None:
     done = ask("--help", script="scripts/evaluate.py")
     assert done.returncode == 0
     assert "checkpoint=all" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "argv", "said"),
+    [
+        (
+            "train",
+            "data=catdog data.source=drawn data.root=/tmp",
+            "data.root: without effect, as data.source=",
+        ),
+        ("embed", "run=a nearest=5", "nearest: without effect, as no neighbours"),
+        ("embed", "run=a methods=[pca] tsne_points=10", "tsne_points: without effect, as methods"),
+        ("units", "run=a images=b split=val", "split: without effect, as images"),
+        (
+            "export",
+            "run=a format=state_dict preprocessing=beside",
+            "preprocessing: without effect, as format",
+        ),
+    ],
+)
+def test_an_option_that_another_leaves_without_effect_is_told(name: str, argv: str, said: str) -> None:
+    assert said in problems(*argv.split(), name=name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,9 +44,8 @@ def test_a_link_to_nowhere_is_no_photo(tmp_path: Path) -> None:
 
 
 def test_links_to_folders_are_followed_once_and_loops_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
     write_photos(tmp_path, {"in/cat": 2, "elsewhere/more": 2})
     for name, target in {
         "a": "elsewhere",
@@ -64,9 +62,8 @@ def test_links_to_folders_are_followed_once_and_loops_are_told(
 
 
 def test_kinds_that_are_not_read_and_runs_are_told_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
     write_photos(tmp_path, {"cat": 2, "cat/outputs/cnn/run/figures": 2, f"cat/cache/{'0' * 24}": 1})
     (tmp_path / "cat" / "outputs" / "cnn" / "run" / ".hydra").mkdir()
     (tmp_path / "cat" / "cache" / ("0" * 24) / "pixels.bin").touch()

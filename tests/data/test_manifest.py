@@ -116,7 +116,8 @@ def test_an_image_that_moved_from_train_to_test_is_left_out_and_told(
     left_out = divide(found, FRACTIONS, 0, CLASSES, History(Manifest.of(before)))
     assert len(left_out.splits["test"]) == 10
     assert left_out.trained_on == {"test": [moved.files[0]]}
-    assert f"1 of the 11 test images were trained on, and are left out: {moved.files[0]}" in caplog.text
+    said = "1 of the 11 test images are training images as well, byte by byte, and are"
+    assert f"{said} left out: {moved.files[0]}" in caplog.text
     counted = divide(found, FRACTIONS, 0, CLASSES, History(Manifest.of(before), count_trained=True))
     assert len(counted.splits["test"]) == 11
     assert counted.trained_on == left_out.trained_on
@@ -137,13 +138,41 @@ def test_images_that_have_moved_are_the_runs_own() -> None:
     assert divided.splits.keys() == before.keys()
 
 
-def test_duplicates_in_given_splits_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    train = pool(40)
+def test_test_images_that_are_training_images_are_never_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in the training, nor when it is come back to, nor when one is copied to the training images."""
+    train, fractions = pool(40), {"val": 0.1, "test": None}
     found = {"train": train, "test": joined(pool(10, seed=1), train.subset(torch.tensor([7])))}
-    divide(found, {"val": 0.1, "test": None}, 0, CLASSES, History())
-    assert (
-        f"1 of the 11 test images are training images as well, byte by byte: {train.files[7]}" in caplog.text
-    )
+    first = divide(found, fractions, 0, CLASSES, History())
+    said = "1 of the 11 test images are training images as well, byte by byte, and are left out"
+    assert f"{said}: {train.files[7]}" in caplog.text
+    again = divide(found, fractions, 0, CLASSES, History(manifest := Manifest.of(first.whole)))
+    for divided in (first, again):
+        assert len(divided.splits["test"]) == 10
+        assert divided.trained_on == {"test": [train.files[7]]}
+        assert not divided.changes
+    copied = named(found["test"].subset(torch.tensor([2])), 0, "train/copy.png")
+    grown = {"train": joined(train, copied), "test": found["test"]}
+    later = divide(grown, fractions, 0, CLASSES, History(manifest))
+    assert "1 moved (train/copy.png (to train from test))" in later.changes.told()
+    assert len(later.splits["test"]) == 9
+    after = divide(grown, fractions, 0, CLASSES, History(manifest.merged(later.whole)))
+    assert len(after.splits["test"]) == 9
+    assert not after.changes
+
+
+def test_where_nothing_is_left_to_test_on_it_is_told() -> None:
+    with pytest.raises(UserError, match="All val images are training images as well"):
+        divide(dict.fromkeys(("train", "val", "test"), pool(40)), FRACTIONS, 0, CLASSES, History())
+
+
+def test_a_part_of_a_runs_images_elsewhere_is_tested_whole() -> None:
+    before = first(pool())
+    test = before["test"]
+    divided = again(joined(test, pool(5, seed=1)), before, elsewhere=True)
+    assert {name: len(split) for name, split in divided.splits.items()} == {"test": len(test) + 5}
+    history = History(Manifest.of(before), elsewhere=True)
+    alone = divide({"test": test}, FRACTIONS, 0, CLASSES, history)
+    assert len(alone.splits["test"]) == len(test)
 
 
 def test_images_that_were_trained_on_stay_known_when_a_run_goes_on() -> None:

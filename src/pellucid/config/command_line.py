@@ -24,6 +24,7 @@ from yaml import YAMLError
 
 from pellucid.config.check import SPECIAL, check_targets, did_you_mean, is_typed, targets
 from pellucid.config.compose import compose, container
+from pellucid.config.moot import moot_problems
 from pellucid.config.signature import read_signature
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.variants import plain, values, variants
@@ -349,6 +350,7 @@ class _Checker:
             key: problem for key, problem in check_targets(config).items() if not _is_reference(composed, key)
         }
         yield from wrong.values()
+        yield from moot_problems(self.name, config, {override.key_or_group for override, _ in variant})
         for override, value in variant:
             key = override.key_or_group
             if self.is_group(override) or key in wrong or key.startswith("hydra."):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import Division, History, divide
 from pellucid.data.features import Embed, Features
 from pellucid.data.loader import BatchLoader, Order, fair_order
 from pellucid.data.manifest import Changes
@@ -60,8 +59,7 @@ class ImageData(LightningDataModule, ABC):
         self.augment = find_augment(augment)
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.history = History()
-        self.changes = Changes()
-        self.trained_on: Mapping[str, Sequence[str]] = {}
+        self.divided = Division((), {}, {}, {}, Changes())
         self.splits: dict[str, Split] = {}
         self.device_images = 0.0  # GiB of images that may be kept on a GPU
         self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
@@ -106,7 +104,7 @@ class ImageData(LightningDataModule, ABC):
             for name, split in divided.splits.items():
                 if len(split) == 0:
                     raise UserError(f"The {name} split of {self.source} has no images.")
-            self.splits, self.changes, self.trained_on = divided.splits, divided.changes, divided.trained_on
+            self.splits, self.divided = divided.splits, divided
 
     def split(self, name: str) -> Split:
         """One of the splits, once they are read. Raises UserError where the images are not split so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,22 +31,28 @@ class History:
     count_trained: bool = False
 
     def is_of(self, found: Mapping[str, Split]) -> bool:
-        """Whether these are the images of the run: most of them are known."""
+        """Whether these are the images of the run, wherever they lie: most of them, and most of the run's."""
         if not self.elsewhere:
             return True
         if self.manifest is None:
             return False
-        known = sum(int(self.manifest.knows(split).sum()) for split in found.values())
-        return 2 * known > sum(len(split) for split in found.values())
+        now, then = np.concatenate([split.digests_N for split in found.values()]), self.manifest.digests_R
+        return bool(np.isin(now, then).mean() > 0.5 and np.isin(then, now).mean() > 0.5)
 
 
 @dataclass(frozen=True)
 class Division:
-    """Splits; what has changed since the run; and the files of val and test images that it was trained on."""
+    """Splits; the files of val and test images that were trained on; and what has changed since the run.
 
+    ``given``: the splits that the data set itself has. ``whole``: ``splits`` with the images that were
+    trained on, also where they are left out.
+    """
+
+    given: tuple[str, ...]
     splits: dict[str, Split]
-    changes: Changes = field(default_factory=Changes)
-    trained_on: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    whole: dict[str, Split]
+    trained_on: Mapping[str, Sequence[str]]
+    changes: Changes
 
 
 def divide(
@@ -78,50 +84,41 @@ def divide(
             parts = history.manifest.take(pool, tuple(wanted), seed)
         splits |= parts
     splits = {name: splits[name] for name in SPLITS if name in splits}
-    if history.manifest is None:
-        _tell_repeated(splits)
-        return Division(splits)
-    changes = history.manifest.changes(splits.values(), classes) if own else Changes()
+    changes = Changes()
+    if history.manifest is not None and own:
+        changes = history.manifest.changes(splits, classes)
     if changes:
         log.warning("The images have changed since the training: %s.", changes.told())
-    return _without_trained(splits, changes, history)
+    return _without_trained(tuple(found), splits, changes, history)
 
 
-def _without_trained(splits: dict[str, Split], changes: Changes, history: History) -> Division:
-    assert history.manifest is not None
-    trained_on: dict[str, list[str]] = {}
+def _without_trained(
+    given: tuple[str, ...], whole: dict[str, Split], changes: Changes, history: History
+) -> Division:
+    """Leave val and test images out that are, or were, trained on. Raises UserError where all are."""
+    trained = [whole["train"].digests_N] if "train" in whole else []
+    if history.manifest is not None:
+        trained.append(history.manifest.of_split(0))
+    splits, trained_on = dict(whole), dict[str, list[str]]()
     for name in SPLITS[1:]:
-        if name not in splits:
+        if name not in whole or not trained:
             continue
-        trained_N = history.manifest.trained_on(name, splits[name])
+        split = whole[name]
+        trained_N = np.isin(split.digests_N, np.concatenate(trained))
         if not trained_N.any():
             continue
-        split = splits[name]
-        files = trained_on[name] = [split.files[k] for k in np.flatnonzero(trained_N).tolist()]
-        if not history.count_trained:
-            splits = {**splits, name: split.subset(torch.from_numpy(np.flatnonzero(~trained_N)))}
+        trained_on[name] = [split.files[k] for k in np.flatnonzero(trained_N).tolist()]
+        counted = history.count_trained or history.by_position  # as the runs of then have it
         log.warning(
-            "%d of the %d %s images were trained on, and are %s: %s.",
-            len(files),
+            "%d of the %d %s images are training images as well, byte by byte, and are %s: %s.",
+            len(trained_on[name]),
             len(split),
             name,
-            "counted" if history.count_trained else "left out",
-            named(files),
+            "counted" if counted else "left out",
+            named(trained_on[name]),
         )
-    return Division(splits, changes, trained_on)
-
-
-def _tell_repeated(splits: Mapping[str, Split]) -> None:
-    """Say which val and test images are training images as well, where the data set has them in both."""
-    for name in ("val", "test"):
-        if "train" in splits and name in splits:
-            twice_N = np.isin(splits[name].digests_N, splits["train"].digests_N)
-            files = [splits[name].files[k] for k in np.flatnonzero(twice_N).tolist()]
-            if files:
-                log.warning(
-                    "%d of the %d %s images are training images as well, byte by byte: %s.",
-                    len(files),
-                    len(twice_N),
-                    name,
-                    named(files),
-                )
+        if not counted:
+            splits[name] = split.subset(torch.from_numpy(np.flatnonzero(~trained_N)))
+            if trained_N.all():
+                raise UserError(f"All {name} images are training images as well: none is left.")
+    return Division(given, splits, whole, trained_on, changes)

@@ -1,5 +1,6 @@
 """A user's own folder of images, one folder a class."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Literal
 from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.grey import is_range
-from pellucid.data.pictures import find_range
+from pellucid.data.pictures import find_deep, find_range
 from pellucid.data.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, Split
 from pellucid.errors import UserError
+
+log = logging.getLogger(__name__)
 
 AUTO_SIZE = 128
 
@@ -61,10 +64,13 @@ class ImageFolder(ImageData):
             test_fraction=test_fraction,
         )
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
+        self.asked_range = value_range
 
     def read(self) -> dict[str, Split]:
         if self.spec.value_range is None:
             self.spec = replace(self.spec, value_range=find_range(self.folder.training_files()))
+        elif self.asked_range != "auto" and not find_deep(self.folder.training_files()):
+            log.warning("data.value_range is not used: none of the images looked at has more than 8 bits.")
         splits, self.left_out = load_folder(
             self.folder,
             size=self.spec.image_shape[1],

@@ -143,30 +143,30 @@ class Manifest:
                 found_N[of_class_N] = self.splits_R[known[before.clip(0)]]
         return found_N
 
-    def trained_on(self, name: str, split: Split) -> np.ndarray:
-        """Of each image of the split ``name``, (N,), whether it was trained on and not known as one of it."""
-        trained_R, own_R = self.splits_R == 0, self.splits_R == SPLITS.index(name)
-        return np.isin(split.digests_N, self.digests_R[trained_R]) & ~np.isin(
-            split.digests_N, self.digests_R[own_R]
-        )
+    def of_split(self, number: int) -> Digests:
+        """The contents that are known as those of that one of ``SPLITS``."""
+        digests: Digests = self.digests_R[self.splits_R == number]
+        return digests
 
-    def changes(self, splits: Iterable[Split], classes: Sequence[str]) -> Changes:
+    def changes(self, splits: Mapping[str, Split], classes: Sequence[str]) -> Changes:
         """What has become of the images since the manifest was written."""
-        splits = list(splits)
-        now = [row for split in splits for row in _rows(split)]
+        now = {row: name for name, split in splits.items() for row in _rows(split)}
         known = set(self.rows)
-        fresh, there = [row for row in now if row not in known], set(now)
-        if not fresh and len(there) == len(known):
+        fresh = {row: name for row, name in now.items() if row not in known}
+        if not fresh and len(now) == len(known):
             return Changes()
-        old_files, old_labels = defaultdict(list), defaultdict(set)
-        for digest, label, file in self.rows:
+        old_files, old_labels, old_splits = defaultdict(list), defaultdict(set), defaultdict(set)
+        for (digest, label, file), number in zip(self.rows, self.splits_R.tolist(), strict=True):
             old_files[digest].append(file)
             old_labels[digest].add(label)
+            old_splits[digest].add(SPLITS[number])
         old_names, now_names = set(self.files), {file for _, _, file in now}
         found = Changes()
-        for digest, label, file in fresh:
+        for (digest, label, file), name in fresh.items():
             if digest not in old_files:
                 (found.changed if file in old_names else found.added).append(file)
+            elif name not in old_splits[digest]:
+                found.moved.append(f"{file} (to {name} from {', '.join(sorted(old_splits[digest]))})")
             elif label not in old_labels[digest]:
                 before = ", ".join(classes[old] for old in old_labels[digest] if old < len(classes))
                 found.relabelled.append(f"{file} (was {before})")
@@ -184,11 +184,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Changes:
-    """Images by kind of change, each named by its file."""
+    """Images by kind of change, each named by its file; the gravest kinds of what stayed come first."""
 
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)  # to another split
     renamed: list[str] = field(default_factory=list)
     relabelled: list[str] = field(default_factory=list)
     copied: list[str] = field(default_factory=list)

@@ -107,10 +107,7 @@ def find_range(files: Sequence[Path]) -> Values:
     From 0, or the lowest where that is less, to 1 for floats and to the highest of so many bits for whole
     numbers, or the highest where that is more. None where the type tells, or there are several types.
     """
-    some = [file for file in files if file.suffix.lower() not in ALWAYS_8]
-    sample = some[:: max(1, len(some) // SAMPLED)][:SAMPLED]
-    with decoding(_look, sample, ahead=AHEAD) as looks:
-        deep = [grey for grey in looks if grey.lowest <= grey.highest]
+    deep = find_deep(files)
     if len({grey.white for grey in deep}) != 1 or deep[0].white not in (1.0, 65535.0):
         return ()
     low, high = min(0.0, *(grey.lowest for grey in deep)), max(grey.highest for grey in deep)
@@ -126,6 +123,14 @@ def find_range(files: Sequence[Path]) -> Values:
         len(deep),
     )
     return low, high
+
+
+def find_deep(files: Sequence[Path]) -> list[Grey]:
+    """What is met in some of the files, of those that have more than 8 bits."""
+    some = [file for file in files if file.suffix.lower() not in ALWAYS_8]
+    sample = some[:: max(1, len(some) // SAMPLED)][:SAMPLED]
+    with decoding(_look, sample, ahead=AHEAD) as looks:
+        return [grey for grey in looks if grey.lowest <= grey.highest]
 
 
 def _look(file: Path) -> Grey:

@@ -19,7 +19,9 @@ from pellucid.inside.untouched import untouched
 
 AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
 PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
-CONSTANT = 0.05  # of a class score: a net that moves none by more, from black or noise to the image, is blind
+# A net that moves no class score by more, from black or noise to the image, is blind: so much, and
+CONSTANT = 0.05
+FLAT, NOISE = 0.1, 1e-5  # such a share of the largest score, but always where it is rounding
 NO_MAP = "✗ no map: scores hardly move"
 
 
@@ -121,8 +123,9 @@ def _constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
     """For each image whether all classes have the scores that they have of black and of noise, (B,)."""
     noise_CHW = torch.randn(black_CHW.shape, generator=torch.Generator().manual_seed(0)).to(black_CHW)
     scores_BK, others_2K = net(images_BCHW.detach()), net(torch.stack([black_CHW, noise_CHW]))
-    moved_B2K = (scores_BK[:, None] - others_2K).float()
-    blind_B: Tensor = moved_B2K.abs().amax(dim=(1, 2)) < CONSTANT
+    moved_B = (scores_BK[:, None] - others_2K).float().abs().amax(dim=(1, 2))
+    largest_B = scores_BK.float().abs().amax(dim=1)
+    blind_B: Tensor = moved_B <= (FLAT * largest_B).clamp(max=CONSTANT).maximum(NOISE * largest_B)
     return blind_B.cpu()
 
 
