@@ -32,7 +32,6 @@ def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     folder = next((tmp_path / "outputs" / "cnn_digits").iterdir())
     assert metrics(folder)["test/accuracy"] >= 0.97
-    assert metrics(folder)["seconds/total"] < 60
     assert done.stderr == "", "no warning"
     for said in ("configuration", "parameters", "FLOPs", "epoch 10/10", "tensorboard --logdir"):
         assert said in done.stdout
@@ -42,6 +41,13 @@ def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
     assert f"{metrics(folder)['test/accuracy']:.4f}" in tested.stdout
     assert f"{metrics(folder)['test/loss']:.4f}" in tested.stdout
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.timed
+def test_the_first_command_takes_no_minute(tmp_path: Path) -> None:
+    assert command(cwd=tmp_path).returncode == 0
+    (folder,) = (tmp_path / "outputs" / "cnn_digits").iterdir()
+    assert metrics(folder)["seconds/total"] < 60, "a quarter of a minute on an idle machine"
 
 
 @pytest.mark.parametrize(
