@@ -22,7 +22,7 @@ PIXELS = 2**19  # and no more of them than have so many pixels: for gradients wh
 # A net that moves no class score by more, from black or noise to the image, is blind: so much, and
 CONSTANT = 0.05
 FLAT, NOISE = 0.1, 1e-5  # such a share of the largest score, but always where it is rounding
-NO_MAP = "✗ no map: scores hardly move"
+NO_MAP = "✗ no map: constant net"
 
 
 @dataclass(frozen=True)

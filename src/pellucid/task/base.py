@@ -191,7 +191,12 @@ class Task(LightningModule, ABC):
                 for _ in range(epochs):
                     scheduler.step(*([0.0] if isinstance(scheduler, ReduceLROnPlateau) else []))
         except OPTION_ERRORS as error:
-            raise UserError(f"The scheduler refused its options: {first_line(error).rstrip('.')}.") from error
+            given = getattr(self.make_scheduler, "keywords", {})
+            options = ", ".join(f"scheduler.{name}={value}" for name, value in given.items())
+            raise UserError(
+                f"The scheduler refused its options{f' ({options})' if options else ''}: "
+                f"{first_line(error).rstrip('.')}. Give it others."
+            ) from error
 
     def _fused(self) -> dict[str, bool]:
         """One call for all parameters, where torch has it and the user has not said how."""
