@@ -47,7 +47,7 @@ def test_class_folders_alone_are_split_in_three(root: Path) -> None:
 
 def test_with_train_and_test_validation_is_taken_from_train(root: Path) -> None:
     write_photos(root / "train", {"oak": 20, "elm": 10})
-    write_photos(root / "test", {"oak": 4, "elm": 5})
+    write_photos(root / "test", {"oak": 4, "elm": 5}, seed=1)
     splits = read(root)
     assert sizes(splits) == {"train": 24, "val": 6, "test": 9}
     assert {file.split("/")[0] for file in splits["val"].files} == {"train"}
@@ -55,7 +55,7 @@ def test_with_train_and_test_validation_is_taken_from_train(root: Path) -> None:
 
 def test_with_train_and_validation_the_test_is_taken_from_train(root: Path) -> None:
     write_photos(root / "train", {"oak": 20, "elm": 10})
-    write_photos(root / "val", {"oak": 4, "elm": 5})
+    write_photos(root / "val", {"oak": 4, "elm": 5}, seed=1)
     splits = read(root)
     assert sizes(splits) == {"train": 27, "val": 9, "test": 3}
     assert {file.split("/")[0] for file in splits["test"].files} == {"train"}
@@ -76,7 +76,7 @@ def test_train_alone_is_split_in_three(root: Path) -> None:
 )
 def test_three_folders_are_taken_as_they_are(root: Path, names: tuple[str, str, str]) -> None:
     for name, count in zip(names, (5, 3, 2), strict=True):
-        write_photos(root / name, {"oak": count, "elm": count})
+        write_photos(root / name, {"oak": count, "elm": count}, seed=count)
     splits = read(root)
     assert sizes(splits) == {"train": 10, "val": 6, "test": 4}
     for split, name in zip(("train", "val", "test"), names, strict=True):
@@ -85,7 +85,7 @@ def test_three_folders_are_taken_as_they_are(root: Path, names: tuple[str, str, 
 
 def test_without_a_test_fraction_no_test_is_taken(root: Path) -> None:
     write_photos(root / "train", {"oak": 10, "elm": 10})
-    write_photos(root / "test", {"oak": 2, "elm": 2})
+    write_photos(root / "test", {"oak": 2, "elm": 2}, seed=1)
     assert sizes(read(root, test_fraction=None)) == {"train": 16, "val": 4, "test": 4}
 
 
@@ -99,7 +99,7 @@ def test_classes_are_sorted_and_number_the_labels(root: Path) -> None:
 
 def test_a_test_folder_may_lack_a_class(root: Path) -> None:
     write_photos(root / "train", {"elm": 5, "oak": 5, "yew": 5})
-    write_photos(root / "test", {"yew": 2})
+    write_photos(root / "test", {"yew": 2}, seed=1)
     assert read(root)["test"].labels_N.tolist() == [2, 2]
 
 
@@ -139,7 +139,7 @@ def test_names_may_hold_any_sign(tmp_path: Path, name: str) -> None:
 
 def test_files_left_out_are_counted(root: Path) -> None:
     write_photos(root / "train", {"oak": 20, "elm": 20})
-    write_photos(root / "test", {"oak": 20, "elm": 20})
+    write_photos(root / "test", {"oak": 20, "elm": 20}, seed=1)
     for split in ("train", "test"):
         (root / split / "oak" / "bad.jpg").write_text("no picture")
     splits, left_out = load(root)
@@ -201,7 +201,7 @@ def test_a_split_without_train_is_told(root: Path, name: str) -> None:
 def test_usual_spellings_of_splits_are_splits(root: Path) -> None:
     names = ("Training_Set", "valid", "test-images")
     for name, count in zip(names, (5, 3, 2), strict=True):
-        write_photos(root / name, {"oak": count, "elm": count})
+        write_photos(root / name, {"oak": count, "elm": count}, seed=count)
     assert sizes(read(root)) == {"train": 10, "val": 6, "test": 4}
     write_photos(root, {"eval/oak": 1})
     with pytest.raises(UserError, match="both eval and valid are folders of val images"):
