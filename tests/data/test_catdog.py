@@ -50,7 +50,7 @@ def test_cat_is_0_and_dog_is_1(photos: Path) -> None:
 
 def test_a_validation_folder_is_used_where_there_is_one(tmp_path: Path) -> None:
     for split, count in (("train", 5), ("val", 3), ("test", 2)):
-        write_photos(tmp_path / split, {"cat": count, "dog": count})
+        write_photos(tmp_path / split, {"cat": count, "dog": count}, seed=count)
     assert sizes(read("catdog", root=str(tmp_path))) == {"train": 10, "val": 6, "test": 4}
 
 
