@@ -28,7 +28,7 @@ from pellucid.draw.calibration import calibration
 from pellucid.draw.curves import _apart
 from pellucid.errors import UserError
 from pellucid.evaluate import evaluate
-from pellucid.inside.uncertainty import interval
+from pellucid.inside.uncertainty import bootstrap, wilson
 from pellucid.resample import Alone, Inputs
 from pellucid.run import Run
 from pellucid.task.classification import Classification
@@ -41,12 +41,13 @@ OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
 def test_the_interval_of_a_share_is_the_binomial_one() -> None:
     values = np.arange(400) % 5 == 0  # a share of 0.2
-    low, high = interval(values, seed=0)
+    low, high = bootstrap(lambda places: values[places].mean(), 400, seed=0)
     half = 1.96 * (0.2 * 0.8 / 400) ** 0.5
     assert [low, high] == pytest.approx([0.2 - half, 0.2 + half], abs=0.005)
-    assert interval(values, seed=0) == (low, high)
-    assert interval(np.full(7, 0.25), seed=0) == (0.25, 0.25)
-    assert list(interval(np.full(10, True), seed=0)) == pytest.approx([0.7225, 1], abs=1e-4)  # Wilson's
+    assert bootstrap(lambda places: values[places].mean(), 400, seed=0) == (low, high)
+    assert bootstrap(lambda places: np.full(7, 0.25)[places].mean(), 7, seed=0) == (0.25, 0.25)
+    (low,), (high,) = wilson(np.array([1.0]), np.array([10]))
+    assert [low, high] == pytest.approx([0.7225, 1], abs=1e-4)
 
 
 def test_calibration_by_hand_and_as_torchmetrics_has_it() -> None:

@@ -137,13 +137,7 @@ def _tested(trained: Trained, data: ImageData) -> Sample:
 def _random(trained: Trained, why: str) -> Sample:
     random = generator(trained.config["seed"], "export")
     batches = [
-        torch.randint(
-            0,
-            256,
-            (AT_ONCE, *trained.spec.image_shape),
-            generator=random,
-            dtype=torch.uint8,
-        )
+        torch.randint(0, 256, (AT_ONCE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)
         for _ in range(RANDOM // AT_ONCE)
     ]
     told = f"{RANDOM} images of random pixels, as the run's own cannot be read ({why.rstrip('.')})"

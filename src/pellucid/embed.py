@@ -42,7 +42,7 @@ from pellucid.inside.projection import LEAST_POINTS
 from pellucid.inside.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.looking import Looking
 from pellucid.neighbours import Search
-from pellucid.system.files import check_writable, write_atomically
+from pellucid.system.files import write_atomically
 from pellucid.trained import Changed, restore
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,6 @@ def embed(
     search = Search(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = trained.place(out, "embeddings")
-    check_writable(folder, str(folder), "out=<folder>")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None
     looking = Looking(trained.placed(), layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -232,14 +233,14 @@ class _Classifier:
         table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
         for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
             table.add_column(head, justify="left" if head == "method" else "right")
-        most, blind = 0, 0
+        blind = [row["method"] for row in self.rows if row.get("map") is False]
+        measured = [row for row in self.rows if "deletion" in row]
+        if not blind and not measured:
+            return
         for name in self.explainers:
-            of_method = [row for row in self.rows if row["method"] == name]
-            rows = [row for row in of_method if "deletion" in row]
-            most, without = max(most, len(rows)), sum(row.get("map") is False for row in of_method)
-            blind += without
+            rows = [row for row in measured if row["method"] == name]
             if not rows:
-                if without:
+                if name in blind:
                     table.add_row(self.titles[name], "0", *"––––")
                 continue
             gain = np.mean([row["insertion"] - row["deletion"] for row in rows])
@@ -251,19 +252,18 @@ class _Classifier:
             table.add_row(
                 self.titles[name], f"{len(rows)}", told, *(text.replace("-", "−") for text in figures)
             )
-        if not table.rows:
-            return
         console.print(table)
         of = len(self.rows) // len(self.explainers)
         if blind:
             log.info(
                 "No map: %d of %d. There the net's scores hardly move from black or noise to the image: "
                 "there is nothing to explain.",
-                blind,
+                len(blind),
                 len(self.rows),
             )
-        if not most:
+        if not measured:
             return
+        most = max(Counter(row["method"] for row in measured).values())
         if most < of and not blind:
             log.info("Measured on %d of %d images; on all of them by trust=all.", most, of)
         log.info(

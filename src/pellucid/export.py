@@ -223,9 +223,8 @@ def _built_anew(content: bytes, trained: Trained) -> nn.Module:
 
 
 def _on_cpu(value: Any) -> Any:
-    return (
-        value.cpu() if isinstance(value, Tensor) else value
-    )  # extra state of a module may be anything plain
+    """A tensor; the extra state of a module may be anything plain, and stays as it is."""
+    return value.cpu() if isinstance(value, Tensor) else value
 
 
 def _in_float32() -> AbstractContextManager[Any]:

@@ -63,12 +63,17 @@ def is_of_launcher(error: BaseException) -> bool:
     return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("submitit.")
 
 
+def _modules(error: BaseException) -> list[str]:
+    """Through which it came, that where it was raised last."""
+    return [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
 def is_of_restoring(error: BaseException) -> bool:
     """Whether it was raised as a checkpoint's state was given back to the training, or by those that have it.
 
     Those are optimizers, schedulers and Lightning's loops, which meet what does not fit as they go on.
     """
-    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = _modules(error)
     if any(module.endswith(".checkpoint_connector") for module in modules):
         return True
     odd = isinstance(error, TypeError | ValueError | LookupError | AttributeError | RuntimeError)
@@ -77,7 +82,7 @@ def is_of_restoring(error: BaseException) -> bool:
 
 def is_of_options(error: BaseException) -> bool:
     """Whether Lightning itself raised it for options that do not go together, or with the data."""
-    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = _modules(error)
     refusing = isinstance(error, MisconfigurationException | ValueError | TypeError | ZeroDivisionError)
     return refusing and not isinstance(error, UserError) and modules[-1].startswith("lightning.")
 

@@ -198,7 +198,8 @@ class _Session:
             known = data.history.manifest
             whole = data.divided.whole
             (known.merged(whole) if known else Manifest.of(whole)).save(run.manifest)
-            noted = {**describe(config, data, trainer), **self._changes(data)}
+            noted = describe(config, data, trainer)
+            noted |= self._changes(data, noted["data/fingerprint"])
             self.record({"status": "running", "error": None, **noted})
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger) and self.last is None:
@@ -246,9 +247,9 @@ class _Session:
                 "its training. Name the place where those are by data.root=<folder>, or train a new run."
             )
 
-    def _changes(self, data: ImageData) -> dict[str, Any]:
+    def _changes(self, data: ImageData, now: str) -> dict[str, Any]:
         """The fingerprint stays that of the beginning; what came since stands beside it."""
-        first, now = self.before.get("data/fingerprint"), data.fingerprint()
+        first = self.before.get("data/fingerprint")
         if first is None or first == now:
             return {}
         told = {"data/fingerprint/resumed": now, "data/changes": data.divided.changes.told()}

@@ -32,7 +32,7 @@ from pellucid.inside.trace import Trace, traced
 from pellucid.inside.units import UnitLayer, find_units
 from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import Filters, find_filters
-from pellucid.system.files import check_writable, write_atomically, write_csv
+from pellucid.system.files import write_atomically, write_csv
 from pellucid.trained import Changed, Placed, Trained, restore
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,6 @@ def units(
     _check(count, split, steps)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     base = trained.place(out, "units")
-    check_writable(base, str(base), "out=<folder>")
     place = trained.placed()
     trace = traced(trained.net, place.black(2))
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)

@@ -104,7 +104,7 @@ def test_a_closed_folder_that_is_hidden_is_passed_over(tree: Path) -> None:
 def test_nothing_is_trained_on_a_part(tree: Path, folder: str, mode: int) -> None:
     (tree / folder).chmod(mode)
     with pytest.raises(UserError, match="may not be listed or entered"):
-        unprivileged(lambda: PhotoFolder.find(tree).files())
+        unprivileged(lambda: PhotoFolder.find(tree).files)
     with pytest.raises(UserError, match="may not be listed or entered"):
         unprivileged(lambda: read("catdog", root=str(tree), cache=str(tree / "cache")))
 

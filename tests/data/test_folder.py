@@ -242,7 +242,7 @@ def test_a_class_folder_without_images_is_told(root: Path) -> None:
     write_photos(root, {"oak": 3, "elm": 3, "yew": 0})
     (root / "yew" / "notes.txt").touch()
     with pytest.raises(UserError, match="no images in the class folder yew"):
-        PhotoFolder.find(root).files()
+        _ = PhotoFolder.find(root).files
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

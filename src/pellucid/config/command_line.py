@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,6 @@ LITERAL = {
     "layer",
     "target",
 }  # texts with any sign in them; 1.10 is no number
-MISSING = "it must be given"
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 NAMED_ROOMS = {"callbacks", "logger", "explainer"}  # mappings of things by their names
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
@@ -253,8 +252,7 @@ class _Checker:
             found += self._variant_problems(base, variant)
         if self.line.multirun and self.trains:
             found += self._sweep_problems(base, valid=not found)
-        given = [f"{override.key_or_group}: {MISSING}" for override in self.line.parsed()]
-        return [problem for problem in found if not problem.startswith(tuple(given))]  # it was, wrongly
+        return found
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.groups)
@@ -356,7 +354,7 @@ class _Checker:
             if self.is_group(override) or key in wrong or key.startswith("hydra."):
                 continue
             yield from _key_problems(override, value, base, config)
-        yield from _required(config)
+        yield from _required(config, {override.key_or_group for override in self.line.parsed()})
         told = {override.key_or_group.split(".")[0] for override, _ in variant}
         for key, value in config.items():  # what a YAML of the user's brought in
             if key in told:
@@ -459,12 +457,13 @@ def _room_problems(config: dict[str, Any]) -> Iterator[str]:
                     yield f"{room}.{name}: expected a _target_ and its options, got {node!r:.60}."
 
 
-def _required(config: dict[str, Any]) -> Iterator[str]:
+def _required(config: dict[str, Any], given: Collection[str]) -> Iterator[str]:
+    """What must be given and is not; what was ``given``, if wrongly, has been told."""
     for key, value in config.items():
-        if value == "???":
-            yield f"{key}: {MISSING}: {key}=…"
-        elif isinstance(value, Mapping) and value.get("_target_") == "???":
-            yield f"{key}._target_: {MISSING}: packages=[mypkg] {key}._target_=mypkg.MyClass"
+        if value == "???" and key not in given:
+            yield f"{key}: it must be given: {key}=…"
+        elif isinstance(value, Mapping) and value.get("_target_") == "???" and f"{key}._target_" not in given:
+            yield f"{key}._target_: it must be given: packages=[mypkg] {key}._target_=mypkg.MyClass"
 
 
 def _missing(config: DictConfig, key: str) -> bool:

@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.base import ImageData
+from pellucid.data.divide import History, divide
 from pellucid.data.spec import Spec, Split, numbered
-from pellucid.data.split import take
 
 CLASSES = tuple("0123456789")
 
@@ -30,8 +30,8 @@ class Digits(ImageData):
         seed: int,
     ) -> None:
         # Nobody has split these, so what is known of them in advance hangs on the split as well.
-        fractions = {"test": test_fraction, "val": val_fraction}
-        train = take(_everything(), fractions, seed, CLASSES)["train"]
+        everything, fractions = _everything(), {"val": val_fraction, "test": test_fraction}
+        train = divide({"all": everything}, fractions, seed, CLASSES, History()).splits["train"]
         pixels_N = train.images(torch.arange(len(train))).double() / 255
         spec = Spec(
             image_shape=(1, 8, 8),
@@ -49,10 +49,11 @@ class Digits(ImageData):
             val_fraction=val_fraction,
             test_fraction=test_fraction,
         )
+        self.everything = everything
 
     def read(self) -> dict[str, Split]:
         self.source = "scikit-learn's digits"
-        return {"all": _everything()}
+        return {"all": self.everything}
 
 
 def _everything() -> Split:

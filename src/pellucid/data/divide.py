@@ -98,13 +98,14 @@ def _without_trained(
     """Leave val and test images out that are, or were, trained on. Raises UserError where all are."""
     trained = [whole["train"].digests_N] if "train" in whole else []
     if history.manifest is not None:
-        trained.append(history.manifest.of_split(0))
+        trained.append(history.manifest.of_split("train"))
+    trained_M = np.concatenate(trained) if trained else np.empty(0, np.uint64)
     splits, trained_on = dict(whole), dict[str, list[str]]()
     for name in SPLITS[1:]:
-        if name not in whole or not trained:
+        if name not in whole:
             continue
         split = whole[name]
-        trained_N = np.isin(split.digests_N, np.concatenate(trained))
+        trained_N = np.isin(split.digests_N, trained_M)
         if not trained_N.any():
             continue
         trained_on[name] = [split.files[k] for k in np.flatnonzero(trained_N).tolist()]

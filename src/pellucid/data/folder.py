@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -54,9 +55,9 @@ def _splits(root: Path) -> dict[str, Path]:
             f"data.root={root}: there is no such folder. Expected a folder of class folders, {LAYOUT}. Where "
             "photos have moved, data.root=<folder> names their new place, also with run= and resume=."
         )
-    found = [(path, split_of(path.name)) for path in class_folders(root) if find_folders(path)]
+    folders = class_folders(root)
     splits: dict[str, Path] = {}
-    for path, split in found:
+    for path, split in ((path, split_of(path.name)) for path in folders if find_folders(path)):
         if split in splits:
             raise UserError(
                 f"data.root={root}: both {splits[split].name} and {path.name} are folders of {split} images "
@@ -64,8 +65,8 @@ def _splits(root: Path) -> dict[str, Path]:
             )
         if split:
             splits[split] = path
-    if splits and len(splits) < len(class_folders(root)):
-        others = [path.name for path in class_folders(root) if path not in splits.values()]
+    if splits and len(splits) < len(folders):
+        others = [path.name for path in folders if path not in splits.values()]
         tell(root, "folders beside those of splits", len(others), ", ".join(others))
     return {split: splits[split] for split in SPLIT_NAMES if split in splits} or {"all": root}
 
@@ -142,8 +143,9 @@ class PhotoFolder:
             )
         return cls(root, splits, tuple(classes))
 
+    @functools.cached_property
     def files(self) -> dict[str, list[tuple[Path, int]]]:
-        """Each split's image files with their labels. Raises UserError for a class without images."""
+        """Each split's images with their labels, looked for once. Raises UserError for a class without."""
         found = {}
         for split, folder in self.splits.items():
             found[split] = [
@@ -167,13 +169,13 @@ class PhotoFolder:
 
     def training_files(self) -> list[Path]:
         """Those of the training, or of all splits where they are not told apart."""
-        found = self.files()
+        found = self.files
         return [path for path, _ in found.get("train", next(iter(found.values())))]
 
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
         digest = hashlib.sha256()
-        for split, items in sorted(self.files().items()):
+        for split, items in sorted(self.files.items()):
             for path, _ in items:
                 name = path.relative_to(self.root).as_posix()
                 digest.update(os.fsencode(f"{split}\0{name}\0{path.stat().st_size}\n"))
@@ -185,7 +187,7 @@ def load_folder(
 ) -> tuple[dict[str, Split], int]:
     """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
-    found = folder.files()
+    found = folder.files
     paths = {name: [path for path, _ in items] for name, items in found.items()}
     loaded = load_together(
         paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values

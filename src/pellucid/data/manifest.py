@@ -143,9 +143,9 @@ class Manifest:
                 found_N[of_class_N] = self.splits_R[known[before.clip(0)]]
         return found_N
 
-    def of_split(self, number: int) -> Digests:
-        """The contents that are known as those of that one of ``SPLITS``."""
-        digests: Digests = self.digests_R[self.splits_R == number]
+    def of_split(self, name: str) -> Digests:
+        """The contents that are known as those of that split."""
+        digests: Digests = self.digests_R[self.splits_R == SPLITS.index(name)]
         return digests
 
     def changes(self, splits: Mapping[str, Split], classes: Sequence[str]) -> Changes:

@@ -12,23 +12,11 @@ import numpy as np
 RESAMPLES = 1000
 
 
-def interval(values_N: np.ndarray, *, seed: int, level: float = 0.95) -> tuple[float, float]:
-    """A percentile bootstrap interval of the mean over images (Efron 1979).
-
-    It is the uncertainty of having these images and not others; that of training again is not in it.
-    Where all images are right or all wrong, no resample differs: there the interval is Wilson's.
-    """
-    if values_N.dtype == bool and values_N.all() == values_N.any():
-        low, high = wilson(values_N.mean(keepdims=True), np.array([len(values_N)]))
-        return float(low[0]), float(high[0])
-    values_N = values_N.astype(np.float64)
-    return bootstrap(lambda places_N: values_N[places_N].mean(), len(values_N), seed=seed, level=level)
-
-
 def bootstrap(
     statistic: Callable[[np.ndarray], float], images: int, *, seed: int, level: float = 0.95
 ) -> tuple[float, float]:
-    """The percentile interval of ``statistic``, which gets the places of as many images, drawn again.
+    """The percentile interval of ``statistic``, which gets the places of as many images, drawn again (Efron
+    1979).
 
     Not numbers where the statistic of some resample is none.
     """
