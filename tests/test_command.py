@@ -75,17 +75,18 @@ def test_a_signal_is_heard_amid_foreign_code() -> None:
         from pellucid import interrupt
         interrupt.DEAF = 1.0
         interrupt.install()
-        lock = ctypes.create_string_buffer(64)
+        lock, acquire = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+        acquire(lock)
         with interrupt.last_words(lambda: print("last words", flush=True)):
             print("waiting", flush=True)
-            for _ in range(2):  # the second time it waits for ever
-                ctypes.CDLL(None).pthread_mutex_lock(lock)
+            acquire(lock)  # for ever
     """
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
+    time.sleep(0.5)  # it is in the library by then; while it was in Python, it would hear at once
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (143, "last words\n")
