@@ -176,8 +176,9 @@ def unit_axis(trace: Trace, name: str) -> int | None:
     if fits:
         return fits[0]
     made = trace.shapes[maker] or ()
-    joined = len(shape) == 4 and len(made) == 4 and not last and shape[2:] == made[2:]
-    return 1 if joined else None
+    joined = len(made) == 4 and not last and shape[2:] == made[2:]
+    folded = len(made) == 2  # a vector made an image, as a decoder does
+    return 1 if len(shape) == 4 and (joined or folded) else None
 
 
 def has_maps(trace: Trace, name: str) -> bool:
