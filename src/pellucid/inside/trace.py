@@ -177,7 +177,7 @@ def unit_axis(trace: Trace, name: str) -> int | None:
         return fits[0]
     made = trace.shapes[maker] or ()
     joined = len(made) == 4 and not last and shape[2:] == made[2:]
-    folded = len(made) == 2  # a vector made an image, as a decoder does
+    folded = len(made) == 2 and made[0] == shape[0]  # each image's vector, as a decoder does
     return 1 if len(shape) == 4 and (joined or folded) else None
 
 
