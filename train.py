@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path, *, resume: bool = False) -> None:
-    from pellucid.train import train  # torch is imported only when the command line was found right
+    from pellucid.commands.train import train  # torch is imported only when the command line was found right
 
     train(config, folder, resume=resume)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

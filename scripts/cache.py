@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path) -> None:
     from datetime import datetime
 
-    from pellucid.console import console
     from pellucid.data.photos import clear, entries
+    from pellucid.system.console import console
 
     cache = Path(config["cache"]).expanduser()
     found = entries(cache)

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path) -> None:
-    from pellucid.compare import compare
-    from pellucid.console import start_logging
+    from pellucid.commands.compare.compare import compare
+    from pellucid.system.console import start_logging
 
     start_logging(None)
     compare(**config)

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path) -> None:
-    from pellucid.console import start_logging
-    from pellucid.export import export
+    from pellucid.commands.export.export import export
+    from pellucid.system.console import start_logging
 
     start_logging(None)
     export(**config)

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path) -> None:
-    from pellucid.console import start_logging
+    from pellucid.system.console import start_logging
 
     storage, of_run = config.pop("storage"), config["run"] is not None
     if of_run:
-        from pellucid.report.write import report
+        from pellucid.commands.report import report
 
         start_logging(None)  # after Lightning, which sets its own level
         report(**config)

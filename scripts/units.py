@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pellucid.command import run_command
+from pellucid.commands.command import run_command
 
 
 def main(config: dict[str, Any], folder: Path) -> None:
-    from pellucid.console import start_logging
-    from pellucid.units import units
+    from pellucid.commands.units import units
+    from pellucid.system.console import start_logging
 
     start_logging(None)
     units(**config)

@@ -20,7 +20,18 @@ from pathlib import Path
 from tests.helpers import ROOT
 
 SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export")
-IMPORTED = ("train", *SCRIPTS, "report.write", "callbacks.predictions", "draw.grid", "draw.maps")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "explain",
+    "embed.embed",
+    "units",
+    "compare.compare",
+    "export.export",
+    "report",
+)
+IMPORTED = (*(f"commands.{name}" for name in COMMANDS), "callbacks.predictions", "draw.grid", "draw.maps")
 
 
 Forked = Callable[..., list[subprocess.CompletedProcess[str]]]

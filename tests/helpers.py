@@ -33,8 +33,8 @@ def compose(*overrides: str) -> dict[str, Any]:
 
 def make_run(folder: Path, *overrides: str) -> Path:
     """A trained run's folder, as the command leaves it."""
-    from pellucid.run import Run
-    from pellucid.train import train
+    from pellucid.commands.train import train
+    from pellucid.run.folder import Run
 
     config = compose(*overrides)
     train(config, folder)

@@ -30,11 +30,11 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_ndarray
 
+from pellucid.commands.train import train
 from pellucid.config import compose as composing
 from pellucid.config.command_line import split
-from pellucid.config.resume import resumed_config
-from pellucid.run import Run
-from pellucid.train import train
+from pellucid.run.folder import Run
+from pellucid.run.resume import resumed_config
 from tests.helpers import CONF, metrics, same, weights
 
 OPTIONS = (

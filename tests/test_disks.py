@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.checkpoint import load_checkpoint
+from pellucid.run.checkpoint import load_checkpoint
 from tests.forked import SCRIPTS, Forked, forking
 from tests.helpers import ROOT, make_run, metrics, start
 

@@ -21,18 +21,18 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from pellucid.compare import compare
+from pellucid.commands.compare.compare import compare
+from pellucid.commands.embed.embed import embed
+from pellucid.commands.evaluate import evaluate
+from pellucid.commands.explain import explain
+from pellucid.commands.export.export import export
+from pellucid.commands.predict import predict
+from pellucid.commands.report import report
+from pellucid.commands.train import train
+from pellucid.commands.units import units
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
-from pellucid.embed import embed
-from pellucid.evaluate import evaluate
-from pellucid.explain import explain
-from pellucid.export import export
-from pellucid.predict import predict
-from pellucid.report.write import report
-from pellucid.train import train
-from pellucid.trained import restore
-from pellucid.units import units
+from pellucid.engine.trained import restore
 from tests.helpers import CONF, command, compose, make_run, metrics, same, weights
 
 DEVICE = os.environ.get("PELLUCID_GPU_TESTS", "gpu")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from pellucid.checkpoint import load_checkpoint
+from pellucid.commands.evaluate import evaluate
 from pellucid.errors import UserError
-from pellucid.evaluate import evaluate
+from pellucid.run.checkpoint import load_checkpoint
 from tests.helpers import make_run, same
 from tests.test_stranger import OWN, options, resume
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.commands.train import train
 from pellucid.config.command_line import check, split
 from pellucid.config.compose import compose, container
-from pellucid.train import train
 from tests.helpers import CONF, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

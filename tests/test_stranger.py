@@ -14,21 +14,21 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from pellucid.compare import compare
+from pellucid.commands.compare.compare import compare
+from pellucid.commands.embed.embed import embed
+from pellucid.commands.evaluate import evaluate
+from pellucid.commands.explain import explain
+from pellucid.commands.export.export import export
+from pellucid.commands.predict import predict
+from pellucid.commands.report import report
+from pellucid.commands.train import train
+from pellucid.commands.units import units
 from pellucid.config.command_line import split
-from pellucid.config.resume import resumed_config
 from pellucid.config.revisit import changed_data
-from pellucid.console import lines_of
-from pellucid.embed import embed
 from pellucid.errors import UserError
-from pellucid.evaluate import evaluate
-from pellucid.explain import explain
-from pellucid.export import export
-from pellucid.predict import predict
-from pellucid.report.write import report
-from pellucid.run import Run
-from pellucid.train import train
-from pellucid.units import units
+from pellucid.run.folder import Run
+from pellucid.run.resume import resumed_config
+from pellucid.system.console import lines_of
 from tests.forked import forking
 from tests.helpers import CONF, command, compose, make_run
 

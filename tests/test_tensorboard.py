@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.inside.projector import COLUMNS
-from pellucid.train import train
+from pellucid.commands.train import train
+from pellucid.draw.projector import COLUMNS
 from tests.browser import Browser, browser, chromium, tensorboard
 from tests.helpers import compose, metrics
 

@@ -20,7 +20,7 @@ class PellucidSweeper(Sweeper):
         self.context, self.master = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        from pellucid.command import ending
+        from pellucid.commands.command import ending
         from pellucid.sweep.sweeper import run_sweep
 
         with ending():  # Hydra would print a traceback of a user's mistake

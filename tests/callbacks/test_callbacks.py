@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pellucid import console as console_module
 from pellucid.callbacks import progress, summary
+from pellucid.commands.train import train
 from pellucid.engine.checkpoint import best_epoch
 from pellucid.errors import UserError
 from pellucid.inside.summary import Layer
-from pellucid.train import train
+from pellucid.system import console as console_module
 from tests.helpers import compose
 
 

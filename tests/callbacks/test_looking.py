@@ -14,9 +14,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from pellucid.callbacks.view import View
+from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
 from pellucid.explainer.saliency import Saliency
-from pellucid.train import train
 from tests.helpers import compose, metrics, same, weights
 
 # Every view after every epoch, and what it draws after each.

@@ -16,16 +16,16 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pellucid.assemble import assemble, make_data
 from pellucid.callbacks.curves import Curves
 from pellucid.callbacks.gallery import Gallery, send
 from pellucid.callbacks.view import Look, View
+from pellucid.commands.train import train
 from pellucid.config.build import locate
 from pellucid.draw.sheet import Sheet
+from pellucid.engine.build import assemble, make_data
 from pellucid.errors import UserError
 from pellucid.explainer.grad_cam import NO_MAPS
-from pellucid.run import Run
-from pellucid.train import train
+from pellucid.run.folder import Run
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, compose, metrics
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from lightning.pytorch import Trainer
 
+from pellucid.commands.train import train
 from pellucid.config.command_line import check, split
 from pellucid.config.trainer import INSTEAD
 from pellucid.errors import UserError
-from pellucid.train import train
 from tests.helpers import CONF, compose
 
 GIVEN: dict[str, Any] = {  # a value of each that is not the default

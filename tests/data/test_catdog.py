@@ -12,7 +12,7 @@ import torch
 from torchvision import datasets
 
 from pellucid.data.base import ImageData
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.errors import UserError
 from tests.data.build import make, read
 from tests.data.conftest import Serve

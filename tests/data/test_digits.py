@@ -11,7 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.digits import Digits
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.errors import UserError
 from tests.data.build import make, read
 

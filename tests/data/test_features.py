@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid.commands.train import train
 from pellucid.data import features
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from pellucid.model.resnet import TorchvisionClassifier
-from pellucid.train import train
 from tests.helpers import compose, metrics, same, weights
 
 FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")

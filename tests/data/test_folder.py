@@ -11,7 +11,7 @@ import torch
 
 from pellucid.data.divide import History, divide
 from pellucid.data.folder import PhotoFolder, load_folder
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 

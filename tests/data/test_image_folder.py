@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from pellucid.data.spec import Spec
 from pellucid.errors import UserError
+from pellucid.spec import Spec
 from tests.data.build import make, read
 from tests.fakes import write_photos
 

@@ -11,10 +11,11 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.assemble import make_data
 from pellucid.data.augment import AUGMENTS, Augment, none
-from pellucid.data.loader import BatchLoader, Order, fair_order, prepare
-from pellucid.data.spec import Spec, Split
+from pellucid.data.images import Split
+from pellucid.data.loader import BatchLoader, Order, fair_order
+from pellucid.engine.build import make_data
+from pellucid.spec import Spec, prepare
 from tests.fakes import write_photos
 from tests.helpers import compose
 

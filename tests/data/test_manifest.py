@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pellucid.data.divide import Division, History, divide
+from pellucid.data.images import Split
 from pellucid.data.manifest import Manifest
-from pellucid.data.spec import Split
 from pellucid.errors import UserError
 
 CLASSES = ("cat", "dog")

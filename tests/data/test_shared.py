@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pellucid.assemble import make_data
 from pellucid.data.base import ImageData
 from pellucid.data.digits import Digits
 from pellucid.data.shared import SharedImages
+from pellucid.engine.build import make_data
 from tests.helpers import compose
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 import torch
 
-from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.images import Split, numbered
+from pellucid.spec import Spec
 
 SPEC = Spec(
     image_shape=(2, 4, 4),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.data.split import take
 from pellucid.errors import UserError
 
@@ -150,7 +150,7 @@ def test_exact_duplicates_stay_together_also_across_classes() -> None:
 
 def test_the_order_of_a_seed_is_splitmix64_of_the_digest() -> None:
     from pellucid.data.split import order
-    from pellucid.randomness import derive
+    from pellucid.system.seeding import derive
 
     def mixed(x: int) -> int:  # the reference, in whole numbers
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64

@@ -10,12 +10,12 @@ from captum import attr
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.assemble import make_explainers
+from pellucid.engine.build import make_explainers
+from pellucid.engine.trained import restore
 from pellucid.errors import UserError
 from pellucid.explainer import integrated_gradients
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.model.cnn import CNN
-from pellucid.trained import restore
 from tests.explainer.nets import small_cnn
 from tests.helpers import compose, make_run
 

@@ -13,7 +13,7 @@ from pellucid.inside.capture import captured, choose_layers, convolutions, find_
 from pellucid.inside.probe import choose_points, choose_probes
 from pellucid.inside.statistics import activity, layers_with_units, measured
 from pellucid.inside.untouched import original, untouched
-from pellucid.inside.verdicts import Verdicts
+from pellucid.metrics.verdicts import Verdicts
 
 
 def in_place_net() -> nn.Sequential:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid.data.spec import Spec
 from pellucid.errors import UserError
 from pellucid.inside.excite import excited, middle
 from pellucid.inside.receptive import receptive_fields
@@ -19,6 +18,7 @@ from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import find_filters
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.gcn import GCN
+from pellucid.spec import Spec
 from tests.explainer.nets import small_cnn, small_resnet
 
 

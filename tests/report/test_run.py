@@ -18,9 +18,12 @@ import pytest
 from PIL import Image
 from torch import Tensor, nn
 
+from pellucid.commands.report import report
+from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
 from pellucid.data.manifest import SPLITS, Manifest
+from pellucid.engine.trained import restore
 from pellucid.errors import UserError
 from pellucid.report import mistakes as of_mistakes
 from pellucid.report.curves import HEIGHT, WIDTH, panels
@@ -28,10 +31,7 @@ from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.mistakes import _choose, _members
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.places import _points
-from pellucid.report.write import report
-from pellucid.run import Run
-from pellucid.train import train
-from pellucid.trained import restore
+from pellucid.run.folder import Run
 from tests.browser import FLAGS, Browser, browser
 from tests.fakes import write_photos
 from tests.helpers import CONF, compose, make_run, metrics, same, weights
@@ -224,7 +224,7 @@ def test_a_checkpoint_alone_has_a_page(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.report.write.page", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr("pellucid.report.run.page", lambda *given, **more: 1 / 0)
     folder = make_run(tmp_path / "run", "model=dnn", "model.hidden=[4]", "report=true")
     assert metrics(folder)["status"] == "finished"
     assert metrics(folder)["look/failed/report"] == 1

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pellucid.command import run_command
-from pellucid.run import Run
-from pellucid.train import train
-from pellucid.trial import Trial
+from pellucid.commands.command import run_command
+from pellucid.commands.train import train
+from pellucid.engine.trial import Trial
+from pellucid.run.folder import Run
 from tests.helpers import CONF
 
 QUICK = (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid import interrupt
-from pellucid.run import Run
+from pellucid.run.folder import Run
+from pellucid.system import interrupt
 from tests.helpers import ROOT
 from tests.sweep.watch import QUICK, epochs, line, started, wait
 

@@ -12,9 +12,9 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
-from pellucid.lock import FileLock
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import cut_incomplete, open_storage, without_password
+from pellucid.system.lock import FileLock
 
 SPACE: dict[str, BaseDistribution] = {"lr": FloatDistribution(0, 1)}
 
@@ -100,7 +100,7 @@ def test_cutting_an_empty_or_missing_file(tmp_path: Path) -> None:
 
 def test_a_lock_is_one_processs_and_free_when_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pellucid.lock import FileLock\n"
+        "import sys, time; from pathlib import Path; from pellucid.system.lock import FileLock\n"
         "print(FileLock(Path(sys.argv[1])).acquire(wait=False), flush=True); time.sleep(60)"
     )
     path = tmp_path / "lock"

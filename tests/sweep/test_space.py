@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pellucid.sweep.space import Parameter, combinations, read_space, space_problems
+from pellucid.config.space import Parameter, combinations, read_space, space_problems
 
 
 def read(*texts: str) -> tuple[Parameter, ...]:

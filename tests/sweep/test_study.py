@@ -9,12 +9,12 @@ from pathlib import Path
 import optuna
 import pytest
 
+from pellucid.config.space import Parameter
 from pellucid.errors import UserError
-from pellucid.lock import FileLock
-from pellucid.run import Run
+from pellucid.run.folder import Run
 from pellucid.sweep.plan import Plan
-from pellucid.sweep.space import Parameter
 from pellucid.sweep.study import KILLED, Study
+from pellucid.system.lock import FileLock
 
 SAMPLER = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.run import Run
+from pellucid.run.folder import Run
 from pellucid.sweep.summary import write_report
 from pellucid.system.files import write_atomically
 from tests.helpers import CONF, metrics

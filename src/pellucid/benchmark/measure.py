@@ -21,13 +21,13 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from pellucid.assemble import make_data, make_task
 from pellucid.benchmark import plain
 from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
-from pellucid.process import quiet_warnings
-from pellucid.train import train
-from pellucid.trial import Trial
+from pellucid.engine.build import make_data, make_task
+from pellucid.engine.session import train
+from pellucid.engine.trial import Trial
+from pellucid.system.process import quiet_warnings
 
 LOADER, MEMORY, OURS, PICTURES = "loader", "in memory", "ours", "pictures"
 

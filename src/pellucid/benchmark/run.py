@@ -14,9 +14,9 @@ from pellucid.benchmark import processes, table
 from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
 from pellucid.config.command_line import quote_path
 from pellucid.config.compose import compose, container
-from pellucid.console import console, start_logging
 from pellucid.errors import UserError
-from pellucid.process import check_device
+from pellucid.system.console import console, start_logging
+from pellucid.system.process import check_device
 
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images
 PHOTOS = ("xai", "resnet_frozen")

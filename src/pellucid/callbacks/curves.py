@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.curves import curves
 from pellucid.draw.sheet import number
-from pellucid.engine.checkpoint import best_epoch
+from pellucid.run.epoch import best_epoch
 
 
 class Curves(View):

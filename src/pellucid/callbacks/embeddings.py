@@ -10,10 +10,12 @@ from torch import Tensor
 
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
+from pellucid.draw.projector import MOST_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
-from pellucid.inside.layout import (
+from pellucid.inside.probe import choose_points
+from pellucid.metrics.layout import (
     METHODS,
     arrange,
     axes_names,
@@ -22,8 +24,6 @@ from pellucid.inside.layout import (
     measures_told,
     reduced,
 )
-from pellucid.inside.probe import choose_points
-from pellucid.inside.projector import MOST_POINTS, write_projector
 
 
 class Embeddings(View):

@@ -21,8 +21,8 @@ from pellucid.data.base import ImageData
 from pellucid.draw.png import png
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
-from pellucid.inside.verdicts import Verdicts
-from pellucid.run import Run
+from pellucid.metrics.verdicts import Verdicts
+from pellucid.run.folder import Run
 from pellucid.system.files import read_arrays, write_atomically
 
 if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard

@@ -59,7 +59,7 @@ class Latent(View):
         look.show(self._traversal(look, look.net, codes_ND), f"{self.name}/traversal")
 
     def _scatter(self, look: Look, codes_ND: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-        from pellucid.inside.projection import pca
+        from pellucid.metrics.projection import pca
 
         dimensions = codes_ND.shape[1]
         note = counted(len(codes_ND), "validation image")

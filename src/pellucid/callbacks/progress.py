@@ -9,8 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from pellucid.callbacks.epoch import whole_epoch
-from pellucid.console import console
+from pellucid.run.epoch import whole_epoch
+from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from rich.text import Text
 from rich.tree import Tree
 from torch import nn
 
-from pellucid.console import console, is_quiet
 from pellucid.errors import UserError
 from pellucid.inside.summary import Layer, summarize
+from pellucid.system.console import console, is_quiet
 
 
 class Summary(Callback):

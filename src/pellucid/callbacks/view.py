@@ -18,16 +18,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from pellucid.callbacks.epoch import is_due, whole_epoch
 from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
-from pellucid.data.loader import prepare
 from pellucid.draw.sheet import Picture
 from pellucid.errors import UserError, counted, encodable, plain
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
-from pellucid.inside.verdicts import Verdicts
+from pellucid.metrics.verdicts import Verdicts
+from pellucid.run.epoch import is_due, whole_epoch
+from pellucid.spec import prepare
 from pellucid.task.base import Task
 
 

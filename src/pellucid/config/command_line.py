@@ -26,11 +26,10 @@ from pellucid.config.check import SPECIAL, check_targets, did_you_mean, is_typed
 from pellucid.config.compose import compose, container
 from pellucid.config.moot import moot_problems
 from pellucid.config.signature import read_signature
+from pellucid.config.space import option_problems, read_space, space_problems
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.variants import plain, values, variants
 from pellucid.errors import UserError, first_line
-from pellucid.sweep.plan import option_problems
-from pellucid.sweep.space import read_space, space_problems
 
 # Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets. Those that a run
 # keeps are made absolute, as it may be resumed from another folder.

@@ -16,10 +16,11 @@ from torch import Tensor
 from pellucid.data.augment import find_augment, none
 from pellucid.data.divide import Division, History, divide
 from pellucid.data.features import Embed, Features
+from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Order, fair_order
 from pellucid.data.manifest import Changes
-from pellucid.data.spec import LARGEST_SIZE, Spec, Split
 from pellucid.errors import UserError
+from pellucid.spec import LARGEST_SIZE, Spec
 
 CHUNK = 1024  # images
 

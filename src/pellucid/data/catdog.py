@@ -18,17 +18,10 @@ from pellucid.data.download import download
 from pellucid.data.drawn import draw_faces
 from pellucid.data.find import is_folder
 from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.photos import load_together
-from pellucid.data.spec import (
-    IMAGENET_MEAN,
-    IMAGENET_SOURCE,
-    IMAGENET_STD,
-    Spec,
-    Split,
-    as_digests,
-    numbered,
-)
 from pellucid.errors import UserError
+from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
 
 log = logging.getLogger(__name__)
 

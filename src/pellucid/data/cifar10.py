@@ -11,7 +11,8 @@ from torchvision import datasets
 
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
-from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.images import Split, numbered
+from pellucid.spec import Spec
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer",

@@ -21,10 +21,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.data import libtiff
 from pellucid.data.bounds import LARGEST_FILE, MEMORY, USUAL, UnreadableError
-from pellucid.data.grey import Grey, Values, is_deep, white_of
+from pellucid.data.grey import Grey, is_deep, white_of
 from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
 from pellucid.data.tiff import orientation
 from pellucid.errors import first_line
+from pellucid.spec import Values
 
 TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

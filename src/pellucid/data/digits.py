@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History, divide
-from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.images import Split, numbered
+from pellucid.spec import Spec
 
 CLASSES = tuple("0123456789")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pellucid.data.images import Split
 from pellucid.data.manifest import SPLITS, Changes, Manifest, named
-from pellucid.data.spec import Split
 from pellucid.data.split import take
 from pellucid.errors import UserError
 

@@ -16,8 +16,9 @@ from torchvision import datasets
 
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
-from pellucid.data.spec import Spec, Split, numbered
+from pellucid.data.images import Split, numbered
 from pellucid.errors import UserError, counted
+from pellucid.spec import Spec
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",

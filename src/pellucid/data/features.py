@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.console import console
 from pellucid.errors import UserError
+from pellucid.system.console import console
 
 IN_MEMORY = 2**29  # bytes of all views together; above it they are kept in a file
 Embed = Callable[[Tensor], Tensor]

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tell
-from pellucid.data.grey import Values
+from pellucid.data.images import Split
 from pellucid.data.photos import load_together
-from pellucid.data.spec import Split
 from pellucid.errors import UserError
+from pellucid.spec import Values
 
 log = logging.getLogger(__name__)
 

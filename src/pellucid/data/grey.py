@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pellucid.spec import Values
+
 BAND = 2**17  # pixels that are converted at a time
-Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
-
-
-def is_range(values: object) -> bool:
-    """Whether these are two finite numbers, the lower first."""
-    return (
-        isinstance(values, Sequence)
-        and len(values) == 2
-        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
-        and bool(values[0] < values[1])
-    )
 
 
 def is_deep(image: Image.Image) -> bool:

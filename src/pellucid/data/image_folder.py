@@ -8,10 +8,10 @@ from typing import Literal
 
 from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
-from pellucid.data.grey import is_range
+from pellucid.data.images import Split
 from pellucid.data.pictures import find_deep, find_range
-from pellucid.data.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, Split
 from pellucid.errors import UserError
+from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec, is_range
 
 log = logging.getLogger(__name__)
 

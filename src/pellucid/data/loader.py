@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pellucid.data.augment import NUMBERS, Augment, none
 from pellucid.data.features import Features
-from pellucid.data.spec import Spec, Split
-from pellucid.randomness import generator
+from pellucid.data.images import Split
+from pellucid.spec import Spec, prepare
+from pellucid.system.seeding import generator
 
 
 class Order:
@@ -131,13 +131,3 @@ class BatchLoader:
             if numbers_NR is not None:
                 images_BCHW = self.augment(images_BCHW, numbers_NR[index_B].to(self.device))
             yield index_B, images_BCHW
-
-
-def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
-    """uint8 images as the net takes them: at the spec's size (antialiased bilinear), normalised."""
-    images_BCHW = images_BCHW.float()
-    if images_BCHW.shape[2:] != spec.image_shape[1:]:
-        images_BCHW = functional.interpolate(
-            images_BCHW, size=spec.image_shape[1:], mode="bilinear", antialias=True
-        )
-    return spec.normalise(images_BCHW)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.data.split import Digests, order
 from pellucid.errors import UserError, first_line, plain
 from pellucid.system.files import read_arrays, write_atomically

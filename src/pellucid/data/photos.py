@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
 from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
-from pellucid.data.grey import Values
+from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
-from pellucid.data.spec import as_digests
 from pellucid.errors import UserError, counted
+from pellucid.spec import Values
 
 log = logging.getLogger(__name__)
 

@@ -23,9 +23,10 @@ from torch import Tensor
 from pellucid.data.bounds import UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, decoding
 from pellucid.data.find import CLOSED, find_photos, is_file
-from pellucid.data.grey import Grey, Values
+from pellucid.data.grey import Grey
 from pellucid.data.opening import EXTENSIONS
 from pellucid.errors import UserError, counted, encodable
+from pellucid.spec import Values
 
 log = logging.getLogger(__name__)
 

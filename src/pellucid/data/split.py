@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
 from pellucid.errors import UserError
-from pellucid.randomness import derive
+from pellucid.system.seeding import derive
 
 Digests = NDArray[np.uint64]
 NAMED = 5  # classes with too few images

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures, check_folders, find_pictures
-from pellucid.data.spec import Spec
 from pellucid.errors import UserError, counted
+from pellucid.spec import Spec
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import filecmp
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pellucid.checkpoint import load_checkpoint, write_checkpoint
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError
+from pellucid.run.checkpoint import load_checkpoint, write_checkpoint
+from pellucid.run.epoch import Rows, best_epoch
 from pellucid.task.base import FUSED
 
 log = logging.getLogger(__name__)
-Rows = Sequence[Mapping[str, float]]
 
 
 class Checkpoint(LightningCheckpoint):
@@ -149,12 +149,3 @@ def _of(parameter: Tensor, value: Any) -> bool:
         return value is None or isinstance(value, int | float)
     whole = value.numel() == 1 or value.shape == parameter.shape
     return value.is_floating_point() and value.layout == torch.strided and whole
-
-
-def best_epoch(rows: Rows, monitor: str, mode: str) -> int | None:
-    """The first epoch with the best finite value, counted from 1; without any value, the last one without."""
-    scores = {number: row[monitor] for number, row in enumerate(rows, start=1) if monitor in row}
-    finite = {number: score for number, score in scores.items() if math.isfinite(score)}
-    if finite:
-        return (max if mode == "max" else min)(finite, key=lambda number: finite[number])
-    return max((number for number in range(1, len(rows) + 1) if number not in scores), default=None)

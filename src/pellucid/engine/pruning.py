@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from pellucid.callbacks.epoch import whole_epoch
+from pellucid.run.epoch import whole_epoch
 
 
 class Pruning(Callback):

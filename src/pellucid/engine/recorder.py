@@ -15,9 +15,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from pellucid.callbacks.epoch import whole_epoch
-from pellucid.checkpoint import KEY
-from pellucid.run import FORMAT, Run
+from pellucid.run.checkpoint import KEY
+from pellucid.run.epoch import whole_epoch
+from pellucid.run.folder import FORMAT, Run
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid.data.spec import Spec
 from pellucid.inside.units import UnitLayer
-from pellucid.randomness import derive, generator
+from pellucid.spec import Spec
+from pellucid.system.seeding import derive, generator
 
 AT_ONCE = 16  # units
 STARTS = 64  # noises, of which each unit starts from the one that it likes best

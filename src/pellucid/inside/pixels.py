@@ -1,22 +1,20 @@
 """Images as they are shown: as the net receives them, normalisation undone.
 
-Axes: B images, N of a split, H × W pixels, C channels.
+Axes: B images, H × W pixels, C channels.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from pellucid.data.loader import prepare
-from pellucid.data.spec import Spec, Split
 from pellucid.draw.sheet import rgb
+from pellucid.spec import Spec, prepare
 
 
-def pixels(spec: Spec, split: Split) -> np.ndarray:
-    """A split's images as uint8 RGB, (N, H, W, 3), at the net's size."""
-    return undone(spec, prepare(split.images(torch.arange(len(split))), spec))
+def pixels(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
+    """uint8 images as uint8 RGB, (B, H, W, 3), at the net's size."""
+    return undone(spec, prepare(images_BCHW, spec))
 
 
 def undone(spec: Spec, images_BCHW: Tensor) -> np.ndarray:

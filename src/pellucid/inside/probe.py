@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pellucid.randomness import generator
+from pellucid.system.seeding import generator
 
 
 def choose_probes(labels_N: Tensor, count: int, seed: int) -> Tensor:

@@ -10,11 +10,11 @@ from typing import Any
 
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
+from pellucid.engine.intervals import Interval
+from pellucid.engine.outcome import Outcome
+from pellucid.engine.trained import Trained
 from pellucid.errors import counted
-from pellucid.outcome import Outcome
-from pellucid.resample import Interval
-from pellucid.run import Run
-from pellucid.trained import Trained
+from pellucid.run.folder import Run
 
 DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 

@@ -15,8 +15,8 @@ from pellucid.draw.sheet import colour_of, marker_of
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
 from pellucid.inside.probe import choose_points
-from pellucid.inside.projection import pca
 from pellucid.inside.untouched import untouched
+from pellucid.metrics.projection import pca
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.subject import Subject, of_kept
 from pellucid.system.files import read_arrays

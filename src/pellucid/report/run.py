@@ -6,9 +6,15 @@ named ``run*`` and ``page*`` beside this one.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from pellucid.data.base import ImageData
+from pellucid.engine.build import make_explainers
+from pellucid.engine.outcome import Outcome
+from pellucid.engine.trained import Placed
 from pellucid.errors import encodable
+from pellucid.inside.untouched import untouched
 from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import facts
 from pellucid.report.film import film
@@ -20,10 +26,13 @@ from pellucid.report.places import Places, places
 from pellucid.report.redrawn import reconstructions
 from pellucid.report.subject import Subject
 from pellucid.report.walk import walk
+from pellucid.system.files import write_atomically
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
+NAME = "report.html"
+SECONDS = 2.5  # that explaining may take at the end of a training
 MARKERS = {  # around (0, 0), of about the same area
     "o": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0",
     "^": "M0,-5L4.6,3.4L-4.6,3.4Z",
@@ -31,6 +40,32 @@ MARKERS = {  # around (0, 0), of about the same area
     "D": "M0,-5L5,0L0,5L-5,0Z",
     "P": "M-1.5,-4.6h3v3.1h3.1v3h-3.1v3.1h-3v-3.1h-3.1v-3h3.1Z",
 }
+
+
+def write_page(
+    placed: Placed,
+    data: ImageData | None,
+    seen: Outcome | None,
+    folder: Path,
+    *,
+    seconds: float = SECONDS,
+    why_no_data: str = "",
+    as_trained: bool = True,
+    status: str | None = None,
+) -> Path:
+    """``report.html`` in that folder, whole or not at all; the net is left as it is.
+
+    ``status``: the run's, when the page will have been written; None: as it is noted.
+    """
+    explainers = make_explainers(placed.trained.config)
+    noted = placed.trained.run.metrics() if placed.trained.run else {}
+    noted |= {} if status is None else {"status": status}
+    subject = Subject(placed, data, seen, explainers, noted, seconds=seconds, as_trained=as_trained)
+    with untouched(subject.net):
+        text = page(subject, why_no_data=why_no_data)
+    path = folder / NAME
+    write_atomically(path, text.encode())
+    return path
 
 
 def page(subject: Subject, *, why_no_data: str = "") -> str:

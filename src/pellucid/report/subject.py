@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.data.base import ImageData
-from pellucid.data.spec import Split
+from pellucid.data.images import Split
+from pellucid.engine.outcome import Outcome
+from pellucid.engine.trained import Placed
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.inside.pixels import undone
 from pellucid.inside.untouched import original
-from pellucid.outcome import Outcome
-from pellucid.trained import Placed
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.run import Run
+from pellucid.config.space import Scalar
+from pellucid.run.folder import Run
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.processes import run_processes
-from pellucid.sweep.space import Scalar
 
 
 class ProcessError(RuntimeError):
@@ -45,9 +45,9 @@ def _train(
     may_prune: bool,
 ) -> None:
     from pellucid.data.shared import SharedImages
+    from pellucid.engine.session import train
+    from pellucid.engine.trial import Trial
     from pellucid.sweep.study import Study
-    from pellucid.train import train
-    from pellucid.trial import Trial
 
     study = Study(plan)
     trial = Trial(

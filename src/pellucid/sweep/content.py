@@ -11,8 +11,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from pellucid.config.space import Scalar
 from pellucid.errors import UserError, first_line
-from pellucid.sweep.space import Scalar
 
 # Our attributes of Optuna's study, and of its trials.
 ID, TOTAL, EXHAUSTED = "pellucid/sweep", "pellucid/total", "pellucid/exhausted"

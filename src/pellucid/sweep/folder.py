@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.config.command_line import CommandLine, compose_line
+from pellucid.config.space import Parameter, Scalar, space_problems
 from pellucid.config.trust import check_kept_files, own_packages
 from pellucid.errors import UserError, first_line
-from pellucid.lock import FileLock
-from pellucid.run import FORMAT
-from pellucid.sweep.space import Parameter, Scalar, space_problems
+from pellucid.run.folder import FORMAT
 from pellucid.system.files import (
     check_writable,
     read_json,
@@ -22,6 +21,7 @@ from pellucid.system.files import (
     write_atomically,
     write_folder_atomically,
 )
+from pellucid.system.lock import FileLock
 
 PARTS: dict[str, Any] = {"format": int, "id": str, "name": str, "space": dict, "options": dict, "sweep": dict}
 PARTS |= {"command": str, "fixed": list, "storage": str | None, "versions": dict}

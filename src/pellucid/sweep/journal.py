@@ -12,9 +12,9 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 
 from pellucid.errors import UserError, counted, first_line
-from pellucid.lock import FileLock
 from pellucid.sweep.folder import SweepFolder
 from pellucid.system.files import write_atomically
+from pellucid.system.lock import FileLock
 
 log = logging.getLogger(__name__)
 CREATE_TRIAL = 4  # among the operations of Optuna's journal

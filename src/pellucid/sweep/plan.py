@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pellucid.config.build import flatten
-from pellucid.sweep.space import Parameter
+from pellucid.config.space import Parameter
 
 Direction = Literal["maximize", "minimize"]
 # Options of the sweep that decide what comes out of it; the others may change when it is continued.
@@ -78,39 +78,6 @@ class Plan:
             "options": fixed,
             "sweep": flatten(deciding),
         }
-
-
-def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) -> Iterator[str]:
-    """What cannot be among the sweep's own options, one line each."""
-    if options["seeds"] != 1 and any(parameter.name == "seed" for parameter in space):
-        yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
-    for key, least, empty in (
-        ("trials", 1, options["sampler"] is None),
-        ("seeds", 1, False),
-        ("retries", 0, False),
-        ("max_failures", 1, True),
-        ("workers", 1, "auto"),
-        ("threads", 1, "auto"),
-    ):
-        value = options[key]
-        if (value is None and empty is True) or (empty == "auto" and value == "auto"):
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            other = {True: " or null", "auto": " or auto"}.get(empty, "")
-            yield f"sweep.{key}: expected a whole number of at least {least}{other}, got {value!r}."
-    if options["direction"] not in ("auto", "maximize", "minimize"):
-        yield f"sweep.direction: expected auto, maximize or minimize, got {options['direction']!r}."
-    if not isinstance(options["fail_fast"], bool):
-        yield f"sweep.fail_fast: expected true or false, got {options['fail_fast']!r}."
-    metric = options["metric"]
-    if metric != "auto" and not str(metric).startswith("val/"):
-        yield (
-            f"sweep.metric={metric}: choose on validation, by a metric such as val/accuracy or val/loss. "
-            "The test images report what was chosen."
-        )
-    name = options["name"]
-    if name is not None and (str(name) in (".", "..", "") or set(str(name)) & set("/\\")):
-        yield f"sweep.name={name}: expected a plain name, that of a folder in outputs/sweeps."
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

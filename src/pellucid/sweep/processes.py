@@ -16,9 +16,9 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from pellucid.console import lines_of
 from pellucid.errors import UserError
-from pellucid.interrupt import SIGNALS, exit_code, install
+from pellucid.system.console import lines_of
+from pellucid.system.interrupt import SIGNALS, exit_code, install
 
 USERS_MISTAKE = 2  # an exit code
 GRACE = 20.0  # seconds for what is interrupted to note that, and to end

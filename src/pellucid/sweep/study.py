@@ -17,14 +17,14 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pellucid.config.build import build
+from pellucid.config.space import Scalar, combinations
 from pellucid.errors import UserError, first_line
-from pellucid.lock import FileLock
-from pellucid.run import FORMAT, Run
+from pellucid.run.folder import FORMAT, Run
 from pellucid.sweep.content import ATTEMPTS, DEATHS, ERROR, EXHAUSTED, ID, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import open_storage, without_password
 from pellucid.sweep.plan import Plan, differences
-from pellucid.sweep.space import Scalar, combinations
+from pellucid.system.lock import FileLock
 
 log = logging.getLogger(__name__)
 PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose versions must agree

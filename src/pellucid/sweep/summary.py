@@ -17,13 +17,13 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from pellucid.config.space import Parameter
 from pellucid.errors import UserError
 from pellucid.report import sweep as report
-from pellucid.run import Run
+from pellucid.run.folder import Run
 from pellucid.sweep.content import ERROR, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import look_into
-from pellucid.sweep.space import Parameter
 from pellucid.system.files import write_atomically
 
 STATES: dict[TrialState, report.State] = {

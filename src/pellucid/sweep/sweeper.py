@@ -24,22 +24,22 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from pellucid.assemble import assemble
 from pellucid.config.compose import container
-from pellucid.console import console, start_logging
+from pellucid.config.space import Parameter, read_space
+from pellucid.engine.build import assemble
+from pellucid.engine.session import quoted
 from pellucid.errors import UserError, counted, first_line
-from pellucid.interrupt import exit_code
 from pellucid.report.sweep import Sweep
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
 from pellucid.sweep.plan import Direction, Plan
 from pellucid.sweep.processes import USERS_MISTAKE, run_processes
-from pellucid.sweep.space import Parameter, read_space
 from pellucid.sweep.study import Study
 from pellucid.sweep.summary import Summary
 from pellucid.sweep.worker import Worker, short
+from pellucid.system.console import console, start_logging
+from pellucid.system.interrupt import exit_code
 from pellucid.task.base import Task
-from pellucid.train import quoted
 
 log = logging.getLogger(__name__)
 WORKERS = 4  # where neither the sweep nor its launcher says how many

@@ -20,18 +20,18 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from pellucid.config.compose import container
-from pellucid.console import add_to_log, console, start_logging
 from pellucid.data.shared import SharedImages
+from pellucid.engine.session import train
+from pellucid.engine.trial import Trial
 from pellucid.errors import UserError, first_line, without_secrets
-from pellucid.interrupt import check
-from pellucid.process import has_several_processes, is_of_launcher
-from pellucid.run import Run
+from pellucid.run.folder import Run
 from pellucid.sweep.alone import ProcessError, train_alone
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.study import Claim, Study
 from pellucid.sweep.summary import Summary
-from pellucid.train import train
-from pellucid.trial import Trial
+from pellucid.system.console import add_to_log, console, start_logging
+from pellucid.system.interrupt import check
+from pellucid.system.process import has_several_processes, is_of_launcher
 
 log = logging.getLogger(__name__)
 

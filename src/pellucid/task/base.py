@@ -20,7 +20,7 @@ from torchmetrics import Metric
 from pellucid.config.build import OPTION_ERRORS
 from pellucid.errors import UserError, first_line
 from pellucid.inside.untouched import untouched
-from pellucid.randomness import seed_step
+from pellucid.system.seeding import seed_step
 from pellucid.task.noted import Noted
 
 NEVER = 10**12  # epochs

@@ -1,0 +1,240 @@
+"""Test a run's checkpoints: metrics with what is uncertain about them, by class, by confidence, by image."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from pellucid.data.base import ImageData
+from pellucid.draw.calibration import calibration, reliability
+from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_confusion, score_texts
+from pellucid.draw.curves import curves
+from pellucid.draw.grid import image_grid
+from pellucid.draw.png import write_png
+from pellucid.engine.intervals import Interval, to_dict, told
+from pellucid.engine.outcome import Outcome, outcome
+from pellucid.engine.trained import Changed, Trained, find, restore
+from pellucid.errors import UserError, counted, plain
+from pellucid.inside.pixels import pixels
+from pellucid.metrics.uncertainty import wilson
+from pellucid.metrics.verdicts import Verdicts
+from pellucid.system.console import console
+from pellucid.system.files import write_atomically, write_csv
+
+log = logging.getLogger(__name__)
+
+MISTAKES = 24
+MOST_CLASSES = 30  # in the console's table
+
+
+def evaluate(
+    run: str,
+    *,
+    checkpoint: str,
+    split: str,
+    trained_on: str = "leave_out",
+    accelerator: str,
+    packages: Sequence[str] = (),
+    data: Changed,
+    out: str | None,
+) -> list[dict[str, Any]]:
+    """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
+
+    ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``:
+    leave_out or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run
+    folder, or to ``out``. Raises UserError.
+    """
+    if trained_on not in ("leave_out", "count"):
+        raise UserError(f"trained_on={trained_on}: expected leave_out or count.")
+    if split not in ("train", "val", "test"):
+        raise UserError(f"split={split}: expected train, val or test.")
+    if checkpoint == "all":
+        read = partial(Trained.data, changed=data, count_trained=trained_on == "count")
+        return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
+    images = trained.data(data, count_trained=trained_on == "count")
+    images.split(split)
+    names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
+    found = {name: outcome(trained, images, name) for name in names}
+    row = _row(trained, found)
+    intervals = found[split].intervals(trained.config["seed"])
+    _write(folder, trained, images, found[split], split, intervals)
+    console.print(_summary(trained, found, intervals))
+    for line in told(*to_dict(intervals).values()):
+        log.info("%s", line)
+    if found[split].shares_NK is not None:
+        counts_KK = _counts(found[split], len(trained.spec.classes))
+        console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
+    log.info("%s of %s.", counted(len(found[split].labels_N), f"{split} image"), images.source)
+    log.info("Written: %s", folder)
+    return [row]
+
+
+def _evaluate_all(
+    source: str,
+    *,
+    accelerator: str,
+    packages: Sequence[str],
+    read: Callable[[Trained], ImageData],
+    out: str | None,
+) -> list[dict[str, Any]]:
+    run, _ = find(source, "last")
+    if run is None:
+        raise UserError(f"checkpoint=all needs a run folder; {source} is a checkpoint alone.")
+    rows, images = [], None
+    for path in run.kept_checkpoints():
+        trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
+        folder = trained.place(out, "evaluation")
+        images = images or read(trained)
+        rows.append(_row(trained, {name: outcome(trained, images, name) for name in images.splits}))
+    write_csv(folder / "checkpoints.csv", rows)
+    curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
+    curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
+    title = f"{'/'.join(run.folder.parts[-2:])}, every kept checkpoint, in evaluation mode"
+    write_png(folder / "checkpoints.png", curves(curve, title=title))
+    console.print(_table(rows, images.source if images else ""))
+    log.info("Written: %s", folder)
+    return rows
+
+
+def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
+    row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
+    return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
+
+
+def _counts(found: Outcome, classes: int) -> np.ndarray:
+    verdicts = found.verdicts()
+    return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
+
+
+def _write(
+    folder: Path,
+    trained: Trained,
+    data: ImageData,
+    found: Outcome,
+    split: str,
+    intervals: Mapping[str, Interval],
+) -> None:
+    """``metrics.json``, ``images.csv`` and pictures."""
+    classes = trained.spec.classes
+    where = f"{counted(len(found.labels_N), f'{split} image')} of {data.source}"
+    files = data.splits[split].files
+    content: dict[str, Any] = {
+        "run": str(trained.folder),
+        "checkpoint": trained.checkpoint.name,
+        "epoch": trained.epoch,
+        "data": data.source,
+        "split": split,
+        "images": len(found.labels_N),
+        "metrics": dict(found.metrics),
+        "changed_since_training": data.divided.changes.counts(),
+        "trained_on": list(data.divided.trained_on.get(split, [])),
+        **to_dict(intervals),
+    }
+    rows: list[dict[str, Any]] = []
+    for place, (file, label) in enumerate(zip(files, found.labels_N.tolist(), strict=True)):
+        rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
+    if found.shares_NK is not None:
+        verdicts = found.verdicts()
+        for row, said, share in zip(
+            rows, verdicts.predicted_N.tolist(), verdicts.confidence_N.tolist(), strict=True
+        ):
+            row |= {"predicted": classes[said], "confidence": share, "right": row["class"] == classes[said]}
+        counts_KK = _counts(found, len(classes))
+        scores = class_scores(counts_KK)
+        head = ("class", "precision", "recall", "f1", "images")
+        by_class = [(name, *score_texts(scores, label)) for label, name in enumerate(classes)]
+        write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
+        note = f"{where}, accuracy {found.metrics['accuracy']:.4f}; colour: share of the true class's images"
+        write_png(folder / "confusion.png", confusion(counts_KK, classes, title=trained.name, note=note))
+        bins = calibration(verdicts.confidence_N.numpy(), verdicts.right().numpy())
+        content["ece"] = bins.ece
+        with np.errstate(invalid="ignore", divide="ignore"):  # bins without images
+            low_M, high_M = wilson(bins.accuracy_M, bins.images_M)
+        diagram = reliability(bins, low_M, high_M, title=f"Calibration of {trained.name}", note=where)
+        write_png(folder / "calibration.png", diagram)
+        _write_mistakes(folder, trained, data, verdicts, split)
+    write_csv(folder / "images.csv", rows)
+    write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
+
+
+def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: Verdicts, split: str) -> None:
+    worst = verdicts.worst_mistakes(MISTAKES)
+    rows = data.splits[split].subset(worst.index_N)
+    classes = trained.spec.classes
+    captions = [
+        f"{classes[said]} {share:.2f}\n({classes[true]})"
+        for said, true, share in zip(
+            worst.predicted_N.tolist(), worst.true_N.tolist(), worst.confidence_N.tolist(), strict=True
+        )
+    ]
+    wrong = int((~verdicts.right()).sum())
+    write_png(
+        folder / "mistakes.png",
+        image_grid(
+            pixels(trained.spec, rows.images()),
+            captions,
+            title=f"Most confident mistakes of {trained.name}",
+            note="predicted class, confidence (true class); "
+            f"{counted(wrong, 'mistake')} in {counted(len(verdicts), f'{split} image')}",
+            right=[False] * len(rows),
+            files=["/".join(Path(file).parts[-2:]) for file in rows.files],
+        ),
+    )
+
+
+def _summary(trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]) -> Table:
+    """Each metric on validation and on the split, with its interval there."""
+    table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
+    table.add_column("")
+    for name in found:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    for name, interval in intervals.items():
+        values = (f"{one.metrics[name]:.4f}" for one in found.values())
+        table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
+    return table
+
+
+def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
+    """Precision, recall and F1 of each class that has images; of many, the worst."""
+    chosen = np.flatnonzero(scores.images_K).tolist()
+    title = "By class"
+    if len(chosen) > MOST_CLASSES:
+        title = f"The {MOST_CLASSES} worst of {counted(len(chosen), 'class')}"
+        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in ("class", "precision", "recall", "F1", "images"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for label in chosen:
+        table.add_row(Text(plain(classes[label])), *score_texts(scores, label))
+    return table
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    """Narrow enough for three splits in a console of 80 columns."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in rows[0]:
+        side: JustifyMethod = "left" if name == "checkpoint" else "right"
+        table.add_column(name.replace("/", "\n"), justify=side, vertical="bottom", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
+    return table

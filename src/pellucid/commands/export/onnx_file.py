@@ -1,0 +1,257 @@
+"""A net as an ONNX model that needs nothing of this package, and as onnxruntime computes it.
+
+Axes: B images, C channels, H × W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from textwrap import shorten
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import UserError, encodable, first_line
+from pellucid.spec import Spec
+
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+MOST_BYTES = 2_000_000_000  # of weights: a file of this format ends at 2 GiB
+SILENT = 4  # onnxruntime's level of the log
+
+
+class Graph(nn.Module):
+    """The net with what belongs before and after it, in float32.
+
+    ``inside``: it takes uint8 pixels and normalises them; else it takes normalised images. A classifier gives
+    logits and confidence, their softmax; another net what it gives.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool) -> None:
+        super().__init__()
+        self.net, self.inside, self.classifies = net, inside, classifies
+        self.image_shape = spec.image_shape
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
+        self.register_buffer("scale", 1 / (255 * std))  # as Spec.normalise, to the bit
+        self.register_buffer("shift", mean / std)
+        self.eval()
+
+    @property
+    def name(self) -> str:
+        return type(self.net).__name__
+
+    @property
+    def input(self) -> str:
+        return "pixels" if self.inside else "images"
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["logits", "confidence"] if self.classifies else ["reconstruction"]
+
+    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
+        if self.inside:
+            images_BCHW = images_BCHW.float() * self.scale - self.shift
+        return self.finish(self.net(images_BCHW))
+
+    def finish(self, output: Tensor) -> tuple[Tensor, ...]:
+        """All that is given, from what the net gives."""
+        return (output, output.softmax(dim=1)) if self.classifies else (output,)
+
+
+class Session:
+    """An ONNX model as onnxruntime computes it on the CPU. Raises UserError where it does not.
+
+    ``name`` of the net, for what is said then.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        import onnxruntime
+
+        self.name, self.version = name, onnxruntime.__version__
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = SILENT
+        try:
+            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its kinds have no base of their own
+            raise refused(name, f"onnxruntime {self.version} does not take it: {reason(error)}") from error
+
+    def run(self, images_BCHW: Tensor) -> list[Tensor]:
+        """What the model gives, in the order of its outputs."""
+        name = self.session.get_inputs()[0].name
+        try:
+            given = self.session.run(None, {name: images_BCHW.cpu().numpy()})
+        except Exception as error:
+            why = f"onnxruntime {self.version} fails on a batch of {len(images_BCHW)}: {reason(error)}"
+            raise refused(self.name, why) from error
+        return [torch.from_numpy(array) for array in given]
+
+
+def check_packages() -> None:
+    """Raise UserError where what ONNX needs is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"format=onnx needs {', '.join(NEEDED)}; not installed: {', '.join(missing)}. "
+            "Install them by pip install 'pellucid[export]', or use format=state_dict, which needs no more."
+        )
+
+
+def to_onnx(graph: Graph, *, facts: Mapping[str, Any], opset: int | None) -> bytes:
+    """The file's content: a checked model whose batches may have any size, with ``facts`` as its metadata.
+
+    Texts are kept as they are, everything else as JSON. Raises UserError for a net that has no such form.
+    """
+    size = sum(value.nbytes for value in graph.state_dict().values() if isinstance(value, Tensor))
+    if size > MOST_BYTES:
+        raise refused(graph.name, f"its weights take {size / 1e9:.1f} GB, and one file holds 2 GB")
+    model = _exported(graph, opset)
+    _describe(model, facts)
+    return bytes(model.SerializeToString())
+
+
+def _exported(graph: Graph, opset: int | None) -> Any:
+    """By ``torch.export``, or by tracing, as the former of torch 2.6 fails on batch norm."""
+    failure: Exception | None = None
+    for export in (_export, _trace):
+        try:
+            with _quiet(), torch.no_grad():
+                return export(graph, opset)
+        except Exception as error:  # whatever the net's own code raises, among others
+            failure = failure or error
+    assert failure is not None
+    raise refused(graph.name, reason(failure)) from failure
+
+
+def _export(graph: Graph, opset: int | None) -> Any:
+    program = torch.onnx.export(
+        graph,
+        (_example(graph),),
+        dynamo=True,
+        verbose=False,
+        input_names=[graph.input],
+        output_names=graph.outputs,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        opset_version=opset,
+    )
+    assert program is not None
+    return _checked(program.model_proto, opset)
+
+
+def _trace(graph: Graph, opset: int | None) -> Any:
+    import onnx
+
+    content = io.BytesIO()
+    doubt = torch.jit.TracerWarning  # type: ignore[attr-defined]
+    warnings.simplefilter("error", doubt)  # the trace would hold for like images only
+    torch.onnx.export(
+        graph,
+        (_example(graph),),
+        content,  # type: ignore[arg-type]
+        dynamo=False,
+        input_names=[graph.input],
+        output_names=graph.outputs,
+        dynamic_axes={name: {0: "batch"} for name in (graph.input, *graph.outputs)},
+        opset_version=opset,
+    )
+    return _checked(onnx.load_from_string(content.getvalue()), opset)
+
+
+def _example(graph: Graph) -> Tensor:
+    dtype = torch.uint8 if graph.inside else torch.float32
+    return torch.zeros(2, *graph.image_shape, dtype=dtype)  # 2: of one image the axis would be fixed
+
+
+def _checked(model: Any, opset: int | None) -> Any:
+    """The model. Raises the checker's error, or UserError for batches of one size only or another opset."""
+    import onnx
+
+    onnx.checker.check_model(model, full_check=True)
+    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise UserError(
+            "its code fixes the size of a batch, as len(images) or a number made of it does; images.shape[0] "
+            "leaves it open"
+        )
+    (version,) = (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset is not None and version != opset:
+        raise UserError(
+            f"torch {torch.__version__} and onnx {onnx.__version__} have no form of it in opset {opset}, but "
+            f"in {version}"
+        )
+    return model
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong at the bottom, in a line, of moderate length."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return shorten(first_line(error), 400, placeholder=" …").rstrip(".")
+
+
+def refused(what: str, why: str) -> UserError:
+    """What is said of a net that has no ONNX form."""
+    return UserError(f"{what} cannot be exported to ONNX: {why}. format=state_dict works.")
+
+
+def _describe(model: Any, facts: Mapping[str, Any]) -> None:
+    """Put the facts in, and take out where the code lay on this machine."""
+    graph = model.graph
+    functions = (node for function in model.functions for node in function.node)
+    for noted in (
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+        *functions,
+    ):
+        del noted.metadata_props[:]
+        noted.doc_string = ""
+    for key, value in facts.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        model.metadata_props.add(key=key, value=encodable(text))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' remarks on themselves: warnings, logs, and what they print, C++ among it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            _no_output(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _no_output() -> Iterator[None]:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    kept = [os.dup(number) for number in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, place in zip((1, 2), kept, strict=True):
+            os.dup2(place, number)
+            os.close(place)
+        os.close(nowhere)

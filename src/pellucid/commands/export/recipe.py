@@ -1,0 +1,152 @@
+"""What is told of an exported net, so that it can be used without this package.
+
+``decode`` in ``data/photos.py`` and ``data/pictures.py`` read a file as is said here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.commands.export.onnx_file import Graph
+from pellucid.engine.trained import Trained
+from pellucid.run.folder import FORMAT
+from pellucid.spec import Spec
+from pellucid.task.classification import Classification
+
+OUTPUTS = {
+    "logits": "float32 (batch, classes): scores before softmax",
+    "confidence": "float32 (batch, classes): their softmax",
+    "reconstruction": "float32, of the input's shape: the images drawn again, in [0, 1]",
+}
+
+
+def facts_of_net(trained: Trained) -> dict[str, Any]:
+    """Where the net comes from and what it knows, in plain containers."""
+    spec = trained.spec
+    return {
+        "pellucid_format": FORMAT,
+        "run": "/".join(trained.folder.parts[-2:]),
+        "checkpoint": trained.checkpoint.name,
+        "epoch": trained.epoch,
+        "task": "classification" if isinstance(trained.task, Classification) else "reconstruction",
+        "net": str(trained.config["model"]["_target_"]),
+        "trained_in_precision": str(trained.config["trainer"].get("precision")),
+        "classes": list(spec.classes),
+        "image_shape": list(spec.image_shape),
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "statistics": spec.statistics,
+    }
+
+
+def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
+    """What goes into the model and what comes out, and how an image file becomes what goes in."""
+    shape = ", ".join(map(str, spec.image_shape))
+    values = "uint8" if graph.inside else "float32"
+    return {
+        "preprocessing": "inside" if graph.inside else "beside",
+        "input": f"{graph.input}: {values} (batch, {shape})",
+        "input_range": "0 to 255" if graph.inside else "(value / 255 - mean) / std, value from 0 to 255",
+        "outputs": {name: OUTPUTS[name] for name in graph.outputs},
+        "reading": _steps(spec, inside=graph.inside),
+    }
+
+
+def _steps(spec: Spec, *, inside: bool) -> list[str]:
+    channels, size, _ = spec.image_shape
+    colour = "RGB" if channels == 3 else "grey = round(0.299 red + 0.587 green + 0.114 blue)"
+    values = (
+        "uint8, the model normalises them" if inside else "float32, (value / 255 - mean) / std by channel"
+    )
+    return [
+        "turn the image upright by its EXIF orientation",
+        f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
+        "lay transparency on white; then RGB",
+        f"crop the largest square at the centre and scale it to {size} x {size} pixels, bilinear with "
+        "antialiasing (Pillow: ImageOps.fit)",
+        f"channels: {colour}",
+        f"axes: image, channel, row from the top, column; values: {values}",
+    ]
+
+
+def _range(spec: Spec) -> str:
+    if spec.values:
+        return "{:g} is black, {:g} white".format(*spec.values)
+    return "0 is black, white is 1 for floats, 4095 where a TIFF says 12 bits, else 65535"
+
+
+def _limits(spec: Spec) -> str:
+    """Black and white, in Python, of an ``image``."""
+    if spec.values:
+        return "{!r}, {!r}".format(*spec.values)
+    twelve = "getattr(image, 'tag_v2', {}).get(258) == (12,)"
+    return f"0, 1 if image.mode == 'F' else 4095 if {twelve} else 65535"
+
+
+def whole_program(file: str, graph: Graph, spec: Spec) -> list[str]:
+    """The lines of a Python program that asks the model ``file`` of the image named on its command line."""
+    channels, size, _ = spec.image_shape
+    lines = [
+        "import json, sys",
+        "import numpy, onnxruntime",
+        "from PIL import Image, ImageOps",
+        "",
+        "with Image.open(sys.argv[1]) as image:",
+        f"    image.draft('RGB', ({2 * size}, {2 * size}))  # JPEGs: decoded at the nearest scale above",
+        f"    low, high = {_limits(spec)}  # black and white of grey of more than 8 bits",
+        "    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(image.getexif().get(0x0112))",
+        "    image = image if turn is None else image.transpose(turn)  # upright by its EXIF",
+        "    if image.mode[0] in 'IF':",
+        "        grey = numpy.nan_to_num(numpy.asarray(image, 'float64'), nan=low).clip(low, high)",
+        "        image = Image.fromarray(((grey - low) * 255 / (high - low)).astype('uint8'))",
+        "    image = image.convert('RGBA')",
+        "    white = Image.new('RGBA', image.size, 'white')",
+        "    image = Image.alpha_composite(white, image).convert('RGB')",
+        f"    image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BILINEAR)",
+        f"{graph.input} = numpy.asarray(image).transpose(2, 0, 1)",
+    ]
+    if channels != 3:
+        weights = "numpy.array([0.299, 0.587, 0.114])"
+        lines.append(f"{graph.input} = numpy.tensordot({weights}, {graph.input}, 1).round()[None]")
+    if channels not in (1, 3):
+        lines.append(f"{graph.input} = numpy.repeat({graph.input}, {channels}, axis=0)")
+    if not graph.inside:
+        lines += [
+            f"mean, std = numpy.array({[list(spec.mean), list(spec.std)]})[:, :, None, None]",
+            f"{graph.input} = ({graph.input} / 255 - mean) / std",
+        ]
+    kind = "uint8" if graph.inside else "float32"
+    lines += [
+        f"{graph.input} = {graph.input}[None].astype('{kind}')",
+        "",
+        *use_of_onnx(file, graph, spec)[1:],
+    ]
+    if graph.classifies:
+        lines.append("print(classes[logits[0].argmax()], confidence[0].max())")
+    return lines
+
+
+def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
+    """The lines that load the model and ask it."""
+    kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
+    names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
+    lines = [
+        "import json, onnxruntime" if graph.classifies else "import onnxruntime",
+        f"session = onnxruntime.InferenceSession({file!r})",
+        f"{names} = session.run(None, {{{graph.input!r}: {graph.input}}})  # {kind} (batch, {shape})",
+    ]
+    if graph.classifies:
+        lines.append("classes = json.loads(session.get_modelmeta().custom_metadata_map['classes'])")
+    return lines
+
+
+def use_of_state_dict(file: Path, target: str) -> list[str]:
+    """The lines that build the net anew."""
+    module, _, name = target.rpartition(".")
+    return [
+        f"import torch; from {module} import {name}",
+        f"kept = torch.load({str(file)!r}, weights_only=True)",
+        f"net = {name}(**kept['arguments']).eval()",
+        "net.load_state_dict(kept['state_dict'])",
+    ]

@@ -1,0 +1,124 @@
+"""What a trained net says of image files."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
+from pellucid.engine.trained import Placed, restore
+from pellucid.errors import UserError, counted, plain
+from pellucid.system.console import console
+from pellucid.system.files import write_csv
+from pellucid.task.classification import Classification
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20  # rows in the console's table; all are in the file
+
+
+def predict(
+    run: str,
+    *,
+    images: str,
+    checkpoint: str,
+    top: int,
+    accelerator: str,
+    packages: Sequence[str] = (),
+    out: str | None,
+) -> list[dict[str, Any]]:
+    """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
+
+    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes
+    of each image. Files that cannot be read are named, the others done. Raises UserError; at the end where
+    folders could not be looked into.
+    """
+    if top < 1:
+        raise UserError(f"top={top}: expected at least 1.")
+    files = find_pictures(images)
+    trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    path = trained.place(out, "predictions")
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    placed, batch_size = trained.placed(), trained.batch_size
+    rows: list[dict[str, Any]] = []
+    batches = pictures.batches(batch_size)
+    steps = -(-len(files) // batch_size)
+    for named, pixels_BCHW in track(
+        batches, "Looking", total=steps, transient=True, console=console, disable=not console.is_terminal
+    ):
+        said = _said(placed, pixels_BCHW, top)
+        rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
+    unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
+    pictures.tell()
+    if not rows:
+        raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
+    write_csv(path / "predictions.csv", [*rows, *unreadable])
+    base = find_base(images)
+    shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]
+    console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
+    if len(rows) > SHOWN:
+        log.info("… and %d more.", len(rows) - SHOWN)
+    log.info("Written: %s", path / "predictions.csv")
+    check_folders(pictures.unreadable)
+    return rows
+
+
+def _said(placed: Placed, pixels_BCHW: Tensor, top: int) -> Iterator[dict[str, Any]]:
+    """Of each image: the ``top`` classes with their shares, or the error of its reconstruction."""
+    spec, task = placed.trained.spec, placed.trained.task
+    images_BCHW = placed.images(pixels_BCHW)
+    output = placed.run(images_BCHW)
+    if not isinstance(task, Classification):
+        errors_B = (output - spec.denormalise(images_BCHW)).square().flatten(1).mean(dim=1)
+        yield from ({"mse": error} for error in errors_B.tolist())
+        return
+    shares_BT, labels_BT = output.softmax(dim=1).topk(min(top, output.shape[1]))
+    for shares, labels in zip(shares_BT.tolist(), labels_BT.tolist(), strict=True):
+        row: dict[str, Any] = {}
+        for place, (share, label) in enumerate(zip(shares, labels, strict=True), start=1):
+            number = "" if place == 1 else f"_{place}"
+            row |= {f"class{number}": spec.classes[label], f"confidence{number}": round(share, 6)}
+        yield row
+
+
+def _table(rows: list[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table.add_column("file", overflow="fold")
+    if "mse" in rows[0]:
+        table.add_column("mse", justify="right")
+        for row in rows:
+            table.add_row(Text(plain(row["file"])), f"{row['mse']:.4f}")
+        return table
+    places = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
+    columns = {
+        place: [
+            Text.assemble(plain(row[f"class{place}"]), (f" {row[f'confidence{place}']:.4f}", "dim"))
+            for row in rows
+        ]
+        for place in places
+    }
+    files = [Text(plain(row["file"])) for row in rows]
+    shown = _that_fit(files, columns)
+    if len(shown) < len(places):
+        table.title = f"{title}, {len(shown)} of {len(places)} classes (all in the file)"
+    for place in shown:
+        table.add_column(f"then {place[1:]}" if place else "class", overflow="fold")
+    for cells in zip(files, *(columns[place] for place in shown), strict=True):
+        table.add_row(*cells)
+    return table
+
+
+def _that_fit(files: Sequence[Text], columns: Mapping[str, Sequence[Text]]) -> list[str]:
+    """The first columns, one at least, that the console has room for beside the files."""
+    widths = [3 + max(cell.cell_len for cell in cells) for cells in (files, *columns.values())]
+    room = itertools.accumulate(widths)
+    fit = sum(width < console.width for width in room) - 1
+    return list(columns)[: max(1, fit)]

@@ -1,0 +1,23 @@
+"""Training from the command line: the run, and then its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.data.base import ImageData
+from pellucid.engine import session
+from pellucid.engine.outcome import Outcome
+from pellucid.engine.trained import Placed
+
+
+def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Train, test the best checkpoint, write the page; the content of metrics.json. See ``session.train``."""
+    return session.train(config, folder, resume=resume, page=_write_page)
+
+
+def _write_page(placed: Placed, data: ImageData, seen: Outcome | None, folder: Path) -> Path:
+    from pellucid.report.run import write_page  # late: it brings matplotlib
+
+    return write_page(placed, data, seen, folder, status="finished")

@@ -1,0 +1,108 @@
+"""From configuration to a data module and a task that fit each other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.config.build import build, locate
+from pellucid.data.base import ImageData
+from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.explainer.base import Explainer
+from pellucid.spec import Spec
+from pellucid.system.seeding import seed_global
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+# Options that our nets, data sets and explainers have got since the first runs, as those were.
+ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0, "classes": None}
+
+
+def make_data(config: Mapping[str, Any]) -> ImageData:
+    """The data module that the configuration describes."""
+    packages = config["packages"]
+    data: ImageData = build(
+        config["data"], "data", packages=packages, **_since(config["data"], "data", packages)
+    )
+    return data
+
+
+def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
+    """The task around its net, built for ``spec``; weights are a function of the seed."""
+    packages = config["packages"]
+    seed_global(config["seed"], "weights")
+    shape, classes = spec.image_shape, len(spec.classes)
+    since = _since(config["model"], "model", packages)
+    net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
+    scheduler = config["scheduler"]
+    task: Task = build(
+        config["task"],
+        "task",
+        packages=packages,
+        net=net,
+        optimizer=build(config["optimizer"], "optimizer", packages=packages),
+        scheduler=build(scheduler, "scheduler", packages=packages) if scheduler else None,
+        image_shape=shape,
+        num_classes=classes,
+        mean=spec.mean,
+        std=spec.std,
+        seed=config["seed"],
+    )
+    return task
+
+
+def _since(node: Mapping[str, Any], place: str, packages: Sequence[str]) -> dict[str, Any]:
+    """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
+    make = locate(str(node["_target_"]), place, packages).__init__  # type: ignore[misc]
+    if getattr(make, "__module__", "").partition(".")[0] != "pellucid":
+        return {}
+    return {name: value for name, value in ADDED.items() if name not in node}
+
+
+def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
+    """Data and task. Images too small for the net are enlarged, unless the user has set their size."""
+    data = make_data(config)
+    try:
+        return data, make_task(config, data.spec)
+    except ImageTooSmallError as error:
+        if not data.size_is_open:
+            raise
+        before = data.spec.image_shape[1]
+        data.enlarge(error.smallest)
+        log.info(
+            "Images are enlarged from %d to %d pixels a side, the smallest that this model takes.",
+            before,
+            error.smallest,
+        )
+        return data, make_task(config, data.spec)
+
+
+def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
+    """The explainers that the configuration describes, by name."""
+    packages = config["packages"]
+    explainers: dict[str, Explainer] = {
+        name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
+        for name, node in (config.get("explainer") or {}).items()
+    }
+    for name, explainer in explainers.items():
+        if lacking := [one for one in ("title", "signed") if not hasattr(explainer, one)]:
+            raise UserError(f"explainer.{name}: its class says no {' and '.join(lacking)}. Write them in it.")
+    return explainers
+
+
+def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
+    started = {"weights": "none"} if "weights" in config["model"] else {}
+    return {**config, "model": {**config["model"], **started}}
+
+
+def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:
+    """The task of a checkpoint, from what is inside it alone; ``packages``: those that the user has named."""
+    config, spec = checkpoint["pellucid"]["config"], Spec.from_dict(checkpoint["pellucid"]["spec"])
+    task = make_task({**come_back(config), "packages": packages}, spec)
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"The checkpoint's weights do not fit its own net: {error}") from error
+    return task, spec

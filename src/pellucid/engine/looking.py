@@ -1,0 +1,85 @@
+"""One layer of a trained net, looked at while it works through images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from pellucid.data.stream import Batch, Stream
+from pellucid.engine.trained import Placed, Trained
+from pellucid.errors import UserError
+from pellucid.inside.embedding import check_layer, embedding
+from pellucid.inside.untouched import original, untouched
+from pellucid.system.console import console
+from pellucid.task.classification import Classification
+from pellucid.task.reconstruction import Reconstruction
+
+
+@dataclass(frozen=True)
+class Looking:
+    """The net where it runs, and the layer: embed or a name. Raises UserError where that gives no vectors."""
+
+    placed: Placed
+    layer: str
+
+    def __post_init__(self) -> None:
+        check_layer(original(self.trained.net), self.layer)
+        self.vectors(self.placed.black(2))
+
+    @property
+    def trained(self) -> Trained:
+        return self.placed.trained
+
+    def vectors(self, images_BCHW: Tensor) -> Tensor:
+        """(B, D): what the layer gives, float32 on the CPU; the net is left as it is."""
+        with untouched(self.trained.net) as net, torch.no_grad(), self.placed.precision():
+            return embedding(net, self.layer, images_BCHW).float().cpu()
+
+    def said(self, images_BCHW: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """What the net's output says of each image, on the CPU: of a classifier the predicted class and its
+        softmax share, of an autoencoder the mean squared error of pixels in [0, 1]; and the output.
+        """
+        output = self.placed.run(images_BCHW)
+        if isinstance(self.trained.task, Classification):
+            confidence_B, predicted_B = output.softmax(dim=1).max(dim=1)
+            return {"predicted": predicted_B.cpu(), "confidence": confidence_B.cpu()}, output
+        if isinstance(self.trained.task, Reconstruction):
+            original_BCHW = self.trained.spec.denormalise(images_BCHW)
+            return {"mse": (output - original_BCHW).square().flatten(1).mean(dim=1).cpu()}, output
+        return {}, output
+
+    def batches(self, stream: Stream, text: str) -> Iterator[tuple[Batch, Tensor]]:
+        """Each batch of the stream, and its images as the net takes them, with a progress bar."""
+        batch_size = self.trained.batch_size
+        steps = -(-stream.count // batch_size)
+        for batch in track(
+            stream.batches(batch_size),
+            text,
+            total=steps,
+            transient=True,
+            console=console,
+            disable=not console.is_terminal,
+        ):
+            yield batch, self.placed.images(batch.pixels_BCSS)
+
+    def checked(self, batch: Batch, images_BCHW: Tensor) -> Tensor:
+        """``vectors``. Raises UserError where they are not finite."""
+        vectors_BD = self.vectors(images_BCHW)
+        bad_B = ~vectors_BD.isfinite().all(dim=1)
+        if bad_B.any():
+            file = batch.files[int(bad_B.nonzero()[0])]
+            raise UserError(
+                f"layer={self.layer}: what it gives for {file} is not finite. "
+                "Take another layer or checkpoint."
+            )
+        return vectors_BD
+
+
+def short(file: str) -> str:
+    """A file by its folder and name."""
+    return "/".join(Path(file).parts[-2:])

@@ -1,0 +1,282 @@
+"""A net as a run left it: rebuilt from its checkpoint alone, on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+
+from pellucid.config.build import from_environment
+from pellucid.data.base import ImageData
+from pellucid.data.divide import History
+from pellucid.data.manifest import Manifest
+from pellucid.engine.build import make_data, restore_task
+from pellucid.errors import UserError, first_line
+from pellucid.run.checkpoint import load_checkpoint
+from pellucid.run.folder import FORMAT, Run
+from pellucid.spec import Spec, prepare
+from pellucid.system.files import check_writable
+from pellucid.system.process import check_device, has_gpu, quiet_warnings
+from pellucid.task.base import Task
+
+Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a run's configuration to that of the data wanted
+IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A task with its trained net, in evaluation mode, and what it was trained with.
+
+    ``run`` is None for a checkpoint that lies outside of a run folder. ``epoch`` counts from 1.
+    """
+
+    run: Run | None
+    checkpoint: Path
+    config: dict[str, Any]
+    spec: Spec
+    task: Task
+    epoch: int
+    accelerator: str
+    format: int = FORMAT
+
+    @property
+    def folder(self) -> Path:
+        """Where commands write: the run folder, or beside a checkpoint that stands alone."""
+        return self.run.folder if self.run else self.checkpoint.parent / self.checkpoint.stem
+
+    def place(self, out: str | None, name: str) -> Path:
+        """Where a command writes: ``out``, or the folder of that name. Raises UserError where it cannot."""
+        folder = Path(out).expanduser().absolute() if out else self.folder / name
+        check_writable(folder, str(folder), "out=<folder>")
+        return folder
+
+    @property
+    def name(self) -> str:
+        """``cnn_digits/2026-11-21_… (best.ckpt, epoch 7)``."""
+        folder = "/".join(self.folder.parts[-2:])
+        return f"{folder} ({self.checkpoint.name}, epoch {self.epoch})"
+
+    @property
+    def net(self) -> nn.Module:
+        return self.task.net
+
+    @property
+    def batch_size(self) -> int:
+        """The run's, where its data have one."""
+        given = self.config["data"].get("batch_size")
+        return given if isinstance(given, int) and given > 0 else 32
+
+    @property
+    def precision(self) -> Any:
+        """The run's; ``bf16-mixed`` for ``16-mixed`` where there is no GPU, as a CPU cannot compute that."""
+        given = from_environment(self.config["trainer"].get("precision", "32-true"))
+        without = self.accelerator == "cpu" or not has_gpu()
+        return "bf16-mixed" if given == "16-mixed" and without else given
+
+    def trainer(self, **options: Any) -> Trainer:
+        """A quiet Trainer of ``precision`` on the chosen accelerator. Raises UserError."""
+        try:
+            with quiet_warnings():
+                return Trainer(
+                    accelerator=self.accelerator,
+                    devices=1,
+                    logger=False,
+                    precision=self.precision,
+                    enable_checkpointing=False,
+                    enable_progress_bar=False,
+                    enable_model_summary=False,
+                    **options,
+                )
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
+
+    def placed(self) -> Placed:
+        """The net where it is to run."""
+        trainer = self.trainer()
+        return Placed(self, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+
+    def data(self, changed: Changed, *, count_trained: bool = False) -> ImageData:
+        """The run's data, as ``changed`` makes them others, read, at the net's image size.
+
+        An image that the run knows is in its split of then. Of other images all are ``test``, but those that
+        the net was trained on, which are left out unless ``count_trained``. Raises UserError where they have
+        other classes.
+        """
+        own, now = self.config["data"], changed(self.config)
+        elsewhere = own != now
+        classes = {"classes": list(self.spec.classes)} if now["_target_"] == IMAGE_FOLDER else {}
+        data = make_data({**self.config, "data": {**now, **classes}})
+        check_classes(data.spec, self.spec)
+        if data.spec.image_shape[0] != self.spec.image_shape[0]:
+            raise UserError(
+                f"The data's images have {data.spec.image_shape[0]} channels, the net takes "
+                f"{self.spec.image_shape[0]}."
+            )
+        data.spec = self.spec  # whose size and statistics the net was built for, whatever the data's are
+        data.prepare_data()
+        manifest = Manifest.load(self.run.manifest) if self.run else None
+        data.history = History(manifest, self.format == 1, elsewhere, count_trained)
+        if manifest is None:
+            self._setup_without_manifest(data)
+        else:
+            if elsewhere:
+                _check_division(own, now)
+            data.setup()
+        self._check_whole(data, elsewhere)
+        return data
+
+    def _setup_without_manifest(self, data: ImageData) -> None:
+        """Read images of which only a fingerprint tells whether they are those of the training."""
+        history, noted = data.history, self.run.metrics().get("data/fingerprint") if self.run else None
+        data.history = replace(history, elsewhere=False)
+        with suppress(UserError) if history.elsewhere else nullcontext():
+            data.setup()
+            if data.fingerprint() == noted:
+                return
+        if history.elsewhere or noted is None:
+            log.warning(
+                "Whether the net was trained on some of these images is not known: that is kept in the "
+                "folder of its run."
+            )
+        if history.elsewhere:
+            data.splits, data.history = {}, history
+            data.setup()
+        elif noted is not None:
+            log.warning(
+                "The images have changed since the training, and which ones it was trained on was not kept "
+                "by the version of then: some of these may have been."
+            )
+
+    def _check_whole(self, data: ImageData, elsewhere: bool) -> None:
+        """Tell which classes have no images; in the run's own data they are gone, which is a mistake."""
+        there = {label for split in data.splits.values() for label in torch.unique(split.labels_N).tolist()}
+        gone = [name for label, name in enumerate(self.spec.classes) if label not in there]
+        if gone and not elsewhere:
+            raise UserError(
+                f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
+                f"{_few(gone)} is there any more. Put it back, or name other images by data.root=<folder>."
+            )
+        if gone:
+            log.warning("%s has no images of %s.", data.source, _few(gone))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A trained net on its device, run in its precision."""
+
+    trained: Trained
+    device: torch.device
+    precision: Callable[[], AbstractContextManager[Any]]
+
+    def __post_init__(self) -> None:
+        self.trained.task.to(self.device).eval()
+
+    def images(self, pixels_BCHW: Tensor) -> Tensor:
+        """uint8 pixels as the net takes them."""
+        return prepare(pixels_BCHW.to(self.device), self.trained.spec)
+
+    def black(self, count: int = 1) -> Tensor:
+        """So many black images as the net takes them, (count, C, S, S)."""
+        return self.images(torch.zeros(count, *self.trained.spec.image_shape, dtype=torch.uint8))
+
+    @torch.no_grad()
+    def run(self, images_BCHW: Tensor) -> Tensor:
+        """What the net gives, float32."""
+        with self.precision():
+            output: Tensor = self.trained.net(images_BCHW.to(self.dtype))
+        return output.float()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the net's parameters are in: float32, or half once it was tested with ``bf16-true``."""
+        floats = (p.dtype for p in self.trained.net.parameters() if p.is_floating_point())
+        return next(floats, torch.float32)
+
+
+def restore(
+    source: str | Path,
+    *,
+    checkpoint: str = "best",
+    accelerator: str = "auto",
+    packages: Sequence[str] = (),
+) -> Trained:
+    """The trained net of a run folder, or of a checkpoint file. Raises UserError for anything else.
+
+    ``checkpoint`` of a run folder: best, last or a path. ``packages``: those that the user has named; what a
+    file says of them is not believed.
+    """
+    check_device(accelerator, "accelerator")
+    run, path = find(source, checkpoint)
+    content = load_checkpoint(path)
+    task, spec = restore_task(content, packages)
+    config, epoch = {**content["pellucid"]["config"], "packages": list(packages)}, int(content["epoch"]) + 1
+    if run is not None:  # whose data may have moved since that checkpoint
+        config["data"] = {**config["data"], **_places(run.config()["data"], config["data"])}
+    format_ = content["pellucid"]["format"]
+    trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator, format_)
+    if trained.precision != config["trainer"].get("precision", trained.precision):
+        log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
+    return trained
+
+
+def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
+    """The run folder that ``source`` is or lies in, and the checkpoint's file. Raises UserError."""
+    given = Path(source).expanduser().absolute()
+    if given.is_file():
+        folder = given.parent.parent
+        inside = (folder / ".hydra" / "config.yaml").is_file()
+        return (Run(folder) if inside else None), given
+    run = Run.open(source)
+    path = {"best": run.best, "last": run.last}.get(checkpoint, Path(checkpoint).expanduser())
+    if not path.is_file():
+        kept = ", ".join(kept.name for kept in run.kept_checkpoints()) or "none"
+        raise UserError(
+            f"checkpoint={checkpoint}: {run.folder} has no such checkpoint. It has: {kept}. "
+            "Expected best, last or the path of a checkpoint."
+        )
+    return run, path
+
+
+def check_classes(now: Spec, then: Spec) -> None:
+    """Raise UserError where the data's classes are not those that the net was built for."""
+    if now.classes == then.classes:
+        return
+    new = [name for name in now.classes if name not in then.classes]
+    gone = [name for name in then.classes if name not in now.classes]
+    differ = [f"new: {_few(new)}"] * bool(new) + [f"gone: {_few(gone)}"] * bool(gone)
+    raise UserError(
+        f"The data have {len(now.classes)} classes, the run was trained on {len(then.classes)}, which stay "
+        f"({'; '.join(differ) or 'they come in another order'}). Give the classes the names that they had, "
+        f"{_few(then.classes)}, or train a new run."
+    )
+
+
+def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
+    if now.get("_target_") != then["_target_"]:
+        return {}
+    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
+
+
+def _check_division(own: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise UserError for options that decide which image is in which split: the run keeps that."""
+    if own["_target_"] == now["_target_"]:
+        for name in ("val_fraction", "test_fraction", "seed"):
+            if own.get(name) != now.get(name):
+                raise UserError(
+                    f"data.{name}={now.get(name)}: which image is in which split is kept with the run "
+                    f"(data.{name}={own.get(name)}); leave it out."
+                )
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

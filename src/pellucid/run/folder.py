@@ -1,0 +1,249 @@
+"""The run folder as a unit: create, record, load."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pellucid.config.compose import container, load
+from pellucid.config.trust import config_problem
+from pellucid.errors import UserError, encodable, first_line
+from pellucid.system.files import (
+    check_writable,
+    read_json,
+    read_text,
+    remove_leftovers,
+    write_atomically,
+    write_csv,
+    write_folder_atomically,
+)
+from pellucid.system.lock import FileLock
+
+log = logging.getLogger(__name__)
+
+FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
+OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
+OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
+# What the entries of metrics.json are, by name or by what it begins with.
+WHOLE = (
+    "format",
+    "epochs",
+    "seed",
+    "best/epoch",
+    "devices",
+    *(f"data/{k}" for k in ("train", "val", "test")),
+)
+NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
+
+
+class Run:
+    """One run's folder and the names in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoints = folder / "checkpoints"
+        self.log = folder / "train.log"
+        self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
+        self._told = False
+        self._lock: FileLock | None = None
+
+    @property
+    def best(self) -> Path:
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        return self.checkpoints / "last.ckpt"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """A run that exists. Raises UserError for a folder that is none."""
+        run = cls(Path(folder).expanduser().absolute())
+        if not (run.folder / ".hydra" / "config.yaml").is_file():
+            found = "is no run folder" if run.folder.is_dir() else "does not exist"
+            raise UserError(
+                f"{folder}: this folder {found}. Expected the folder of a run, "
+                "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml."
+            )
+        made = run.metrics().get("format", 1)  # the first versions did not say
+        if isinstance(made, int) and made > FORMAT:
+            raise UserError(f"{folder} was written by a newer pellucid (format {made}). Update.")
+        return run
+
+    @classmethod
+    def begin(cls, folder: Path, config: DictConfig, hydra: DictConfig) -> Run:
+        """A new run with its configuration. Raises UserError for a folder that holds one, or is being begun.
+
+        ``config`` and ``hydra``, Hydra's own part under that name, are kept as they were composed: what they
+        refer to may be a secret.
+        """
+        run = cls(folder.absolute())
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.lock()
+        try:
+            check_new_folder(folder)
+            remove_leftovers(run.folder)
+            parts = {"config": config, "hydra": hydra, "overrides": hydra.hydra.overrides.task}
+            contents = {f"{name}.yaml": OmegaConf.to_yaml(part).encode() for name, part in parts.items()}
+            write_folder_atomically(run.folder / ".hydra", contents)
+        finally:
+            run.unlock()
+        return run
+
+    def config(self) -> dict[str, Any]:
+        """The run's configuration as plain containers, interpolations resolved. Raises UserError.
+
+        Anybody may have written it: it names no packages whose classes are allowed.
+        """
+        path = self.folder / ".hydra" / "config.yaml"
+        try:
+            loaded = load(path)
+            config = container(loaded) if isinstance(loaded, DictConfig) else {}
+        except (OmegaConfBaseException, OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
+        if problem := config_problem(config):
+            raise UserError(f"{path} is not the configuration of a run: {problem}")
+        return {**config, "packages": []}
+
+    def choices(self) -> dict[str, str]:
+        """What was chosen from each config group, e.g. model: cnn; none where that is not kept."""
+        path = self.folder / ".hydra" / "hydra.yaml"
+        try:
+            choices: Any = OmegaConf.to_container(load(path))["hydra"]["runtime"]["choices"]  # type: ignore[index,call-overload]
+            return {str(group): choice for group, choice in choices.items() if isinstance(choice, str)}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return {}
+
+    def overrides(self) -> list[str]:
+        """What its line said; empty where that is not kept."""
+        path = self.folder / ".hydra" / "overrides.yaml"
+        try:
+            return [str(text) for text in OmegaConf.to_container(load(path)) or []]
+        except (OSError, ValueError):
+            return []
+
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        write_atomically(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode())
+
+    def metrics(self) -> dict[str, Any]:
+        """The content of ``metrics.json``; empty before anything was recorded.
+
+        Entries that are not what they should be are left out, and told once.
+        """
+        path = self.folder / "metrics.json"
+        try:
+            found = read_json(path)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            self._tell(path, f"it cannot be read ({first_line(error)})")
+            return {}
+        if not isinstance(found, dict):
+            self._tell(path, "it holds no entries")
+            return {}
+        good = {name: value for name, value in found.items() if _is_right(name, value)}
+        if odd := [name for name in found if name not in good]:
+            self._tell(path, f"{', '.join(odd[:5])} is not what it should be")
+        return good
+
+    def _tell(self, path: Path, what: str) -> None:
+        if not self._told:
+            log.warning("%s is damaged: %s. That is left out, and written anew by resume=.", path, what)
+            self._told = True
+
+    def rows(self) -> list[dict[str, float]]:
+        """The rows of ``metrics.csv``, finite values only; none where there is no such file."""
+        path = self.folder / "metrics.csv"
+        rows = []
+        try:
+            for row in csv.DictReader(io.StringIO(read_text(path))):
+                values = {key: float(value) for key, value in row.items() if value}
+                rows.append({key: value for key, value in values.items() if math.isfinite(value)})
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            self._tell(path, f"row {len(rows) + 1} ({first_line(error)})")
+        return [row for row in rows if "epoch" in row]
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Set keys of ``metrics.json``; the others stay. Raises UserError where the folder is gone."""
+        self.check_there()
+        text = json.dumps({**self.metrics(), **values}, indent=2, default=str)
+        write_atomically(self.folder / "metrics.json", text.encode())
+
+    def write_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """``metrics.csv`` anew: one row an epoch, a column for every key of any row."""
+        write_csv(self.folder / "metrics.csv", rows)
+
+    def kept_checkpoints(self) -> list[Path]:
+        """Every checkpoint of the run, those of epochs first, then last and best."""
+        epochs = sorted(self.checkpoints.glob("epoch_*.ckpt"))
+        return [*epochs, *(path for path in (self.last, self.best) if path.is_file())]
+
+    def lock(self) -> None:
+        """Hold the run until this process ends. Raises UserError where another one holds it."""
+        lock = FileLock(self.folder)
+        if not lock.acquire(wait=False):
+            raise UserError(
+                f"{self.folder}: another process is training this run now. Wait until it has ended, "
+                "or end it, then resume."
+            )
+        self._lock = lock
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def check_there(self) -> None:
+        """Raise UserError where the folder that this process holds was removed or moved."""
+        if self._lock is not None and not self._lock.is_of(self.folder):
+            raise UserError(
+                f"{self.folder} is gone: it was removed or moved while the run was trained, which ends here."
+            )
+
+    def discard(self) -> None:
+        """Remove what a run that never trained left; files of others stay."""
+        for name in OURS:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in OUR_FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        for folder in (self.folder, *self.folder.parents[:3]):
+            if folder == Path.cwd() or folder.name == "outputs" or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _is_right(name: str, value: Any) -> bool:
+    """Whether an entry of ``metrics.json`` may have that value."""
+    if name in WHOLE:
+        return value is None or (type(value) is int and abs(value) < 2**63)
+    if name.startswith(NUMBERS):
+        number = type(value) is float or (type(value) is int and abs(value) < 2**63)
+        return value is None or (number and (math.isfinite(value) or not name.startswith("seconds/")))
+    return value is None or isinstance(value, str | int | float)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise UserError where a new run could not be written to ``folder``."""
+    if os.path.lexists(folder / "metrics.json") or os.path.lexists(folder / ".hydra"):
+        raise UserError(
+            f"{folder} holds a run already. Continue it by resume={folder}, or choose another folder."
+        )
+    if (path := str(folder.absolute())) != encodable(path):
+        raise UserError(
+            f"{folder}: the path of a run's folder must be UTF-8, as TensorBoard cannot write elsewhere. "
+            "Choose another one by hydra.run.dir=<folder>."
+        )
+    check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")

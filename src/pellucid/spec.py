@@ -1,0 +1,114 @@
+"""What is known of images without a look at them: shape, classes, statistics; and how a net is given them.
+
+Axes: B images, H × W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+LARGEST_SIZE, MOST_CHANNELS = 4096, 1024  # of an image that a net may take
+IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
+Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels.
+
+    ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
+    more than 8 bits are black and white: none, those of each file's type; None: not known before it is read.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    statistics: str
+    value_range: Values | None = ()
+
+    @property
+    def values(self) -> Values:
+        """The value range; none where it is not known."""
+        return self.value_range or ()
+
+    def at_size(self, size: int) -> Spec:
+        """The same for square images of ``size`` pixels a side."""
+        return replace(self, image_shape=(self.image_shape[0], size, size))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, as a checkpoint holds them."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Spec:
+        """The spec of which ``to_dict`` gave that."""
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
+
+    def check(self) -> None:
+        """Raise ValueError or TypeError where it is no data set's: it may come from a file."""
+        channels, height, width = self.image_shape
+        numbers = (*self.mean, *self.std)
+        if not (
+            all(type(side) is int for side in self.image_shape)
+            and 1 <= channels <= MOST_CHANNELS
+            and 1 <= height <= LARGEST_SIZE
+            and 1 <= width <= LARGEST_SIZE
+            and len(self.classes) >= 1
+            and all(isinstance(name, str) for name in self.classes)
+            and len(self.mean) == len(self.std) == channels
+            and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
+            and min(self.std) > 0
+            and isinstance(self.statistics, str)
+            and (not self.value_range or is_range(self.value_range))
+        ):
+            raise ValueError("not the spec of a data set")
+
+    def normalise(self, images_BCHW: Tensor) -> Tensor:
+        """uint8 pixels, or floats in [0, 255], as the net takes them."""
+        mean, std = self._statistics(images_BCHW.device)
+        return images_BCHW.float().mul(1 / (255 * std)).sub_(mean / std)
+
+    def denormalise(self, images_BCHW: Tensor) -> Tensor:
+        """Normalised images as floats in [0, 1]."""
+        mean, std = self._statistics(images_BCHW.device)
+        return (images_BCHW * std + mean).clamp(0, 1)
+
+    def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return _channels(self.mean, device), _channels(self.std, device)
+
+
+@functools.lru_cache(maxsize=32)
+def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # they are kept, also for those who need gradients
+        return torch.tensor(values, device=device).view(1, -1, 1, 1)
+
+
+def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
+    """uint8 images as the net takes them: at the spec's size (antialiased bilinear), normalised."""
+    images_BCHW = images_BCHW.float()
+    if images_BCHW.shape[2:] != spec.image_shape[1:]:
+        images_BCHW = functional.interpolate(
+            images_BCHW, size=spec.image_shape[1:], mode="bilinear", antialias=True
+        )
+    return spec.normalise(images_BCHW)
+
+
+def is_range(values: object) -> bool:
+    """Whether these are two finite numbers, the lower first."""
+    return (
+        isinstance(values, Sequence)
+        and len(values) == 2
+        and all(type(value) in (int, float) and math.isfinite(value) for value in values)
+        and bool(values[0] < values[1])
+    )

@@ -1,0 +1,318 @@
+"""Coming back to a run: its figures again, with what is uncertain, by class, by confidence, by image."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import f1_score, recall_score
+from torch import Tensor
+from torch.nn import functional
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from pellucid.commands.compare.compare import compare
+from pellucid.commands.evaluate import evaluate
+from pellucid.commands.train import train
+from pellucid.config.command_line import split
+from pellucid.config.revisit import changed_data
+from pellucid.draw.calibration import calibration
+from pellucid.draw.curves import _apart
+from pellucid.engine.intervals import Alone, Inputs
+from pellucid.errors import UserError
+from pellucid.metrics.uncertainty import bootstrap, wilson
+from pellucid.run.folder import Run
+from pellucid.task.classification import Classification
+from pellucid.task.metric import MeanOverImages
+from tests.helpers import CONF, compose, make_run, metrics
+
+OWN: Any = partial(changed_data, line=split([]), conf=CONF)
+
+
+def test_the_interval_of_a_share_is_the_binomial_one() -> None:
+    values = np.arange(400) % 5 == 0  # a share of 0.2
+    low, high = bootstrap(lambda places: values[places].mean(), 400, seed=0)
+    half = 1.96 * (0.2 * 0.8 / 400) ** 0.5
+    assert [low, high] == pytest.approx([0.2 - half, 0.2 + half], abs=0.005)
+    assert bootstrap(lambda places: values[places].mean(), 400, seed=0) == (low, high)
+    assert bootstrap(lambda places: np.full(7, 0.25)[places].mean(), 7, seed=0) == (0.25, 0.25)
+    (low,), (high,) = wilson(np.array([1.0]), np.array([10]))
+    assert [low, high] == pytest.approx([0.7225, 1], abs=1e-4)
+
+
+def test_calibration_by_hand_and_as_torchmetrics_has_it() -> None:
+    found = calibration(np.array([0.95, 0.95, 0.55, 0.55]), np.array([1, 0, 1, 1]), bins=10)
+    assert found.images_M.tolist() == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]
+    assert found.ece == pytest.approx((2 * 0.45 + 2 * 0.45) / 4)
+    random = torch.Generator().manual_seed(0)
+    shares = torch.randn(500, 4, generator=random).mul(2).softmax(1)
+    labels = torch.randint(4, (500,), generator=random)
+    confidence, said = shares.max(1)
+    own = calibration(confidence.numpy(), (said == labels).numpy()).ece
+    assert own == pytest.approx(float(multiclass_calibration_error(shares, labels, 4, n_bins=15)), abs=1e-5)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1, 2, 3], [0, 0, 0], [0, 0.1, 0.2, 5], [0, 0.9, 1.0, 1.1, 2.0]])
+def test_labels_are_kept_apart(values: list[float]) -> None:
+    places = _apart(values, 0.5)
+    assert min(np.diff(places), default=0.5) >= 0.5 - 1e-9
+    assert np.mean(places) == pytest.approx(np.mean(values))
+    assert _apart([0.0, 1.0, 2.0], 0.5) == [0, 1, 2], "those that are apart stay"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return make_run(folder, "model=dnn", "trainer.max_epochs=2", "keep_every=1", "optimizer.lr=3e-3")
+
+
+def run_evaluate(run: Path, **given: Any) -> list[dict[str, Any]]:
+    options = {"checkpoint": "best", "split": "test", "accelerator": "cpu", "data": OWN, "out": None}
+    return evaluate(str(run), **{**options, **given})
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_the_figures_are_those_of_training(trained: Path) -> None:
+    (row,) = run_evaluate(trained)
+    recorded = metrics(trained)
+    for name in ("val/loss", "val/accuracy", "test/loss", "test/accuracy"):
+        assert row[name] == recorded[name], "to the last bit"
+    folder = trained / "evaluation" / "best_test"
+    content = json.loads((folder / "metrics.json").read_text())
+    assert content["metrics"]["accuracy"] == recorded["test/accuracy"]
+    low, high = content["intervals"]["accuracy"]
+    assert low < recorded["test/accuracy"] < high
+    images = rows(folder / "images.csv")
+    assert len(images) == recorded["data/test"]
+    assert np.mean([row["right"] == "True" for row in images]) == pytest.approx(recorded["test/accuracy"])
+    assert np.mean([float(row["loss"]) for row in images]) == pytest.approx(recorded["test/loss"], rel=1e-5)
+    assert [row["class"] for row in rows(folder / "classes.csv")] == [str(digit) for digit in range(10)]
+    for name in ("confusion", "calibration", "mistakes"):
+        with Image.open(folder / f"{name}.png") as picture:
+            assert picture.width > 300
+
+
+@pytest.mark.slow
+def test_every_kept_checkpoint(trained: Path) -> None:
+    found = run_evaluate(trained, checkpoint="all")
+    assert [row["checkpoint"] for row in found] == [
+        "epoch_0001.ckpt",
+        "epoch_0002.ckpt",
+        "last.ckpt",
+        "best.ckpt",
+    ]
+    assert found[0]["train/accuracy"] < found[1]["train/accuracy"]
+    assert rows(trained / "evaluation" / "checkpoints.csv")[1]["epoch"] == "2"
+    assert (trained / "evaluation" / "checkpoints.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_alone_is_enough(trained: Path, tmp_path: Path) -> None:
+    lone = tmp_path / "mine.ckpt"
+    shutil.copy(trained / "checkpoints" / "last.ckpt", lone)
+    inside = run_evaluate(trained / "checkpoints" / "last.ckpt")
+    alone = run_evaluate(lone, out=str(tmp_path / "out"))
+    assert {**alone[0], "checkpoint": ""} == {**inside[0], "checkpoint": ""}
+    assert (tmp_path / "out" / "mine_test" / "metrics.json").is_file()
+
+
+def test_an_autoencoders_error(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", "model=autoencoder")
+    (row,) = run_evaluate(tmp_path / "run")
+    assert row["test/mse"] == metrics(tmp_path / "run")["test/mse"]
+    images = rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")
+    errors = np.array([float(row["loss"]) for row in images])
+    assert errors.mean() == pytest.approx(row["test/mse"], rel=1e-5)
+    content = json.loads((tmp_path / "run" / "evaluation" / "best_test" / "metrics.json").read_text())
+    assert content["intervals"]["mse"] == by_hand(lambda places: errors[places].mean(), len(errors))
+
+
+@pytest.mark.slow
+def test_other_data(tmp_path: Path, photos: Path) -> None:
+    cache = f"data.cache={tmp_path / 'cache'}"
+    data = ("data=catdog", f"data.root={photos}", cache, "data.image_size=16")
+    make_run(tmp_path / "run", "model=dnn", *data)
+    other = tmp_path / "other"
+    shutil.copytree(photos, other)
+    shutil.rmtree(other / "test" / "dog")
+    (other / "test" / "dog").mkdir()
+    shutil.copy(next((photos / "test" / "dog").iterdir()), other / "test" / "dog")
+
+    def asked(*argv: str) -> Any:
+        return partial(changed_data, line=split(list(argv)), conf=CONF)
+
+    run_evaluate(tmp_path / "run", data=asked(f"data.root={other}"))
+    assert len(rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")) == 9
+    run_evaluate(tmp_path / "run", data=asked("data=image_folder", f"data.root={other}", cache))
+    assert len(rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")) == 9
+    with pytest.raises(UserError, match=r"10 classes, .*trained on 2, which stay \(.*gone: cat, dog\)"):
+        run_evaluate(tmp_path / "run", data=asked("data=digits"))
+    with pytest.raises(UserError, match=r"data\.rot: .*Did you mean 'root'"):
+        run_evaluate(tmp_path / "run", data=asked("data.rot=x"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"checkpoint": "epoch_9"}, "no such checkpoint. It has: epoch_0001.ckpt, epoch_0002.ckpt"),
+        ({"split": "tests"}, "split=tests: expected train, val or test"),
+    ],
+)
+def test_mistakes_are_told(trained: Path, given: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run_evaluate(trained, **given)
+
+
+class Focal(Classification):
+    """A task of a user's own: another loss, other metrics, one of them updated in the step itself."""
+
+    def _make_metrics(self) -> dict[str, Metric]:
+        return {
+            "loss": MeanOverImages(),
+            "f1": MulticlassF1Score(self.num_classes, average="macro"),
+            "accuracy": MulticlassAccuracy(self.num_classes, average="macro"),
+            "sure": MeanMetric(),
+            "range": MeanMetric(),
+        }
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
+        images_BCHW, labels_B = batch
+        logits_BK = self(images_BCHW)
+        losses_B = functional.cross_entropy(logits_BK, labels_B, reduction="none")
+        loss = ((1 - (-losses_B).exp()) ** 2 * losses_B).mean()
+        metrics = self.stage_metrics(stage)
+        metrics["loss"].update(loss.detach(), torch.tensor(len(labels_B)))
+        metrics["f1"].update(logits_BK, target=labels_B)
+        metrics["accuracy"].update(logits_BK, labels_B)
+        metrics["sure"].update(logits_BK.softmax(1).max(1).values)
+        metrics["range"].update(logits_BK.max() - logits_BK.min())  # of a batch
+        return loss, logits_BK
+
+
+@pytest.fixture(scope="module")
+def of_own_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "own"
+    config = compose("packages=[tests]", "model=dnn", "+trainer.limit_train_batches=8")
+    config["task"]["_target_"] = "tests.commands.test_evaluate.Focal"
+    train(config, folder)
+    Run(folder).save_config(config)
+    return folder
+
+
+def by_hand(statistic: Callable[[np.ndarray], float], images: int) -> Any:
+    """Of a bootstrap: the metric of so many images that are drawn again, a thousand times."""
+    random = np.random.default_rng(0)
+    values = [statistic(random.integers(0, images, images)) for _ in range(1000)]
+    return pytest.approx(list(np.percentile(values, [2.5, 97.5])), rel=1e-4, abs=1e-6)
+
+
+def test_an_interval_is_of_its_own_metric(of_own_task: Path) -> None:
+    run_evaluate(of_own_task, packages=["tests"])
+    folder = of_own_task / "evaluation" / "best_test"
+    content, images = json.loads((folder / "metrics.json").read_text()), rows(folder / "images.csv")
+    true, said = (np.array([int(row[name]) for row in images]) for name in ("class", "predicted"))
+    sure = np.array([float(row["confidence"]) for row in images])
+    cross = np.array([float(row["loss"]) for row in images])
+    focal = (1 - np.exp(-cross)) ** 2 * cross
+    intervals, methods = content["intervals"], content["interval_methods"]
+
+    def balanced(places: np.ndarray) -> float:
+        return float(recall_score(true[places], said[places], average="macro"))
+
+    def f1(places: np.ndarray) -> float:
+        return float(f1_score(true[places], said[places], average="macro"))
+
+    assert intervals["f1"] == by_hand(f1, len(true))
+    assert intervals["accuracy"] == by_hand(balanced, len(true)), "it is no share of images"
+    assert intervals["sure"] == by_hand(lambda places: sure[places].mean(), len(true))
+    assert intervals["loss"] == by_hand(lambda places: focal[places].mean(), len(true))
+    assert methods["f1"] == "bootstrap, 1,000 resamples of 359 images"
+    assert intervals["range"] is None
+    assert "depends on the batches" in methods["range"]
+    for name in ("f1", "accuracy", "loss"):
+        low, high = intervals[name]
+        assert low < content["metrics"][name] < high
+
+
+def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    config = compose("packages=[tests]", "model=dnn", "+trainer.limit_train_batches=16")
+    config["task"]["_target_"] = "tests.commands.test_evaluate.Focal"
+    train(config, other)
+    Run(other).save_config(config)
+    options: dict[str, Any] = {"layers": "auto", "checkpoint": "best", "accelerator": "cpu", "data": OWN}
+    both = [str(of_own_task), str(other)]
+    found = compare(both, packages=["tests"], out=str(tmp_path / "compared"), **options)
+    tables = []
+    for run in both:
+        run_evaluate(Path(run), packages=["tests"])
+        tables.append(rows(Path(run) / "evaluation" / "best_test" / "images.csv"))
+    true = np.array([int(row["class"]) for row in tables[0]])
+    one, another = (np.array([int(row["predicted"]) for row in table]) for table in tables)
+
+    def gain(places: np.ndarray) -> float:
+        after, before = (f1_score(true[places], said[places], average="macro") for said in (another, one))
+        return float(after - before)
+
+    assert found["intervals"]["f1"] == by_hand(gain, len(true))
+
+
+class Scored(Classification):
+    """A user's task with the step of ours, and a further metric."""
+
+    def _make_metrics(self) -> dict[str, Metric]:
+        return {**super()._make_metrics(), "f1": MulticlassF1Score(self.num_classes, average="macro")}
+
+    def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
+        super()._update_metrics(stage, losses_S, counts_S, *seen)
+        self.stage_metrics(stage)["f1"].update(*seen)
+
+
+def test_the_intervals_of_a_task_that_notes_its_steps() -> None:
+    """As the task's own metrics say it, and without a trace in the task."""
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+    options: dict[str, Any] = {"optimizer": torch.optim.SGD, "scheduler": None, "label_smoothing": 0.0}
+    task = Scored(net=net, image_shape=(1, 2, 2), num_classes=3, seed=0, **options).eval()
+    random = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(50, 1, 2, 2, generator=random), torch.randint(3, (50,), generator=random)
+    alone, losses = Alone(task), []
+    for index in torch.split(torch.arange(50), 16):
+        _, logits = task._step((images[index], labels[index]), "test")
+        losses.append(functional.cross_entropy(logits, labels[index], reduction="none"))
+    alone.note(torch.cat(losses), task.noted["test"])
+    values = {name: float(value) for name, value in task.compute_metrics("test").items()}
+    said = task(images).argmax(1)
+    for name, inputs in alone.inputs(values, 50).items():
+        assert isinstance(inputs, Inputs), inputs
+        assert inputs.value() == pytest.approx(values[name], rel=1e-5)
+        some = np.arange(0, 50, 3)
+        if name == "f1":
+            expected = f1_score(labels[some], said[some], average="macro")
+            assert inputs.value(some) == pytest.approx(expected, rel=1e-5)
+    assert list(task.state_dict()) == ["net.1.weight", "net.1.bias"]
+    assert task.net is net
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(run / "evaluation", ignore_errors=True)
+    (run / "evaluation").touch()
+
+    def never(config: Any) -> Any:
+        raise AssertionError("the data were asked for")
+
+    with pytest.raises(UserError, match="is not a folder that you may write to"):
+        run_evaluate(run, data=never)

@@ -1,0 +1,192 @@
+"""What a net says of image files: the same as ever, whatever the files are."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.commands.evaluate import evaluate
+from pellucid.commands.predict import predict
+from pellucid.config.command_line import split
+from pellucid.config.revisit import changed_data
+from pellucid.data.pictures import Pictures, find_pictures
+from pellucid.data.stream import of_files
+from pellucid.draw.sheet import fit
+from pellucid.errors import UserError, plain
+from pellucid.spec import Spec
+from tests.helpers import CONF, make_run, unprivileged
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    data = ("data=catdog", f"data.root={photos}", f"data.cache={folder / 'cache'}", "data.image_size=16")
+    return make_run(folder / "run", "model=dnn", *data, "data.batch_size=8")
+
+
+def run_predict(run: Path, images: Path | str, **given: Any) -> list[dict[str, Any]]:
+    options = {"checkpoint": "best", "top": 5, "accelerator": "cpu", "out": None}
+    return predict(str(run), images=str(images), **{**options, **given})
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_it_says_what_evaluation_says(trained: Path, photos: Path) -> None:
+    own: Any = partial(changed_data, line=split([]), conf=CONF)
+    evaluate(str(trained), checkpoint="best", split="test", accelerator="cpu", data=own, out=None)
+    known = {row["file"]: row for row in rows(trained / "evaluation" / "best_test" / "images.csv")}
+    said = run_predict(trained, photos / "test")
+    assert len(said) == len(known) == 16
+    for row in said:
+        found = known[str(Path(row["file"]).relative_to(photos))]
+        assert row["class"] == found["predicted"]
+        assert row["confidence"] == pytest.approx(float(found["confidence"]), abs=1e-5)
+        assert row["confidence"] + row["confidence_2"] == pytest.approx(1, abs=1e-5), "of two classes"
+    assert [row["class"] for row in rows(trained / "predictions" / "predictions.csv")] == [
+        row["class"] for row in said
+    ]
+
+
+def test_names_that_are_no_utf8(trained: Path, photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(photos / "test" / "cat", folder)
+    run_predict(trained, folder, out=str(tmp_path / "out"))
+    assert "/caf\\xe9/" in rows(tmp_path / "out" / "predictions.csv")[0]["file"]
+    assert plain("caf\udce9\n") == "caf\\xe9 "
+    assert plain("half \ud83d") == "half \\ud83d"
+    assert fit("caf\udce9", 9, 8) == "caf\\xe9"
+
+
+def test_unreadable_files_are_named_and_the_rest_done(
+    trained: Path,
+    photos: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
+    mixed = tmp_path / "a [1] = 한글"
+    shutil.copytree(photos / "test" / "cat", mixed)
+    (mixed / "0.jpg").write_bytes(b"no image")
+    said = run_predict(trained, mixed, out=str(tmp_path / "out"), top=1)
+    assert len(said) == 8
+    assert "1 of 9 files cannot be read" in caplog.text
+    assert "0.jpg" in caplog.text
+    written = rows(tmp_path / "out" / "predictions.csv")
+    assert len(written) == 9
+    assert "damaged, or none of JPEG, PNG" in written[-1]["error"]
+    assert "class_2" not in written[0]
+
+
+def test_a_file_a_folder_a_pattern(photos: Path, tmp_path: Path) -> None:
+    folder = photos / "test" / "dog"
+    files = sorted(folder.iterdir())
+    assert find_pictures(str(files[0])) == [files[0]]
+    assert find_pictures(str(folder)) == files
+    assert find_pictures(str(photos / "t*t" / "dog" / f"*{files[0].suffix}")) == files
+    assert len(find_pictures(str(photos / "**" / "*"))) == 56
+    for given, message in (
+        (tmp_path, "no images in this folder. Expected .avif, .bmp"),
+        (tmp_path / "*.jpg", "no file matches this pattern"),
+        (tmp_path / "no.jpg", "there is no such file or folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            find_pictures(str(given))
+
+
+def test_grey_is_luminance_and_batches_keep_the_order(tmp_path: Path) -> None:
+    for name, colour in (("a", (255, 0, 0)), ("b", (0, 255, 0)), ("c", (0, 0, 255))):
+        Image.new("RGB", (9, 7), colour).save(tmp_path / f"{name}.png")
+    pictures = Pictures(find_pictures(str(tmp_path)), (1, 4, 4))
+    (first, one), (second, two) = pictures.batches(2)
+    assert [path.name for path in (*first, *second)] == ["a.png", "b.png", "c.png"]
+    grey = torch.cat([one, two])
+    assert grey.shape == (3, 1, 4, 4)
+    assert grey[:, 0, 0, 0].tolist() == [76, 150, 29]
+    assert all(len(image.unique()) == 1 for image in grey)
+
+
+def test_an_autoencoder_tells_its_error(tmp_path: Path, photos: Path) -> None:
+    data = ("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=16")
+    run = make_run(tmp_path / "run", "model=autoencoder", *data)
+    own: Any = partial(changed_data, line=split([]), conf=CONF)
+    (row,) = evaluate(str(run), checkpoint="best", split="test", accelerator="cpu", data=own, out=None)
+    said = run_predict(run, photos / "test")
+    assert sum(one["mse"] for one in said) / len(said) == pytest.approx(row["test/mse"], rel=1e-5)
+
+
+def test_nothing_readable_is_a_mistake(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="1 file, no image"):
+        run_predict(trained, tmp_path)
+    with pytest.raises(UserError, match="top=0: expected at least 1"):
+        run_predict(trained, tmp_path, top=0)
+
+
+@pytest.fixture
+def closed(tmp_path: Path, photos: Path) -> Iterator[Path]:
+    """A folder of eight photos with a folder ``secret`` of eight more, which cannot be looked into."""
+    folder = tmp_path / "album"
+    shutil.copytree(photos / "test" / "cat", folder)
+    shutil.copytree(photos / "test" / "dog", folder / "secret")
+    (folder / "secret").chmod(0o000)
+    yield folder
+    (folder / "secret").chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_mistake_told_at_the_end(
+    trained: Path, closed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError, match=r"secret may not be listed or entered.* Make it readable"):
+        unprivileged(lambda: run_predict(trained, closed, out=str(tmp_path / "out")))
+    assert "1 of 9 files cannot be read" in caplog.text
+    written = rows(tmp_path / "out" / "predictions.csv")
+    assert len([row for row in written if row["class"]]) == 8
+    assert written[-1]["file"] == str(closed / "secret")
+    assert written[-1]["error"] == "a folder that cannot be read"
+
+
+def test_nothing_but_a_closed_folder_is_a_mistake(trained: Path, closed: Path) -> None:
+    for given in (closed / "secret", closed / "secret" / "*.jpg"):
+        with pytest.raises(UserError, match="1 file, no image"):
+            unprivileged(lambda given=given: run_predict(trained, given))  # type: ignore[misc]
+
+
+def test_patterns_find_the_folders_that_are_closed_to_them(closed: Path) -> None:
+    secret, name = closed / "secret", "003.jpg"
+
+    def found(pattern: str) -> list[str]:
+        names = unprivileged(lambda: find_pictures(str(closed / pattern)))
+        return [str(path.relative_to(closed)) for path in names]
+
+    assert found(f"**/{name}") == [name, "secret"]
+    assert found(f"*/{name}") == ["secret"]
+    assert found(f"**/*/{name}") == ["secret"]
+    (closed / "link.jpg").symlink_to(secret / name)
+    assert found("l*.jpg") == ["link.jpg"]
+    (closed / "link.jpg").unlink()
+    assert found(f"s*/{name}") == ["secret"]
+    assert found(f"secret/{name}") == ["secret"]
+    assert found(name) == [name]
+    assert found("*") == [f"00{i}.jpg" for i in range(8)]
+    secret.chmod(0o111)  # may be entered by who knows a name
+    assert found(f"secret/{name}") == [f"secret/{name}"]
+    assert found("secret/*.jpg") == ["secret"]
+
+
+def test_what_is_made_of_all_images_begins_without_a_closed_folder(closed: Path) -> None:
+    spec = Spec((3, 8, 8), ("cat", "dog"), (0.0,), (1.0,), "")
+    with pytest.raises(UserError, match="secret may not be listed or entered"):
+        unprivileged(lambda: of_files(str(closed), spec, "images"))

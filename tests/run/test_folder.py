@@ -1,0 +1,135 @@
+"""The run folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import UserError
+from pellucid.run.folder import Run, check_new_folder
+from pellucid.system.files import write_atomically
+
+WRITTEN = """
+model: {_target_: torch.nn.Linear, a: 1}
+data: {_target_: pellucid.data.digits.Digits}
+task: {_target_: pellucid.task.classification.Classification}
+optimizer: {_target_: torch.optim.SGD}
+trainer: {_target_: lightning.Trainer}
+scheduler: null
+seed: 1
+x: ${model.a}
+"""
+
+
+def make(folder: Path) -> Run:
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text(WRITTEN)
+    return Run(folder)
+
+
+def test_record_adds_and_replaces_keys(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.record({"status": "running", "val/accuracy": 0.5})
+    run.record({"status": "finished"})
+    assert run.metrics() == {"status": "finished", "val/accuracy": 0.5}
+
+
+def test_rows_have_a_column_for_every_key(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.write_rows([{"epoch": 1, "a": 0.5}, {"epoch": 2, "b": 1.0}])
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,a,b\n1,0.5,\n2,,1.0\n"
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_name_may_be_as_long_as_a_file_system_allows(tmp_path: Path) -> None:
+    write_atomically(tmp_path / ("x" * 251 + ".png"), b"1")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_files_have_the_permissions_of_any_file(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "ours", b"")
+    (tmp_path / "any").write_bytes(b"")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_config_is_plain_and_resolved(tmp_path: Path) -> None:
+    config = make(tmp_path / "run").config()
+    assert config["x"] == 1
+    assert type(config["model"]) is dict
+
+
+@pytest.mark.parametrize(
+    "content", ["a: [", "just text", "model: 1", "x: ${nowhere}\nmodel: 1\ndata: 1\ntask: 1"]
+)
+def test_a_foreign_configuration_is_told(tmp_path: Path, content: str) -> None:
+    run = make(tmp_path / "run")
+    (run.folder / ".hydra" / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        run.config()
+
+
+def test_open_wants_a_run(tmp_path: Path) -> None:
+    make(tmp_path / "a=b [c]")
+    assert Run.open(tmp_path / "a=b [c]").folder == tmp_path / "a=b [c]"
+    with pytest.raises(UserError, match="is no run folder"):
+        Run.open(tmp_path)
+    with pytest.raises(UserError, match="does not exist"):
+        Run.open(tmp_path / "nowhere")
+
+
+def test_kept_checkpoints_in_order(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    run.checkpoints.mkdir()
+    for name in ("best.ckpt", "last.ckpt", "epoch_0010.ckpt", "epoch_0002.ckpt", ".last.ckpt.x"):
+        (run.checkpoints / name).touch()
+    names = [path.name for path in run.kept_checkpoints()]
+    assert names == ["epoch_0002.ckpt", "epoch_0010.ckpt", "last.ckpt", "best.ckpt"]
+
+
+def test_discard_removes_ours_alone(tmp_path: Path) -> None:
+    run = make(tmp_path / "outputs" / "cnn_digits" / "run")
+    run.record({"status": "running"})
+    (run.folder / "mine.txt").touch()
+    run.discard()
+    assert [p.name for p in run.folder.iterdir()] == ["mine.txt"]
+    (run.folder / "mine.txt").unlink()
+    run.discard()
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_new_folder_must_hold_no_run_and_be_writable(tmp_path: Path) -> None:
+    check_new_folder(tmp_path / "new" / "deep")
+    assert not (tmp_path / "new").exists()
+    make(tmp_path / "old")
+    with pytest.raises(UserError, match="holds a run already"):
+        check_new_folder(tmp_path / "old")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="not a folder that you may write to"):
+        check_new_folder(tmp_path / "file" / "run")
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    one, other = Run(tmp_path), Run(tmp_path)
+    one.lock()
+    with pytest.raises(UserError, match="another process"):
+        other.lock()
+    one.unlock()
+    other.lock()
+    other.unlock()
