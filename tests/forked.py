@@ -20,18 +20,10 @@ from pathlib import Path
 from tests.helpers import ROOT
 
 SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export")
-COMMANDS = (
-    "train",
-    "evaluate",
-    "predict",
-    "explain",
-    "embed.embed",
-    "units",
-    "compare.compare",
-    "export.export",
-    "report",
-)
-IMPORTED = (*(f"commands.{name}" for name in COMMANDS), "callbacks.predictions", "draw.grid", "draw.maps")
+VERBS = ("train", "evaluate", "predict", "explain", "embed.embed", "units", "report")
+FOLDERS = ("compare.compare", "export.export")
+DRAWN = ("callbacks.predictions", "draw.grid", "draw.maps")
+IMPORTED = (*(f"commands.{name}" for name in (*VERBS, *FOLDERS)), *DRAWN)
 
 
 Forked = Callable[..., list[subprocess.CompletedProcess[str]]]

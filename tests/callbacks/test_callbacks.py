@@ -11,9 +11,9 @@ from rich.console import Console
 
 from pellucid.callbacks import progress, summary
 from pellucid.commands.train import train
-from pellucid.engine.checkpoint import best_epoch
 from pellucid.errors import UserError
 from pellucid.inside.summary import Layer
+from pellucid.run.epoch import best_epoch
 from pellucid.system import console as console_module
 from tests.helpers import compose
 

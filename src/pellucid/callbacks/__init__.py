@@ -1,1 +1,4 @@
-"""Callbacks: when to look, and where it goes. They read, never change."""
+"""Callbacks that a configuration may name: when to look, and where the picture goes.
+
+They read, never change. May import ``task``, ``run`` and what is below.
+"""

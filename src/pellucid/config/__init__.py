@@ -1,1 +1,1 @@
-"""Configuration: check the command line, compose it, build objects from it."""
+"""Configuration: check the command line, compose it, build objects from it. May import ``system``."""

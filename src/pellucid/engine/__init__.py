@@ -1,1 +1,4 @@
-"""Training itself: callbacks that every run has. What a configuration may name is in ``callbacks``."""
+"""Training and coming back to it: build, session, checkpoints, the trained net.
+
+May import ``callbacks`` and what is below.
+"""

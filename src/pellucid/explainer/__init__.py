@@ -1,1 +1,1 @@
-"""Why a net gives a class its score: one map an image."""
+"""Why a net gives a class its score: one map an image. May import ``inside``."""

@@ -1,1 +1,4 @@
-"""What happens inside a net: shapes, activations, embeddings."""
+"""What happens inside a net: shapes, activations, units.
+
+Knows nets and images; may import ``draw``, ``metrics``, ``system``, ``spec``.
+"""

@@ -1,0 +1,4 @@
+"""Numbers from arrays: intervals, similarity, projection, neighbours.
+
+Imports nothing of ours but ``errors``.
+"""

@@ -7,4 +7,6 @@ Every net takes ``image_shape`` (C, H, W) and ``num_classes`` and has
 
 The autoencoder has ``encode``, ``decode``, ``forward -> images_BCHW`` in [0, 1], ``embed = encode``.
 Images come normalised by the data set's mean and standard deviation.
+
+Imports nothing of ours but ``errors``.
 """

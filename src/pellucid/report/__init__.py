@@ -1,1 +1,4 @@
-"""Reports as text: data in, an HTML page or a table out. They save nothing and know nothing of training."""
+"""The pages of a run and of a sweep: what is known in, an HTML document out.
+
+May import ``engine`` and what is below.
+"""

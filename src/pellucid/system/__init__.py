@@ -1,1 +1,4 @@
-"""What a process needs of its machine: files that are written whole and read with suspicion."""
+"""What a process needs of its machine: files that are written whole, console, signals, seeds.
+
+Imports nothing of ours but ``errors``.
+"""

@@ -1,1 +1,4 @@
-"""Tasks: LightningModules that give a net its loss, metrics, steps and optimizer. They never draw."""
+"""Tasks: LightningModules that give a net its loss, metrics, steps and optimizer.
+
+They never draw. May import ``config``, ``inside`` and ``system``.
+"""
