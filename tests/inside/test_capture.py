@@ -13,7 +13,6 @@ from pellucid.inside.capture import captured, choose_layers, convolutions, find_
 from pellucid.inside.probe import choose_points, choose_probes
 from pellucid.inside.statistics import activity, layers_with_units, measured
 from pellucid.inside.untouched import original, untouched
-from pellucid.metrics.verdicts import Verdicts
 
 
 def in_place_net() -> nn.Sequential:
@@ -185,15 +184,3 @@ def test_points_are_fixed_and_few_enough() -> None:
     some = choose_points(1000, 10, seed=0)
     assert len(set(some.tolist())) == 10
     assert torch.equal(some, choose_points(1000, 10, seed=0))
-
-
-def test_verdicts_by_hand() -> None:
-    verdicts = Verdicts(
-        index_N=torch.tensor([7, 8, 9, 10]),
-        true_N=torch.tensor([0, 1, 1, 0]),
-        predicted_N=torch.tensor([0, 0, 1, 1]),
-        confidence_N=torch.tensor([0.9, 0.6, 0.8, 0.7]),
-    )
-    assert verdicts.accuracy() == 0.5
-    assert verdicts.worst_mistakes(5).index_N.tolist() == [10, 8]
-    assert verdicts.worst_mistakes(1).confidence_N.tolist() == [pytest.approx(0.7)]

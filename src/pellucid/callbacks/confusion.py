@@ -17,11 +17,12 @@ class Confusion(View):
         return None if isinstance(look.task, Classification) else "not a classifier"
 
     def look(self, look: Look) -> None:
-        verdicts = look.verdicts
-        if verdicts is None:  # an epoch without validation
+        predictions = look.predictions
+        if predictions is None:  # an epoch without validation
             return
-        counts_KK = count_confusion(verdicts.true_N.numpy(), verdicts.predicted_N.numpy(), len(look.classes))
-        note = f"{look.seen}, accuracy {verdicts.accuracy():.4f}; colour: share of the true class's images"
+        labels_N, predicted_N = predictions.labels_N.numpy(), predictions.predicted.numpy()
+        counts_KK = count_confusion(labels_N, predicted_N, len(look.classes))
+        note = f"{look.seen}, accuracy {predictions.accuracy():.4f}; colour: share of the true class's images"
         look.show(confusion(counts_KK, look.classes, title=f"Confusion matrix {look.title}", note=note))
         scores = class_scores(counts_KK)
         rows = [(cell(name), *score_texts(scores, label)) for label, name in enumerate(look.classes)]

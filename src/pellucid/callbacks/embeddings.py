@@ -62,8 +62,8 @@ class Embeddings(View):
         return None
 
     def look(self, look: Look) -> None:
-        verdicts, split = look.verdicts, look.data.splits["val"]
-        seen_N = torch.arange(len(split)) if verdicts is None else verdicts.index_N
+        predictions, split = look.predictions, look.data.splits["val"]
+        seen_N = torch.arange(len(split)) if predictions is None else predictions.index_N
         places_N = choose_points(len(seen_N), self.points, look.gallery.seed)
         index_N = seen_N[places_N]
         vectors_ND = look.over("val", index_N, lambda images: embedding(look.net, self.layer, images)).numpy()
@@ -72,12 +72,12 @@ class Embeddings(View):
             "file": [split.files[place] for place in index_N.tolist()],
             "true": [look.classes[label] for label in split.labels_N[index_N].tolist()],
         }
-        if verdicts is not None:
-            said = verdicts.subset(places_N)
+        if predictions is not None:
+            said = predictions.subset(places_N)
             columns |= {
-                "predicted": [look.classes[label] for label in said.predicted_N.tolist()],
+                "predicted": [look.classes[label] for label in said.predicted.tolist()],
                 "correct": ["yes" if right else "no" for right in said.right().tolist()],
-                "confidence": [f"{share:.4f}" for share in said.confidence_N.tolist()],
+                "confidence": [f"{share:.4f}" for share in said.confidence.tolist()],
             }
         reduced_ND = reduced(vectors_ND)
         self._project(look, index_N, reduced_ND, columns)

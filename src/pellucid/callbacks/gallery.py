@@ -21,7 +21,7 @@ from pellucid.data.base import ImageData
 from pellucid.draw.png import png
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
-from pellucid.metrics.verdicts import Verdicts
+from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from pellucid.system.files import read_arrays, write_atomically
 
@@ -36,13 +36,13 @@ log = logging.getLogger(__name__)
 class Gallery(Callback):
     """One a run, shared by its views.
 
-    ``explainers`` by their names. ``verdicts`` is what the net said of the images of this epoch's validation:
-    in a ddp run of rank 0's share of them; None before any, and for tasks without classes.
+    ``explainers`` by their names. ``predictions`` are those of this epoch's validation images, in a
+    ddp run of rank 0's share of them; None before any, and for tasks without classes.
     """
 
     def __init__(self, *, run: Run, data: ImageData, seed: int, explainers: Mapping[str, Explainer]) -> None:
         self.run, self.data, self.seed, self.explainers = run, data, seed, dict(explainers)
-        self.verdicts: Verdicts | None = None
+        self.predictions: Predictions | None = None
         self._said: list[Tensor] = []
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
@@ -55,7 +55,7 @@ class Gallery(Callback):
         return self.run.folder / "figures"
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.verdicts = None
+        self.predictions = None
         self._said = []
 
     def on_validation_batch_end(
@@ -75,11 +75,10 @@ class Gallery(Callback):
             return
         confidence_N, predicted_N = torch.cat(self._said, dim=1).cpu()
         index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
-        self.verdicts = Verdicts(
+        self.predictions = Predictions(
             index_N=index_N,
-            true_N=self.data.splits["val"].labels_N[index_N],
-            predicted_N=predicted_N.long()[order],
-            confidence_N=confidence_N[order],
+            labels_N=self.data.splits["val"].labels_N[index_N],
+            values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
         )
 
     def leave_out(self, view: str, reason: str) -> None:
@@ -93,7 +92,7 @@ class Gallery(Callback):
             self._left_out.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.verdicts = None  # those of an epoch before are not this one's
+        self.predictions = None  # those of an epoch before are not this one's
         if trainer.is_global_zero and self._account:  # so that a killed run knows it too
             self.run.record(self.account())
 

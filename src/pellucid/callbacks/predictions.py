@@ -42,18 +42,18 @@ class Predictions(View):
                 right=right,
             )
         )
-        if look.verdicts is not None:
+        if look.predictions is not None:
             self._show_mistakes(look)
 
     def _show_mistakes(self, look: Look) -> None:
-        assert look.verdicts is not None
-        worst = look.verdicts.worst_mistakes(self.count)
+        assert look.predictions is not None
+        worst = look.predictions.worst_mistakes(self.count)
         mistakes = look.images("val", worst.index_N)
-        wrong = int((~look.verdicts.right()).sum())
+        wrong = int((~look.predictions.right()).sum())
         captions = [
             f"{look.classes[said]} {share:.2f}\n({true})"
             for said, true, share in zip(
-                worst.predicted_N.tolist(), mistakes.names, worst.confidence_N.tolist(), strict=True
+                worst.predicted.tolist(), mistakes.names, worst.confidence.tolist(), strict=True
             )
         ]
         look.show(

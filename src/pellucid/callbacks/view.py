@@ -25,7 +25,7 @@ from pellucid.errors import UserError, counted, encodable, plain
 from pellucid.inside.pixels import undone
 from pellucid.inside.probe import choose_probes
 from pellucid.inside.untouched import original, untouched
-from pellucid.metrics.verdicts import Verdicts
+from pellucid.metrics.predictions import Predictions
 from pellucid.run.epoch import is_due, whole_epoch
 from pellucid.spec import prepare
 from pellucid.task.base import Task
@@ -158,14 +158,14 @@ class Look:
         return self.gallery.data
 
     @property
-    def verdicts(self) -> Verdicts | None:
+    def predictions(self) -> Predictions | None:
         """What the net said of the images of this epoch's validation; None without one."""
-        return self.gallery.verdicts
+        return self.gallery.predictions
 
     @property
     def seen(self) -> str:
-        """Whose verdicts these are: ``6,000 validation images``, or how many this process has seen."""
-        total, seen = len(self.data.splits["val"]), len(self.verdicts or ())
+        """Of which images predictions are: ``6,000 validation images``, or how many this process has seen."""
+        total, seen = len(self.data.splits["val"]), len(self.predictions or ())
         images = counted(total, "validation image")
         return images if seen == total else f"{seen:,} of {images}"
 

@@ -21,13 +21,13 @@ from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
+from pellucid.engine.evaluation import Evaluation, evaluation
 from pellucid.engine.intervals import Interval, to_dict, told
-from pellucid.engine.outcome import Outcome, outcome
 from pellucid.engine.trained import Changed, Trained, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
+from pellucid.metrics.predictions import Predictions
 from pellucid.metrics.uncertainty import wilson
-from pellucid.metrics.verdicts import Verdicts
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 
@@ -66,17 +66,17 @@ def evaluate(
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
-    found = {name: outcome(trained, images, name) for name in names}
+    found = {name: evaluation(trained, images, name) for name in names}
     row = _row(trained, found)
     intervals = found[split].intervals(trained.config["seed"])
     _write(folder, trained, images, found[split], split, intervals)
     console.print(_summary(trained, found, intervals))
     for line in told(*to_dict(intervals).values()):
         log.info("%s", line)
-    if found[split].shares_NK is not None:
-        counts_KK = _counts(found[split], len(trained.spec.classes))
+    if found[split].predictions.has_classes:
+        counts_KK = _counts(found[split].predictions, len(trained.spec.classes))
         console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
-    log.info("%s of %s.", counted(len(found[split].labels_N), f"{split} image"), images.source)
+    log.info("%s of %s.", counted(len(found[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
@@ -97,7 +97,7 @@ def _evaluate_all(
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
         folder = trained.place(out, "evaluation")
         images = images or read(trained)
-        rows.append(_row(trained, {name: outcome(trained, images, name) for name in images.splits}))
+        rows.append(_row(trained, {name: evaluation(trained, images, name) for name in images.splits}))
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
@@ -108,27 +108,27 @@ def _evaluate_all(
     return rows
 
 
-def _row(trained: Trained, found: Mapping[str, Outcome]) -> dict[str, Any]:
+def _row(trained: Trained, found: Mapping[str, Evaluation]) -> dict[str, Any]:
     row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
 
 
-def _counts(found: Outcome, classes: int) -> np.ndarray:
-    verdicts = found.verdicts()
-    return count_confusion(found.labels_N, verdicts.predicted_N.numpy(), classes)
+def _counts(predictions: Predictions, classes: int) -> np.ndarray:
+    return count_confusion(predictions.labels_N.numpy(), predictions.predicted.numpy(), classes)
 
 
 def _write(
     folder: Path,
     trained: Trained,
     data: ImageData,
-    found: Outcome,
+    found: Evaluation,
     split: str,
     intervals: Mapping[str, Interval],
 ) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
     classes = trained.spec.classes
-    where = f"{counted(len(found.labels_N), f'{split} image')} of {data.source}"
+    predictions = found.predictions
+    where = f"{counted(len(predictions), f'{split} image')} of {data.source}"
     files = data.splits[split].files
     content: dict[str, Any] = {
         "run": str(trained.folder),
@@ -136,50 +136,63 @@ def _write(
         "epoch": trained.epoch,
         "data": data.source,
         "split": split,
-        "images": len(found.labels_N),
+        "images": len(predictions),
         "metrics": dict(found.metrics),
         "changed_since_training": data.divided.changes.counts(),
         "trained_on": list(data.divided.trained_on.get(split, [])),
         **to_dict(intervals),
     }
-    rows: list[dict[str, Any]] = []
-    for place, (file, label) in enumerate(zip(files, found.labels_N.tolist(), strict=True)):
-        rows.append({"file": file, "class": classes[label], "loss": float(found.losses_N[place])})
-    if found.shares_NK is not None:
-        verdicts = found.verdicts()
-        for row, said, share in zip(
-            rows, verdicts.predicted_N.tolist(), verdicts.confidence_N.tolist(), strict=True
-        ):
-            row |= {"predicted": classes[said], "confidence": share, "right": row["class"] == classes[said]}
-        counts_KK = _counts(found, len(classes))
+    if predictions.has_classes:
+        counts_KK = _counts(predictions, len(classes))
         scores = class_scores(counts_KK)
         head = ("class", "precision", "recall", "f1", "images")
         by_class = [(name, *score_texts(scores, label)) for label, name in enumerate(classes)]
         write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
         note = f"{where}, accuracy {found.metrics['accuracy']:.4f}; colour: share of the true class's images"
         write_png(folder / "confusion.png", confusion(counts_KK, classes, title=trained.name, note=note))
-        bins = calibration(verdicts.confidence_N.numpy(), verdicts.right().numpy())
+        bins = calibration(predictions.confidence.numpy(), predictions.right().numpy())
         content["ece"] = bins.ece
         with np.errstate(invalid="ignore", divide="ignore"):  # bins without images
             low_M, high_M = wilson(bins.accuracy_M, bins.images_M)
         diagram = reliability(bins, low_M, high_M, title=f"Calibration of {trained.name}", note=where)
         write_png(folder / "calibration.png", diagram)
-        _write_mistakes(folder, trained, data, verdicts, split)
-    write_csv(folder / "images.csv", rows)
+        _write_mistakes(folder, trained, data, predictions, split)
+    write_csv(folder / "images.csv", _rows(files, predictions, classes))
     write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
 
 
-def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: Verdicts, split: str) -> None:
-    worst = verdicts.worst_mistakes(MISTAKES)
+def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """A row an image: its file, class and loss, and what was predicted, a number each."""
+    numbers = {
+        name: values_N.tolist()
+        for name, values_N in predictions.values.items()
+        if values_N.ndim == 1 and name not in ("loss", "mse")  # of an autoencoder the same
+    }
+    rows = []
+    losses = predictions.values["loss"].tolist()
+    for place, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
+        row = {"file": file, "class": classes[label], "loss": losses[place]}
+        row |= {name: values[place] for name, values in numbers.items()}
+        if predictions.has_classes:
+            row["predicted"] = classes[row["predicted"]]
+            row["right"] = row["predicted"] == row["class"]
+        rows.append(row)
+    return rows
+
+
+def _write_mistakes(
+    folder: Path, trained: Trained, data: ImageData, predictions: Predictions, split: str
+) -> None:
+    worst = predictions.worst_mistakes(MISTAKES)
     rows = data.splits[split].subset(worst.index_N)
     classes = trained.spec.classes
     captions = [
         f"{classes[said]} {share:.2f}\n({classes[true]})"
         for said, true, share in zip(
-            worst.predicted_N.tolist(), worst.true_N.tolist(), worst.confidence_N.tolist(), strict=True
+            worst.predicted.tolist(), worst.labels_N.tolist(), worst.confidence.tolist(), strict=True
         )
     ]
-    wrong = int((~verdicts.right()).sum())
+    wrong = int((~predictions.right()).sum())
     write_png(
         folder / "mistakes.png",
         image_grid(
@@ -187,14 +200,14 @@ def _write_mistakes(folder: Path, trained: Trained, data: ImageData, verdicts: V
             captions,
             title=f"Most confident mistakes of {trained.name}",
             note="predicted class, confidence (true class); "
-            f"{counted(wrong, 'mistake')} in {counted(len(verdicts), f'{split} image')}",
+            f"{counted(wrong, 'mistake')} in {counted(len(predictions), f'{split} image')}",
             right=[False] * len(rows),
             files=["/".join(Path(file).parts[-2:]) for file in rows.files],
         ),
     )
 
 
-def _summary(trained: Trained, found: Mapping[str, Outcome], intervals: Mapping[str, Interval]) -> Table:
+def _summary(trained: Trained, found: Mapping[str, Evaluation], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")

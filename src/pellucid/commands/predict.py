@@ -18,7 +18,6 @@ from pellucid.engine.trained import Placed, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
-from pellucid.task.classification import Classification
 
 log = logging.getLogger(__name__)
 
@@ -72,30 +71,38 @@ def predict(
 
 
 def _said(placed: Placed, pixels_BCHW: Tensor, top: int) -> Iterator[dict[str, Any]]:
-    """Of each image: the ``top`` classes with their shares, or the error of its reconstruction."""
-    spec, task = placed.trained.spec, placed.trained.task
+    """Of each image: the ``top`` classes with their probabilities, or what else the task predicts."""
+    classes = placed.trained.spec.classes
     images_BCHW = placed.images(pixels_BCHW)
-    output = placed.run(images_BCHW)
-    if not isinstance(task, Classification):
-        errors_B = (output - spec.denormalise(images_BCHW)).square().flatten(1).mean(dim=1)
-        yield from ({"mse": error} for error in errors_B.tolist())
+    predictions = placed.trained.task.predictions(images_BCHW, placed.run(images_BCHW))
+    if "probabilities" not in predictions:
+        numbers = {name: values_B.tolist() for name, values_B in predictions.items() if values_B.ndim == 1}
+        if not numbers:
+            kind = type(placed.trained.task).__name__
+            raise UserError(
+                f"{kind} predicts nothing of an image. Write in the class what its output says: "
+                "def predictions(self, images_BCHW, output, labels_B=None) -> dict[str, Tensor]."
+            )
+        yield from (dict(zip(numbers, row, strict=True)) for row in zip(*numbers.values(), strict=True))
         return
-    shares_BT, labels_BT = output.softmax(dim=1).topk(min(top, output.shape[1]))
+    shares_BT, labels_BT = predictions["probabilities"].topk(min(top, len(classes)))
     for shares, labels in zip(shares_BT.tolist(), labels_BT.tolist(), strict=True):
         row: dict[str, Any] = {}
         for place, (share, label) in enumerate(zip(shares, labels, strict=True), start=1):
             number = "" if place == 1 else f"_{place}"
-            row |= {f"class{number}": spec.classes[label], f"confidence{number}": round(share, 6)}
+            row |= {f"class{number}": classes[label], f"confidence{number}": round(share, 6)}
         yield row
 
 
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("file", overflow="fold")
-    if "mse" in rows[0]:
-        table.add_column("mse", justify="right")
+    if "class" not in rows[0]:
+        names = [name for name in rows[0] if name != "file"]
+        for name in names:
+            table.add_column(name, justify="right")
         for row in rows:
-            table.add_row(Text(plain(row["file"])), f"{row['mse']:.4f}")
+            table.add_row(Text(plain(row["file"])), *(f"{row[name]:.4f}" for name in names))
         return table
     places = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
     columns = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.data.base import ImageData
-from pellucid.engine.outcome import outcome
+from pellucid.engine.evaluation import evaluation
 from pellucid.engine.trained import Changed, Trained, restore
 from pellucid.errors import UserError, first_line
 from pellucid.report.run import write_page
@@ -44,7 +44,7 @@ def report(
             raise
         why = first_line(error)
         log.warning("The page goes without images, as the run's data cannot be read: %s", why)
-    seen = outcome(trained, images, "test") if images else None
+    seen = evaluation(trained, images, "test") if images else None
     folder = trained.place(out, "")
     same = images is None or _as_trained(trained, images, data)
     if not same:

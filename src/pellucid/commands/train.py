@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.data.base import ImageData
 from pellucid.engine import session
-from pellucid.engine.outcome import Outcome
+from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.trained import Placed
 
 
@@ -17,7 +17,7 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
     return session.train(config, folder, resume=resume, page=_write_page)
 
 
-def _write_page(placed: Placed, data: ImageData, seen: Outcome | None, folder: Path) -> Path:
+def _write_page(placed: Placed, data: ImageData, seen: Evaluation | None, folder: Path) -> Path:
     from pellucid.report.run import write_page  # late: it brings matplotlib
 
     return write_page(placed, data, seen, folder, status="finished")

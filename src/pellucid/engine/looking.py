@@ -16,8 +16,6 @@ from pellucid.errors import UserError
 from pellucid.inside.embedding import check_layer, embedding
 from pellucid.inside.untouched import original, untouched
 from pellucid.system.console import console
-from pellucid.task.classification import Classification
-from pellucid.task.reconstruction import Reconstruction
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,10 @@ class Looking:
             return embedding(net, self.layer, images_BCHW).float().cpu()
 
     def said(self, images_BCHW: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """What the net's output says of each image, on the CPU: of a classifier the predicted class and its
-        softmax share, of an autoencoder the mean squared error of pixels in [0, 1]; and the output.
-        """
+        """What the task predicts of each image, a number each, on the CPU; and the net's output."""
         output = self.placed.run(images_BCHW)
-        if isinstance(self.trained.task, Classification):
-            confidence_B, predicted_B = output.softmax(dim=1).max(dim=1)
-            return {"predicted": predicted_B.cpu(), "confidence": confidence_B.cpu()}, output
-        if isinstance(self.trained.task, Reconstruction):
-            original_BCHW = self.trained.spec.denormalise(images_BCHW)
-            return {"mse": (output - original_BCHW).square().flatten(1).mean(dim=1).cpu()}, output
-        return {}, output
+        values = self.trained.task.predictions(images_BCHW, output)
+        return {name: value_B.cpu() for name, value_B in values.items() if value_B.ndim == 1}, output
 
     def batches(self, stream: Stream, text: str) -> Iterator[tuple[Batch, Tensor]]:
         """Each batch of the stream, and its images as the net takes them, with a progress bar."""

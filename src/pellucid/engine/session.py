@@ -30,9 +30,9 @@ from pellucid.data.shared import SharedImages
 from pellucid.engine.build import assemble, come_back, make_data, make_explainers, make_task
 from pellucid.engine.checkpoint import Checkpoint
 from pellucid.engine.describe import describe, hyperparameters
+from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation
 from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
-from pellucid.engine.outcome import Listener, Outcome, outcome
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.engine.trained import Placed, Trained, check_classes
@@ -59,7 +59,7 @@ from pellucid.task.base import Task
 from pellucid.task.classification import Classification
 
 log = logging.getLogger(__name__)
-WritePage = Callable[[Placed, ImageData, "Outcome | None", Path], Path]
+WritePage = Callable[[Placed, ImageData, "Evaluation | None", Path], Path]
 # Which would tell a log that is not shown; so they write profile.txt and the like.
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 MOST_EPOCHS = 1000  # that a schedule is tried for
@@ -382,11 +382,11 @@ class _Session:
             return
         best = load_checkpoint(self.run.best)
         tested = {}
-        listener = Listener()
+        collector = PredictionCollector()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
             if self._reports() and trainer.world_size == 1:
-                trainer.callbacks.append(listener)  # type: ignore[attr-defined]
+                trainer.callbacks.append(collector)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
         assert self.recorder is not None
@@ -398,7 +398,7 @@ class _Session:
         self._log_final(trainer, final)
         if self._reports() and trainer.world_size == 1:
             with self._reporting():
-                self._report(trainer, task, data, listener, best)
+                self._report(trainer, task, data, collector, best)
         elif self._reports():
             self._later = (task, data, best)
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
@@ -428,14 +428,19 @@ class _Session:
         return bool(self.page) and bool(self.config.get("report", True)) and self.trial is None and self.main
 
     def _report(
-        self, trainer: Trainer, task: Task, data: ImageData, listener: Listener, best: Mapping[str, Any]
+        self,
+        trainer: Trainer,
+        task: Task,
+        data: ImageData,
+        collector: PredictionCollector,
+        best: Mapping[str, Any],
     ) -> None:
         """The page of the run, from its test."""
         trained = self._trained(task, data, best, "auto")
         placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
         seen = None
-        if listener.losses:  # none with limit_test_batches=0
-            seen = listener.outcome(trainer, data.loader("test").sampler)
+        if collector.labels:  # none with limit_test_batches=0
+            seen = collector.evaluation(trainer, data.loader("test").sampler)
         self._write_page(placed, data, seen)
 
     def report_alone(self) -> None:
@@ -448,7 +453,7 @@ class _Session:
         limit = trainer.get("limit_test_batches")
         try:
             with self._reporting():
-                seen = None if limit == 0 else outcome(trained, data, "test", limit_test_batches=limit)
+                seen = None if limit == 0 else evaluation(trained, data, "test", limit_test_batches=limit)
                 self._write_page(trained.placed(), data, seen)
         except KeyboardInterrupt as interrupt:
             log.warning("No page was written. Write it by: python scripts/report.py run=%s", self.again())
@@ -461,9 +466,9 @@ class _Session:
         config, epoch = self._own_config(), int(best["epoch"]) + 1
         return Trained(self.run, self.run.best, config, data.spec, task, epoch, accelerator)
 
-    def _write_page(self, placed: Placed, data: ImageData, seen: Outcome | None) -> None:
+    def _write_page(self, placed: Placed, data: ImageData, seen: Evaluation | None) -> None:
         assert self.page is not None
-        data = data if seen is None else data.of_test(seen.index_N)
+        data = data if seen is None else data.of_test(seen.predictions.index_N)
         path = self.page(placed, data, seen, self.run.folder)
         log.info("Page of the run: %s", quoted(path))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
+from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval
-from pellucid.engine.outcome import Outcome
 from pellucid.engine.trained import Trained
 from pellucid.errors import counted
 from pellucid.run.folder import Run
@@ -44,7 +44,7 @@ class Facts:
 
 
 def facts(
-    trained: Trained, data: ImageData | None, outcome: Outcome | None, noted: Mapping[str, Any]
+    trained: Trained, data: ImageData | None, evaluation: Evaluation | None, noted: Mapping[str, Any]
 ) -> Facts:
     """From ``noted``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
@@ -55,7 +55,7 @@ def facts(
         run="/".join(trained.folder.parts[-2:]),
         status=str(noted.get("status", "")),
         aim=_aim(trained, noted, data),
-        figures=_figures(trained, noted, outcome),
+        figures=_figures(trained, noted, evaluation),
         commands=_commands(trained),
         groups={
             name: {k: str(v) for k, v in group.items() if v not in (None, "")}
@@ -93,17 +93,17 @@ def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> 
     )
 
 
-def _figures(trained: Trained, noted: Mapping[str, Any], outcome: Outcome | None) -> list[Figure]:
+def _figures(trained: Trained, noted: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
     metric = trained.task.monitor.partition("/")[2]
-    if outcome is None:
+    if evaluation is None:
         values = {name: noted.get(name) for name in (f"test/{metric}", f"val/{metric}")}
         return [Figure(name, f"{value:.4f}", "") for name, value in values.items() if value is not None]
-    intervals = outcome.intervals(trained.config["seed"])
-    order = sorted(outcome.metrics, key=lambda name: name != metric)
-    values = dict.fromkeys(f"{outcome.metrics[name]:.6g}" for name in order)  # of an autoencoder they are one
-    shown = [next(n for n in order if f"{outcome.metrics[n]:.6g}" == value) for value in values]
+    intervals = evaluation.intervals(trained.config["seed"])
+    order = sorted(evaluation.metrics, key=lambda name: name != metric)
+    values = dict.fromkeys(f"{evaluation.metrics[name]:.6g}" for name in order)
+    shown = [next(n for n in order if f"{evaluation.metrics[n]:.6g}" == value) for value in values]
     found = [
-        Figure(f"test {name}", f"{outcome.metrics[name]:.4f}", *_told(intervals[name])) for name in shown
+        Figure(f"test {name}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name])) for name in shown
     ]
     if (value := noted.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
         found.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))

@@ -71,18 +71,18 @@ class Mistakes:
 
 def mistakes(subject: Subject) -> Mistakes:
     """The test images by true and predicted class, with why. Of a classifier."""
-    assert subject.outcome is not None
-    verdicts = subject.outcome.verdicts()
+    assert subject.evaluation is not None
+    predictions = subject.evaluation.predictions
     classes = len(subject.classes)
-    true_N, said_N = verdicts.true_N.numpy(), verdicts.predicted_N.numpy()
+    true_N, said_N = predictions.labels_N.numpy(), predictions.predicted.numpy()
     counts_KK = count_confusion(true_N, said_N, classes)
     numbered = classes <= MOST_NUMBERED
-    members = _members(true_N, said_N, verdicts.confidence_N.numpy())
+    members = _members(true_N, said_N, predictions.confidence.numpy())
     if not numbered:
         wanted = [(true, said) for true, said, _ in confused_pairs(counts_KK, PAIRS)]
         members = {cell: members[cell] for cell in wanted}
     order = _choose(members)
-    shown = _shown(subject, order, verdicts.confidence_N)
+    shown = _shown(subject, order, predictions.confidence)
     methods = _explain(subject, order, said_N, shown)
     cells = {
         (true, said): Cell(true, said, int(counts_KK[true, said]), [shown[n] for n in places if n in shown])

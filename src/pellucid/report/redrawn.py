@@ -45,8 +45,8 @@ class Reconstructions:
 
 def reconstructions(subject: Subject) -> Reconstructions:
     """Test images that were chosen without looking, then best, median and worst ones."""
-    assert subject.outcome is not None
-    errors_N = subject.outcome.losses_N
+    assert subject.evaluation is not None
+    errors_N = subject.evaluation.predictions.values["mse"].numpy()
     order = np.argsort(errors_N, kind="stable")
     each = max(1, min(EACH, len(order) // 3))
     middle = (len(order) - each) // 2

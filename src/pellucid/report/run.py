@@ -11,7 +11,7 @@ from typing import Any
 
 from pellucid.data.base import ImageData
 from pellucid.engine.build import make_explainers
-from pellucid.engine.outcome import Outcome
+from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.trained import Placed
 from pellucid.errors import encodable
 from pellucid.inside.untouched import untouched
@@ -27,8 +27,6 @@ from pellucid.report.redrawn import reconstructions
 from pellucid.report.subject import Subject
 from pellucid.report.walk import walk
 from pellucid.system.files import write_atomically
-from pellucid.task.classification import Classification
-from pellucid.task.reconstruction import Reconstruction
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
 NAME = "report.html"
@@ -45,7 +43,7 @@ MARKERS = {  # around (0, 0), of about the same area
 def write_page(
     placed: Placed,
     data: ImageData | None,
-    seen: Outcome | None,
+    seen: Evaluation | None,
     folder: Path,
     *,
     seconds: float = SECONDS,
@@ -76,12 +74,13 @@ def page(subject: Subject, *, why_no_data: str = "") -> str:
     """
     trained = subject.placed.trained
     rows = trained.run.rows() if trained.run else []
-    seen = subject.data is not None and subject.outcome is not None
-    classifies = seen and isinstance(trained.task, Classification)
-    redraws = seen and isinstance(trained.task, Reconstruction)
+    predictions = subject.evaluation.predictions if subject.data and subject.evaluation else None
+    seen = predictions is not None
+    classifies = predictions is not None and predictions.has_classes
+    redraws = predictions is not None and "mse" in predictions.values
     spots = places(subject) if seen else None
     text = template("run.html").render(
-        facts=facts(trained, subject.data, subject.outcome, subject.noted),
+        facts=facts(trained, subject.data, subject.evaluation, subject.noted),
         classes=subject.classes,
         panels=panels(rows, trained.epoch) if rows else [],
         mistakes=mistakes(subject) if classifies else None,

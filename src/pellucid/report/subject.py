@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
-from pellucid.engine.outcome import Outcome
+from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.trained import Placed
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
@@ -33,14 +33,14 @@ T = TypeVar("T")
 class Subject:
     """A trained net where it runs, and its test images with what it said of them.
 
-    ``data`` and ``outcome`` are None where they are not here. ``noted`` is the run's record. ``seconds``: as
-    long may explaining take.
+    ``data`` and ``evaluation`` are None where they are not here. ``noted`` is the run's record.
+    ``seconds``: as long may explaining take.
     ``as_trained``: the splits are those of the training, so that what it has kept belongs to them.
     """
 
     placed: Placed
     data: ImageData | None
-    outcome: Outcome | None
+    evaluation: Evaluation | None
     explainers: Mapping[str, Explainer]
     noted: Mapping[str, Any]
     seconds: float

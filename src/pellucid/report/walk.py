@@ -83,7 +83,7 @@ def walk(subject: Subject) -> Walk | None:
         ],
         stops=[_stop(names[place], kinds[names[place]], seen[names[place]]) for place in places],
         ends=_ends(given.cpu(), subject.classes)
-        if subject.outcome and subject.outcome.shares_NK is not None
+        if subject.evaluation and subject.evaluation.predictions.has_classes
         else [],
         layers=len(names),
     )

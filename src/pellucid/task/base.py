@@ -147,6 +147,21 @@ class Task(LightningModule, ABC):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._step(batch, "test")
 
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """What is predicted of each image of the batch, and its loss. See ``predictions``."""
+        images_BCHW, labels_B = batch
+        return self.predictions(images_BCHW, self(images_BCHW), labels_B)
+
+    def predictions(
+        self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """What the net's output says of each image, by name: a number each, (B,), or several, (B, K).
+
+        A task with classes gives ``predicted``, its ``confidence`` and ``probabilities``. ``labels_B``, where
+        they are known: with them each image's ``loss``, of which the loss of a step is the mean.
+        """
+        return {}
+
     def on_train_batch_end(self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         if self.trainer.is_last_batch:
             self._log_metrics("train")

@@ -70,6 +70,19 @@ class Classification(Task):
         self.noted[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
 
+    def predictions(
+        self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        probabilities_BK = output.softmax(dim=1)
+        confidence_B, predicted_B = probabilities_BK.max(dim=1)
+        values = {"predicted": predicted_B, "confidence": confidence_B, "probabilities": probabilities_BK}
+        if labels_B is not None:
+            smoothing = self.label_smoothing
+            values["loss"] = functional.cross_entropy(
+                output, labels_B, reduction="none", label_smoothing=smoothing
+            )
+        return values
+
     def _heads(self, output: object, count: int) -> list[Tensor]:
         """The scores of the main head and of auxiliary ones."""
         if isinstance(output, Tensor):

@@ -55,9 +55,19 @@ class Reconstruction(Task):
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         images_BCHW, labels_B = batch
         redrawn_BCHW = self(images_BCHW)
-        loss = functional.mse_loss(redrawn_BCHW, images_BCHW * self.std + self.mean)
+        loss = functional.mse_loss(redrawn_BCHW, self._target(images_BCHW))
         self.noted[stage].add(loss, labels_B)
         return loss, redrawn_BCHW
+
+    def predictions(
+        self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        mse_B = (output - self._target(images_BCHW)).square().flatten(1).mean(dim=1)
+        return {"mse": mse_B} | ({} if labels_B is None else {"loss": mse_B})
+
+    def _target(self, images_BCHW: Tensor) -> Tensor:
+        """The images in [0, 1]."""
+        return images_BCHW * self.std + self.mean
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
         for metric in self.stage_metrics(stage).values():

@@ -28,7 +28,7 @@ from pellucid.commands.compare.comparison import (
 )
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
-from pellucid.engine.outcome import outcome
+from pellucid.engine.evaluation import evaluation
 from pellucid.engine.trained import Changed, Trained, restore
 from pellucid.errors import UserError, counted
 from pellucid.inside.probe import choose_points
@@ -73,7 +73,7 @@ def compare(
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
     draw_curves(folder, both)
     draw_likeness(folder, sides, values_PQ)
-    if sides[0].found.shares_NK is not None:
+    if sides[0].found.predictions.has_classes:
         write_disagreements(folder, sides)
     else:
         draw_redrawn(folder, sides)
@@ -146,7 +146,7 @@ def _look(
         console=console,
         disable=not console.is_terminal,
     ):
-        found = outcome(trained, images, "test")
+        found = evaluation(trained, images, "test")
         layers = _layers(trained, images, names, index_N) if len(index_N) >= LEAST else {}
         sides.append(Side(trained, images, split, found, layers))
     return sides

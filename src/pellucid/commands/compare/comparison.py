@@ -24,8 +24,8 @@ from pellucid.draw.comparison import compared_curves, compared_reconstructions, 
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
+from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval, to_dict, told
-from pellucid.engine.outcome import Outcome
 from pellucid.engine.trained import Trained
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
@@ -49,14 +49,14 @@ class Side:
     trained: Trained
     data: ImageData
     split: Split
-    found: Outcome
+    found: Evaluation
     layers: Mapping[str, np.ndarray]
 
 
 def figures(sides: Sequence[Side]) -> dict[str, Any]:
     """The metrics of both, their differences, and the paired test."""
     one, other = (side.found for side in sides)
-    seed, count = sides[0].trained.config["seed"], len(one.labels_N)
+    seed, count = sides[0].trained.config["seed"], len(one.predictions)
     content: dict[str, Any] = {
         "runs": [str(side.trained.folder) for side in sides],
         "checkpoints": [side.trained.checkpoint.name for side in sides],
@@ -67,15 +67,16 @@ def figures(sides: Sequence[Side]) -> dict[str, Any]:
         },
     }
     intervals = {name: one.difference(other, name, seed) for name in content["metrics"]}
-    if one.shares_NK is not None:
-        rights = [found.verdicts().right().numpy() for found in (one, other)]
+    if one.predictions.has_classes:
+        rights = [found.predictions.right().numpy() for found in (one, other)]
         first, second, p = mcnemar(*rights)
         content |= {"both_right": int((rights[0] & rights[1]).sum())}
         if one.is_share_of_right("accuracy") and other.is_share_of_right("accuracy"):
             ends = paired_interval(first, second, count)
             intervals["accuracy"] = Interval(ends, f"Agresti and Min, {count:,} images")
     else:
-        first, second, p = mcnemar(one.losses_N < other.losses_N, other.losses_N < one.losses_N)
+        losses_N, others_N = (found.predictions.values["loss"].numpy() for found in (one, other))
+        first, second, p = mcnemar(losses_N < others_N, others_N < losses_N)
     content |= {"only_first": first, "only_second": second, "p": p, **to_dict(intervals)}
     return content
 
@@ -95,7 +96,7 @@ def tell(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     console.print(table)
     for line in told(content["intervals"], content["interval_methods"]):
         log.info("%s", line)
-    classifier = sides[0].found.shares_NK is not None
+    classifier = sides[0].found.predictions.has_classes
     log.info(
         "%s only 1 %s, %s only 2: p = %s in %s of no difference between these two nets; "
         "trained again, they may differ otherwise.",
@@ -143,17 +144,17 @@ def draw_likeness(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) ->
 
 def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     """Those images, of which both are surest first, as a table and the first of them as a picture."""
-    one, other = (side.found.verdicts() for side in sides)
-    index_N = torch.nonzero(one.predicted_N != other.predicted_N).flatten()
-    sure_N = (one.confidence_N * other.confidence_N)[index_N]
+    one, other = (side.found.predictions for side in sides)
+    index_N = torch.nonzero(one.predicted != other.predicted).flatten()
+    sure_N = (one.confidence * other.confidence)[index_N]
     index_N = index_N[sure_N.argsort(descending=True, stable=True)]
     spec, split = sides[0].trained.spec, sides[0].split
     rows: list[dict[str, Any]] = []
     for place in index_N.tolist():
-        row = {"file": split.files[place], "class": spec.classes[int(one.true_N[place])]}
+        row = {"file": split.files[place], "class": spec.classes[int(one.labels_N[place])]}
         for name, found in (("first", one), ("second", other)):
-            row[name] = spec.classes[int(found.predicted_N[place])]
-            row[f"{name}_confidence"] = float(found.confidence_N[place])
+            row[name] = spec.classes[int(found.predicted[place])]
+            row[f"{name}_confidence"] = float(found.confidence[place])
         rows.append(row)
     columns = ("file", "class", "first", "first_confidence", "second", "second_confidence")
     write_csv(folder / "disagreements.csv", rows, columns)
@@ -179,7 +180,7 @@ def _caption(row: Mapping[str, Any]) -> str:
 
 def draw_redrawn(folder: Path, sides: Sequence[Side]) -> None:
     """Every image's errors as a table; as a picture, the images that an autoencoder redraws the better."""
-    errors_2N = np.stack([side.found.losses_N for side in sides])
+    errors_2N = np.stack([side.found.predictions.values["loss"].numpy() for side in sides])
     rows = [
         {"file": file, "first": first, "second": second}
         for file, first, second in zip(sides[0].split.files, *errors_2N.tolist(), strict=True)

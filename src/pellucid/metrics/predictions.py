@@ -1,0 +1,62 @@
+"""Per-image predictions of a split.
+
+Axes: N images, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a task's ``predict_step`` gave of N images, on the CPU, in the split's order.
+
+    ``index_N`` are positions in the split, ``values`` have a row for each image by name: ``loss``; of tasks
+    with classes ``predicted`` and its ``confidence``, and ``probabilities`` (N, K) where they were kept.
+    """
+
+    index_N: Tensor
+    labels_N: Tensor
+    values: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.index_N)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a class was predicted of each image."""
+        return "predicted" in self.values
+
+    @property
+    def predicted(self) -> Tensor:
+        """The predicted classes, int64. Raises KeyError where there are none."""
+        return self.values["predicted"]
+
+    @property
+    def confidence(self) -> Tensor:
+        """The probability of the predicted class. Raises KeyError where there are none."""
+        return self.values["confidence"]
+
+    def right(self) -> Tensor:
+        """Whether each image was recognised."""
+        return self.predicted == self.labels_N
+
+    def accuracy(self) -> float:
+        """The share of images that were recognised, in [0, 1]."""
+        return float(self.right().float().mean())
+
+    def subset(self, rows: Tensor) -> Predictions:
+        """Those rows."""
+        values = {name: value[rows] for name, value in self.values.items()}
+        return Predictions(self.index_N[rows], self.labels_N[rows], values)
+
+    def worst_mistakes(self, count: int) -> Predictions:
+        """The wrong ones, the most confident first."""
+        wrong = torch.nonzero(~self.right()).flatten()
+        order = torch.argsort(self.confidence[wrong], descending=True, stable=True)
+        return self.subset(wrong[order[:count]])
