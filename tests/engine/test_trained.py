@@ -23,7 +23,7 @@ from pellucid.run.resume import resumed_config
 from tests.fakes import write_photos
 from tests.helpers import CONF, compose, make_run
 
-FIRST = Path(__file__).with_name("runs") / "format_1"  # written by the first version of the project
+FIRST = Path(__file__).parents[1] / "runs" / "format_1"  # written by the first version of the project
 OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
 

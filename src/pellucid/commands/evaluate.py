@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
 from rich.table import Table
@@ -163,13 +164,13 @@ def _write(
 
 def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
     """A row an image: its file, class and loss, and what was predicted, a number each."""
+    loss_N = predictions.values["loss"]
     numbers = {
         name: values_N.tolist()
         for name, values_N in predictions.values.items()
-        if values_N.ndim == 1 and name not in ("loss", "mse")  # of an autoencoder the same
+        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
     }
-    rows = []
-    losses = predictions.values["loss"].tolist()
+    rows, losses = [], loss_N.tolist()
     for place, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
         row = {"file": file, "class": classes[label], "loss": losses[place]}
         row |= {name: values[place] for name, values in numbers.items()}
