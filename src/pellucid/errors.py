@@ -1,8 +1,15 @@
 """The one exception for a user's mistake, and the names in what it says."""
 
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 UNSEEN = ("Cc", "Zl", "Zp")  # control signs, ends of lines and of paragraphs
+
+# What classes raise for options that they cannot work with, where they do not check them.
+OPTION_ERRORS = (
+    *(ValueError, TypeError, ArithmeticError, LookupError, ImportError, RuntimeError, MemoryError),
+)
 
 
 class UserError(ValueError):
@@ -27,6 +34,14 @@ def first_line(error: BaseException) -> str:
     """What an exception says, in a line; its kind where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def did_you_mean(
+    name: str, choices: Iterable[str], *, most: int = 1, cutoff: float = 0.5, quote: str = "'"
+) -> str:
+    """`` Did you mean 'x'?``, of ``most`` choices `` 'x' or 'y'``; the empty text where nothing is near."""
+    near = get_close_matches(name, list(choices), n=most, cutoff=cutoff)
+    return f" Did you mean {' or '.join(f'{quote}{choice}{quote}' for choice in near)}?" if near else ""
 
 
 _looked_up: dict[str, str] = {}

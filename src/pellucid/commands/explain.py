@@ -16,7 +16,6 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from pellucid.commands.explained import Explained, Named, folder_of
-from pellucid.config.check import did_you_mean
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
@@ -24,7 +23,7 @@ from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.engine.build import make_explainers
 from pellucid.engine.trained import Placed, restore
-from pellucid.errors import UserError, counted
+from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
 from pellucid.inside.capture import Layers, captured

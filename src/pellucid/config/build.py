@@ -18,11 +18,6 @@ from typing import Any
 
 from pellucid.errors import UserError, encodable, first_line, remember_secret
 
-# What classes raise for options that they cannot work with, where they do not check them.
-OPTION_ERRORS = (
-    *(ValueError, TypeError, ArithmeticError, LookupError, ImportError, RuntimeError, MemoryError),
-)
-
 NETS = ("pellucid.model", "torch.nn.modules", "torchvision.models", "torchvision.ops")
 METRICS = ("aggregation", "classification", "regression", "segmentation")  # others download what they need
 # By place: the kind of what stands there, and the modules that define such classes. Nothing else is imported

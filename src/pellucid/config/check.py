@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pellucid.config.signature import Signature, read_signature
+from pellucid.errors import did_you_mean
 
 SPECIAL = {"_target_", "_partial_"}
 # What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
@@ -24,12 +24,6 @@ ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "Mapping": ((dict,), "a mapping"),
     "timedelta": ((), "a time such as 00:12:00:00 (days:hours:minutes:seconds)"),  # no YAML has one
 }
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`` Did you mean 'x'?``, or the empty text where nothing is near."""
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def targets(config: Any, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -22,14 +22,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 from yaml import YAMLError
 
-from pellucid.config.check import SPECIAL, check_targets, did_you_mean, is_typed, targets
+from pellucid.config.check import SPECIAL, check_targets, is_typed, targets
 from pellucid.config.compose import compose, container
 from pellucid.config.moot import moot_problems
 from pellucid.config.signature import read_signature
 from pellucid.config.space import option_problems, read_space, space_problems
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.variants import plain, values, variants
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, did_you_mean, first_line
 
 # Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets. Those that a run
 # keeps are made absolute, as it may be resumed from another folder.

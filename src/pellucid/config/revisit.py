@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.config.check import check_targets, did_you_mean
+from pellucid.config.check import check_targets
 from pellucid.config.command_line import CommandLine, check
 from pellucid.config.compose import compose, container
-from pellucid.errors import UserError
+from pellucid.errors import UserError, did_you_mean
 
 
 def split_data(line: CommandLine) -> tuple[CommandLine, CommandLine]:

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from pellucid.config.build import OPTION_ERRORS
-from pellucid.errors import first_line
+from pellucid.errors import OPTION_ERRORS, first_line
 from pellucid.metrics.uncertainty import RESAMPLES, bootstrap
 from pellucid.task.base import Task
 from pellucid.task.noted import Noted

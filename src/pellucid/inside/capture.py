@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, did_you_mean
 
 Layers = Literal["auto"] | Sequence[str]
 LISTED = 12  # layers of a net, where none is near
@@ -65,10 +64,8 @@ def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
 def near(name: str, known: Iterable[str]) -> str:
     """`` Did you mean x or y?``, or the first of those known where nothing is near."""
     names = [one for one in known if one]  # the net itself has none
-    found = get_close_matches(name, names, n=3, cutoff=0.3)
-    if found:
-        return f" Did you mean {' or '.join(found)}?"
-    return f" It has {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}."
+    listed = f" It has {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}."
+    return did_you_mean(name, names, most=3, cutoff=0.3, quote="") or listed
 
 
 def convolutions(net: nn.Module) -> list[str]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from pellucid.errors import ImageTooSmallError, UserError, first_line
+from pellucid.errors import ImageTooSmallError, UserError, did_you_mean, first_line
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +102,7 @@ class TorchvisionClassifier(nn.Module):
 def _check_arch(arch: str) -> None:
     known = models.list_models(module=models)
     if arch not in known:
-        near = get_close_matches(arch, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(arch, known)
         raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
 
 

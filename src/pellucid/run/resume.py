@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.config.build import flatten
-from pellucid.config.check import check_targets, did_you_mean
+from pellucid.config.check import check_targets
 from pellucid.config.command_line import CommandLine, kind_problem
 from pellucid.config.compose import compose
 from pellucid.config.trust import check_writers, named, own_packages
-from pellucid.errors import UserError, counted
+from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.run.folder import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}

@@ -17,8 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
-from pellucid.config.build import OPTION_ERRORS
-from pellucid.errors import UserError, first_line
+from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.untouched import untouched
 from pellucid.system.seeding import seed_step
 from pellucid.task.noted import Noted

@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.config.check import did_you_mean
 from pellucid.data.stream import Batch, Stream
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import ranked
 from pellucid.draw.roc import roc
 from pellucid.engine.looking import short
 from pellucid.engine.trained import Trained
-from pellucid.errors import UserError, counted
+from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.metrics.uncertainty import auroc_interval
 from pellucid.system.files import write_csv
 from pellucid.task.reconstruction import Reconstruction

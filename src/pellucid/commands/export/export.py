@@ -26,11 +26,10 @@ from pellucid.commands.export.recipe import (
     whole_program,
 )
 from pellucid.config.build import build, locate, parameters_of
-from pellucid.config.check import did_you_mean
 from pellucid.data.pictures import check_folders, find_pictures
 from pellucid.engine.build import ADDED
 from pellucid.engine.trained import Trained, restore
-from pellucid.errors import UserError, encodable
+from pellucid.errors import UserError, did_you_mean, encodable
 from pellucid.system.files import write_atomically
 from pellucid.task.classification import Classification
 
