@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from pellucid.config.signature import read_signature
+from pellucid.callbacks.gallery import Gallery
+from pellucid.data.digits import Digits
+from pellucid.explainer.grad_cam import GradCAM
+from pellucid.model.autoencoder import Autoencoder
+from pellucid.model.cnn import CNN
+from pellucid.run.folder import Run
+from tests.fakes import write_photos
 from tests.helpers import CONF, ROOT, compose
 
 OURS = ["model", "task", "data", "callbacks", "explainer"]
@@ -44,21 +53,61 @@ def targets(room: str) -> list[tuple[str, dict[str, object]]]:
     return found
 
 
-@pytest.mark.parametrize("room", OURS)
-def test_yaml_and_constructor_have_the_same_keys(room: str) -> None:
-    checked = 0
-    for name, node in targets(room):
-        target = str(node["_target_"])
-        if not target.startswith("pellucid."):
-            continue
-        signature = read_signature(target)
-        assert signature is not None, target
-        keys = {str(key) for key in node if key not in ("_target_", "defaults")}
-        assert keys | (OFFERED & set(signature.annotations)) == set(signature.annotations), name
-        assert signature.required == set(signature.annotations), f"{name}: defaults belong into YAML"
-        checked += 1
+def constructors(room: str) -> list[tuple[type, dict[str, Any]]]:
+    """The classes of ours that a group's YAML files name, each with the options stated there."""
+    found = []
+    for _, node in targets(room):
+        module, _, name = str(node["_target_"]).rpartition(".")
+        if module.startswith("pellucid."):
+            stated = {str(key): value for key, value in node.items() if key not in ("_target_", "defaults")}
+            found.append((getattr(import_module(module), name), stated))
     written = "".join(path.read_text() for path in (CONF / room).glob("*.yaml"))
-    assert checked == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(room, 4)
+    assert (
+        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(room, 4)
+    )
+    return found
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_yaml_and_constructor_state_the_same_options_and_defaults(room: str) -> None:
+    seed = OmegaConf.load(CONF / "train.yaml").seed
+    for cls, stated in constructors(room):
+        parameters = inspect.signature(cls).parameters
+        assert set(stated) | (OFFERED & set(parameters)) == set(parameters), cls
+        assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}, cls
+        for key, value in stated.items():
+            default = parameters[key].default
+            expected = {"${seed}": seed, "???": inspect.Parameter.empty}.get(str(value), value)
+            assert repr(list(default) if isinstance(default, tuple) else default) == repr(expected), (
+                cls,
+                key,
+            )
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_every_class_is_made_with_what_only_the_user_knows(room: str, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", {"oak": 2, "elm": 2})
+    shape, made = (1, 40, 40), []
+    given = {
+        "image_shape": shape,
+        "num_classes": 10,
+        "mean": (0.5,),
+        "std": (0.5,),
+        "root": str(tmp_path / "photos"),
+        "gallery": Gallery(
+            run=Run(tmp_path), data=Digits(), seed=0, explainers={name: GradCAM() for name in ("grad_cam",)}
+        ),
+    }
+    nets = {
+        "Classification": CNN(image_shape=shape, num_classes=10),
+        "Reconstruction": Autoencoder(image_shape=shape),
+    }
+    for cls, stated in constructors(room):
+        needed = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty}
+        options = {name: nets[cls.__name__] if name == "net" else given[name] for name in needed}
+        offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
+        made.append(cls(**options, **offline))
+    assert made
 
 
 @pytest.mark.parametrize("room", THIRD_PARTY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 import io
 from collections import Counter
 from dataclasses import dataclass
@@ -115,15 +114,6 @@ def test_one_of_ones_own_is_read_as_its_yaml_says(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_file_folder_and_yaml_have_one_name(name: str) -> None:
     assert load(name)["_target_"].rpartition(".")[0] == f"pellucid.data.{name}"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_yaml_and_constructor_agree(name: str) -> None:
-    config = load(name)
-    parameters = inspect.signature(constructor(config.pop("_target_"))).parameters
-    assert set(parameters) == set(config)
-    assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert {p.default for p in parameters.values()} == {inspect.Parameter.empty}
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from pellucid.config.build import build
-from pellucid.config.signature import read_signature
 from pellucid.errors import ImageTooSmallError
 from tests.helpers import compose
 
@@ -56,16 +55,6 @@ def redraws(name: str) -> bool:
 
 def test_all_models_are_found() -> None:
     assert set(MODELS) >= OURS
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_yaml_and_constructor_agree(name: str) -> None:
-    config = load(name)
-    signature = read_signature(config.pop("_target_"))
-    assert signature is not None
-    offered = {"image_shape", "num_classes"}
-    assert set(signature.annotations) - offered == set(config)
-    assert signature.required == set(signature.annotations), "defaults belong into the YAML alone"
 
 
 @pytest.mark.parametrize(("shape", "classes"), SHAPES)

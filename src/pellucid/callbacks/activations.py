@@ -31,7 +31,12 @@ class Activations(View):
     name = "activations"
 
     def __init__(
-        self, *, layers: Layers, every_n_epochs: int, histogram_every_n_epochs: int, gallery: Gallery
+        self,
+        *,
+        layers: Layers = "auto",
+        every_n_epochs: int = 1,
+        histogram_every_n_epochs: int = 5,
+        gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("histogram_every_n_epochs", histogram_every_n_epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
 from pellucid.draw.confusion import class_scores, confusion, count_confusion, score_texts
 from pellucid.errors import plain
@@ -12,6 +13,9 @@ class Confusion(View):
     """The confusion matrix of the epoch's validation, scores by class, and the most confused pairs."""
 
     name = "confusion"
+
+    def __init__(self, *, every_n_epochs: int = 5, gallery: Gallery) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
 
     def reason(self, look: Look) -> str | None:
         return None if isinstance(look.task, Classification) else "not a classifier"

@@ -39,11 +39,11 @@ class Embeddings(View):
     def __init__(
         self,
         *,
-        layer: str,
-        points: int,
-        tsne_points: int,
-        methods: Sequence[str],
-        every_n_epochs: int,
+        layer: str = "embed",
+        points: int = 5000,
+        tsne_points: int = 600,
+        methods: Sequence[str] = ("pca", "tsne"),
+        every_n_epochs: int = 5,
         gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)

@@ -27,9 +27,9 @@ class Explanations(View):
     def __init__(
         self,
         *,
-        methods: Literal["all"] | Sequence[str],
-        images: int,
-        every_n_epochs: int,
+        methods: Literal["all"] | Sequence[str] = "all",
+        images: int = 6,
+        every_n_epochs: int = 5,
         gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)

@@ -21,7 +21,13 @@ class FeatureMaps(View):
     name = "feature_maps"
 
     def __init__(
-        self, *, layers: Layers, maps: int, images: int, every_n_epochs: int, gallery: Gallery
+        self,
+        *,
+        layers: Layers = "auto",
+        maps: int = 16,
+        images: int = 4,
+        every_n_epochs: int = 5,
+        gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("maps", maps, most=MOST_MAPS)

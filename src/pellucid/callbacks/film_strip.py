@@ -34,7 +34,13 @@ class FilmStrip(View):
     name = "film_strip"
 
     def __init__(
-        self, *, images: int, method: str, layers: Layers, every_n_epochs: int, gallery: Gallery
+        self,
+        *,
+        images: int = 4,
+        method: str = "auto",
+        layers: Layers = "auto",
+        every_n_epochs: int = 1,
+        gallery: Gallery,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("images", images, most=MOST)

@@ -24,7 +24,9 @@ class Filters(View):
 
     name = "filters"
 
-    def __init__(self, *, layers: Layers, kernels: int, every_n_epochs: int, gallery: Gallery) -> None:
+    def __init__(
+        self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, gallery: Gallery
+    ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("kernels", kernels, most=MOST)
         self.layers, self.kernels = layers, kernels

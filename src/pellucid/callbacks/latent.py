@@ -39,7 +39,7 @@ class Latent(View):
 
     name = "latent"
 
-    def __init__(self, *, points: int, every_n_epochs: int, gallery: Gallery) -> None:
+    def __init__(self, *, points: int = 2000, every_n_epochs: int = 1, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("points", points)
         self.points = points

@@ -16,7 +16,7 @@ class Predictions(View):
 
     name = "predictions"
 
-    def __init__(self, *, count: int, every_n_epochs: int, gallery: Gallery) -> None:
+    def __init__(self, *, count: int = 20, every_n_epochs: int = 1, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("count", count, most=MOST)
         self.count = count

@@ -22,7 +22,7 @@ class Reconstructions(View):
 
     name = "reconstructions"
 
-    def __init__(self, *, count: int, every_n_epochs: int, gallery: Gallery) -> None:
+    def __init__(self, *, count: int = 10, every_n_epochs: int = 1, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
         self.check_count("count", count, most=MOST)
         self.count = count

@@ -17,7 +17,7 @@ class Samples(View):
 
     name = "samples"
 
-    def __init__(self, *, count: int, gallery: Gallery) -> None:
+    def __init__(self, *, count: int = 24, gallery: Gallery) -> None:
         super().__init__(every_n_epochs=None, gallery=gallery)
         self.check_count("count", count, most=MOST)
         self.count = count

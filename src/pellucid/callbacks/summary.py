@@ -18,9 +18,15 @@ from pellucid.system.console import console, is_quiet
 
 
 class Summary(Callback):
-    """``depth``: how many levels of the net to show, from 1."""
+    """``depth``: how many levels of the net to show, from 1. ``config``: the run's, shown beside it."""
 
-    def __init__(self, *, depth: int, image_shape: tuple[int, int, int], config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        depth: int = 2,
+        image_shape: tuple[int, int, int],
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         if depth < 1:
             raise UserError(f"callbacks.summary.depth={depth}: expected at least 1.")
         self.depth, self.image_shape, self.config = depth, image_shape, config
@@ -32,7 +38,8 @@ class Summary(Callback):
         layers = summarize(pl_module.net, self.image_shape, self.depth)
         title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
         if not is_quiet():
-            console.print(_rich_tree(self.config))
+            if self.config is not None:
+                console.print(_rich_tree(self.config))
             console.print(_rich_table(layers, title))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

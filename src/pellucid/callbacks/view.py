@@ -41,7 +41,7 @@ class View(Callback, ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, *, every_n_epochs: int | None, gallery: Gallery) -> None:
+    def __init__(self, *, every_n_epochs: int | None = 1, gallery: Gallery) -> None:
         if every_n_epochs is not None:
             self.check_count("every_n_epochs", every_n_epochs)
         self.every_n_epochs, self.gallery = every_n_epochs, gallery

@@ -26,12 +26,12 @@ class CIFAR10(ImageData):
     def __init__(
         self,
         *,
-        root: str,
-        image_size: int | Literal["auto"],
-        batch_size: int,
-        augment: str,
-        val_fraction: float,
-        seed: int,
+        root: str = "~/.cache/pellucid/cifar10",
+        image_size: int | Literal["auto"] = "auto",
+        batch_size: int = 128,
+        augment: str = "shift_flip",
+        val_fraction: float = 0.1,
+        seed: int = 0,
     ) -> None:
         spec = Spec(
             image_shape=(3, 32, 32),

@@ -23,12 +23,12 @@ class Digits(ImageData):
     def __init__(
         self,
         *,
-        image_size: int | Literal["auto"],
-        batch_size: int,
-        augment: str,
-        val_fraction: float,
-        test_fraction: float,
-        seed: int,
+        image_size: int | Literal["auto"] = "auto",
+        batch_size: int = 32,
+        augment: str = "none",
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
+        seed: int = 0,
     ) -> None:
         # Nobody has split these, so what is known of them in advance hangs on the split as well.
         everything, fractions = _everything(), {"val": val_fraction, "test": test_fraction}

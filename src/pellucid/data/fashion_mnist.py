@@ -34,12 +34,12 @@ class FashionMNIST(ImageData):
     def __init__(
         self,
         *,
-        root: str,
-        image_size: int | Literal["auto"],
-        batch_size: int,
-        augment: str,
-        val_fraction: float,
-        seed: int,
+        root: str = "~/.cache/pellucid/fashion_mnist",
+        image_size: int | Literal["auto"] = "auto",
+        batch_size: int = 100,
+        augment: str = "none",
+        val_fraction: float = 0.1,
+        seed: int = 0,
     ) -> None:
         spec = Spec(
             image_shape=(1, 28, 28),

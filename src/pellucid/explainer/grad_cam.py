@@ -33,7 +33,7 @@ class GradCAM(Explainer):
     title = "Grad-CAM"
     signed = False
 
-    def __init__(self, *, layer: str) -> None:
+    def __init__(self, *, layer: str = "auto") -> None:
         self.layer = layer
 
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:

@@ -40,7 +40,7 @@ class IntegratedGradients(Explainer):
     title = "integrated gradients"
     signed = True
 
-    def __init__(self, *, steps: int, most: int) -> None:
+    def __init__(self, *, steps: int = 9, most: int = 257) -> None:
         if steps < 2:
             raise UserError(f"steps={steps}: expected at least 2, black and the image; 9 is a good value.")
         self.steps, self.most = steps, most

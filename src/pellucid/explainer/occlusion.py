@@ -28,7 +28,7 @@ class Occlusion(Explainer):
     title = "occlusion"
     signed = True
 
-    def __init__(self, *, window: float, stride: float) -> None:
+    def __init__(self, *, window: float = 0.25, stride: float = 0.25) -> None:
         if not 0 < stride <= window <= 1:
             raise UserError(
                 f"window={window}, stride={stride}: expected fractions of the image's side with "

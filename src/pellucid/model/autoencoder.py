@@ -15,7 +15,7 @@ from torch import Tensor, nn
 class Autoencoder(nn.Module):
     """784 → 128 → 64 → 12 → 3 → 12 → 64 → 128 → 784 for Fashion-MNIST, ReLU between, Sigmoid last."""
 
-    def __init__(self, *, image_shape: tuple[int, int, int], sizes: Sequence[int]) -> None:
+    def __init__(self, *, image_shape: tuple[int, int, int], sizes: Sequence[int] = (128, 64, 12, 3)) -> None:
         super().__init__()
         widths = [prod(image_shape), *sizes]
         self.encoder = nn.Sequential(nn.Flatten(), *_linear_stack(widths))

@@ -23,10 +23,10 @@ class CNN(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        channels: Sequence[int],
-        hidden: Sequence[int],
-        dropout: float,
-        channels_last: bool,
+        channels: Sequence[int] = (32, 64),
+        hidden: Sequence[int] = (600, 120),
+        dropout: float = 0.25,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
 

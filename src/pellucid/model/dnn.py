@@ -17,8 +17,8 @@ class DNN(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        hidden: Sequence[int],
-        dropout: float,
+        hidden: Sequence[int] = (256, 128),
+        dropout: float = 0.25,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]

@@ -39,9 +39,9 @@ class GCN(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        grid: int,
-        channels: Sequence[int],
-        dropout: float,
+        grid: int = 8,
+        channels: Sequence[int] = (64, 64, 64),
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         depth, height, breadth = image_shape

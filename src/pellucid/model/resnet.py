@@ -47,11 +47,11 @@ class TorchvisionClassifier(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        arch: str,
-        weights: str | None,
-        trainable: str,
-        views: int,
-        channels_last: bool,
+        arch: str = "resnet18",
+        weights: str | None = "default",
+        trainable: str = "head",
+        views: int = 0,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
         _check_arch(arch)

@@ -30,8 +30,8 @@ class XAI(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        dropout: Sequence[float],
-        channels_last: bool,
+        dropout: Sequence[float] = (0.3, 0.4, 0.5),
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         check_size("XAI", image_shape, lambda side: (side - 2) // 2 ** len(STAGES))

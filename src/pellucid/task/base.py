@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
@@ -44,10 +44,10 @@ class Task(LightningModule, ABC):
         self,
         *,
         net: nn.Module,
-        optimizer: MakeOptimizer,
-        scheduler: MakeScheduler | None,
+        optimizer: MakeOptimizer = Adam,
+        scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
-        seed: int,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         if not {"monitor", "mode"} <= set(dir(type(self))):
@@ -215,7 +215,9 @@ class Task(LightningModule, ABC):
     def _fused(self) -> dict[str, bool]:
         """One call for all parameters, where torch has it and the user has not said how."""
         given = getattr(self.make_optimizer, "keywords", {})
-        if getattr(self.make_optimizer, "func", None) not in FUSED or not given.keys().isdisjoint(HOW):
+        if getattr(
+            self.make_optimizer, "func", self.make_optimizer
+        ) not in FUSED or not given.keys().isdisjoint(HOW):
             return {}
         trainer = self._trainer
         # Lightning cannot clip what is scaled, in 16-mixed, and would be unscaled by a fused optimizer.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Adam
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -27,12 +28,12 @@ class Classification(Task):
         self,
         *,
         net: nn.Module,
-        optimizer: MakeOptimizer,
-        scheduler: MakeScheduler | None,
+        optimizer: MakeOptimizer = Adam,
+        scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        label_smoothing: float,
-        seed: int,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.num_classes = num_classes
         if not 0 <= label_smoothing < 1:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Adam
 from torchmetrics import Metric
 
 from pellucid.errors import UserError
@@ -25,12 +26,12 @@ class Reconstruction(Task):
         self,
         *,
         net: nn.Module,
-        optimizer: MakeOptimizer,
-        scheduler: MakeScheduler | None,
+        optimizer: MakeOptimizer = Adam,
+        scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
         mean: Sequence[float],
         std: Sequence[float],
-        seed: int,
+        seed: int = 0,
     ) -> None:
         super().__init__(
             net=net, optimizer=optimizer, scheduler=scheduler, image_shape=image_shape, seed=seed
