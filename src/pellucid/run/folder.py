@@ -8,8 +8,10 @@ import json
 import logging
 import math
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +249,10 @@ def check_new_folder(folder: Path) -> None:
             "Choose another one by hydra.run.dir=<folder>."
         )
     check_writable(folder, f"The run folder {folder}", "hydra.run.dir=<folder>")
+
+
+def quoted(path: Path) -> str:
+    """A path as one word of a shell, relative to the current folder where it lies in it."""
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))

@@ -27,9 +27,9 @@ from optuna.trial import TrialState
 from pellucid.config.compose import container
 from pellucid.config.space import Parameter, read_space
 from pellucid.engine.build import assemble
-from pellucid.engine.session import quoted
 from pellucid.errors import UserError, counted, first_line
 from pellucid.report.sweep import Sweep
+from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
 from pellucid.sweep.plan import Direction, Plan

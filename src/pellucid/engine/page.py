@@ -1,0 +1,81 @@
+"""The page of a run that has ended, written from its test by a function that the caller gave."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.config.build import from_environment
+from pellucid.config.trust import named
+from pellucid.data.base import ImageData
+from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation
+from pellucid.engine.trained import Placed, Trained
+from pellucid.run.folder import Run, quoted
+from pellucid.system.interrupt import exit_code
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+WritePage = Callable[[Placed, ImageData, "Evaluation | None", Path], Path]
+
+
+class RunPage:
+    """``config``: as the run's checkpoints hold it; ``gallery`` counts a failure as one of a view."""
+
+    def __init__(self, write: WritePage, run: Run, config: Mapping[str, Any], gallery: Gallery) -> None:
+        self.write, self.run, self.config, self.gallery = write, run, dict(config), gallery
+
+    def write_tested(
+        self,
+        trainer: Trainer,
+        task: Task,
+        data: ImageData,
+        collector: PredictionCollector,
+        best: Mapping[str, Any],
+    ) -> None:
+        """From the test that the trainer has just done of the ``best`` checkpoint."""
+        with self._timed():
+            trained = self._trained(task, data, best, "auto")
+            placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+            seen = None
+            if collector.labels:  # none with limit_test_batches=0
+                seen = collector.evaluation(trainer, data.loader("test").sampler)
+            self._write(placed, data, seen)
+
+    def write_alone(self, task: Task, data: ImageData, best: Mapping[str, Any]) -> None:
+        """By the first of several processes, that have shared the test, when all have ended."""
+        options = from_environment(self.config["trainer"])
+        trained = self._trained(task, data, best, str(options.get("accelerator", "auto")))
+        limit = options.get("limit_test_batches")
+        try:
+            with self._timed():
+                seen = None if limit == 0 else evaluation(trained, data, "test", limit_test_batches=limit)
+                self._write(trained.placed(), data, seen)
+        except KeyboardInterrupt as interrupt:
+            again = quoted(self.run.folder) + named(self.config["packages"])
+            log.warning("No page was written. Write it by: python scripts/report.py run=%s", again)
+            raise SystemExit(exit_code(interrupt)) from None
+
+    def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> Trained:
+        epoch = int(best["epoch"]) + 1
+        return Trained(self.run, self.run.best, self.config, data.spec, task, epoch, accelerator)
+
+    def _write(self, placed: Placed, data: ImageData, seen: Evaluation | None) -> None:
+        data = data if seen is None else data.of_test(seen.predictions.index_N)
+        log.info("Page of the run: %s", quoted(self.write(placed, data, seen, self.run.folder)))
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """A failure of the page is told and counted."""
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self.gallery.failed("report", error)
+        self.run.record({"seconds/report": round(time.perf_counter() - start, 3)})

@@ -1,0 +1,97 @@
+"""The Lightning Trainer of a run: the user's callbacks and loggers among those that every run has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Trainer
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+
+from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.view import View
+from pellucid.config.build import build
+from pellucid.engine.checkpoint import Checkpoint
+from pellucid.engine.finite import FiniteLoss
+from pellucid.engine.loggers import go_on
+from pellucid.engine.pruning import Pruning
+from pellucid.engine.recorder import Recorder
+from pellucid.errors import UserError
+from pellucid.run.checkpoint import AtomicCheckpointIO
+from pellucid.run.folder import Run
+from pellucid.task.base import Task
+
+# Which would tell a log that is not shown; so they write profile.txt and the like.
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+
+
+def make_trainer(
+    config: Mapping[str, Any],
+    task: Task,
+    *,
+    image_shape: tuple[int, int, int],
+    run: Run,
+    recorder: Recorder,
+    gallery: Gallery,
+    pruning: Pruning | None,
+    last: Mapping[str, Any] | None,
+    resume: bool,
+    main: bool,
+) -> Trainer:
+    """The Trainer that the configuration describes. Raises UserError.
+
+    ``last``: the checkpoint that the training goes on from; the loggers forget what came after it.
+    ``main``: in the run's first process.
+    """
+    packages = config["packages"]
+    offered = {
+        "image_shape": image_shape,
+        "config": recorder.config,
+        "save_dir": str(run.folder),
+        "gallery": gallery,
+    }
+    callbacks, loggers = (
+        [build(node, group, packages=packages, **offered) for node in (config[group] or {}).values()]
+        for group in ("callbacks", "logger")
+    )
+    for callback in callbacks:
+        if isinstance(callback, View):
+            callback.check()
+    if main:
+        last_step = last["global_step"] if last else -1
+        go_on(loggers, last_step if resume else None)
+    keep = Checkpoint(
+        folder=run.checkpoints,
+        monitor=task.monitor,
+        mode=task.mode,
+        keep_every=config["keep_every"],
+        recorder=recorder,
+        last=last,
+    )
+    if main and last:
+        keep.make_up(last["callbacks"]["Recorder"]["rows"])
+    ours: dict[str, Any] = {
+        # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
+        # does the epoch again.
+        "callbacks": [
+            *(FiniteLoss(), recorder, gallery),
+            *callbacks,
+            *([pruning] if pruning else []),
+            keep,
+        ],
+        "logger": loggers,
+        # Within a job of Slurm too: Lightning's own handling would requeue beside the launcher's.
+        "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
+        "default_root_dir": str(run.folder),
+        "num_sanity_val_steps": 0,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    if (profiler := config["trainer"].get("profiler")) in PROFILERS:
+        ours["profiler"] = PROFILERS[profiler](dirpath=run.folder, filename="profile")
+    node = {key: value for key, value in config["trainer"].items() if key not in ours}
+    if any(kind in str(node.get("strategy")) for kind in ("spawn", "fork", "notebook")):
+        raise UserError(f"trainer.strategy={node['strategy']}: expected ddp, whose processes are commands.")
+    trainer: Trainer = build(node, "trainer", packages=packages, **ours)
+    return trainer
