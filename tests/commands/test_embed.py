@@ -29,7 +29,6 @@ from pellucid.draw.scatter import scatter
 from pellucid.engine.looking import Looking
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
-from pellucid.metrics.uncertainty import auroc_interval, wilson
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, make_run, same
 
@@ -293,24 +292,6 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
         next(trained.net.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match=r"layer=embed: what it gives for \S*000.jpg is not finite"):
         observe(looking, of_split(trained.data(OWN), "test"), None, 5)
-
-
-def test_the_interval_of_an_auroc() -> None:
-    random = np.random.default_rng(0)
-    positive = np.arange(600) % 3 == 0
-    scores = random.normal(size=600) + positive
-    area = roc_auc_score(positive, scores)
-    low, high = auroc_interval(scores, positive, seed=0)
-    # Hanley and McNeil 1982.
-    first, second, m, n = area / (2 - area), 2 * area**2 / (1 + area), 200, 400
-    spread = (area * (1 - area) + (m - 1) * (first - area**2) + (n - 1) * (second - area**2)) / (m * n)
-    assert [low, high] == pytest.approx([area - 1.96 * spread**0.5, area + 1.96 * spread**0.5], abs=0.01)
-    assert auroc_interval(-scores, positive, seed=0) == pytest.approx((1 - high, 1 - low)), "mirrored"
-    assert auroc_interval(np.zeros(9), positive[:9], seed=0) == (0.5, 0.5), "ties are half a pair"
-    perfect = auroc_interval(positive + 0.0, positive, seed=0)
-    assert perfect == pytest.approx([v[0] for v in wilson(np.array([1.0]), np.array([200]))])
-    with pytest.raises(ValueError, match="both sides"):
-        auroc_interval(scores, np.ones(600, bool), seed=0)
 
 
 @pytest.mark.parametrize("count", [1, 13])

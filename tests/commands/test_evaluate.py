@@ -19,47 +19,21 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from pellucid.commands.compare.compare import compare
 from pellucid.commands.evaluate import evaluate
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
-from pellucid.draw.calibration import calibration
 from pellucid.draw.curves import _apart
 from pellucid.engine.intervals import Alone, Inputs
 from pellucid.errors import UserError
-from pellucid.metrics.uncertainty import bootstrap, wilson
 from pellucid.run.folder import Run
 from pellucid.task.classification import Classification
 from pellucid.task.metric import MeanOverImages
 from tests.helpers import CONF, compose, make_run, metrics
 
 OWN: Any = partial(changed_data, line=split([]), conf=CONF)
-
-
-def test_the_interval_of_a_share_is_the_binomial_one() -> None:
-    values = np.arange(400) % 5 == 0  # a share of 0.2
-    low, high = bootstrap(lambda places: values[places].mean(), 400, seed=0)
-    half = 1.96 * (0.2 * 0.8 / 400) ** 0.5
-    assert [low, high] == pytest.approx([0.2 - half, 0.2 + half], abs=0.005)
-    assert bootstrap(lambda places: values[places].mean(), 400, seed=0) == (low, high)
-    assert bootstrap(lambda places: np.full(7, 0.25)[places].mean(), 7, seed=0) == (0.25, 0.25)
-    (low,), (high,) = wilson(np.array([1.0]), np.array([10]))
-    assert [low, high] == pytest.approx([0.7225, 1], abs=1e-4)
-
-
-def test_calibration_by_hand_and_as_torchmetrics_has_it() -> None:
-    found = calibration(np.array([0.95, 0.95, 0.55, 0.55]), np.array([1, 0, 1, 1]), bins=10)
-    assert found.images_M.tolist() == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]
-    assert found.ece == pytest.approx((2 * 0.45 + 2 * 0.45) / 4)
-    random = torch.Generator().manual_seed(0)
-    shares = torch.randn(500, 4, generator=random).mul(2).softmax(1)
-    labels = torch.randint(4, (500,), generator=random)
-    confidence, said = shares.max(1)
-    own = calibration(confidence.numpy(), (said == labels).numpy()).ece
-    assert own == pytest.approx(float(multiclass_calibration_error(shares, labels, 4, n_bins=15)), abs=1e-5)
 
 
 @pytest.mark.parametrize("values", [[1.0], [1, 2, 3], [0, 0, 0], [0, 0.1, 0.2, 5], [0, 0.9, 1.0, 1.1, 2.0]])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.confusion import class_scores, confused_pairs, confusion, count_confusion
-from pellucid.draw.curves import curves, metrics_of
+from pellucid.draw.confusion import confusion
+from pellucid.draw.curves import curves
 from pellucid.draw.explanations import LIMIT, Column, explanations, map_picture
 from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.grid import image_grid, paired_grid
@@ -15,20 +15,6 @@ from pellucid.draw.reconstructions import extremes, reconstructions, traversal
 from pellucid.draw.scatter import scatter
 
 RANDOM = np.random.default_rng(0)
-
-
-def test_confusion_by_hand() -> None:
-    true, said = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0, 1])
-    counts = count_confusion(true, said, 4)
-    assert counts.tolist() == [[1, 2, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    scores = class_scores(counts)
-    assert scores.recall_K[:3].tolist() == pytest.approx([1 / 3, 1 / 2, 0])
-    assert scores.precision_K[:2].tolist() == pytest.approx([1 / 2, 1 / 4])
-    assert scores.f1_K[:3].tolist() == pytest.approx([2 / 5, 2 / 6, 0])
-    assert np.isnan(scores.precision_K[2]), "never predicted"
-    assert np.isnan(scores.recall_K[3]), "no images"
-    assert confused_pairs(counts, 2) == [(0, 1, 2), (1, 0, 1)]
-    assert confused_pairs(np.diag([3, 4]), 5) == []
 
 
 @pytest.mark.parametrize("classes", [2, 10, 25, 26, 200])
@@ -111,15 +97,6 @@ def test_scatter(dimensions: int, classes: int) -> None:
 def test_scatter_of_one_point() -> None:
     picture = scatter(np.zeros((1, 2)), np.zeros(1, int), ["a"], title="t", note="n", axes_names=["", ""])
     assert (picture != 255).any()
-
-
-def test_curves_leave_out_a_metric_that_is_the_loss() -> None:
-    rows = [
-        {"epoch": e, "train/loss": 1 / e, "train/mse": 1 / e, "val/loss": 2.0, "val/mse": 2.0} for e in (1, 2)
-    ]
-    assert metrics_of(rows) == ["mse"]
-    rows[1]["val/mse"] = 3.0
-    assert metrics_of(rows) == ["loss", "mse"]
 
 
 @pytest.mark.parametrize("epochs", [1, 100])

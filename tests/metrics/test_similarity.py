@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.metrics.similarity import cka, mcnemar
+from pellucid.metrics.similarity import cka
 
 RANDOM = np.random.default_rng(0)
 
@@ -55,12 +55,3 @@ def test_a_layer_that_gives_one_thing_has_no_likeness() -> None:
     assert np.isnan(cka(np.ones((9, 3)), RANDOM.normal(size=(9, 3))))
     with pytest.raises(ValueError, match="got 5 and 6"):
         cka(np.ones((5, 1)), np.ones((6, 1)))
-
-
-def test_mcnemar_by_hand() -> None:
-    one = np.array([1] * 6 + [0] * 1 + [1] * 3 + [0] * 2, dtype=bool)
-    other = np.array([0] * 6 + [1] * 1 + [1] * 3 + [0] * 2, dtype=bool)
-    first, second, p = mcnemar(one, other)
-    assert (first, second) == (6, 1)
-    assert p == pytest.approx(2 * (7 + 1) / 2**7)
-    assert mcnemar(one, one) == (0, 0, 1.0)

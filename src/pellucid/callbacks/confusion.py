@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pellucid.callbacks.gallery import Gallery
 from pellucid.callbacks.view import Look, View
-from pellucid.draw.confusion import class_scores, confusion, count_confusion, score_texts
+from pellucid.draw.confusion import confusion
 from pellucid.errors import plain
+from pellucid.metrics.confusion import class_scores, count_confusion, score_texts
 from pellucid.task.classification import Classification
 
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pellucid.data.base import ImageData
-from pellucid.draw.calibration import calibration, reliability
-from pellucid.draw.confusion import ClassScores, class_scores, confusion, count_confusion, score_texts
+from pellucid.draw.calibration import reliability
+from pellucid.draw.confusion import confusion
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
@@ -27,8 +27,10 @@ from pellucid.engine.intervals import Interval, to_dict, told
 from pellucid.engine.trained import Changed, Trained, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
+from pellucid.metrics.calibration import calibration
+from pellucid.metrics.confusion import ClassScores, class_scores, count_confusion, score_texts
+from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
-from pellucid.metrics.uncertainty import wilson
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 

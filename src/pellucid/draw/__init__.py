@@ -1,4 +1,4 @@
 """Pictures: pure functions, arrays in, picture out (uint8, height × width × 3).
 
-May import ``system``, for files of pictures.
+May import ``metrics``, for the numbers of what is drawn, and ``system``, for files of pictures.
 """

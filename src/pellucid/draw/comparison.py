@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from pellucid.draw.curves import metrics_of
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit, length, number, rgb
+from pellucid.metrics.curves import metrics_of
 
 RUNS = (COLOURS[0], COLOURS[2])
 STYLES = {"val": "-", "train": (0, (2, 1.5))}

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
+from pellucid.metrics.curves import STAGES, metrics_of
 
-STAGES = {"train": COLOURS[0], "val": COLOURS[2], "test": COLOURS[4]}
+STAGE_COLOURS = dict(zip(STAGES, (COLOURS[0], COLOURS[2], COLOURS[4]), strict=True))
 
 
 def curves(
@@ -38,21 +39,11 @@ def curves(
         else:
             ends = [
                 end
-                for stage, colour in STAGES.items()
+                for stage, colour in STAGE_COLOURS.items()
                 for end in _line(axes, rows, f"{stage}/{name}", colour, stage)
             ]
         _name_ends(axes, ends)
     return sheet.picture()
-
-
-def metrics_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
-    """Names of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
-    found: dict[tuple[float | None, ...], str] = {}
-    for name in dict.fromkeys(
-        key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES
-    ):
-        found[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
-    return list(found.values())
 
 
 End = tuple[float, float, str, str]  # epoch, value, text, colour

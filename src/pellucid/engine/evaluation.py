@@ -18,8 +18,8 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.loader import Order
 from pellucid.engine.intervals import Alone, Inputs, Interval, resampled
+from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
-from pellucid.metrics.uncertainty import wilson
 from pellucid.system.process import quiet_warnings
 from pellucid.task.base import Task
 

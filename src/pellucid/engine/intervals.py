@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from pellucid.errors import OPTION_ERRORS, first_line
-from pellucid.metrics.uncertainty import RESAMPLES, bootstrap
+from pellucid.metrics.intervals import RESAMPLES, bootstrap
 from pellucid.task.base import Task
 from pellucid.task.noted import Noted
 

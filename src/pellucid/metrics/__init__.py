@@ -1,4 +1,4 @@
-"""Numbers from arrays: intervals, similarity, projection, neighbours.
+"""Numbers from arrays: confusion, calibration, intervals, significance, similarity, projection, neighbours.
 
 Imports nothing of ours but ``errors``.
 """

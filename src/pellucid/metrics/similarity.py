@@ -1,4 +1,4 @@
-"""How alike two layers see the same images, and whether two nets differ in what they get right.
+"""Similarity of two layers by what they make of the same images.
 
 Axes: N images, P and Q units of two layers.
 """
@@ -51,29 +51,3 @@ def _hsic(one_NN: np.ndarray, other_NN: np.ndarray) -> float:
     means = one_NN.sum() * other_NN.sum() / ((count - 1) * (count - 2))
     rows = 2 * one_NN.sum(axis=0) @ other_NN.sum(axis=0) / (count - 2)
     return float((direct + means - rows) / (count * (count - 3)))
-
-
-def mcnemar(right_N: np.ndarray, other_right_N: np.ndarray) -> tuple[int, int, float]:
-    """Images that only the first, and only the second got right, and the exact p-value of no difference.
-
-    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947; two-sided
-    binomial, of the same images for both.
-    """
-    from scipy.stats import binomtest
-
-    first = int((right_N & ~other_right_N).sum())
-    second = int((~right_N & other_right_N).sum())
-    p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
-    return first, second, p
-
-
-def paired_interval(first: int, second: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of how much larger the second's share of right images is than the first's.
-
-    ``first``, ``second``: images that only the one got right, of ``count``. Agresti and Min, "Simple improved
-    confidence intervals for comparing matched proportions", 2005: right also where none or few differ.
-    """
-    images, differ = count + 2, second - first
-    middle = differ / images
-    half = 1.959964 * np.sqrt(first + second + 1 - differ**2 / images) / images
-    return float(max(middle - half, -1)), float(min(middle + half, 1))

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pellucid.draw.curves import STAGES, metrics_of
+from pellucid.draw.curves import STAGE_COLOURS
+from pellucid.metrics.curves import STAGES, metrics_of
 
 WIDTH, HEIGHT = 440, 230  # of a panel's plot, in pixels
 STAGE_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -67,7 +68,7 @@ def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> 
         Line(
             stage=stage,
             name=STAGE_NAMES[stage],
-            colour=STAGES[stage],
+            colour=STAGE_COLOURS[stage],
             path="M" + "L".join(f"{x(epoch)},{y(value)}" for epoch, value in points),
             points=[(x(epoch), y(value), epoch, value) for epoch, value in points],
         )

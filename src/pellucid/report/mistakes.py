@@ -14,15 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.draw.confusion import (
-    MOST_NUMBERED,
-    class_scores,
-    confused_pairs,
-    count_confusion,
-    score_texts,
-)
+from pellucid.draw.confusion import MOST_NUMBERED
 from pellucid.draw.explanations import map_picture
 from pellucid.explainer.base import Explainer
+from pellucid.metrics.confusion import class_scores, confused_pairs, count_confusion, score_texts
 from pellucid.report.picture import address, shrunk
 from pellucid.report.subject import Subject
 

@@ -29,7 +29,9 @@ from pellucid.engine.intervals import Interval, to_dict, told
 from pellucid.engine.trained import Trained
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
-from pellucid.metrics.similarity import LEAST, mcnemar, paired_interval
+from pellucid.metrics.intervals import paired_interval
+from pellucid.metrics.significance import mcnemar
+from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 

@@ -18,11 +18,11 @@ from torch import Tensor
 from pellucid.data.stream import Batch, Stream
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import ranked
-from pellucid.draw.roc import roc
+from pellucid.draw.roc import roc as roc_curve
 from pellucid.engine.looking import short
 from pellucid.engine.trained import Trained
 from pellucid.errors import UserError, counted, did_you_mean
-from pellucid.metrics.uncertainty import auroc_interval
+from pellucid.metrics.anomaly import HighestScores, roc
 from pellucid.system.files import write_csv
 from pellucid.task.reconstruction import Reconstruction
 
@@ -36,10 +36,7 @@ class Hunt:
 
     def __init__(self, trained: Trained, count: int, classes: tuple[str, ...]) -> None:
         self.trained, self.count, self.classes = trained, count, classes
-        self._errors = torch.empty(0)
-        self._places = torch.empty(0, dtype=torch.int64)
-        self._images = torch.empty(0)  # originals and what became of them, (count, 2, C, H, W)
-        self._seen = 0
+        self._worst = HighestScores(count)  # of originals and what became of them, (count, 2, C, H, W)
 
     @classmethod
     def ask(
@@ -75,14 +72,7 @@ class Hunt:
 
     def see(self, batch: Batch, errors_B: Tensor, original_BCHW: Tensor, redrawn_BCHW: Tensor) -> None:
         """Let the next images take part. ``original_BCHW`` in [0, 1]."""
-        places_B = torch.arange(self._seen, self._seen + len(errors_B))
-        self._seen += len(errors_B)
-        errors, places = torch.cat([self._errors, errors_B]), torch.cat([self._places, places_B])
-        kept = torch.argsort(errors, descending=True, stable=True)[: self.count]
-        images = torch.stack([original_BCHW.cpu(), redrawn_BCHW.cpu()], dim=1)
-        if len(self._images):
-            images = torch.cat([self._images, images])
-        self._errors, self._places, self._images = errors[kept], places[kept], images[kept]
+        self._worst.update(errors_B, torch.stack([original_BCHW.cpu(), redrawn_BCHW.cpu()], dim=1))
 
     def caught(self, files: Sequence[str], names: Sequence[str], errors_N: np.ndarray) -> Caught:
         """What was found, of all images. Raises UserError where ``classes`` are none or all of them."""
@@ -94,11 +84,11 @@ class Hunt:
                 "expected others beside them, from which to tell them."
             )
         originals, redrawn = (
-            (images.permute(0, 2, 3, 1).numpy() for images in self._images.unbind(1))
-            if len(self._images)
+            (images.permute(0, 2, 3, 1).numpy() for images in self._worst.images_M.unbind(1))
+            if len(self._worst.index_M)
             else (np.empty(0), np.empty(0))
         )
-        worst = Worst(self._places.tolist(), originals, redrawn)
+        worst = Worst(self._worst.index_M.tolist(), originals, redrawn)
         return Caught(self.trained, list(files), list(names), errors_N, is_N, self.classes, worst)
 
 
@@ -168,17 +158,14 @@ class Caught:
         return others[0] if len(others) == 1 else "the rest"
 
     def _write_roc(self, path: Path, where: str) -> dict[str, Any]:
-        from sklearn.metrics import roc_auc_score, roc_curve
-
-        area = float(roc_auc_score(self.is_N, self.errors_N))
-        low, high = auroc_interval(self.errors_N, self.is_N, seed=self.trained.config["seed"])
-        said = f"AUROC {area:.3f}, 95 % interval {low:.3f} to {high:.3f}"
-        false_T, true_T, _ = roc_curve(self.is_N, self.errors_N)
+        found = roc(self.errors_N, self.is_N, seed=self.trained.config["seed"])
+        low, high = found.interval
+        said = f"AUROC {found.area:.3f}, 95 % interval {low:.3f} to {high:.3f}"
         learnt = [name for name in self.classes if name in self.trained.spec.classes]
         caveat = f"; the net was trained on {', '.join(learnt)} too" if learnt else ""
-        picture = roc(
-            false_T,
-            true_T,
+        picture = roc_curve(
+            found.false_T,
+            found.true_T,
             self.errors_N,
             self.is_N,
             names=(self._anomaly, self._rest),
@@ -192,4 +179,4 @@ class Caught:
         log.info("%s of the error for %s (%s)%s.", said, self._anomaly, counts, caveat)
         if high < 0.5:
             log.info("Below 0.5: the net redraws %s better than %s.", self._anomaly, self._rest)
-        return {"auroc": area, "auroc_low": low, "auroc_high": high}
+        return {"auroc": found.area, "auroc_low": low, "auroc_high": high}

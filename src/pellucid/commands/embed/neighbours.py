@@ -23,13 +23,12 @@ from pellucid.draw.sheet import number
 from pellucid.engine.looking import Looking, short
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels, undone
-from pellucid.metrics.nearest import DISTANCES, Nearest
+from pellucid.metrics.neighbours import DISTANCES, Nearest, same_image
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 
 MOST_QUERIES, MOST_NEAREST = 200, 60
 SHOWN = 24  # queries in the picture; all are in the table
-SAME = 1e-6  # distance, below which an image of the same pixels is the query itself
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Near:
         classes, shown = self.trained.spec.classes, pixels(self.trained.spec, split.images())
         found, counts = [], Counter[str]()
         for place, (label, distance) in enumerate(zip(split.labels_N.tolist(), distances, strict=True)):
-            same = self._is_same(one, shown[place], distance)
+            same = same_image(one.pixels_HWC, shown[place], distance)
             told = "the same image" if same else f"distance {number(distance)}"
             right = label == one.compared if one.compared >= 0 else None
             file = split.files[place]
@@ -129,11 +128,6 @@ class Near:
             counts.update([] if same else [classes[label]])
         self.counts.append(counts)
         return found
-
-    def _is_same(self, one: Asked, pixels_HWC: np.ndarray, distance: float) -> bool:
-        """Not by the distance alone: a layer of few numbers may take two images for one."""
-        apart = np.abs(one.pixels_HWC.astype(int) - pixels_HWC.astype(int)).max()
-        return distance < SAME and bool(apart <= 1)
 
     def _query(self, one: Asked, found: Sequence[Neighbour], counts: Counter[str]) -> Query:
         classes = self.trained.spec.classes

@@ -1,4 +1,4 @@
-"""How far a figure over images may be off.
+"""Confidence intervals of figures over images.
 
 Axes: N images, R resamples, M shares, G values that differ.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 RESAMPLES = 1000
+Z = 1.959964  # standard deviations to either end of a normal 95 % interval
 
 
 def bootstrap(
@@ -20,7 +21,7 @@ def bootstrap(
 
     Not numbers where the statistic of some resample is none.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)  # as scipy.stats.bootstrap, which is slower and refuses one image
     values_R = [statistic(random.integers(0, images, images)) for _ in range(RESAMPLES)]
     low, high = np.quantile(values_R, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
@@ -28,11 +29,22 @@ def bootstrap(
 
 def wilson(share_M: np.ndarray, images_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """95 % intervals of M shares of images, right also for few images (Wilson 1927)."""
-    z = 1.959964
-    middle_M = (share_M + z**2 / (2 * images_M)) / (1 + z**2 / images_M)
-    spread_M = share_M * (1 - share_M) / images_M + z**2 / (4 * images_M**2)
-    half_M = z / (1 + z**2 / images_M) * np.sqrt(spread_M)
+    middle_M = (share_M + Z**2 / (2 * images_M)) / (1 + Z**2 / images_M)
+    spread_M = share_M * (1 - share_M) / images_M + Z**2 / (4 * images_M**2)
+    half_M = Z / (1 + Z**2 / images_M) * np.sqrt(spread_M)
     return np.maximum(middle_M - half_M, 0), np.minimum(middle_M + half_M, 1)
+
+
+def paired_interval(first: int, second: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of how much larger the second's share of right images is than the first's.
+
+    ``first``, ``second``: images that only the one got right, of ``count``. Agresti and Min, "Simple improved
+    confidence intervals for comparing matched proportions", 2005: right also where none or few differ.
+    """
+    images, differ = count + 2, second - first
+    middle = differ / images
+    half = Z * np.sqrt(first + second + 1 - differ**2 / images) / images
+    return float(max(middle - half, -1)), float(min(middle + half, 1))
 
 
 def auroc_interval(

@@ -1,15 +1,17 @@
-"""The nearest of very many vectors, exactly, and without keeping them.
+"""Nearest neighbours among very many vectors, exactly, and without keeping them.
 
-Axes: Q queries, B vectors of a batch, D numbers of a vector, K nearest.
+Axes: Q queries, B vectors of a batch, D numbers of a vector, K nearest, H × W pixels, C channels.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 DISTANCES = {"cosine": "cosine", "euclidean": "Euclidean"}
+SAME = 1e-6  # distance, below which an image of the same pixels is the query itself
 
 
 class Nearest:
@@ -46,3 +48,9 @@ class Nearest:
     def _as_compared(self, vectors: Tensor) -> Tensor:
         vectors = vectors.double()
         return functional.normalize(vectors, dim=1) if self.distance == "cosine" else vectors
+
+
+def same_image(one_HWC: np.ndarray, other_HWC: np.ndarray, distance: float) -> bool:
+    """Whether a neighbour is the query itself, uint8 images: a layer of few numbers may take two for one."""
+    apart = np.abs(one_HWC.astype(int) - other_HWC.astype(int)).max()
+    return distance < SAME and bool(apart <= 1)

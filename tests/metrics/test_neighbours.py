@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from pellucid.metrics.nearest import Nearest
+from pellucid.metrics.neighbours import Nearest, same_image
 
 
 def test_distances_by_hand() -> None:
@@ -42,3 +43,10 @@ def test_fewer_than_are_asked_for() -> None:
     nearest = Nearest(torch.ones(2, 3), count=9, distance="cosine")
     nearest.see(torch.ones(2, 3))
     assert nearest.index_QK.tolist() == [[0, 1], [0, 1]]
+
+
+def test_the_same_image_is_near_and_has_the_same_pixels() -> None:
+    image = np.full((2, 2, 3), 200, np.uint8)
+    assert same_image(image, image + 1, 0.0), "up to rounding"
+    assert not same_image(image, image + 2, 0.0)
+    assert not same_image(image, image, 1e-3)
