@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from pellucid.callbacks.view import View
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
 from pellucid.explainer.saliency import Saliency
@@ -95,7 +95,7 @@ class Witness(Callback):
         self.seen = 0
 
     def wrap(self, look: Callable[..., None]) -> Callable[..., None]:
-        def looking(view: View, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+        def looking(view: Visualizer, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
             assert isinstance(pl_module.net, nn.Module)
             next(m for m in pl_module.net.modules() if isinstance(m, nn.ReLU)).eval()  # modes are mixed
             before = state(pl_module.net)
@@ -112,7 +112,7 @@ def test_a_look_leaves_the_net_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
     witness = Witness()
-    monkeypatch.setattr(View, "_look", witness.wrap(View._look))
+    monkeypatch.setattr(Visualizer, "_look", witness.wrap(Visualizer._look))
 
     def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("broken")
@@ -130,18 +130,18 @@ def test_a_look_leaves_the_net_as_it_was(
     assert failed == {None: 0, "picture": len(views - without), "gradient": 1}[broken]
 
 
-class Careless(View):
+class Careless(Visualizer):
     """Does to a net all that a view must not."""
 
     name = "careless"
 
-    def look(self, look: Any) -> None:
-        look.net.train()
-        for parameter in look.net.parameters():
+    def draw(self, snapshot: Any) -> None:
+        snapshot.net.train()
+        for parameter in snapshot.net.parameters():
             parameter.requires_grad_(True)
-        images = look.probes(8).images_BCHW
+        images = snapshot.probes(8).images_BCHW
         with torch.enable_grad():
-            look.net(images).square().sum().backward()
+            snapshot.net(images).square().sum().backward()
         torch.rand(5), np.random.rand(5), random.random()  # noqa: NPY002
         raise RuntimeError("and leaves")
 

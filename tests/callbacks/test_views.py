@@ -17,8 +17,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pellucid.callbacks.curves import Curves
-from pellucid.callbacks.gallery import Gallery, send
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger, send
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.commands.train import train
 from pellucid.config.build import locate
 from pellucid.draw.sheet import Sheet
@@ -30,13 +30,13 @@ from tests.fakes import write_photos
 from tests.helpers import CONF, command, compose, metrics
 
 
-def find_views() -> dict[str, type[View]]:
+def find_views() -> dict[str, type[Visualizer]]:
     found = {}
     for path in sorted((CONF / "callbacks").glob("*.yaml")):
         node = (OmegaConf.to_container(OmegaConf.load(path)) or {}).get(path.stem)  # type: ignore[union-attr]
         if isinstance(node, dict) and str(node["_target_"]).startswith("pellucid."):
             kind = locate(node["_target_"], "callbacks")
-            if issubclass(kind, View):
+            if issubclass(kind, Visualizer):
                 found[path.stem] = kind
     return found
 
@@ -220,10 +220,10 @@ def test_pixels_are_shown_as_they_were(photos: Path, tmp_path: Path) -> None:
     config = compose("model=dnn", *options, "callbacks=none")
     data, task = assemble(config)
     data.setup()
-    gallery = Gallery(run=Run(tmp_path), data=data, seed=0, explainers={})
-    look = Look(Curves(every_n_epochs=1, gallery=gallery), Trainer(logger=False), task, epoch=1)
+    figures = FigureLogger(run=Run(tmp_path), data=data, seed=0, explainers={})
+    snapshot = Snapshot(Curves(every_n_epochs=1, figures=figures), Trainer(logger=False), task, epoch=1)
     index = torch.tensor([4, 0])
-    shown = look.images("val", index)
+    shown = snapshot.images("val", index)
     assert np.array_equal(shown.pixels_BHWC, data.splits["val"].images(index).permute(0, 2, 3, 1).numpy())
     assert shown.files[1] == data.splits["val"].files[0].removeprefix("train/")
     assert torch.equal(shown.labels_B, data.splits["val"].labels_N[index])
@@ -489,15 +489,15 @@ def test_broken_files_of_a_killed_run_are_passed_over(tmp_path: Path) -> None:
     assert not failures(result)
 
 
-class Raises(View):
+class Raises(Visualizer):
     """Cannot even say whether it applies."""
 
     name = "raises"
 
-    def reason(self, look: Look) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         raise ValueError("what net is this?")
 
-    def look(self, look: Look) -> None:
+    def draw(self, snapshot: Snapshot) -> None:
         raise AssertionError("never looks")
 
 

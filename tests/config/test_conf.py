@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.data.digits import Digits
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.model.autoencoder import Autoencoder
@@ -33,7 +33,7 @@ OFFERED = {
         "mean",
         "std",
         "config",
-        "gallery",
+        "figures",
     )
 }
 
@@ -94,7 +94,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(room: str, tmp_path: 
         "mean": (0.5,),
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
-        "gallery": Gallery(
+        "figures": FigureLogger(
             run=Run(tmp_path), data=Digits(), seed=0, explainers={name: GradCAM() for name in ("grad_cam",)}
         ),
     }

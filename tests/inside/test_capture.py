@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from pellucid.errors import UserError
 from pellucid.inside.capture import captured, choose_layers, convolutions, find_layers
-from pellucid.inside.probe import choose_points, choose_probes
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.inside.reference import choose_points, choose_reference_images
 from pellucid.inside.statistics import activity, layers_with_units, measured
-from pellucid.inside.untouched import original, untouched
 
 
 def in_place_net() -> nn.Sequential:
@@ -125,8 +125,8 @@ def refuse(graph: object, inputs: object) -> Callable[..., object]:
 def test_a_compiled_net_is_looked_at_as_it_was_written() -> None:
     net = in_place_net()
     compiled = torch.compile(net, backend=refuse)
-    assert original(compiled) is net  # type: ignore[arg-type]
-    with untouched(compiled) as plain, captured(plain, ["0"]) as outputs, torch.no_grad():  # type: ignore[arg-type]
+    assert unwrap_compiled(compiled) is net  # type: ignore[arg-type]
+    with preserve_state(compiled) as plain, captured(plain, ["0"]) as outputs, torch.no_grad():  # type: ignore[arg-type]
         plain(IMAGE)
     assert torch.equal(outputs["0"], MAPS)
 
@@ -134,7 +134,7 @@ def test_a_compiled_net_is_looked_at_as_it_was_written() -> None:
 def test_within_a_look_the_net_is_evaluated_and_may_be_differentiated() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
     net[1].eval()
-    with torch.inference_mode(), untouched(net):
+    with torch.inference_mode(), preserve_state(net):
         assert not any(module.training for module in net.modules())
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
@@ -160,7 +160,7 @@ def test_a_buffer_that_the_net_replaces_is_put_back() -> None:
 
     net = Counts()
     before = net.runs
-    with untouched(net):
+    with preserve_state(net):
         net(torch.rand(2))
     assert net.runs is before
     assert net.runs.item() == 0
@@ -169,14 +169,14 @@ def test_a_buffer_that_the_net_replaces_is_put_back() -> None:
 
 def test_probes_are_balanced_nested_and_fixed() -> None:
     labels = torch.tensor([0] * 50 + [1] * 3 + [2] * 20)
-    twelve = choose_probes(labels, 12, seed=0)
-    assert torch.equal(twelve, choose_probes(labels, 12, seed=0))
-    assert not torch.equal(twelve, choose_probes(labels, 12, seed=1))
+    twelve = choose_reference_images(labels, 12, seed=0)
+    assert torch.equal(twelve, choose_reference_images(labels, 12, seed=0))
+    assert not torch.equal(twelve, choose_reference_images(labels, 12, seed=1))
     assert torch.bincount(labels[twelve]).tolist() in ([5, 3, 4], [4, 3, 5])
     assert labels[twelve].tolist() == sorted(labels[twelve].tolist())
-    assert set(choose_probes(labels, 5, seed=0).tolist()) < set(twelve.tolist())
-    assert sorted(choose_probes(labels, 1000, seed=0).tolist()) == list(range(73))
-    assert len(choose_probes(labels, 1, seed=0)) == 1
+    assert set(choose_reference_images(labels, 5, seed=0).tolist()) < set(twelve.tolist())
+    assert sorted(choose_reference_images(labels, 1000, seed=0).tolist()) == list(range(73))
+    assert len(choose_reference_images(labels, 1, seed=0)) == 1
 
 
 def test_points_are_fixed_and_few_enough() -> None:

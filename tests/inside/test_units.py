@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.inside.excite import excited, middle
-from pellucid.inside.receptive import receptive_fields
-from pellucid.inside.strongest import Strongest, Watch
+from pellucid.inside.activation_maximization import maximize_activations, middle
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.receptive_field import receptive_fields
+from pellucid.inside.top_activations import TopActivations, Watch
 from pellucid.inside.trace import traced, unit_axis
 from pellucid.inside.units import UnitLayer, find_units
-from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import find_filters
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.gcn import GCN
@@ -95,7 +95,7 @@ def test_layers_of_any_net_have_units() -> None:
     assert layer_of(net, "two", shape).filtered_by == "two"
     assert layer_of(net, "auto", shape).name == "act"
     images = torch.randn(3, *shape)
-    with untouched(net) as plain, torch.no_grad():
+    with preserve_state(net) as plain, torch.no_grad():
         first, second = plain.get_submodule("one"), plain.get_submodule("two")
         maps = second(first(images).relu()) + first(images).relu()
         assert torch.allclose(shared.outputs(plain, images), maps.relu().flatten(2))
@@ -178,7 +178,7 @@ def test_filters() -> None:
     assert inner.weights_OIHW.shape == (3, 12, 1, 1)
 
 
-def watched(values_NUP: Tensor, size: int) -> Strongest:
+def watched(values_NUP: Tensor, size: int) -> TopActivations:
     watch = Watch(values_NUP.shape[1])
     for some in torch.split(values_NUP, size):
         watch.see(some)
@@ -228,8 +228,8 @@ def make(net: nn.Module, name: str, spec: Spec, units: list[int], **given: Any) 
     layer = layer_of(net, name, spec.image_shape)
     options: dict[str, Any] = {"patch": 3, "steps": 64, "seed": 0, "done": lambda number: None}
     places = [middle(layer)] * len(units)
-    with untouched(net) as plain:
-        return excited(plain, layer, units, places, spec, **{**options, **given})
+    with preserve_state(net) as plain:
+        return maximize_activations(plain, layer, units, places, spec, **{**options, **given})
 
 
 GREY = Spec((1, 9, 9), ("a",), (0.5,), (0.25,), "")

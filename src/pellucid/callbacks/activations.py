@@ -9,8 +9,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.layers import LayerRow, layer_chart
 from pellucid.errors import counted
 from pellucid.inside.capture import Layers, choose_layers
@@ -20,7 +20,7 @@ IMAGES = 256
 BINS = 64
 
 
-class Activations(View):
+class Activations(Visualizer):
     """``layers``: names, or auto: every linear layer, convolution and activation.
 
     Measured on up to 256 validation images; a unit is dead if it gives all of them the same value.
@@ -36,17 +36,17 @@ class Activations(View):
         layers: Layers = "auto",
         every_n_epochs: int = 1,
         histogram_every_n_epochs: int = 5,
-        gallery: Gallery,
+        figures: FigureLogger,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("histogram_every_n_epochs", histogram_every_n_epochs)
         self.layers, self.histogram_every_n_epochs = layers, histogram_every_n_epochs
         self.chosen: list[str] = []
         self._gradients: dict[str, Tensor] = {}
 
-    def reason(self, look: Look) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         auto = self.layers == "auto"
-        self.chosen = layers_with_units(look.net) if auto else choose_layers(look.net, self.layers)
+        self.chosen = layers_with_units(snapshot.net) if auto else choose_layers(snapshot.net, self.layers)
         return None if self.chosen else "no layers with units"
 
     def on_before_optimizer_step(
@@ -54,17 +54,17 @@ class Activations(View):
     ) -> None:
         if not self._applies or not trainer.is_global_zero or not trainer.is_last_batch:
             return
-        look = Look(self, trainer, pl_module, epoch=trainer.current_epoch + 1)
+        snapshot = Snapshot(self, trainer, pl_module, epoch=trainer.current_epoch + 1)
         self._gradients = {}
-        for name, weight in weights(look, self.chosen).items():
+        for name, weight in weights(snapshot, self.chosen).items():
             if weight.grad is not None:
                 self._gradients[name] = weight.grad.detach().norm()
 
-    def look(self, look: Look) -> None:
-        probes = look.probes(IMAGES)
-        with measured(look.net, self.chosen) as found:
-            look.net(probes.images_BCHW)
-        trained = weights(look, self.chosen)
+    def draw(self, snapshot: Snapshot) -> None:
+        probes = snapshot.probes(IMAGES)
+        with measured(snapshot.net, self.chosen) as found:
+            snapshot.net(probes.images_BCHW)
+        trained = weights(snapshot, self.chosen)
         values: dict[str, float] = {}
         for name, activity in found.items():
             values[f"activations/mean/{name}"] = activity.mean
@@ -74,27 +74,27 @@ class Activations(View):
             values[f"weights/mean/{name}"] = float(weight.float().mean())
             values[f"weights/std/{name}"] = float(weight.float().std(correction=0))
         gradients = {name: float(norm) for name, norm in self._gradients.items()}
-        look.scalars(values | {f"gradients/norm/{name}": norm for name, norm in gradients.items()})
-        if look.is_due(self.histogram_every_n_epochs):
-            self._histograms(look, found, trained)
+        snapshot.scalars(values | {f"gradients/norm/{name}": norm for name, norm in gradients.items()})
+        if snapshot.is_due(self.histogram_every_n_epochs):
+            self._histograms(snapshot, found, trained)
             rows = [
                 LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
                 for name, one in found.items()
             ]
             seen = counted(len(probes), "validation image")
             note = f"activations of {seen}, gradients of the epoch's last step"
-            look.show(layer_chart(rows, title=f"Layers {look.title}", note=note))
+            snapshot.show(layer_chart(rows, title=f"Layers {snapshot.title}", note=note))
 
-    def _histograms(self, look: Look, found: dict[str, Activity], trained: dict[str, Any]) -> None:
-        for writer, _ in look.boards:
+    def _histograms(self, snapshot: Snapshot, found: dict[str, Activity], trained: dict[str, Any]) -> None:
+        for writer, _ in snapshot.boards:
             for name, activity in found.items():
-                writer.add_histogram(f"activations/{name}", activity.sample, look.step, bins=BINS)
+                writer.add_histogram(f"activations/{name}", activity.sample, snapshot.step, bins=BINS)
             for name, weight in trained.items():
                 values = weight.detach().float().cpu().numpy()
-                writer.add_histogram(f"weights/{name}", values, look.step, bins=BINS)
+                writer.add_histogram(f"weights/{name}", values, snapshot.step, bins=BINS)
 
 
-def weights(look: Look, layers: list[str]) -> dict[str, torch.nn.Parameter]:
+def weights(snapshot: Snapshot, layers: list[str]) -> dict[str, torch.nn.Parameter]:
     """The weight of each of the layers that has one."""
-    named = dict(look.net.named_parameters())
+    named = dict(snapshot.net.named_parameters())
     return {name: named[f"{name}.weight"] for name in layers if f"{name}.weight" in named}

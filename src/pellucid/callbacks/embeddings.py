@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.projector import MOST_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
-from pellucid.inside.probe import choose_points
+from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import (
     METHODS,
     arrange,
@@ -26,7 +26,7 @@ from pellucid.metrics.layout import (
 )
 
 
-class Embeddings(View):
+class Embeddings(Visualizer):
     """Up to ``points`` validation images in TensorBoard's projector and as scatter plots by ``methods``.
 
     ``layer``: embed (what the last linear layer sees) or a layer's name; maps are averaged over their pixels.
@@ -44,104 +44,110 @@ class Embeddings(View):
         tsne_points: int = 600,
         methods: Sequence[str] = ("pca", "tsne"),
         every_n_epochs: int = 5,
-        gallery: Gallery,
+        figures: FigureLogger,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("points", points, most=MOST_POINTS)
         self.check_count("tsne_points", tsne_points, most=MOST_POINTS)
         self.methods = check_methods(methods, "callbacks.embeddings.methods")
         self.layer, self.points, self.tsne_points = layer, points, tsne_points
 
-    def reason(self, look: Look) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         try:
-            embedding(look.net, self.layer, look.probes(1).images_BCHW)
+            embedding(snapshot.net, self.layer, snapshot.probes(1).images_BCHW)
         except UserError:
             if self.layer == EMBED:
                 return "the net has no method embed and no linear layer"
             raise
         return None
 
-    def look(self, look: Look) -> None:
-        predictions, split = look.predictions, look.data.splits["val"]
+    def draw(self, snapshot: Snapshot) -> None:
+        predictions, split = snapshot.predictions, snapshot.data.splits["val"]
         seen_N = torch.arange(len(split)) if predictions is None else predictions.index_N
-        places_N = choose_points(len(seen_N), self.points, look.gallery.seed)
+        places_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
         index_N = seen_N[places_N]
-        vectors_ND = look.over("val", index_N, lambda images: embedding(look.net, self.layer, images)).numpy()
+        vectors_ND = snapshot.over(
+            "val", index_N, lambda images: embedding(snapshot.net, self.layer, images)
+        ).numpy()
         columns: dict[str, Sequence[object]] = {
             "index": index_N.tolist(),
             "file": [split.files[place] for place in index_N.tolist()],
-            "true": [look.classes[label] for label in split.labels_N[index_N].tolist()],
+            "true": [snapshot.classes[label] for label in split.labels_N[index_N].tolist()],
         }
         if predictions is not None:
             said = predictions.subset(places_N)
             columns |= {
-                "predicted": [look.classes[label] for label in said.predicted.tolist()],
+                "predicted": [snapshot.classes[label] for label in said.predicted.tolist()],
                 "correct": ["yes" if right else "no" for right in said.right().tolist()],
                 "confidence": [f"{share:.4f}" for share in said.confidence.tolist()],
             }
         reduced_ND = reduced(vectors_ND)
-        self._project(look, index_N, reduced_ND, columns)
-        self._draw(look, index_N, reduced_ND, self._measures(look, index_N, vectors_ND))
+        self._project(snapshot, index_N, reduced_ND, columns)
+        self._draw(snapshot, index_N, reduced_ND, self._measures(snapshot, index_N, vectors_ND))
 
     def _project(
-        self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, columns: Mapping[str, Sequence[object]]
+        self,
+        snapshot: Snapshot,
+        index_N: Tensor,
+        vectors_ND: np.ndarray,
+        columns: Mapping[str, Sequence[object]],
     ) -> None:
-        if not look.boards:
+        if not snapshot.boards:
             return
         thumbnails = np.concatenate(
-            [look.images("val", index_B).pixels_BHWC for index_B in torch.split(index_N, 256)]
+            [snapshot.images("val", index_B).pixels_BHWC for index_B in torch.split(index_N, 256)]
         )
-        if look.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
+        if snapshot.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
             thumbnails = thumbnails[..., :1]
-        for _, folder in look.boards:
-            place = folder / "projector" / f"epoch_{look.epoch:04d}"
+        for _, folder in snapshot.boards:
+            place = folder / "projector" / f"epoch_{snapshot.epoch:04d}"
             earlier = sorted(path for path in place.parent.glob("epoch_*") if path.name < place.name)
             size = write_projector(
                 place,
-                name=f"epoch {look.epoch}, {self.layer}",
+                name=f"epoch {snapshot.epoch}, {self.layer}",
                 vectors_ND=vectors_ND,
                 columns=columns,
                 thumbnails_NHWC=thumbnails,
                 same_as=earlier[-1] if earlier else None,
             )
-            look.gallery.spent(self.name, size=size)
+            snapshot.figures.spent(self.name, size=size)
 
-    def _measures(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray) -> str:
+    def _measures(self, snapshot: Snapshot, index_N: Tensor, vectors_ND: np.ndarray) -> str:
         """How well the classes lie apart, to the loggers and as words; none for too few images."""
-        labels_N = look.data.splits["val"].labels_N[index_N].numpy()
-        found = measures(vectors_ND, labels_N, look.gallery.seed)
-        look.scalars({f"{self.name}/{name}": value for name, value in found.items()})
+        labels_N = snapshot.data.splits["val"].labels_N[index_N].numpy()
+        found = measures(vectors_ND, labels_N, snapshot.figures.seed)
+        snapshot.scalars({f"{self.name}/{name}": value for name, value in found.items()})
         return measures_told(found)
 
-    def _draw(self, look: Look, index_N: Tensor, vectors_ND: np.ndarray, told: str) -> None:
-        split = look.data.splits["val"]
+    def _draw(self, snapshot: Snapshot, index_N: Tensor, vectors_ND: np.ndarray, told: str) -> None:
+        split = snapshot.data.splits["val"]
         labels_N = split.labels_N[index_N].numpy()
-        before = self._layouts_before(look.epoch)
+        before = self._layouts_before(snapshot.epoch)
         kept: dict[str, np.ndarray] = {}
         for method in self.methods:
             if method == "tsne":
-                some = choose_points(len(index_N), self.tsne_points, look.gallery.seed).numpy()
+                some = choose_points(len(index_N), self.tsne_points, snapshot.figures.seed).numpy()
             else:
                 some = np.arange(len(index_N))
             chosen = index_N.numpy()[some]
             old = before.get(method)
             if old is not None and not np.array_equal(before[f"{method}_index"], chosen):
                 old = None  # another share of the images: the number of processes has changed
-            layout = arrange(method, vectors_ND[some], seed=look.gallery.seed, previous_N2=old)
+            layout = arrange(method, vectors_ND[some], seed=snapshot.figures.seed, previous_N2=old)
             kept |= {method: layout, f"{method}_index": chosen, f"{method}_labels": labels_N[some]}
             picture = scatter(
                 layout,
                 labels_N[some],
-                look.classes,
-                title=f"{METHODS[method]} of {self.layer} {look.title}",
+                snapshot.classes,
+                title=f"{METHODS[method]} of {self.layer} {snapshot.title}",
                 note=f"{len(some):,} of {counted(len(split), 'validation image')}{told}",
                 axes_names=axes_names(method),
             )
-            look.show(picture, f"{self.name}/{method}")
-        look.keep_arrays(kept, f"{self.name}/epoch_{look.epoch:04d}.npz")
+            snapshot.show(picture, f"{self.name}/{method}")
+        snapshot.keep_arrays(kept, f"{self.name}/epoch_{snapshot.epoch:04d}.npz")
 
     def _layouts_before(self, epoch: int) -> dict[str, np.ndarray]:
-        folder = self.gallery.figures / self.name
+        folder = self.figures.folder / self.name
         earlier = sorted(path.name for path in folder.glob("epoch_*.npz"))
         earlier = [name for name in earlier if name < f"epoch_{epoch:04d}.npz"]
-        return (self.gallery.arrays(f"{self.name}/{earlier[-1]}") or {}) if earlier else {}
+        return (self.figures.arrays(f"{self.name}/{earlier[-1]}") or {}) if earlier else {}

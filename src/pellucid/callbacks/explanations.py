@@ -7,8 +7,8 @@ from typing import Literal
 
 import torch
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.explanations import Column, explanations
 from pellucid.errors import UserError
 from pellucid.task.classification import Classification
@@ -16,7 +16,7 @@ from pellucid.task.classification import Classification
 MOST = 64
 
 
-class Explanations(View):
+class Explanations(Visualizer):
     """``images`` probe images beside their maps by each of the ``methods``, names of the room explainer.
 
     ``methods``: all, or a list. Explained is the score before softmax of the predicted class.
@@ -30,61 +30,63 @@ class Explanations(View):
         methods: Literal["all"] | Sequence[str] = "all",
         images: int = 6,
         every_n_epochs: int = 5,
-        gallery: Gallery,
+        figures: FigureLogger,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("images", images, most=MOST)
-        self.methods = find_methods(gallery, methods, "callbacks.explanations.methods")
+        self.methods = find_methods(figures, methods, "callbacks.explanations.methods")
         self.images = images
         self.chosen: list[str] = []
 
-    def reason(self, look: Look) -> str | None:
-        if not isinstance(look.task, Classification):
+    def reason(self, snapshot: Snapshot) -> str | None:
+        if not isinstance(snapshot.task, Classification):
             return "not a classifier"
-        probe = look.probes(1).images_BCHW
-        refused = {m: look.gallery.explainers[m].reason(look.net, probe) for m in self.methods}
+        probe = snapshot.probes(1).images_BCHW
+        refused = {m: snapshot.figures.explainers[m].reason(snapshot.net, probe) for m in self.methods}
         self.chosen = [method for method, why_not in refused.items() if why_not is None]
         for method, why_not in refused.items():
             if why_not is not None and self.chosen:
-                look.gallery.leave_out(look.gallery.explainers[method].title, why_not)
+                snapshot.figures.leave_out(snapshot.figures.explainers[method].title, why_not)
         return None if self.chosen else "no method applies"
 
-    def look(self, look: Look) -> None:
-        probes = look.probes(self.images)
-        scores_BK = look.net(probes.images_BCHW).float().cpu()
+    def draw(self, snapshot: Snapshot) -> None:
+        probes = snapshot.probes(self.images)
+        scores_BK = snapshot.net(probes.images_BCHW).float().cpu()
         predicted_B = scores_BK.argmax(dim=1)
         columns = {}
         for method in self.chosen:
-            explainer = look.gallery.explainers[method]
-            found = explainer.explain(look.net, probes.images_BCHW, predicted_B.to(look.device), black(look))
+            explainer = snapshot.figures.explainers[method]
+            found = explainer.explain(
+                snapshot.net, probes.images_BCHW, predicted_B.to(snapshot.device), black(snapshot)
+            )
             columns[found.title] = Column(found.shown(), explainer.signed, found.notes)
         titles = [
-            f"true {true}, predicted {look.classes[said]}; explained: {look.classes[said]}, "
+            f"true {true}, predicted {snapshot.classes[said]}; explained: {snapshot.classes[said]}, "
             f"score {float(scores_K[said]):.2f}"
             for true, said, scores_K in zip(probes.names, predicted_B.tolist(), scores_BK, strict=True)
         ]
         right = (predicted_B == probes.labels_B).tolist()
-        look.show(
-            explanations(probes.pixels_BHWC, titles, right, columns, title=f"Explanations {look.title}")
+        snapshot.show(
+            explanations(probes.pixels_BHWC, titles, right, columns, title=f"Explanations {snapshot.title}")
         )
 
 
-def find_methods(gallery: Gallery, methods: Literal["all"] | Sequence[str], key: str) -> list[str]:
+def find_methods(figures: FigureLogger, methods: Literal["all"] | Sequence[str], key: str) -> list[str]:
     """Names of explainers. Raises UserError for one that the room explainer does not hold."""
     if methods == "all":
-        return list(gallery.explainers)
+        return list(figures.explainers)
     chosen = [methods] if isinstance(methods, str) else list(methods)
-    unknown = [name for name in chosen if name not in gallery.explainers]
+    unknown = [name for name in chosen if name not in figures.explainers]
     if unknown or not chosen:
         raise UserError(
-            f"{key}={methods}: expected all, or names among {', '.join(gallery.explainers) or 'none'} "
+            f"{key}={methods}: expected all, or names among {', '.join(figures.explainers) or 'none'} "
             "(those that explainer=… chooses)."
         )
     return chosen
 
 
-def black(look: Look) -> torch.Tensor:
+def black(snapshot: Snapshot) -> torch.Tensor:
     """A black image as the net takes it, (C, H, W)."""
-    channels, height, width = look.data.spec.image_shape
-    pixels_1CHW = torch.zeros(1, channels, height, width, device=look.device)
-    return look.data.spec.normalise(pixels_1CHW)[0].to(look.dtype)
+    channels, height, width = snapshot.data.spec.image_shape
+    pixels_1CHW = torch.zeros(1, channels, height, width, device=snapshot.device)
+    return snapshot.data.spec.normalise(pixels_1CHW)[0].to(snapshot.dtype)

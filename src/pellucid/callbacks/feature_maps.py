@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.maps import feature_maps
 from pellucid.inside.capture import Layers, captured
 from pellucid.inside.trace import layers_with_maps
@@ -11,7 +11,7 @@ from pellucid.inside.trace import layers_with_maps
 MOST_MAPS, MOST_IMAGES = 400, 32
 
 
-class FeatureMaps(View):
+class FeatureMaps(Visualizer):
     """The first ``maps`` maps of each of the ``layers`` for ``images`` probe images.
 
     ``layers``: names, or auto: the first, middle and last convolution. A map is the layer's own output,
@@ -27,30 +27,30 @@ class FeatureMaps(View):
         maps: int = 16,
         images: int = 4,
         every_n_epochs: int = 5,
-        gallery: Gallery,
+        figures: FigureLogger,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("maps", maps, most=MOST_MAPS)
         self.check_count("images", images, most=MOST_IMAGES)
         self.layers, self.maps, self.images = layers, maps, images
         self.chosen: list[str] = []
 
-    def reason(self, look: Look) -> str | None:
-        self.chosen = layers_with_maps(look.net, self.layers, look.probes(1).images_BCHW)
+    def reason(self, snapshot: Snapshot) -> str | None:
+        self.chosen = layers_with_maps(snapshot.net, self.layers, snapshot.probes(1).images_BCHW)
         return None if self.chosen else "no convolutions"
 
-    def look(self, look: Look) -> None:
-        probes = look.probes(self.images)
-        with captured(look.net, self.chosen) as outputs:
-            look.net(probes.images_BCHW)
+    def draw(self, snapshot: Snapshot) -> None:
+        probes = snapshot.probes(self.images)
+        with captured(snapshot.net, self.chosen) as outputs:
+            snapshot.net(probes.images_BCHW)
         for layer in self.chosen:
-            look.show(
+            snapshot.show(
                 feature_maps(
                     probes.pixels_BHWC,
                     probes.names,
                     outputs[layer].float().cpu().numpy(),
                     shown=self.maps,
-                    title=f"{layer} {look.title}",
+                    title=f"{layer} {snapshot.title}",
                 ),
                 f"{self.name}/{layer}",
             )

@@ -8,9 +8,9 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
 from pellucid.callbacks.explanations import black, find_methods
-from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.reconstructions import redraw
-from pellucid.callbacks.view import Look, Probes, View
+from pellucid.callbacks.visualizer import Probes, Snapshot, Visualizer
 from pellucid.draw.explanations import map_picture, strength
 from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.sheet import DIVERGING, colourise, crossed, number, rgb
@@ -22,7 +22,7 @@ from pellucid.task.reconstruction import Reconstruction
 FRAMES, MOST = "film_strip/frames", 32
 
 
-class FilmStrip(View):
+class FilmStrip(Visualizer):
     """``images`` probe images: prediction, explanation of the true class by ``method``, and one map of
     each of the ``layers`` that have maps (names, or auto); or the reconstruction. A row has its own colours.
 
@@ -40,67 +40,67 @@ class FilmStrip(View):
         method: str = "auto",
         layers: Layers = "auto",
         every_n_epochs: int = 1,
-        gallery: Gallery,
+        figures: FigureLogger,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("images", images, most=MOST)
         if method == "auto":
             method = "grad_cam"
-        elif gallery.explainers:
-            find_methods(gallery, [method], "callbacks.film_strip.method")
+        elif figures.explainers:
+            find_methods(figures, [method], "callbacks.film_strip.method")
         self.images, self.method, self.layers = images, method, layers
         self.explainer: str | None = None
         self.chosen: list[str] = []
 
-    def reason(self, look: Look) -> str | None:
-        if isinstance(look.task, Reconstruction):
+    def reason(self, snapshot: Snapshot) -> str | None:
+        if isinstance(snapshot.task, Reconstruction):
             return None
-        if not isinstance(look.task, Classification):
+        if not isinstance(snapshot.task, Classification):
             return "neither a classifier nor an autoencoder"
-        probe = look.probes(1).images_BCHW
-        explainers = look.gallery.explainers
+        probe = snapshot.probes(1).images_BCHW
+        explainers = snapshot.figures.explainers
         for name in dict.fromkeys([self.method, *explainers]):
-            if name in explainers and explainers[name].reason(look.net, probe) is None:
+            if name in explainers and explainers[name].reason(snapshot.net, probe) is None:
                 self.explainer = name
                 break
-        trace = traced(look.net, probe)
-        chosen = choose_layers(look.net, self.layers, probe)
+        trace = traced(snapshot.net, probe)
+        chosen = choose_layers(snapshot.net, self.layers, probe)
         self.chosen = [layer for layer in chosen if has_maps(trace, layer)]
         return None
 
-    def look(self, look: Look) -> None:
-        probes = look.probes(self.images)
-        reconstructing = isinstance(look.task, Reconstruction)
-        arrays = self._redrawn(look, probes) if reconstructing else self._seen(look, probes)
-        look.keep_arrays(arrays, f"{FRAMES}/epoch_{look.epoch:04d}.npz")
+    def draw(self, snapshot: Snapshot) -> None:
+        probes = snapshot.probes(self.images)
+        reconstructing = isinstance(snapshot.task, Reconstruction)
+        arrays = self._redrawn(snapshot, probes) if reconstructing else self._seen(snapshot, probes)
+        snapshot.keep_arrays(arrays, f"{FRAMES}/epoch_{snapshot.epoch:04d}.npz")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
-        look = Look(self, trainer, pl_module, epoch=self._finished[0])
-        self.guarded(trainer, look.net, lambda: self._draw(look))
+        snapshot = Snapshot(self, trainer, pl_module, epoch=self._finished[0])
+        self.guarded(trainer, snapshot.net, lambda: self._draw(snapshot))
 
     def _frames(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """The kept epochs with their arrays, in order; files that cannot be read are passed over."""
-        for name in sorted(path.name for path in (self.gallery.figures / FRAMES).glob("epoch_*.npz")):
-            arrays = self.gallery.arrays(f"{FRAMES}/{name}")
+        for name in sorted(path.name for path in (self.figures.folder / FRAMES).glob("epoch_*.npz")):
+            arrays = self.figures.arrays(f"{FRAMES}/{name}")
             if arrays is not None:
                 yield epoch_of(name), arrays
 
-    def _redrawn(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
-        originals, redrawn = redraw(look, probes.images_BCHW)
+    def _redrawn(self, snapshot: Snapshot, probes: Probes) -> dict[str, np.ndarray]:
+        originals, redrawn = redraw(snapshot, probes.images_BCHW)
         errors_B = ((originals - redrawn) ** 2).mean(axis=(1, 2, 3))
         return {"image/reconstruction": np.round(redrawn * 255).astype(np.uint8), "mse": errors_B}
 
-    def _seen(self, look: Look, probes: Probes) -> dict[str, np.ndarray]:
-        with captured(look.net, self.chosen) as outputs:
-            shares_BK = look.net(probes.images_BCHW).float().softmax(dim=1).cpu()
+    def _seen(self, snapshot: Snapshot, probes: Probes) -> dict[str, np.ndarray]:
+        with captured(snapshot.net, self.chosen) as outputs:
+            shares_BK = snapshot.net(probes.images_BCHW).float().softmax(dim=1).cpu()
         confidence_B, predicted_B = shares_BK.max(dim=1)
         _, first = next(self._frames(), (0, {}))
         arrays = {"predicted": predicted_B.numpy(), "confidence": confidence_B.numpy()}
         if self.explainer is not None:
-            explainer = look.gallery.explainers[self.explainer]
-            target_B = probes.labels_B.to(look.device)
-            found = explainer.explain(look.net, probes.images_BCHW, target_B, black(look))
+            explainer = snapshot.figures.explainers[self.explainer]
+            target_B = probes.labels_B.to(snapshot.device)
+            found = explainer.explain(snapshot.net, probes.images_BCHW, target_B, black(snapshot))
             kind = "signed" if explainer.signed else "unsigned"
             named = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
             arrays[next(named, f"{kind}/{found.title}")] = found.shown()
@@ -110,25 +110,25 @@ class FilmStrip(View):
             arrays[f"map/{layer} map {followed}"] = maps_BMHW[:, followed]
         return arrays
 
-    def _draw(self, look: Look) -> None:
+    def _draw(self, snapshot: Snapshot) -> None:
         films = list(self._frames())
         if self._finished[0]:  # a resumed run may have done epochs again that were kept before it was killed
             films = [(epoch, arrays) for epoch, arrays in films if epoch <= self._finished[0]]
         if not films:
             return
-        probes = look.probes(self.images)
+        probes = snapshot.probes(self.images)
         for place in range(len(probes)):
-            frames = self._strip(look, films, place, int(probes.labels_B[place]))
+            frames = self._strip(snapshot, films, place, int(probes.labels_B[place]))
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
             title = f"{probes.names[place]}: {probes.files[place]}"
             note = f"{len(shown)} of {films[-1][0]} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {probes.names[place]}"
             picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
-            look.show(picture, f"{self.name}/probe_{place}", file=f"{self.name}/probe_{place}.png")
+            snapshot.show(picture, f"{self.name}/probe_{place}", file=f"{self.name}/probe_{place}.png")
 
     def _strip(
-        self, look: Look, films: list[tuple[int, dict[str, np.ndarray]]], place: int, label: int
+        self, snapshot: Snapshot, films: list[tuple[int, dict[str, np.ndarray]]], place: int, label: int
     ) -> list[Frame]:
         """One image's frames; limits of colours are taken over all of its epochs."""
         rows = {key: np.stack([film[key][place] for _, film in films]) for key in films[0][1] if "/" in key}
@@ -138,7 +138,7 @@ class FilmStrip(View):
             caption, right = f"MSE {number(film['mse'][place])}" if "mse" in film else "", None
             if "predicted" in film:
                 said = int(film["predicted"][place])
-                caption = f"{look.classes[said]} {film['confidence'][place]:.2f}"
+                caption = f"{snapshot.classes[said]} {film['confidence'][place]:.2f}"
                 right = said == label
             shown = {name: made[at] for name, made in pictures.items()}
             frames.append(Frame(epoch=epoch, caption=caption, right=right, pictures=shown))

@@ -6,8 +6,8 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.filters import filters, relative_change
 from pellucid.errors import UserError
 from pellucid.inside.capture import Layers, choose_layers
@@ -15,7 +15,7 @@ from pellucid.inside.capture import Layers, choose_layers
 MOST, START = 4096, "filters/start.npz"
 
 
-class Filters(View):
+class Filters(Visualizer):
     """Kernels of the ``layers`` (names, or auto: the first, middle and last convolution) and their change.
 
     At most ``kernels`` are drawn; the change is that of the whole layer. The kernels at the start stay in
@@ -25,39 +25,39 @@ class Filters(View):
     name = "filters"
 
     def __init__(
-        self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, gallery: Gallery
+        self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, figures: FigureLogger
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("kernels", kernels, most=MOST)
         self.layers, self.kernels = layers, kernels
         self.chosen: list[str] = []
 
-    def reason(self, look: Look) -> str | None:
-        self.chosen = choose_layers(look.net, self.layers)
+    def reason(self, snapshot: Snapshot) -> str | None:
+        self.chosen = choose_layers(snapshot.net, self.layers)
         for layer in self.chosen:
-            if not isinstance(look.net.get_submodule(layer), nn.Conv2d):
-                kind = type(look.net.get_submodule(layer)).__name__
+            if not isinstance(snapshot.net.get_submodule(layer), nn.Conv2d):
+                kind = type(snapshot.net.get_submodule(layer)).__name__
                 raise UserError(f"layers: {layer} is a {kind}. Expected a convolution (Conv2d).")
         return None if self.chosen else "no convolutions"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        if self.gallery.arrays(START) is None:
-            look = Look(self, trainer, pl_module, epoch=0)
-            self.guarded(trainer, look.net, lambda: self._keep_start(look))
+        if self.figures.arrays(START) is None:
+            snapshot = Snapshot(self, trainer, pl_module, epoch=0)
+            self.guarded(trainer, snapshot.net, lambda: self._keep_start(snapshot))
 
-    def _keep_start(self, look: Look) -> None:
-        look.keep_arrays({layer: weights_of(look.net, layer) for layer in self.chosen}, START)
+    def _keep_start(self, snapshot: Snapshot) -> None:
+        snapshot.keep_arrays({layer: weights_of(snapshot.net, layer) for layer in self.chosen}, START)
 
-    def look(self, look: Look) -> None:
-        start = self.gallery.arrays(START) or {}
+    def draw(self, snapshot: Snapshot) -> None:
+        start = self.figures.arrays(START) or {}
         for layer in self.chosen:
-            now_OIHW = weights_of(look.net, layer)
+            now_OIHW = weights_of(snapshot.net, layer)
             change = relative_change(now_OIHW, start[layer])
-            look.scalars({f"{self.name}/change/{layer}": change})
-            title = f"{layer} {look.title}"
+            snapshot.scalars({f"{self.name}/change/{layer}": change})
+            title = f"{layer} {snapshot.title}"
             picture = filters(now_OIHW, start[layer], kernels=self.kernels, title=title, change=change)
-            look.show(picture, f"{self.name}/{layer}")
+            snapshot.show(picture, f"{self.name}/{layer}")
 
 
 def weights_of(net: nn.Module, layer: str) -> np.ndarray:

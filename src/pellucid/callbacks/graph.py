@@ -6,25 +6,25 @@ import io
 import warnings
 from contextlib import redirect_stdout
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 
 
-class Graph(View):
+class Graph(Visualizer):
     """Traced once, before training, on one probe image. The layers' table is the callback summary's."""
 
     name = "graph"
 
-    def __init__(self, *, gallery: Gallery) -> None:
-        super().__init__(every_n_epochs=None, gallery=gallery)
+    def __init__(self, *, figures: FigureLogger) -> None:
+        super().__init__(every_n_epochs=None, figures=figures)
 
-    def reason(self, look: Look) -> str | None:
-        return None if look.boards else "no TensorBoard logger"
+    def reason(self, snapshot: Snapshot) -> str | None:
+        return None if snapshot.boards else "no TensorBoard logger"
 
-    def look(self, look: Look) -> None:
-        image_1CHW = look.probes(1).images_BCHW
+    def draw(self, snapshot: Snapshot) -> None:
+        image_1CHW = snapshot.probes(1).images_BCHW
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the tracer's own remarks
             warnings.simplefilter("ignore")
-            for writer, _ in look.boards:
-                writer.add_graph(look.net, image_1CHW)
+            for writer, _ in snapshot.boards:
+                writer.add_graph(snapshot.net, image_1CHW)
                 writer.flush()

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import Look, View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Snapshot, Visualizer
 from pellucid.draw.reconstructions import traversal
 from pellucid.draw.scatter import scatter
 from pellucid.errors import counted
-from pellucid.inside.probe import choose_points
+from pellucid.inside.reference import choose_points
 from pellucid.task.reconstruction import Reconstruction
 
 STEPS = 9
@@ -30,7 +30,7 @@ class Coder(Protocol):
     def decode(self, latent_BD: Tensor) -> Tensor: ...
 
 
-class Latent(View):
+class Latent(Visualizer):
     """``points`` validation images where the encoder puts them, with class colours; and a walk along each
     latent dimension from its 5 % to its 95 % quantile, the others at their medians.
 
@@ -39,26 +39,26 @@ class Latent(View):
 
     name = "latent"
 
-    def __init__(self, *, points: int = 2000, every_n_epochs: int = 1, gallery: Gallery) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)
+    def __init__(self, *, points: int = 2000, every_n_epochs: int = 1, figures: FigureLogger) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("points", points)
         self.points = points
         self._before: np.ndarray | None = None
 
-    def reason(self, look: Look) -> str | None:
-        if not isinstance(look.task, Reconstruction):
+    def reason(self, snapshot: Snapshot) -> str | None:
+        if not isinstance(snapshot.task, Reconstruction):
             return "not an autoencoder"
-        return None if isinstance(look.net, Coder) else "the net has no encode and decode"
+        return None if isinstance(snapshot.net, Coder) else "the net has no encode and decode"
 
-    def look(self, look: Look) -> None:
-        assert isinstance(look.net, Coder)
-        split = look.data.splits["val"]
-        index_N = choose_points(len(split), self.points, look.gallery.seed)
-        codes_ND = look.over("val", index_N, look.net.encode).flatten(1)
-        look.show(self._scatter(look, codes_ND.numpy(), split.labels_N[index_N].numpy()))
-        look.show(self._traversal(look, look.net, codes_ND), f"{self.name}/traversal")
+    def draw(self, snapshot: Snapshot) -> None:
+        assert isinstance(snapshot.net, Coder)
+        split = snapshot.data.splits["val"]
+        index_N = choose_points(len(split), self.points, snapshot.figures.seed)
+        codes_ND = snapshot.over("val", index_N, snapshot.net.encode).flatten(1)
+        snapshot.show(self._scatter(snapshot, codes_ND.numpy(), split.labels_N[index_N].numpy()))
+        snapshot.show(self._traversal(snapshot, snapshot.net, codes_ND), f"{self.name}/traversal")
 
-    def _scatter(self, look: Look, codes_ND: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+    def _scatter(self, snapshot: Snapshot, codes_ND: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
         from pellucid.metrics.projection import pca
 
         dimensions = codes_ND.shape[1]
@@ -68,10 +68,10 @@ class Latent(View):
             codes_ND = self._before = pca(codes_ND, 2, self._before)
             names = ["principal component 1", "principal component 2"]
             note += f", {counted(dimensions, 'number')} each"
-        title = f"Latent space {look.title}"
-        return scatter(codes_ND, labels_N, look.classes, title=title, note=note, axes_names=names)
+        title = f"Latent space {snapshot.title}"
+        return scatter(codes_ND, labels_N, snapshot.classes, title=title, note=note, axes_names=names)
 
-    def _traversal(self, look: Look, net: Coder, codes_ND: Tensor) -> np.ndarray:
+    def _traversal(self, snapshot: Snapshot, net: Coder, codes_ND: Tensor) -> np.ndarray:
         shown = min(codes_ND.shape[1], MOST_DIMENSIONS)
         low_D, high_D = (torch.quantile(codes_ND, share, dim=0) for share in QUANTILES)
         middle_D = codes_ND.median(dim=0).values
@@ -80,11 +80,11 @@ class Latent(View):
         codes_DSD = middle_D.expand(shown, STEPS, -1).clone()
         for dimension in range(shown):
             codes_DSD[dimension, :, dimension] = values_DS[dimension]
-        decoded = net.decode(codes_DSD.flatten(0, 1).to(look.device, look.dtype)).float().cpu()
+        decoded = net.decode(codes_DSD.flatten(0, 1).to(snapshot.device, snapshot.dtype)).float().cpu()
         images = decoded.permute(0, 2, 3, 1).numpy()
         return traversal(
             images.reshape(shown, STEPS, *images.shape[1:]),
             values_DS.numpy(),
-            title=f"Walks through the latent space {look.title}",
+            title=f"Walks through the latent space {snapshot.title}",
             note="each dimension from its 5 % to its 95 % quantile, the others at their medians",
         )

@@ -27,10 +27,10 @@ from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
 from pellucid.inside.capture import Layers, captured
-from pellucid.inside.pixels import undone
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.summary import operations
 from pellucid.inside.trace import layers_with_maps
-from pellucid.inside.untouched import untouched
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.task.classification import Classification
@@ -131,7 +131,7 @@ class _Classifier:
 
     def affordable(self) -> int:
         """Of how many images trust is measured without asking."""
-        with untouched(self.net) as net:
+        with preserve_state(self.net) as net:
             cost = PASSES * operations(net, self.placed.black().to(self.placed.dtype))
         return max(LEAST, int(WORK / max(cost, 1)))
 
@@ -151,7 +151,7 @@ class _Classifier:
             found[name] = self._measure(explainer, maps, images_BCHW, target_B, judge, some)
         self.titles = {name: one.found.title for name, one in found.items()}
         self._note(files, target_B, found)
-        shown = undone(self.trained.spec, images_BCHW)
+        shown = to_rgb(self.trained.spec, images_BCHW)
         for place, file in enumerate(files):
             self._draw(file, shown[place : place + 1], logits_BK[place], int(target_B[place]), place, found)
         yield 1.0
@@ -307,14 +307,14 @@ class _FeatureMaps:
 
     def __init__(self, placed: Placed, layers: Layers, folder: Path, named: Named) -> None:
         self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
-        with untouched(self.trained.net) as net, torch.no_grad():
+        with preserve_state(self.trained.net) as net, torch.no_grad():
             self.layers = layers_with_maps(net, layers, placed.black().to(placed.dtype))
         if not self.layers:
             log.info("Left out: feature maps (no convolutions).")
 
     def draw(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
-        shown = undone(self.trained.spec, images_BCHW)
-        with untouched(self.trained.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
+        shown = to_rgb(self.trained.spec, images_BCHW)
+        with preserve_state(self.trained.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
             net(images_BCHW.to(self.placed.dtype))
         for layer in self.layers:
             maps = outputs[layer].float().cpu().numpy()

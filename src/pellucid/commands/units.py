@@ -23,13 +23,13 @@ from pellucid.draw.sheet import number
 from pellucid.draw.units import UnitRow, unit_sheet
 from pellucid.engine.trained import Changed, Placed, Trained, restore
 from pellucid.errors import UserError, plain
-from pellucid.inside.excite import Excited, excited, middle
-from pellucid.inside.pixels import to_pixels, undone
-from pellucid.inside.receptive import receptive_fields
-from pellucid.inside.strongest import Strongest, Watch
+from pellucid.inside.activation_maximization import ActivationMaxima, maximize_activations, middle
+from pellucid.inside.pixels import to_pixels, to_rgb
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.receptive_field import receptive_fields
+from pellucid.inside.top_activations import TopActivations, Watch
 from pellucid.inside.trace import Trace, traced
 from pellucid.inside.units import UnitLayer, find_units
-from pellucid.inside.untouched import untouched
 from pellucid.inside.weights import Filters, find_filters
 from pellucid.spec import prepare
 from pellucid.system.console import console
@@ -50,11 +50,11 @@ class Found:
 
     layer: UnitLayer
     filters: Filters | None
-    seen: Strongest
+    seen: TopActivations
     boxes_UK4: Tensor
     made_boxes_A4: Tensor
     chosen: list[int]
-    made: Excited
+    made: ActivationMaxima
 
 
 def units(
@@ -140,7 +140,7 @@ def _find(
 ) -> Found:
     trained, watch = place.trained, Watch(layer.units)
     bar = progress.add_task("Looking", total=looked.stream.count)
-    with untouched(trained.net) as net:
+    with preserve_state(trained.net) as net:
         with torch.no_grad():
             for pixels_BCHW in looked.batches(AT_ONCE):
                 watch.see(layer.outputs(net, place.images(pixels_BCHW)))
@@ -150,7 +150,7 @@ def _find(
         places = _places(layer, seen, chosen)
         boxes_UK4, made_boxes_A4 = _boxes(place, layer, seen, chosen, places)
         making = progress.add_task("Making images that excite", total=len(chosen))
-        made = excited(
+        made = maximize_activations(
             net,
             layer,
             chosen,
@@ -165,7 +165,7 @@ def _find(
     return Found(layer, filters, seen, boxes_UK4, made_boxes_A4, chosen, made)
 
 
-def _places(layer: UnitLayer, seen: Strongest, chosen: list[int]) -> list[int]:
+def _places(layer: UnitLayer, seen: TopActivations, chosen: list[int]) -> list[int]:
     """Where units are excited by images that are made: in the middle of a map, whose places are alike.
 
     Those of a layer after patches have been joined are not: there it is where real images do.
@@ -176,7 +176,7 @@ def _places(layer: UnitLayer, seen: Strongest, chosen: list[int]) -> list[int]:
 
 
 def _boxes(
-    place: Placed, layer: UnitLayer, seen: Strongest, chosen: list[int], places: list[int]
+    place: Placed, layer: UnitLayer, seen: TopActivations, chosen: list[int], places: list[int]
 ) -> tuple[Tensor, Tensor]:
     """What each unit sees of its strongest images, (U, K, 4), -1 where there is none, and of those made."""
     shape = place.trained.spec.image_shape
@@ -218,7 +218,7 @@ def _row(trained: Trained, found: Found, looked: Looked, unit: int) -> dict[str,
     return row | {f"image_{rank}": looked.files[index] for rank, index in enumerate(index_K, start=1)}
 
 
-def _images(seen: Strongest, unit: int) -> list[int]:
+def _images(seen: TopActivations, unit: int) -> list[int]:
     return [index for index in seen.image_UK[unit].tolist() if index >= 0]
 
 
@@ -268,7 +268,7 @@ def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) 
     index_K, place = _images(found.seen, unit), found.chosen.index(unit)
     photos_NHWC = np.zeros((0, *trained.spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
-        photos_NHWC = undone(trained.spec, prepare(looked.stream.again(index_K), trained.spec))
+        photos_NHWC = to_rgb(trained.spec, prepare(looked.stream.again(index_K), trained.spec))
     captions = []
     for index, value in zip(index_K, found.seen.value_UK[unit].tolist(), strict=False):
         label = looked.labels[index]

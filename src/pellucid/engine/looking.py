@@ -14,7 +14,7 @@ from pellucid.data.stream import Batch, Stream
 from pellucid.engine.trained import Placed, Trained
 from pellucid.errors import UserError
 from pellucid.inside.embedding import check_layer, embedding
-from pellucid.inside.untouched import original, untouched
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.system.console import console
 
 
@@ -26,7 +26,7 @@ class Looking:
     layer: str
 
     def __post_init__(self) -> None:
-        check_layer(original(self.trained.net), self.layer)
+        check_layer(unwrap_compiled(self.trained.net), self.layer)
         self.vectors(self.placed.black(2))
 
     @property
@@ -35,7 +35,7 @@ class Looking:
 
     def vectors(self, images_BCHW: Tensor) -> Tensor:
         """(B, D): what the layer gives, float32 on the CPU; the net is left as it is."""
-        with untouched(self.trained.net) as net, torch.no_grad(), self.placed.precision():
+        with preserve_state(self.trained.net) as net, torch.no_grad(), self.placed.precision():
             return embedding(net, self.layer, images_BCHW).float().cpu()
 
     def said(self, images_BCHW: Tensor) -> tuple[dict[str, Tensor], Tensor]:

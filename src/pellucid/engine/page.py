@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import from_environment
 from pellucid.config.trust import named
 from pellucid.data.base import ImageData
@@ -26,10 +26,10 @@ WritePage = Callable[[Placed, ImageData, "Evaluation | None", Path], Path]
 
 
 class RunPage:
-    """``config``: as the run's checkpoints hold it; ``gallery`` counts a failure as one of a view."""
+    """``config``: as the run's checkpoints hold it; ``figures`` counts a failure as one of a view."""
 
-    def __init__(self, write: WritePage, run: Run, config: Mapping[str, Any], gallery: Gallery) -> None:
-        self.write, self.run, self.config, self.gallery = write, run, dict(config), gallery
+    def __init__(self, write: WritePage, run: Run, config: Mapping[str, Any], figures: FigureLogger) -> None:
+        self.write, self.run, self.config, self.figures = write, run, dict(config), figures
 
     def write_tested(
         self,
@@ -77,5 +77,5 @@ class RunPage:
         try:
             yield
         except Exception as error:
-            self.gallery.failed("report", error)
+            self.figures.failed("report", error)
         self.run.record({"seconds/report": round(time.perf_counter() - start, 3)})

@@ -93,7 +93,7 @@ class Recorder(Callback):
             self.run.write_rows(self.rows)
             self.run.record({"epochs": len(self.rows)})
 
-    def figures(self) -> dict[str, float]:
+    def account(self) -> dict[str, float]:
         """What the rows say of the whole training."""
         if not self.rows:
             return {"epochs": 0}

@@ -16,7 +16,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from pellucid.callbacks.gallery import Gallery
+from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import from_environment
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.trust import named
@@ -135,7 +135,7 @@ class _Session:
         self.start = time.perf_counter()
         self.pruning: Pruning | None = None
         self.recorder: Recorder | None = None
-        self.gallery: Gallery | None = None
+        self.figures: FigureLogger | None = None
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
         self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
@@ -147,15 +147,15 @@ class _Session:
         if self.main:
             self.run.record(values)
 
-    def figures(self) -> dict[str, Any]:
+    def account(self) -> dict[str, Any]:
         """What is known of the whole run by now."""
-        figures: dict[str, Any] = self.recorder.figures() if self.recorder else {}
-        figures |= self.gallery.account() if self.gallery else {}
+        account: dict[str, Any] = self.recorder.account() if self.recorder else {}
+        account |= self.figures.account() if self.figures else {}
         seconds = self.before.get("seconds/total", 0) + time.perf_counter() - self.start
-        return {**figures, "seconds/total": round(seconds, 3)}
+        return {**account, "seconds/total": round(seconds, 3)}
 
     def close(self, status: str, **more: Any) -> None:
-        self.record({"status": status, **more, **self.figures()})
+        self.record({"status": status, **more, **self.account()})
 
     def interrupted(self) -> None:
         """Note it, and say how to continue; in a sweep, that says so itself."""
@@ -195,7 +195,9 @@ class _Session:
             spec=data.spec.to_dict(),
             log_every=config["trainer"].get("log_every_n_steps", 0),
         )
-        self.gallery = Gallery(run=run, data=data, seed=config["seed"], explainers=make_explainers(config))
+        self.figures = FigureLogger(
+            run=run, data=data, seed=config["seed"], explainers=make_explainers(config)
+        )
         self.pruning = self._make_pruning(task)
         trainer = make_trainer(
             config,
@@ -203,7 +205,7 @@ class _Session:
             image_shape=data.spec.image_shape,
             run=run,
             recorder=self.recorder,
-            gallery=self.gallery,
+            figures=self.figures,
             pruning=self.pruning,
             last=self.last,
             resume=self.resume,
@@ -288,12 +290,12 @@ class _Session:
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
         if not self.main:
             return
-        self.record({**final, "best/epoch": row["epoch"], **self.figures()})
+        self.record({**final, "best/epoch": row["epoch"], **self.account()})
         self._log_final(trainer, final)
         if self._reports():
             assert self.page is not None
-            assert self.gallery is not None
-            page = RunPage(self.page, self.run, self.recorder.config, self.gallery)
+            assert self.figures is not None
+            page = RunPage(self.page, self.run, self.recorder.config, self.figures)
             if trainer.world_size == 1:
                 page.write_tested(trainer, task, data, collector, best)
             else:
@@ -303,7 +305,7 @@ class _Session:
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
         if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
             log.info(
-                "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
+                "Snapshot at it: tensorboard --logdir %s --samples_per_plugin images=1000",
                 quoted(self.run.folder),
             )
 

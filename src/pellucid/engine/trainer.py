@@ -9,8 +9,8 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
-from pellucid.callbacks.gallery import Gallery
-from pellucid.callbacks.view import View
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.config.build import build
 from pellucid.engine.checkpoint import Checkpoint
 from pellucid.engine.finite import FiniteLoss
@@ -33,7 +33,7 @@ def make_trainer(
     image_shape: tuple[int, int, int],
     run: Run,
     recorder: Recorder,
-    gallery: Gallery,
+    figures: FigureLogger,
     pruning: Pruning | None,
     last: Mapping[str, Any] | None,
     resume: bool,
@@ -49,14 +49,14 @@ def make_trainer(
         "image_shape": image_shape,
         "config": recorder.config,
         "save_dir": str(run.folder),
-        "gallery": gallery,
+        "figures": figures,
     }
     callbacks, loggers = (
         [build(node, group, packages=packages, **offered) for node in (config[group] or {}).values()]
         for group in ("callbacks", "logger")
     )
     for callback in callbacks:
-        if isinstance(callback, View):
+        if isinstance(callback, Visualizer):
             callback.check()
     if main:
         last_step = last["global_step"] if last else -1
@@ -75,7 +75,7 @@ def make_trainer(
         # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
         # does the epoch again.
         "callbacks": [
-            *(FiniteLoss(), recorder, gallery),
+            *(FiniteLoss(), recorder, figures),
             *callbacks,
             *([pruning] if pruning else []),
             keep,

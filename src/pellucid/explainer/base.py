@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import UserError, counted
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 
 AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
 PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
@@ -80,7 +80,7 @@ class Explainer(ABC):
             )
         maps: list[Tensor] = []
         notes: list[str] = []
-        with untouched(net) as plain:
+        with preserve_state(net) as plain:
             black_CHW = placed(plain, black_CHW)
             few = at_once(images_BCHW)
             title = self.titled(plain, placed(plain, images_BCHW[:1]))

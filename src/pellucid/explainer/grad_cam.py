@@ -16,8 +16,8 @@ from torch.nn import functional
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer, placed
 from pellucid.inside.capture import find_layers
+from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.trace import has_maps, traced
-from pellucid.inside.untouched import untouched
 
 NO_MAPS = "what it reads its scores from are no maps of the image"
 
@@ -37,7 +37,7 @@ class GradCAM(Explainer):
         self.layer = layer
 
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
-        with untouched(net) as plain:
+        with preserve_state(net) as plain:
             images_BCHW = placed(plain, images_BCHW[:1])
             if self.layer == "auto":
                 return NO_MAPS if last_layer_with_maps(plain, images_BCHW) is None else None

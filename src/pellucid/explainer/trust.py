@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.explainer.base import at_once, placed
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 
 GRID = 14  # places a side: single pixels are noise, and hiding them breaks nets in ways of its own
 SHARES = (0.1, 0.3, 0.6)  # of the places at which the curves are measured, with none and all: they fall early
@@ -99,7 +99,7 @@ class Judge:
         """The classes' shares (V / B, B) of variants of all images, one after another."""
         target_V = self.target_B.repeat(len(images_VCHW) // len(self.target_B))
         found, few = [], at_once(images_VCHW)
-        with untouched(self.net) as net, torch.no_grad():
+        with preserve_state(self.net) as net, torch.no_grad():
             for images, target in zip(torch.split(images_VCHW, few), torch.split(target_V, few), strict=True):
                 logits = net(placed(net, images)).float().cpu()
                 found.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])

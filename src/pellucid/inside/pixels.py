@@ -14,10 +14,10 @@ from pellucid.spec import Spec, prepare
 
 def pixels(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
     """uint8 images as uint8 RGB, (B, H, W, 3), at the net's size."""
-    return undone(spec, prepare(images_BCHW, spec))
+    return to_rgb(spec, prepare(images_BCHW, spec))
 
 
-def undone(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
+def to_rgb(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
     """Normalised images as uint8 RGB, (B, H, W, 3)."""
     return to_pixels(spec.denormalise(images_BCHW.float().cpu()).permute(0, 2, 3, 1).numpy())
 

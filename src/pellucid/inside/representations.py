@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pellucid.errors import UserError
 from pellucid.inside.capture import captured, find_layers, units_last
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 
 SIDE = 4  # parts a side that a map is averaged over; of a row of tokens SIDE × SIDE
 MOST_LAYERS = 24
@@ -60,7 +60,7 @@ def representations(
     a row an image are left out.
     """
     modules, parts = find_layers(net, names), {name: list[Tensor]() for name in names}
-    with untouched(net) as plain, captured(plain, names) as outputs, torch.no_grad():
+    with preserve_state(net) as plain, captured(plain, names) as outputs, torch.no_grad():
         for images_BCHW in batches:
             run(images_BCHW)
             for name, output in outputs.items():

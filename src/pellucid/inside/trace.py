@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import UserError
 from pellucid.inside.capture import Layers, choose_layers, units_last
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 
 WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd)
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
@@ -84,7 +84,7 @@ class Trace:
 
 def traced(net: nn.Module, images_BCHW: Tensor) -> Trace:
     """How the net runs on those images. It is left as it was."""
-    with untouched(net) as plain, torch.no_grad():
+    with preserve_state(net) as plain, torch.no_grad():
         trace = Trace(dict(plain.named_modules()))
         handles = list(_watch(trace))
         try:

@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.callbacks.film_strip import FRAMES, epoch_of, row_name, row_pictures
 from pellucid.draw.film import choose_frames
 from pellucid.draw.sheet import number
-from pellucid.inside.probe import choose_probes
+from pellucid.inside.reference import choose_reference_images
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.subject import Subject, of_kept
 from pellucid.system.files import read_arrays
@@ -57,7 +57,7 @@ def _film(subject: Subject) -> Film | None:
     keys = [key for key in frames[epochs[0]] if "/" in key]
     count = len(frames[epochs[0]][keys[0]])
     split = subject.split("val")
-    index_B = choose_probes(split.labels_N, count, subject.seed)
+    index_B = choose_reference_images(split.labels_N, count, subject.seed)
     photos = subject.pixels(subject.images("val", index_B))
     rows = split.subset(index_B)
     reels = []

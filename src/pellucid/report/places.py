@@ -14,8 +14,8 @@ import torch
 from pellucid.draw.sheet import colour_of, marker_of
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED, embedding
-from pellucid.inside.probe import choose_points
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.reference import choose_points
 from pellucid.metrics.projection import pca
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.subject import Subject, of_kept
@@ -122,7 +122,7 @@ def _seen(subject: Subject) -> Found | None:
         return None
     vectors = []
     try:
-        with untouched(subject.net) as net, torch.no_grad(), subject.placed.precision():
+        with preserve_state(subject.net) as net, torch.no_grad(), subject.placed.precision():
             for index_B in torch.split(index_N, AT_ONCE):
                 vectors.append(
                     embedding(net, EMBED, subject.images("test", index_B).to(subject.placed.dtype))

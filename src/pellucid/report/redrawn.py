@@ -14,7 +14,7 @@ from PIL import Image
 
 from pellucid.draw.reconstructions import ERRORS, MOST_ERROR
 from pellucid.draw.sheet import colourise, number, rgb
-from pellucid.inside.probe import choose_probes
+from pellucid.inside.reference import choose_reference_images
 from pellucid.report.picture import address, shrunk
 from pellucid.report.subject import Subject
 
@@ -51,7 +51,9 @@ def reconstructions(subject: Subject) -> Reconstructions:
     each = max(1, min(EACH, len(order) // 3))
     middle = (len(order) - each) // 2
     chosen = {
-        "some": choose_probes(subject.split("test").labels_N[: len(order)], PROBES, subject.seed).numpy(),
+        "some": choose_reference_images(
+            subject.split("test").labels_N[: len(order)], PROBES, subject.seed
+        ).numpy(),
         "the best": order[:each],
         "in the middle": order[middle : middle + each],
         "the worst": order[::-1][:each],

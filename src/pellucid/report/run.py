@@ -14,7 +14,7 @@ from pellucid.engine.build import make_explainers
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.trained import Placed
 from pellucid.errors import encodable
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import facts
 from pellucid.report.film import film
@@ -59,7 +59,7 @@ def write_page(
     noted = placed.trained.run.metrics() if placed.trained.run else {}
     noted |= {} if status is None else {"status": status}
     subject = Subject(placed, data, seen, explainers, noted, seconds=seconds, as_trained=as_trained)
-    with untouched(subject.net):
+    with preserve_state(subject.net):
         text = page(subject, why_no_data=why_no_data)
     path = folder / NAME
     write_atomically(path, text.encode())

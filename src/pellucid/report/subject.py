@@ -22,8 +22,8 @@ from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.trained import Placed
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
-from pellucid.inside.pixels import undone
-from pellucid.inside.untouched import original
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.preserve_state import unwrap_compiled
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Subject:
     @property
     def net(self) -> nn.Module:
         """As written, not its compiled form, which would be compiled again for every number of images."""
-        return original(self.placed.trained.net)
+        return unwrap_compiled(self.placed.trained.net)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Subject:
 
     def pixels(self, images_BCHW: Tensor) -> np.ndarray:
         """What is shown of them: uint8 RGB, (B, H, W, 3)."""
-        return undone(self.placed.trained.spec, images_BCHW)
+        return to_rgb(self.placed.trained.spec, images_BCHW)
 
     @cached_property
     def pass_seconds(self) -> float:

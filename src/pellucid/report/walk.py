@@ -16,8 +16,8 @@ from pellucid.draw.maps import dead_maps, limits, own_scale, shared_scale
 from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, mosaic, number, square_columns
 from pellucid.errors import counted
 from pellucid.inside.capture import captured
-from pellucid.inside.probe import choose_probes
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.reference import choose_reference_images
 from pellucid.report.picture import address, shrunk
 from pellucid.report.subject import Subject
 
@@ -56,14 +56,14 @@ class Walk:
 def walk(subject: Subject) -> Walk | None:
     """Some test images through the convolutions and linear layers; None for a net without any."""
     split = subject.split("test")
-    index_N = choose_probes(split.labels_N, IMAGES, subject.seed)
+    index_N = choose_reference_images(split.labels_N, IMAGES, subject.seed)
     images_NCHW = subject.images("test", index_N)
     kinds = {
         name: type(m).__name__
         for name, m in subject.net.named_modules()
         if isinstance(m, nn.Conv2d | nn.Linear)
     }
-    with untouched(subject.net) as net, captured(net, list(kinds)) as outputs:
+    with preserve_state(subject.net) as net, captured(net, list(kinds)) as outputs:
         given = subject.placed.run(images_NCHW)
     seen = {
         name: outputs[name].float().cpu()

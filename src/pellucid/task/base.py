@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
 from pellucid.errors import OPTION_ERRORS, UserError, first_line
-from pellucid.inside.untouched import untouched
+from pellucid.inside.preserve_state import preserve_state
 from pellucid.system.seeding import seed_step
 from pellucid.task.noted import Noted
 
@@ -68,7 +68,7 @@ class Task(LightningModule, ABC):
                 "none. Leave some free, of a torchvision net by model.trainable=head."
             )
         images_BCHW = torch.zeros(2, *image_shape)
-        with untouched(net) as plain, torch.no_grad():
+        with preserve_state(net) as plain, torch.no_grad():
             self._check_output(images_BCHW, _tried(plain, images_BCHW.clone()))
             if type(net).__module__.startswith("pellucid.model."):  # ours write into no image, nor surprise
                 return

@@ -31,7 +31,7 @@ from pellucid.data.images import Split
 from pellucid.engine.evaluation import evaluation
 from pellucid.engine.trained import Changed, Trained, restore
 from pellucid.errors import UserError, counted
-from pellucid.inside.probe import choose_points
+from pellucid.inside.reference import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
 from pellucid.metrics.similarity import LEAST, alignment, gram
 from pellucid.system.console import console

@@ -29,8 +29,8 @@ from pellucid.engine.looking import Looking
 from pellucid.engine.trained import Changed, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.embedding import EMBED
-from pellucid.inside.pixels import undone
-from pellucid.inside.probe import choose_points
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import (
     METHODS,
     arrange,
@@ -139,7 +139,7 @@ def observe(looking: Looking, stream: Stream, hunt: Hunt | None, points: int) ->
         for name, values_B in found.items():
             said.setdefault(name, []).append(values_B)
         shown_B = torch.from_numpy(wanted[len(files) : len(files) + len(batch.files)])
-        thumbnails.append(undone(looking.trained.spec, _small(images_BCHW[shown_B.to(images_BCHW.device)])))
+        thumbnails.append(to_rgb(looking.trained.spec, _small(images_BCHW[shown_B.to(images_BCHW.device)])))
         labels.append(batch.labels_B)
         files += batch.files
         names += batch.names

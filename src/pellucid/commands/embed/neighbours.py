@@ -22,7 +22,7 @@ from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.engine.looking import Looking, short
 from pellucid.errors import UserError, counted, plain
-from pellucid.inside.pixels import pixels, undone
+from pellucid.inside.pixels import pixels, to_rgb
 from pellucid.metrics.neighbours import DISTANCES, Nearest, same_image
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
@@ -55,7 +55,7 @@ class Search:
         for batch, images_BCHW in looking.batches(queries, "Looking"):
             vectors.append(looking.checked(batch, images_BCHW))
             said, _ = looking.said(images_BCHW)
-            shown = undone(looking.trained.spec, images_BCHW)
+            shown = to_rgb(looking.trained.spec, images_BCHW)
             for place, file in enumerate(batch.files):
                 values = {name: values_B[place].item() for name, values_B in said.items()}
                 asked.append(Asked(file, int(batch.labels_B[place]), shown[place], values))

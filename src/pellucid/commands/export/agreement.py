@@ -18,7 +18,7 @@ from pellucid.data.pictures import Pictures, told
 from pellucid.engine.trained import Trained
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.pixels import pixels
-from pellucid.inside.probe import choose_points
+from pellucid.inside.reference import choose_points
 from pellucid.system.console import console
 from pellucid.system.seeding import generator
 

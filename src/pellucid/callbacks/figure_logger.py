@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboar
 log = logging.getLogger(__name__)
 
 
-class Gallery(Callback):
+class FigureLogger(Callback):
     """One a run, shared by its views.
 
     ``explainers`` by their names. ``predictions`` are those of this epoch's validation images, in a
@@ -50,7 +50,7 @@ class Gallery(Callback):
         self._account: dict[str, float] = defaultdict(float, before)
 
     @property
-    def figures(self) -> Path:
+    def folder(self) -> Path:
         """The folder of PNG files."""
         return self.run.folder / "figures"
 
@@ -99,19 +99,19 @@ class Gallery(Callback):
     def keep(self, view: str, name: str, picture: Picture) -> bytes:
         """Write a picture to a file of ``figures``; the file's content."""
         content = png(picture)
-        self._write(view, self.figures / name, content)
+        self._write(view, self.folder / name, content)
         return content
 
     def keep_arrays(self, view: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays to a file of ``figures``, whole or not at all."""
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-        self._write(view, self.figures / name, content.getvalue())
+        self._write(view, self.folder / name, content.getvalue())
 
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays in a file of ``figures``; None where there is none, or it cannot be read."""
         try:
-            return read_arrays(self.figures / name)
+            return read_arrays(self.folder / name)
         except (OSError, ValueError):
             return None
 

@@ -29,7 +29,7 @@ COLOUR_NORM = 0.4619  # of its longest column
 
 
 @dataclass(frozen=True)
-class Excited:
+class ActivationMaxima:
     """uint8 images (B, C, H, W) and the activation that each gives, as it is shown."""
 
     images_BCHW: Tensor
@@ -44,7 +44,7 @@ def middle(layer: UnitLayer) -> int:
     return place
 
 
-def excited(
+def maximize_activations(
     net: nn.Module,
     layer: UnitLayer,
     units: Sequence[int],
@@ -55,11 +55,11 @@ def excited(
     steps: int,
     seed: int,
     done: Callable[[int], None],
-) -> Excited:
+) -> ActivationMaxima:
     """For each unit an image that excites it at its place of the map, the same for the same seed.
 
     ``patch``: pixels of a side of what a unit sees. Calls ``done`` with the number of units now done.
-    Run it within ``untouched``. A unit that no noise moves keeps noise.
+    Run it within ``preserve_state``. A unit that no noise moves keeps noise.
     """
     images, values = [], []
     noise = _noise(spec, seed)
@@ -74,7 +74,7 @@ def excited(
         values.append(_of(outputs_BUP, unit_B, place_B).float().cpu())
         images.append(shown_BCHW.cpu())
         done(len(some))
-    return Excited(torch.cat(images), torch.cat(values))
+    return ActivationMaxima(torch.cat(images), torch.cat(values))
 
 
 def _climb(

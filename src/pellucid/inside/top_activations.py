@@ -16,7 +16,7 @@ STRONGEST = 9
 
 
 @dataclass(frozen=True)
-class Strongest:
+class TopActivations:
     """What ``Watch`` saw of U units on ``images`` images.
 
     ``rate_U``: the share of images in which a unit is above 0 at one place or more; ``places_U``: the share
@@ -75,12 +75,12 @@ class Watch:
         self.image_UK = torch.cat([self.image_UK, image_UB], dim=1).gather(1, order_UK)
         self.place_UK = torch.cat([self.place_UK, place_UB], dim=1).gather(1, order_UK)
 
-    def found(self) -> Strongest:
+    def found(self) -> TopActivations:
         """What was seen, of one image or more."""
         most_U = self.value_UK[:, 0]
         dead_U = (most_U == self.least_U) & (self.places > 1)  # one number cannot tell
         idle_UK = dead_U[:, None] | ((self.value_UK == 0) & (self.least_U[:, None] == 0))
-        return Strongest(
+        return TopActivations(
             images=self.images,
             rate_U=self.fired_U / self.images,
             places_U=self.above_U / self.places,

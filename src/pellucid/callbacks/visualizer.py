@@ -1,4 +1,4 @@
-"""The one abstract base of all views: when to look, and that looking changes nothing.
+"""The one abstract base of all views: when to snapshot, and that looking changes nothing.
 
 Axes: B images, C channels, H × W pixels, N images of a split, D embedding.
 """
@@ -18,43 +18,43 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from pellucid.callbacks.gallery import Gallery, event_bytes, send, tensorboards
+from pellucid.callbacks.figure_logger import FigureLogger, event_bytes, send, tensorboards
 from pellucid.data.base import ImageData
 from pellucid.draw.sheet import Picture
 from pellucid.errors import UserError, counted, encodable, plain
-from pellucid.inside.pixels import undone
-from pellucid.inside.probe import choose_probes
-from pellucid.inside.untouched import original, untouched
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.epoch import is_due, whole_epoch
 from pellucid.spec import prepare
 from pellucid.task.base import Task
 
 
-class View(Callback, ABC):
+class Visualizer(Callback, ABC):
     """Looks after epoch 1, after every ``every_n_epochs``-th and after the last; or, with None, once before
     training. On rank 0 alone.
 
-    A view implements ``look``; ``reason`` says why a net cannot be looked at so. What they raise never stops
+    A view implements ``draw``; ``reason`` says why a net cannot be looked at so. What they raise never stops
     the training, but for a UserError of ``reason``, which comes before it: it is told once and counted.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, *, every_n_epochs: int | None = 1, gallery: Gallery) -> None:
+    def __init__(self, *, every_n_epochs: int | None = 1, figures: FigureLogger) -> None:
         if every_n_epochs is not None:
             self.check_count("every_n_epochs", every_n_epochs)
-        self.every_n_epochs, self.gallery = every_n_epochs, gallery
+        self.every_n_epochs, self.figures = every_n_epochs, figures
         self._applies = False
         self._start_step: int | None = None
         self._looked_at = self._finished = (0, 0)  # epoch and step
 
     def check(self) -> None:
         """Raise UserError where a user's class has not what a view needs."""
-        if not all(hasattr(self, needed) for needed in ("name", "gallery", "every_n_epochs")):
+        if not all(hasattr(self, needed) for needed in ("name", "figures", "every_n_epochs")):
             raise UserError(
                 f"{type(self).__name__} is no whole view: expected name = '…' in the class, and in __init__ "
-                "super().__init__(every_n_epochs=every_n_epochs, gallery=gallery)."
+                "super().__init__(every_n_epochs=every_n_epochs, figures=figures)."
             )
 
     def check_count(self, option: str, value: int, most: int | None = None) -> None:
@@ -63,29 +63,29 @@ class View(Callback, ABC):
             expected = "at least 1" if most is None else f"1 to {most:,}"
             raise UserError(f"callbacks.{self.name}.{option}={value}: expected {expected}.")
 
-    def reason(self, look: Look) -> str | None:
+    def reason(self, snapshot: Snapshot) -> str | None:
         """Why this view does not apply, in a few words; None where it does. Raises UserError for options."""
         return None
 
     @abstractmethod
-    def look(self, look: Look) -> None:
-        """Draw, and hand what was drawn to ``look``."""
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw, and hand what was drawn to ``draw``."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # On every rank, so that all of them stop at a mistake.
-        look = Look(self, trainer, pl_module, epoch=trainer.current_epoch)
+        snapshot = Snapshot(self, trainer, pl_module, epoch=trainer.current_epoch)
         self._applies = False
         try:
-            with untouched(look.net), torch.no_grad():
-                why_not = self.reason(look)
+            with preserve_state(snapshot.net), torch.no_grad():
+                why_not = self.reason(snapshot)
         except UserError as error:
             raise UserError(f"callbacks.{self.name}: {error}") from error
         except Exception as error:
-            self.gallery.failed(self.name, error)
+            self.figures.failed(self.name, error)
             return
         self._applies = why_not is None
         if why_not is not None and trainer.is_global_zero:
-            self.gallery.leave_out(self.name, why_not)
+            self.figures.leave_out(self.name, why_not)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.every_n_epochs is None and trainer.current_epoch == 0:  # not on resuming
@@ -109,8 +109,8 @@ class View(Callback, ABC):
 
     def _look(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
         self._looked_at = (epoch, trainer.global_step)
-        look = Look(self, trainer, pl_module, epoch=epoch)
-        self.guarded(trainer, look.net, lambda: self.look(look))
+        snapshot = Snapshot(self, trainer, pl_module, epoch=epoch)
+        self.guarded(trainer, snapshot.net, lambda: self.draw(snapshot))
 
     def guarded(self, trainer: Trainer, net: nn.Module, body: Callable[[], None]) -> None:
         """Run ``body`` where this view applies: the net left as it is, its cost counted, errors survived."""
@@ -119,12 +119,12 @@ class View(Callback, ABC):
         start = time.perf_counter()
         try:
             before = event_bytes(trainer.loggers)
-            with untouched(net), torch.no_grad():
+            with preserve_state(net), torch.no_grad():
                 body()
-            self.gallery.spent(self.name, size=event_bytes(trainer.loggers) - before)
+            self.figures.spent(self.name, size=event_bytes(trainer.loggers) - before)
         except Exception as error:
-            self.gallery.failed(self.name, error)
-        self.gallery.spent(self.name, seconds=time.perf_counter() - start)
+            self.figures.failed(self.name, error)
+        self.figures.spent(self.name, seconds=time.perf_counter() - start)
 
 
 @dataclass(frozen=True)
@@ -142,25 +142,25 @@ class Probes:
         return len(self.labels_B)
 
 
-class Look:
+class Snapshot:
     """One moment of a training as a view sees it: after ``epoch`` (counted from 1; 0: before the first)."""
 
-    def __init__(self, view: View, trainer: Trainer, pl_module: LightningModule, *, epoch: int) -> None:
+    def __init__(self, view: Visualizer, trainer: Trainer, pl_module: LightningModule, *, epoch: int) -> None:
         assert isinstance(pl_module, Task)
         self._view, self._trainer, self.task, self.epoch = view, trainer, pl_module, epoch
-        self.gallery = view.gallery
-        self.net: nn.Module = original(pl_module.net)
+        self.figures = view.figures
+        self.net: nn.Module = unwrap_compiled(pl_module.net)
         self.device = pl_module.device
         self.classes = [plain(name) for name in self.data.spec.classes]  # each on one line
 
     @property
     def data(self) -> ImageData:
-        return self.gallery.data
+        return self.figures.data
 
     @property
     def predictions(self) -> Predictions | None:
         """What the net said of the images of this epoch's validation; None without one."""
-        return self.gallery.predictions
+        return self.figures.predictions
 
     @property
     def seen(self) -> str:
@@ -180,7 +180,9 @@ class Look:
 
     def probes(self, count: int) -> Probes:
         """The first ``count`` of the run's fixed choice of validation images."""
-        return self.images("val", choose_probes(self.data.splits["val"].labels_N, count, self.gallery.seed))
+        return self.images(
+            "val", choose_reference_images(self.data.splits["val"].labels_N, count, self.figures.seed)
+        )
 
     def images(self, split: str, index_B: Tensor) -> Probes:
         """Those images of a split."""
@@ -202,7 +204,7 @@ class Look:
 
     def pixels(self, images_BCHW: Tensor) -> np.ndarray:
         """Normalised images as uint8 RGB, (B, H, W, 3), by the data's own mean and std."""
-        return undone(self.data.spec, images_BCHW)
+        return to_rgb(self.data.spec, images_BCHW)
 
     def batches(self, split: str, index_N: Tensor) -> Iterator[Tensor]:
         """Those images of a split as the net takes them, a batch at a time."""
@@ -226,11 +228,11 @@ class Look:
 
     def keep(self, picture: Picture, file: str) -> bytes:
         """Write a picture to that file of ``figures`` alone; the file's content."""
-        return self.gallery.keep(self._view.name, file, picture)
+        return self.figures.keep(self._view.name, file, picture)
 
     def keep_arrays(self, arrays: Mapping[str, np.ndarray], file: str) -> None:
         """Write arrays to that file of ``figures``."""
-        self.gallery.keep_arrays(self._view.name, file, arrays)
+        self.figures.keep_arrays(self._view.name, file, arrays)
 
     def scalars(self, values: Mapping[str, float]) -> None:
         """Send finite values to every logger."""

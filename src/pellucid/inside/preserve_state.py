@@ -15,7 +15,7 @@ from pellucid.inside.mode import evaluation_mode
 
 
 @contextmanager
-def untouched(net: nn.Module) -> Iterator[nn.Module]:
+def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
     """The net as written (not its compiled form), in evaluation mode, float32 arithmetic, gradients allowed.
 
     Afterwards, also after an exception: every module's mode, every parameter's ``grad`` and
@@ -23,7 +23,7 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
     before.
     Works inside ``torch.inference_mode`` too, for inputs made or cloned within.
     """
-    net = original(net)
+    net = unwrap_compiled(net)
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
     compiled, net._compiled_call_impl = net._compiled_call_impl, None  # what ``net.compile()`` sets
@@ -54,7 +54,7 @@ def untouched(net: nn.Module) -> Iterator[nn.Module]:
         _set_random_state(device, state)
 
 
-def original(net: nn.Module) -> nn.Module:
+def unwrap_compiled(net: nn.Module) -> nn.Module:
     """The module that ``torch.compile`` wrapped, whose layers can be hooked; another net as it is."""
     return dict(net.named_children()).get("_orig_mod", net)
 

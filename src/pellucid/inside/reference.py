@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.system.seeding import generator
 
 
-def choose_probes(labels_N: Tensor, count: int, seed: int) -> Tensor:
+def choose_reference_images(labels_N: Tensor, count: int, seed: int) -> Tensor:
     """Positions of ``count`` images (fewer where there are fewer), sorted by class.
 
     Classes take turns, so numbers differ by one at most while images last; a larger ``count`` adds to the
