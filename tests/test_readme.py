@@ -1,4 +1,4 @@
-"""The README's commands and paths are right."""
+"""The commands, paths and links of the README and of the pages that it leads to are right."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from pellucid.config.command_line import check, split
 from pellucid.config.compose import compose, container
 from tests.helpers import CONF, ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", README)))
+PAGES = {
+    path.relative_to(ROOT): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+}
+README = PAGES[Path("README.md")]
+COMMANDS = re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", "\n".join(PAGES.values()))
+# What the reader is to write: a net, and files that begin with their path.
+WRITTEN = set(re.findall(r"^# (conf/\S+\.yaml)$", "\n".join(PAGES.values()), flags=re.MULTILINE))
+THEIRS = ("MyNet", *(f"experiment={Path(path).stem}" for path in WRITTEN))
 
 
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) <= 250
-    assert len(COMMANDS) >= 14
+    assert len(README.splitlines()) <= 200
+    assert len(set(re.findall(r"^python .*", README, flags=re.MULTILINE))) >= 14
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "MyNet" not in c])
+@pytest.mark.parametrize("command", sorted({c for c in COMMANDS if not any(name in c for name in THEIRS)}))
 def test_a_command_is_accepted(command: str) -> None:
-    script, *argv = shlex.split(command.replace("<run>", "run"))
+    script, *argv = shlex.split(re.sub(r"<[^>]+>", "run", command))
     name = script.removesuffix(".py").rpartition("/")[2]
     line = split(argv)
     if name == "report":
@@ -91,10 +98,20 @@ def test_every_choice_trains_to_the_end(choice: str, fashion: Path, tmp_path: Pa
     assert not [key for key in found if key.startswith("look/failed")]
 
 
-def test_every_path_exists() -> None:
-    named = re.findall(r"`?((?:scripts|conf|src|tests|docs)/[\w./-]+)", README)
-    missing = {path for path in named if "mine" not in path and not (ROOT / path).exists()}
-    assert not missing
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_path_exists(page: Path) -> None:
+    named = re.findall(r"(?<![\w./{*])((?:scripts|conf|src|tests|docs)/\w[\w./-]*\w)", PAGES[page])
+    assert not {path for path in {*named} - WRITTEN if "mine" not in path and not (ROOT / path).exists()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", PAGES[page]):
+        target = (ROOT / page.parent / path).resolve() if path else ROOT / page
+        assert target.exists(), path
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
 
 @pytest.mark.parametrize(("room", "heading", "least"), [("model", "Models", 8), ("data", "Data sets", 5)])
