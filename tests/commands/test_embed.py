@@ -22,10 +22,6 @@ from pellucid.commands.embed.embed import embed, observe
 from pellucid.config.command_line import quote_path, split
 from pellucid.config.revisit import changed_data
 from pellucid.data.stream import of_split
-from pellucid.draw.neighbours import Neighbour, Query, neighbours
-from pellucid.draw.reconstructions import ranked
-from pellucid.draw.roc import roc
-from pellucid.draw.scatter import scatter
 from pellucid.engine.looking import Looking
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
@@ -292,40 +288,6 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
         next(trained.net.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match=r"layer=embed: what it gives for \S*000.jpg is not finite"):
         observe(looking, of_split(trained.data(OWN), "test"), None, 5)
-
-
-@pytest.mark.parametrize("count", [1, 13])
-def test_pictures_are_not_cut(count: int) -> None:
-    random = np.random.default_rng(0)
-    image = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-    name = "a rather long class name 한글 $x"
-    near = [Neighbour(image, name, "distance 0.123", name, [True, False, None][k % 3]) for k in range(count)]
-    queries = [Query(image, [name] * lines, None, near[:k]) for lines, k in ((5, 1), (1, count))]
-    images = random.random((count, 8, 8, 3))
-    positive = np.arange(count + 1) % 2 == 0
-    scores = np.linspace(0, 1, count + 1)
-    labels = np.arange(count) - 1
-    for picture in (
-        neighbours(queries, title=name, note=name),
-        ranked(
-            images, 1 - images, [name] * count, [name] * count, title="t", note="n", marked=[True] * count
-        ),
-        roc(scores, scores, scores, positive, names=(name, name), score="s", said=name, title="t", note="n"),
-        scatter(images[:, 0, 0, :2], labels, [name] * 12, title="t", note="n", axes_names=["", ""]),
-    ):
-        assert (picture[:, -1] == 255).all()
-        assert (picture[-1] == 255).all()
-
-
-def test_points_of_no_known_class_are_grey() -> None:
-    points = np.array([[0.0, 0], [1, 1]])
-    known, unknown = (
-        scatter(points, np.full(2, label), ["a"], title="t", note="n", axes_names=["", ""])[100:, :700]
-        for label in (0, -1)
-    )
-    saturation = [np.ptp(picture.astype(int), axis=2).max() for picture in (known, unknown)]
-    assert saturation[0] > 100
-    assert saturation[1] < 10
 
 
 def test_paths_and_layers_are_taken_to_the_letter() -> None:

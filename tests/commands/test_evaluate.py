@@ -25,8 +25,6 @@ from pellucid.commands.evaluate import evaluate
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.revisit import changed_data
-from pellucid.draw.curves import _apart
-from pellucid.engine.intervals import Alone, Inputs
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.task.classification import Classification
@@ -34,14 +32,6 @@ from pellucid.task.metric import MeanOverImages
 from tests.helpers import CONF, compose, make_run, metrics
 
 OWN: Any = partial(changed_data, line=split([]), conf=CONF)
-
-
-@pytest.mark.parametrize("values", [[1.0], [1, 2, 3], [0, 0, 0], [0, 0.1, 0.2, 5], [0, 0.9, 1.0, 1.1, 2.0]])
-def test_labels_are_kept_apart(values: list[float]) -> None:
-    places = _apart(values, 0.5)
-    assert min(np.diff(places), default=0.5) >= 0.5 - 1e-9
-    assert np.mean(places) == pytest.approx(np.mean(values))
-    assert _apart([0.0, 1.0, 2.0], 0.5) == [0, 1, 2], "those that are apart stay"
 
 
 @pytest.fixture(scope="module")
@@ -242,42 +232,6 @@ def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) ->
         return float(after - before)
 
     assert found["intervals"]["f1"] == by_hand(gain, len(true))
-
-
-class Scored(Classification):
-    """A user's task with the step of ours, and a further metric."""
-
-    def _make_metrics(self) -> dict[str, Metric]:
-        return {**super()._make_metrics(), "f1": MulticlassF1Score(self.num_classes, average="macro")}
-
-    def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
-        super()._update_metrics(stage, losses_S, counts_S, *seen)
-        self.stage_metrics(stage)["f1"].update(*seen)
-
-
-def test_the_intervals_of_a_task_that_notes_its_steps() -> None:
-    """As the task's own metrics say it, and without a trace in the task."""
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
-    options: dict[str, Any] = {"optimizer": torch.optim.SGD, "scheduler": None, "label_smoothing": 0.0}
-    task = Scored(net=net, image_shape=(1, 2, 2), num_classes=3, seed=0, **options).eval()
-    random = torch.Generator().manual_seed(0)
-    images, labels = torch.randn(50, 1, 2, 2, generator=random), torch.randint(3, (50,), generator=random)
-    alone, losses = Alone(task), []
-    for index in torch.split(torch.arange(50), 16):
-        _, logits = task._step((images[index], labels[index]), "test")
-        losses.append(functional.cross_entropy(logits, labels[index], reduction="none"))
-    alone.note(torch.cat(losses), task.noted["test"])
-    values = {name: float(value) for name, value in task.compute_metrics("test").items()}
-    said = task(images).argmax(1)
-    for name, inputs in alone.inputs(values, 50).items():
-        assert isinstance(inputs, Inputs), inputs
-        assert inputs.value() == pytest.approx(values[name], rel=1e-5)
-        some = np.arange(0, 50, 3)
-        if name == "f1":
-            expected = f1_score(labels[some], said[some], average="macro")
-            assert inputs.value(some) == pytest.approx(expected, rel=1e-5)
-    assert list(task.state_dict()) == ["net.1.weight", "net.1.bias"]
-    assert task.net is net
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(trained: Path, tmp_path: Path) -> None:

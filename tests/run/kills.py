@@ -1,6 +1,6 @@
 """A training killed between any two of its writes, and resumed.
 
-``python -m tests.kills <folder> every``, or ``few`` (one of each kind), or ``random`` (20 moments).
+``python -m tests.run.kills <folder> every``, or ``few`` (one of each kind), or ``random`` (20 moments).
 
 Whatever is written within the run's folder is counted (files opened to be written, renamed, removed; records
 of TensorBoard), and the process ends by SIGKILL just before the n-th. Resumed, or begun anew where there was

@@ -1,4 +1,4 @@
-"""The spec's arithmetic and the splits' subsets."""
+"""The spec's arithmetic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import pytest
 import torch
 
-from pellucid.data.images import Split, numbered
 from pellucid.spec import Spec
 
 SPEC = Spec(
@@ -58,23 +57,6 @@ def test_another_size_changes_the_shape_alone() -> None:
     larger = SPEC.at_size(9)
     assert larger.image_shape == (2, 9, 9)
     assert larger.at_size(4) == SPEC
-
-
-def test_a_subset_of_a_subset_names_the_images_of_the_store() -> None:
-    store = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1)
-    labels = torch.tensor([0, 1, 2, 3, 4, 5])
-    whole = Split.whole(store, labels, numbered("train", 6))
-    part = whole.subset(torch.tensor([5, 3, 1])).subset(torch.tensor([2, 0]))
-    assert part.files == ["train/00001", "train/00005"]
-    assert part.labels_N.tolist() == [1, 5]
-    assert part.images(torch.tensor([1, 0])).flatten().tolist() == [5, 1]
-    assert part.store is store
-
-
-def test_images_are_copies() -> None:
-    split = Split.whole(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.zeros(2), ["a", "b"])
-    split.images(torch.tensor([0])).fill_(9)
-    assert int(split.store.sum()) == 0
 
 
 def test_statistics_serve_gradients_after_an_evaluation() -> None:

@@ -14,7 +14,7 @@ from tests.helpers import ROOT
 
 @pytest.mark.slow
 def test_killed_before_each_kind_of_write(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "tests.kills", str(tmp_path), "few"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.run.kills", str(tmp_path), "few"]
     environment = {"OMP_NUM_THREADS": "1", "PATH": "", "HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     print(done.stdout)

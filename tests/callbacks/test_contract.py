@@ -149,7 +149,7 @@ class Careless(Visualizer):
 def test_even_a_careless_view_changes_nothing(tmp_path: Path) -> None:
     config = compose("model=cnn", "trainer.max_epochs=3", "packages=[tests]")
     options = ["trainer.max_epochs=3", "model=cnn"]
-    node = {"_target_": "tests.callbacks.test_looking.Careless", "every_n_epochs": 1}
+    node = {"_target_": "tests.callbacks.test_contract.Careless", "every_n_epochs": 1}
     config["callbacks"] = {"careless": node}
     result = train(config, tmp_path / "seen")
     assert result["look/failed/careless"] == 3

@@ -13,7 +13,7 @@ from pellucid.commands.evaluate import evaluate
 from pellucid.errors import UserError
 from pellucid.run.checkpoint import load_checkpoint
 from tests.helpers import make_run, same
-from tests.test_stranger import OWN, options, resume
+from tests.run.test_stranger import OWN, options, resume
 
 DROP = object()
 OF_ALL: dict[str, list[Any]] = {  # refused by every command

@@ -1,0 +1,39 @@
+"""The projector's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.engine.build import make_data
+from tests.helpers import compose
+
+
+def test_the_projector_names_the_images(classifier: Path) -> None:
+    folder = classifier / "tensorboard" / "projector"
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch_0001", "epoch_0002"]
+    rows = [line.split("\t") for line in (folder / "epoch_0002" / "metadata.tsv").read_text().splitlines()]
+    assert rows[0] == ["index", "file", "true", "predicted", "correct", "confidence"]
+    assert len(rows) == 1 + 179
+    data = make_data(compose("model=cnn"))
+    data.setup()
+    val = data.splits["val"]
+    sprite = np.asarray(Image.open(folder / "epoch_0002" / "sprite.png"))
+    across = sprite.shape[0] // 8
+    right = 0
+    for place, (index, file, true, predicted, correct, confidence) in enumerate(rows[1:]):
+        assert val.files[int(index)] == file
+        assert data.spec.classes[val.labels_N[int(index)]] == true
+        assert correct == ("yes" if true == predicted else "no")
+        assert 0.1 <= float(confidence) <= 1
+        right += correct == "yes"
+        top, left = place // across * 8, place % across * 8
+        image = val.images(torch.tensor([int(index)]))[0, 0].numpy()
+        assert np.abs(sprite[top : top + 8, left : left + 8].astype(int) - image).max() <= 1, file
+    kept = (classifier / "metrics.csv").read_text().splitlines()
+    last = dict(zip(kept[0].split(","), kept[-1].split(","), strict=True))
+    assert right / 179 == pytest.approx(float(last["val/accuracy"]), abs=1e-6)
