@@ -1,11 +1,9 @@
-"""The journal, whole and damaged; the lock."""
+"""The journal, whole and damaged."""
 
 from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import optuna
@@ -14,7 +12,6 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import cut_incomplete, open_storage, without_password
-from pellucid.system.lock import FileLock
 
 SPACE: dict[str, BaseDistribution] = {"lr": FloatDistribution(0, 1)}
 
@@ -96,28 +93,6 @@ def test_cutting_an_empty_or_missing_file(tmp_path: Path) -> None:
     assert cut_incomplete(tmp_path / "empty") == 0
     (tmp_path / "one").write_bytes(b"abc")
     assert cut_incomplete(tmp_path / "one") == 3
-
-
-def test_a_lock_is_one_processs_and_free_when_that_is_killed(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from pellucid.system.lock import FileLock\n"
-        "print(FileLock(Path(sys.argv[1])).acquire(wait=False), flush=True); time.sleep(60)"
-    )
-    path = tmp_path / "lock"
-    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
-    assert other.stdout is not None
-    with other, other.stdout:
-        assert other.stdout.readline() == "True\n"
-        assert not FileLock(path).acquire(wait=False)
-        other.kill()
-        other.wait()
-    lock = FileLock(path)
-    assert lock.acquire(wait=False)
-    assert not FileLock(path).acquire(wait=False)
-    lock.release()
-    with FileLock(path):
-        assert not FileLock(path).acquire(wait=False)
-    assert FileLock(path).acquire(wait=False)
 
 
 def test_a_password_is_not_shown() -> None:

@@ -12,7 +12,6 @@ import secrets
 import shutil
 import stat
 import struct
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ import numpy as np
 import yaml
 
 from pellucid.errors import UserError, encodable, first_line
+from pellucid.system.lock import lock_handle
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|\..+\.ckpt\.\w{8}")  # the second of the first versions
 LARGEST_TEXT = 2**26  # bytes of a JSON or CSV file that is read
@@ -63,25 +63,10 @@ def _temporary(path: Path) -> BinaryIO:
     while True:
         temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
         file = temporary.open("xb")
-        _lock(file)
+        lock_handle(file.fileno())
         if os.fstat(file.fileno()).st_nlink:  # not taken for a leftover before it was locked
             return file
         file.close()
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Whether nobody else holds a lock of the file; always where the file system has none."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -112,7 +97,7 @@ def remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path)
             else:
                 with open_file(path) as file:
-                    if _lock(file):
+                    if lock_handle(file.fileno()):
                         path.unlink()
 
 

@@ -7,11 +7,24 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+POLL = 0.005  # seconds: holders are done in about as long
+FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def lock_handle(handle: int, *, wait: bool = False) -> bool:
+    """Whether the lock of that open file is ours now. A file system without locks gives it to everyone."""
+    from filelock import lock_descriptor  # here: no help text should wait for it
+
+    try:
+        return lock_descriptor(handle, blocking=wait, poll_interval=POLL)
+    except OSError:
+        return True
+
 
 class FileLock:
     """Exclusive; the kernel frees it when its process ends, however that ends.
 
-    ``path`` is a folder, or a file that is made. Used with ``with``, it waits.
+    ``path`` is a folder, on Windows the file ``.lock`` in it, or a file that is made. By ``with`` it waits.
     """
 
     def __init__(self, path: Path) -> None:
@@ -20,29 +33,29 @@ class FileLock:
 
     def acquire(self, *, wait: bool = True) -> bool:
         """Whether it is ours now. A file system without locks gives it to everyone."""
-        if sys.platform == "win32":
-            return True
-        import fcntl
-
-        flags = os.O_RDONLY if self.path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        handle = os.open(self.path, flags, 0o666)
+        path, flags = self.path, os.O_RDWR | os.O_CREAT | FLAGS
+        if path.is_dir() and sys.platform == "win32":
+            path = path / ".lock"
+        elif path.is_dir():
+            flags = os.O_RDONLY
+        handle = os.open(path, flags, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        except OSError:
-            pass
+            ours = lock_handle(handle, wait=wait)
         except BaseException:
             os.close(handle)
             raise
-        self._handle = handle
-        return True
+        if ours:
+            self._handle = handle
+        else:
+            os.close(handle)
+        return ours
 
     def is_of(self, path: Path) -> bool:
         """Whether what is held is still what lies there, neither removed nor moved away."""
+        if self._handle is None or sys.platform == "win32":  # which moves nothing that is open
+            return True
         try:
-            return self._handle is None or os.path.samestat(os.fstat(self._handle), path.stat())
+            return os.path.samestat(os.fstat(self._handle), path.stat())
         except OSError:
             return False
 
