@@ -11,7 +11,6 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs
 
 import csv
 import gc
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,6 @@ from pellucid.commands.predict import predict
 from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.commands.units import units
-from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
 from pellucid.engine.trained import restore
 from tests.helpers import CONF, command, compose, make_run, metrics, same, weights
 
@@ -43,7 +40,6 @@ pytestmark = [
 
 MODELS = ("dnn", "cnn", "xai", "autoencoder", "gcn", "resnet_frozen", "resnet_finetune")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
 
 def options(model: str, *more: str) -> list[str]:
@@ -57,7 +53,7 @@ def defaults(name: str) -> dict[str, Any]:
     """The options of a command as its YAML has them."""
     loaded = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
     assert isinstance(loaded, dict)
-    return {str(key): value for key, value in loaded.items() if key not in ("defaults", "hydra")}
+    return {str(key): value for key, value in loaded.items() if key not in ("defaults", "_target_")}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -156,7 +152,7 @@ def test_runs_of_one_process_free_their_memory(tmp_path: Path) -> None:
 
 
 def _evaluate() -> dict[str, Any]:
-    return {**{k: v for k, v in defaults("evaluate").items() if k != "run"}, "data": OWN}
+    return {**{k: v for k, v in defaults("evaluate").items() if k != "run"}, "data": None}
 
 
 @pytest.fixture(scope="module", params=["cnn", "resnet_frozen", "autoencoder"])
@@ -203,13 +199,13 @@ def test_explain(trained: Path, pictures: Path, tmp_path: Path) -> None:
 
 
 def test_embed(trained: Path, pictures: Path, tmp_path: Path) -> None:
-    given = {**defaults("embed"), "run": str(trained), "data": OWN, "tsne_points": 100, "points": 200}
+    given = {**defaults("embed"), "run": str(trained), "data": None, "tsne_points": 100, "points": 200}
     given |= {"accelerator": DEVICE, "neighbours": str(pictures), "out": str(tmp_path)}
     assert embed(**given)["images"] > 0
 
 
 def test_units(trained: Path, tmp_path: Path) -> None:
-    given = {**defaults("units"), "run": str(trained), "data": OWN, "out": str(tmp_path)}
+    given = {**defaults("units"), "run": str(trained), "data": None, "out": str(tmp_path)}
     units(**{**given, "accelerator": DEVICE, "count": 3, "steps": 8})
     assert list(tmp_path.rglob("*.png"))
 
@@ -224,13 +220,13 @@ def test_export(trained: Path, tmp_path: Path) -> None:
 
 def test_report(trained: Path) -> None:
     given = {k: v for k, v in defaults("report").items() if k != "storage"}
-    path = report(**{**given, "run": str(trained), "data": OWN, "accelerator": DEVICE, "seconds": 5.0})
+    path = report(**{**given, "run": str(trained), "data": None, "accelerator": DEVICE, "seconds": 5.0})
     assert path.is_file()
 
 
 def test_compare(trained: Path, tmp_path: Path) -> None:
     last = trained / "checkpoints" / "last.ckpt"
-    given = {**defaults("compare"), "runs": [str(trained), str(last)], "data": OWN, "out": str(tmp_path)}
+    given = {**defaults("compare"), "runs": [str(trained), str(last)], "data": None, "out": str(tmp_path)}
     assert compare(**{**given, "accelerator": DEVICE})
 
 

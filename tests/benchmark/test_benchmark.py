@@ -25,7 +25,7 @@ from pellucid.benchmark.measure import (
 from pellucid.benchmark.run import benchmark
 from pellucid.benchmark.table import HEADER, rows, write
 from pellucid.errors import UserError
-from tests.helpers import CONF, command, compose
+from tests.helpers import command, compose
 
 OPTIONS: dict[str, Any] = {
     **{"nets": ["dnn"], "rounds": 1, "fashion": None, "photos": None, "views": 0},
@@ -141,13 +141,13 @@ def test_ratios_are_of_the_same_round(tmp_path: Path) -> None:
 )
 def test_bad_options_are_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        benchmark({**OPTIONS, **options, "out": str(tmp_path / "out")}, CONF)
+        benchmark(**{**OPTIONS, **options, "out": str(tmp_path / "out")})
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unwritable_folder_is_told_before_anything_is_timed() -> None:
     with pytest.raises(UserError, match="out=/proc/here: the folder cannot be made"):
-        benchmark({**OPTIONS, "out": "/proc/here"}, CONF)
+        benchmark(**{**OPTIONS, "out": "/proc/here"})
 
 
 def test_memory_is_the_commands_own(tmp_path: Path) -> None:

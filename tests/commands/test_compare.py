@@ -8,7 +8,6 @@ import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,17 @@ from torch import Tensor
 
 from pellucid.commands.compare.compare import compare
 from pellucid.commands.compare.comparison import OPTIONS, write_options
+from pellucid.config.command import Command
 from pellucid.config.command_line import split
+from pellucid.config.data_override import read_data
 from pellucid.config.difference import differences
-from pellucid.config.revisit import changed_data
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
 from tests.helpers import CONF, command, make_run, metrics
 
 
 def asked(*argv: str) -> Any:
-    return partial(changed_data, line=split(list(argv)), conf=CONF)
+    return read_data(split(list(argv)), CONF)
 
 
 def run_compare(*runs: Path, **given: Any) -> dict[str, Any]:
@@ -292,8 +292,9 @@ def test_names_of_runs_are_taken_to_the_letter(form: str, tmp_path: Path) -> Non
     odd = [tmp_path / name for name in ("a, [b] = 'ü' 한글 $x", "b (1), c")]
     for folder in odd:
         folder.mkdir()
-    assert split([form.format(*odd)]).value("runs") == [str(folder) for folder in odd]
-    assert split(["runs=[a/b, c/d,e]"]).value("runs") == ["a/b", "c/d", "e"], "where none exists"
+    command = Command(CONF, "compare")
+    assert split([form.format(*odd)], command).value("runs") == [str(folder) for folder in odd]
+    assert split(["runs=[a/b, c/d,e]"], command).value("runs") == ["a/b", "c/d", "e"], "where none exists"
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import csv
 import inspect
 import logging
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from pellucid.commands.embed.embed import embed, observe
+from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path, split
-from pellucid.config.revisit import changed_data
+from pellucid.config.data_override import read_data
 from pellucid.data.stream import of_split
 from pellucid.engine.looking import Looking
 from pellucid.engine.trained import restore
@@ -28,7 +28,6 @@ from pellucid.errors import UserError
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, make_run, same
 
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 SKIPPED = {"defaults", "hydra"}
 
 
@@ -39,7 +38,7 @@ def options() -> dict[str, Any]:
 
 
 def run_embed(run: Path, **given: Any) -> dict[str, Any]:
-    quick = {"accelerator": "cpu", "data": OWN, "methods": []}
+    quick: dict[str, Any] = {"accelerator": "cpu", "data": None, "methods": []}
     return embed(**{**options(), **quick, "run": str(run), **given})
 
 
@@ -83,7 +82,7 @@ def test_vectors_are_those_of_the_net(classifier: Path, tmp_path: Path) -> None:
     folder = classifier / "embeddings"
     kept = arrays(folder / "embed_test.npz")
     trained = restore(classifier, accelerator="cpu")
-    images = trained.data(OWN)
+    images = trained.data()
     (batch,) = of_split(images, "test").batches(99)
     with torch.no_grad():
         pixels = trained.placed().images(batch.pixels_BCSS)
@@ -116,7 +115,7 @@ def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp
     before = restore(classifier, accelerator="cpu")
     looking = Looking(before.placed(), "features.0")
     state = {name: value.clone() for name, value in before.net.state_dict().items()}
-    seen = observe(looking, of_split(before.data(OWN), "val"), None, 3)
+    seen = observe(looking, of_split(before.data(), "val"), None, 3)
     assert same(state, before.net.state_dict())
     assert not any(module._forward_hooks or module.training for module in before.net.modules())
     assert len(seen.places_P) == len(seen.thumbnails_PHWC) == 3
@@ -125,7 +124,7 @@ def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp
     )
     kept = arrays(tmp_path / "o = [1]" / "features.0_val.npz")
     first: Any = before.net.get_submodule("features.0")
-    (batch,) = of_split(before.data(OWN), "val").batches(99)
+    (batch,) = of_split(before.data(), "val").batches(99)
     with torch.no_grad():
         maps = first(before.placed().images(batch.pixels_BCSS))
     assert kept["features_ND"] == pytest.approx(maps.mean(dim=(2, 3)).numpy(), abs=1e-5)
@@ -161,7 +160,7 @@ def test_files_in_place_of_a_split(
 
 def test_neighbours_are_the_nearest_training_images(classifier: Path, photos: Path, tmp_path: Path) -> None:
     trained = restore(classifier, accelerator="cpu")
-    files = trained.data(OWN).splits["train"].files
+    files = trained.data().splits["train"].files
     query = photos / files[4]
     run_embed(classifier, split="train", neighbours=str(query), nearest=5, out=str(tmp_path))
     found = rows(tmp_path / "embed_neighbours.csv")
@@ -215,7 +214,7 @@ def test_the_worst_reconstructed_and_how_well_that_tells(autoencoder: Path, tmp_
     by_file = dict(zip(kept["files_N"].tolist(), kept["mse_N"].tolist(), strict=True))
     assert [by_file[row["file"]] for row in found] == pytest.approx(errors.tolist())
     trained = restore(autoencoder, accelerator="cpu")
-    (batch,) = of_split(trained.data(OWN), "test").batches(99)
+    (batch,) = of_split(trained.data(), "test").batches(99)
     redrawn = trained.placed().run(trained.placed().images(batch.pixels_BCSS))
     by_hand = (redrawn - batch.pixels_BCSS / 255).square().mean(dim=(1, 2, 3)).numpy()
     assert kept["mse_N"] == pytest.approx(by_hand, rel=1e-4)
@@ -254,7 +253,7 @@ def test_an_anomaly_that_is_no_class_of_the_run(autoencoder: Path, tmp_path: Pat
         ({"anomaly": "dog"}, "no autoencoder"),
         ({"checkpoint": "epoch_9"}, "no such checkpoint"),
         ({"run": "/no/run"}, "does not exist"),
-        ({"data": partial(changed_data, line=split(["data=digits"]), conf=CONF)}, "trained on 2"),
+        ({"data": read_data(split(["data=digits"]), CONF)}, "trained on 2"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_written(
@@ -287,12 +286,12 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
     with torch.no_grad():
         next(trained.net.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match=r"layer=embed: what it gives for \S*000.jpg is not finite"):
-        observe(looking, of_split(trained.data(OWN), "test"), None, 5)
+        observe(looking, of_split(trained.data(), "test"), None, 5)
 
 
 def test_paths_and_layers_are_taken_to_the_letter() -> None:
-    assert quote_path("neighbours=a b=[1].png", multirun=False) == "neighbours='a b=[1].png'"
-    assert quote_path("layer=1.10", multirun=False) == "layer='1.10'"
+    assert quote_path("neighbours=a b=[1].png", Command(CONF, "embed")) == "neighbours='a b=[1].png'"
+    assert quote_path("layer=1.10", Command(CONF, "embed")) == "layer='1.10'"
 
 
 @pytest.mark.slow

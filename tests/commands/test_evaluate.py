@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ from pellucid.commands.compare.compare import compare
 from pellucid.commands.evaluate import evaluate
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
+from pellucid.config.data_override import read_data
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.task.classification import Classification
 from pellucid.task.metric import MeanOverImages
 from tests.helpers import CONF, compose, make_run, metrics
-
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_evaluate(run: Path, **given: Any) -> list[dict[str, Any]]:
-    options = {"checkpoint": "best", "split": "test", "accelerator": "cpu", "data": OWN, "out": None}
+    options = {"checkpoint": "best", "split": "test", "accelerator": "cpu", "data": None, "out": None}
     return evaluate(str(run), **{**options, **given})
 
 
@@ -116,7 +113,7 @@ def test_other_data(tmp_path: Path, photos: Path) -> None:
     shutil.copy(next((photos / "test" / "dog").iterdir()), other / "test" / "dog")
 
     def asked(*argv: str) -> Any:
-        return partial(changed_data, line=split(list(argv)), conf=CONF)
+        return read_data(split(list(argv)), CONF)
 
     run_evaluate(tmp_path / "run", data=asked(f"data.root={other}"))
     assert len(rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")) == 9
@@ -217,7 +214,7 @@ def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) ->
     config["task"]["_target_"] = "tests.commands.test_evaluate.Focal"
     train(config, other)
     Run(other).save_config(config)
-    options: dict[str, Any] = {"layers": "auto", "checkpoint": "best", "accelerator": "cpu", "data": OWN}
+    options: dict[str, Any] = {"layers": "auto", "checkpoint": "best", "accelerator": "cpu", "data": None}
     both = [str(of_own_task), str(other)]
     found = compare(both, packages=["tests"], out=str(tmp_path / "compared"), **options)
     tables = []

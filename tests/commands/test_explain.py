@@ -13,9 +13,10 @@ from PIL import Image
 
 from pellucid.commands.explain import explain
 from pellucid.commands.explained import Named
+from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path
 from pellucid.errors import UserError
-from tests.helpers import compose, make_run
+from tests.helpers import CONF, compose, make_run
 
 METHODS = ("saliency", "integrated_gradients", "grad_cam", "occlusion")
 
@@ -117,10 +118,10 @@ def test_every_file_has_a_name_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_class_is_taken_to_the_letter() -> None:
-    assert quote_path("target=true", multirun=False) == "target='true'"
-    assert quote_path("target=3", multirun=False) == "target='3'"
-    assert quote_path("anomaly=true", multirun=False) == "anomaly='true'"
-    assert quote_path("anomaly=[a,b]", multirun=False) == "anomaly=[a,b]"
+    assert quote_path("target=true", Command(CONF, "explain")) == "target='true'"
+    assert quote_path("target=3", Command(CONF, "explain")) == "target='3'"
+    assert quote_path("anomaly=true", Command(CONF, "embed")) == "anomaly='true'"
+    assert quote_path("anomaly=[a,b]", Command(CONF, "embed")) == "anomaly=[a,b]"
 
 
 @pytest.mark.slow

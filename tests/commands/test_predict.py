@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,12 @@ from PIL import Image
 
 from pellucid.commands.evaluate import evaluate
 from pellucid.commands.predict import predict
-from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
 from pellucid.data.pictures import Pictures, find_pictures
 from pellucid.data.stream import of_files
 from pellucid.draw.sheet import fit
 from pellucid.errors import UserError, plain
 from pellucid.spec import Spec
-from tests.helpers import CONF, make_run, unprivileged
+from tests.helpers import make_run, unprivileged
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +41,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_it_says_what_evaluation_says(trained: Path, photos: Path) -> None:
-    own: Any = partial(changed_data, line=split([]), conf=CONF)
+    own: Any = None
     evaluate(str(trained), checkpoint="best", split="test", accelerator="cpu", data=own, out=None)
     known = {row["file"]: row for row in rows(trained / "evaluation" / "best_test" / "images.csv")}
     said = run_predict(trained, photos / "test")
@@ -121,7 +118,7 @@ def test_grey_is_luminance_and_batches_keep_the_order(tmp_path: Path) -> None:
 def test_an_autoencoder_tells_its_error(tmp_path: Path, photos: Path) -> None:
     data = ("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=16")
     run = make_run(tmp_path / "run", "model=autoencoder", *data)
-    own: Any = partial(changed_data, line=split([]), conf=CONF)
+    own: Any = None
     (row,) = evaluate(str(run), checkpoint="best", split="test", accelerator="cpu", data=own, out=None)
     said = run_predict(run, photos / "test")
     assert sum(one["mse"] for one in said) / len(said) == pytest.approx(row["test/mse"], rel=1e-5)

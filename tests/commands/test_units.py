@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,9 @@ from PIL import Image
 from torch import nn
 
 from pellucid.commands.units import units
-from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
-from tests.helpers import CONF, command, make_run
-
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
+from tests.helpers import command, make_run
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +32,14 @@ def catdog(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 def run_units(run: Path, **given: Any) -> list[dict[str, Any]]:
     options: dict[str, Any] = {"layer": "auto", "units": "auto", "count": 2, "split": "test", "images": None}
-    options |= {"steps": 2, "seed": 0, "checkpoint": "best", "accelerator": "cpu", "data": OWN, "out": None}
+    options |= {"steps": 2, "seed": 0, "checkpoint": "best", "accelerator": "cpu", "data": None, "out": None}
     return units(str(run), **{**options, **given})
 
 
 def test_figures_are_those_of_the_whole_split(trained: Path) -> None:
     rows = run_units(trained, layer="features.2", units=[1, 5])
     placed = restore(trained, accelerator="cpu").placed()
-    images = placed.trained.data(OWN).splits["test"]
+    images = placed.trained.data().splits["test"]
     with torch.no_grad():
         net = nn.Sequential(*(placed.trained.net.get_submodule(f"features.{n}") for n in range(3)))
         maps_NUHW = net(placed.images(images.images(torch.arange(len(images)))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from pellucid.commands.evaluate import evaluate
 from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
+from pellucid.config.data_override import read_data
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
 from pellucid.run.folder import FORMAT, Run
@@ -24,7 +23,6 @@ from tests.fakes import write_photos
 from tests.helpers import CONF, compose, make_run
 
 FIRST = Path(__file__).parents[1] / "runs" / "format_1"  # written by the first version of the project
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 
 
 @pytest.fixture
@@ -34,14 +32,14 @@ def first(tmp_path: Path) -> Path:
 
 def test_a_run_of_the_first_version_is_evaluated_to_the_last_bit_of_what_it_wrote(first: Path) -> None:
     noted = json.loads((first / "metrics.json").read_text())
-    (row,) = evaluate(str(first), checkpoint="best", split="test", accelerator="cpu", data=OWN, out=None)
+    (row,) = evaluate(str(first), checkpoint="best", split="test", accelerator="cpu", data=None, out=None)
     for name in ("test/loss", "test/accuracy", "val/loss", "val/accuracy"):
         assert row[name] == pytest.approx(noted[name], rel=1e-6), name  # of another version of torch
     assert row["epoch"] == noted["best/epoch"]
 
 
 def test_a_run_of_the_first_version_gets_its_page(first: Path) -> None:
-    path = report(str(first), checkpoint="best", seconds=0, accelerator="cpu", data=OWN, out=None)
+    path = report(str(first), checkpoint="best", seconds=0, accelerator="cpu", data=None, out=None)
     text = path.read_text(encoding="utf-8")
     assert "cnn on digits" in text
     assert 'id="mistakes"' in text
@@ -146,7 +144,7 @@ def _resume(place: Path, *given: str) -> dict[str, Any]:
 
 def _files(place: Path, *given: str) -> dict[str, set[str]]:
     """The file names of each split, as evaluate would have them."""
-    asked: Any = partial(changed_data, line=split([*given]), conf=CONF)
+    asked: Any = read_data(split([*given]), CONF)
     return {name: set(part.files) for name, part in restore(place / "run").data(asked).splits.items()}
 
 
@@ -204,7 +202,7 @@ def test_the_classes_of_a_run_stay(place: Path, change: str, told: str) -> None:
 def test_other_images_are_evaluated_all_of_them(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     other = place / "other"
     write_photos(other / "test", {"cat": 7, "bird": 3}, seed=1)
-    asked: Any = partial(changed_data, line=split([f"data.root={other}"]), conf=CONF)
+    asked: Any = read_data(split([f"data.root={other}"]), CONF)
     given: dict[str, Any] = {
         "checkpoint": "best",
         "accelerator": "cpu",
@@ -226,11 +224,11 @@ def test_images_that_were_trained_on_are_left_out_or_counted(place: Path, of_pho
     known = sorted(_files(of_photos)["train"])[:3]
     for number, file in enumerate(known):
         shutil.copy(place / "photos" / file, other / "cat" / f"known_{number}.jpg")
-    asked: Any = partial(changed_data, line=split([f"data.root={other}"]), conf=CONF)
+    asked: Any = read_data(split([f"data.root={other}"]), CONF)
     for trained_on, count in (("leave_out", 14), ("count", 17)):
-        given: dict[str, Any] = {"checkpoint": "best", "accelerator": "cpu", "data": asked}
+        given: dict[str, Any] = {"accelerator": "cpu", "data": asked, "trained_on": trained_on}
         out = place / trained_on
-        evaluate(str(place / "run"), split="test", trained_on=trained_on, out=str(out), **given)
+        evaluate(str(place / "run"), split="test", out=str(out), **given)
         noted = json.loads((out / "best_test" / "metrics.json").read_text())
         assert noted["images"] == count
         assert noted["trained_on"] == [f"cat/known_{number}.jpg" for number in range(3)]

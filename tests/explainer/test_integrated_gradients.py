@@ -166,7 +166,7 @@ def test_of_a_trained_deep_net_too(tmp_path: Path, photos: Path) -> None:
 
 def check_trained(run: Path) -> None:
     trained = restore(run, accelerator="cpu")
-    test, placed = trained.data(lambda config: config["data"]).splits["test"], trained.placed()
+    test, placed = trained.data().splits["test"], trained.placed()
     images = placed.images(test.images(torch.linspace(0, len(test) - 1, 10).long()))
     black = placed.images(torch.zeros(1, *trained.spec.image_shape, dtype=torch.uint8))[0]
     target = placed.run(images).argmax(dim=1)

@@ -9,7 +9,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
+from pellucid.config.data_override import read_data
 from pellucid.data.manifest import SPLITS, Manifest
 from pellucid.engine.trained import restore
 from pellucid.errors import UserError
@@ -42,7 +41,7 @@ FILE = "<img src=x onerror=alert(2)>.png"
 
 
 def changed(*overrides: str) -> Any:
-    return partial(changed_data, line=split(list(overrides)), conf=CONF)
+    return read_data(split(list(overrides)), CONF)
 
 
 def run_report(run: Path, **given: Any) -> Path:

@@ -13,7 +13,7 @@ from pellucid.commands.evaluate import evaluate
 from pellucid.errors import UserError
 from pellucid.run.checkpoint import load_checkpoint
 from tests.helpers import make_run, same
-from tests.run.test_stranger import OWN, options, resume
+from tests.run.test_stranger import options, resume
 
 DROP = object()
 OF_ALL: dict[str, list[Any]] = {  # refused by every command
@@ -92,7 +92,7 @@ def test_a_part_that_is_not_what_it_should_be(trained: Path, tmp_path: Path, pat
         with pytest.raises(UserError):
             print(value, resume(run))
         assert (run / last).read_bytes() == before
-        given = {**options("evaluate"), "run": str(run / last), "data": OWN, "out": str(tmp_path / "out")}
+        given = {**options("evaluate"), "run": str(run / last), "data": None, "out": str(tmp_path / "out")}
         if path in OF_ALL:
             with pytest.raises(UserError):
                 evaluate(**given)

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.commands.units import units
 from pellucid.config.command_line import split
-from pellucid.config.revisit import changed_data
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.run.resume import resumed_config
@@ -32,7 +30,6 @@ from pellucid.system.console import lines_of
 from tests.forked import forking
 from tests.helpers import CONF, command, compose, make_run
 
-OWN: Any = partial(changed_data, line=split([]), conf=CONF)
 WIDENED = ["subprocess", "os", "builtins", "torch", "lightning", "pathlib"]
 HANDLER = "torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler"
 ROOMS = ("model", "task", "optimizer", "scheduler", "data")  # which every command builds, or most
@@ -42,7 +39,7 @@ OF_TRAINING = ("callbacks", "logger")
 def options(name: str) -> dict[str, Any]:
     loaded = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
     assert isinstance(loaded, dict)
-    kept = {str(key): value for key, value in loaded.items() if key not in ("defaults", "hydra", "storage")}
+    kept = {str(key): value for key, value in loaded.items() if key not in ("defaults", "_target_")}
     return {**kept, "accelerator": "cpu"}
 
 
@@ -52,15 +49,15 @@ def commands(run: Path, photo: Path, out: Path) -> dict[str, Callable[[], Any]]:
     def of(name: str, function: Callable[..., Any], **more: Any) -> Callable[[], Any]:
         return lambda: function(**{**options(name), "run": str(run), "out": str(out), **more})
 
-    two = {**options("compare"), "runs": [str(run), str(run)], "data": OWN, "out": str(out)}
+    two = {**options("compare"), "runs": [str(run), str(run)], "data": None, "out": str(out)}
     return {
-        "evaluate": of("evaluate", evaluate, data=OWN),
+        "evaluate": of("evaluate", evaluate, data=None),
         "predict": of("predict", predict, images=str(photo)),
         "explain": of("explain", explain, images=str(photo), explainer=compose()["explainer"]),
-        "embed": of("embed", embed, data=OWN, methods=[]),
-        "units": of("units", units, data=OWN, count=1, steps=1),
+        "embed": of("embed", embed, data=None, methods=[]),
+        "units": of("units", units, data=None, count=1, steps=1),
         "export": of("export", export, format="state_dict"),
-        "report": of("report", report, data=OWN, seconds=0.0),
+        "report": of("report", report, data=None, seconds=0.0),
         "compare": lambda: compare(**two),
         "resume": lambda: resume(run),
     }
@@ -246,7 +243,7 @@ def test_links_and_pipes_of_a_run(trained: Path, tmp_path: Path) -> None:
     for name in ("metrics.json", "metrics.csv", "train.log"):
         (run / name).unlink()
         os.mkfifo(run / name)
-    evaluate(**{**options("evaluate"), "run": str(run), "data": OWN, "out": str(tmp_path / "out")})
+    evaluate(**{**options("evaluate"), "run": str(run), "data": None, "out": str(tmp_path / "out")})
     assert resume(run, "trainer.max_epochs=3") is not None
     (run / "checkpoints").rename(tmp_path / "elsewhere")
     (run / "checkpoints").symlink_to(tmp_path / "elsewhere")

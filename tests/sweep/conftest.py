@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pellucid.commands.command import run_command
-from pellucid.commands.train import train
 from pellucid.engine.trial import Trial
 from pellucid.run.folder import Run
 from tests.helpers import CONF
@@ -50,7 +49,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         capfd.readouterr()
         before = os.environ.copy()
         try:
-            run_command(train, conf=conf, name="train")
+            run_command("train.py", conf)
             code: Any = 0
         except SystemExit as ending:
             code = ending.code or 0

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import gzip
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pellucid.benchmark import processes, table
 from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
+from pellucid.config.command import PathText
 from pellucid.config.command_line import quote_path
 from pellucid.config.compose import compose, container
 from pellucid.errors import UserError
-from pellucid.system.console import console, start_logging
+from pellucid.system.console import console
 from pellucid.system.process import check_device
 
+CONF = Path(__file__).resolve().parents[3] / "conf"
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images
 PHOTOS = ("xai", "resnet_frozen")
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -29,9 +31,25 @@ OPTIONS = {
 }
 
 
-def benchmark(config: Mapping[str, Any], conf: Path) -> None:
+def benchmark(
+    *,
+    nets: Sequence[str] = (*SMALL, *PHOTOS),
+    rounds: int = 5,
+    fashion: PathText | None = None,
+    photos: PathText | None = None,
+    views: int = 0,
+    accelerator: str = "cpu",
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    commands: bool = True,
+    out: PathText = "outputs/benchmark",
+) -> None:
     """Time what the options say, print it, write it to ``out``. Raises UserError for a wrong option."""
-    start_logging(None)
+    config: dict[str, Any] = {"nets": nets, "rounds": rounds, "fashion": fashion, "photos": photos}
+    config |= {"views": views, "accelerator": accelerator, "precision": precision, "commands": commands}
+    _measure({**config, "out": out}, CONF)
+
+
+def _measure(config: Mapping[str, Any], conf: Path) -> None:
     _check(config)
     out = _folder(config["out"])
     rounds: int = config["rounds"]

@@ -1,17 +1,22 @@
-"""What every command shares: check the line, compose, run; errors without a traceback, exit codes.
+"""The contract of a command: a function with annotated arguments and a YAML; the rest follows from them.
+
+``conf/<name>.yaml`` names the function by ``_target_``, gives each argument a value and says in a comment
+what it is; ``scripts/<name>.py`` calls ``run_command(__file__)``. Options and their kinds, paths taken to the
+letter, help, the check of the line, exit codes and errors without a traceback are then there. An argument
+``data`` takes ``data=…`` and ``data.…=…`` of the line, ``packages`` those of trainings where none are named.
 
 Nothing here imports torch: ``--help`` and a mistyped option answer at once.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,93 +24,100 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from pellucid.config.command_line import CommandLine, check, check_readable, split, with_params
+from pellucid.config.command import Command
+from pellucid.config.command_line import (
+    CommandLine,
+    check,
+    check_readable,
+    compose_line,
+    config_groups,
+    options,
+    split,
+    with_params,
+)
 from pellucid.config.compose import VERSION_BASE, container
+from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
-from pellucid.config.revisit import changed_data, split_data
 from pellucid.config.trust import own_packages
 from pellucid.errors import UserError
 from pellucid.run.folder import Run, check_new_folder
 from pellucid.run.resume import resumed_config
-from pellucid.sweep.folder import SweepFolder, begin, frozen_line
-from pellucid.system.console import lines_of, steady_streams
+from pellucid.sweep.folder import begin, frozen_line
+from pellucid.system.console import lines_of, start_logging, steady_streams
 from pellucid.system.files import check_writable, disk_error
 from pellucid.system.interrupt import exit_code, install
 
-# These come back to a run, run=<folder or checkpoint>,
-OF_A_RUN = {"evaluate", "predict", "explain", "embed", "units", "export"}
-OF_RUNS = {*OF_A_RUN, "compare", "report"}
-WITH_DATA = {"evaluate", "compare", "embed", "units", "report"}  # and these other data, data=… data.root=…
-Work = Callable[..., Any]  # (config, folder), and resume=True where it can
 
+def run_command(script: str, conf: Path | None = None) -> None:
+    """Run the command of that script on this process's command line; ends the process by its exit code.
 
-def run_command(work: Work, *, conf: Path, name: str) -> None:
-    """Run ``work(config, folder)`` for this process's command line; ends the process by its exit code.
+    ``conf``: the folder of the configuration files, where it is not the one beside or above the script.
 
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
     """
     install()
     steady_streams()
+    file = Path(script).resolve()
+    near = (folder / "conf" for folder in file.parents if (folder / "conf").is_dir())
+    command = Command(conf or next(near), file.stem)
     try:
-        if name == "train" and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
+        if command.target is None and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
             folder, config = json.loads(os.environ["PELLUCID_RUN"])
             _find_packages(config["packages"])
-            _call(_resuming(work), config, Path(folder))  # from the checkpoint, if there is one
-            return
-        line, more = split(sys.argv[1:]), dict[str, Any]()
-        if {"--help", "-h"} & set(line.options):
-            with suppress(BrokenPipeError):  # into head, say
-                print(help_text(line, conf, name), flush=True)
-            return
-        if line.multirun and line.show_only and "--hydra-help" not in line.options:
-            raise UserError("This shows one run's configuration: leave -m and lists of values out.")
-        if not line.show_only:
-            check_readable(line)
-            training = name == "train" and line.value("resume") is None
-            _find_packages(own_packages(line, conf, training=training))
-            if line.value("resume") is not None:
-                _resume(work, line, conf)
-                return
-            if name != "train" and line.value("hydra.run.dir") is not None:
-                raise UserError("hydra.run.dir: of a training. What a command writes goes to out=<folder>.")
-            if name == "report":
-                line = _of_run_or_sweep(line)
-            if name in WITH_DATA:
-                line, of_data = split_data(line)
-                more = {"data": partial(changed_data, line=of_data, conf=conf)}
-            if line.multirun:
-                line, conf = _begin_sweep(line, conf, name)
-            else:
-                check(line, conf=conf, name=name)
-            if given := line.value("out"):
-                check_writable(Path(given).expanduser(), f"out={given}", "out=<folder>")
-            if name == "train" and not line.multirun:
-                _check_places(line)
-                # Hydra would write the configuration before the folder is ours, and not whole or not at all.
-                line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
-            elif name in OF_A_RUN or (name == "report" and line.value("run") is not None):
-                _check_source(line.value("run"))
-        sys.argv[1:] = line.argv
-
-        @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
-        def job(config: DictConfig) -> None:
-            folder = Path(HydraConfig.get().runtime.output_dir)
-            with ending():
-                if name in OF_RUNS:
-                    more["packages"] = own_packages(line, conf)
-                elif name == "train":
-                    hydras_own: Any = HydraConfig.instance().cfg
-                    Run.begin(folder, config, OmegaConf.masked_copy(hydras_own, "hydra"))
-                values = {**container(config), **more}
-            _call(work, values, folder)
-
-        with ending():
-            job()
+            _train(config, Path(folder), resume=True)  # from the checkpoint, if there is one
+        else:
+            _run(command, split(sys.argv[1:], command))
     except (UserError, OSError) as error:
         _fail(error)
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(exit_code(interrupt)) from None
+
+
+def _run(command: Command, line: CommandLine) -> None:
+    if {"--help", "-h"} & set(line.options):
+        with suppress(BrokenPipeError):  # into head, say
+            print(help_text(line, command), flush=True)
+        return
+    if line.show_only:
+        if line.multirun and "--hydra-help" not in line.options:
+            raise UserError("This shows one run's configuration: leave -m and lists of values out.")
+        _start_hydra(line, command.conf, command.name)
+        return
+    check_readable(line)
+    training = command.target is None
+    _find_packages(own_packages(line, command.conf, training=training and line.value("resume") is None))
+    if not training:
+        _work(command, line)
+    elif line.value("resume") is not None:
+        _resume(line, command.conf)
+    else:
+        _begin_training(line, command.conf)
+
+
+def _work(command: Command, line: CommandLine) -> None:
+    """Check the line, and call the command's function with its values."""
+    if line.multirun:
+        raise UserError("This command takes one run; leave -m out.")
+    if line.value("hydra.run.dir") is not None:
+        raise UserError("hydra.run.dir: of a training. What a command writes goes to out=<folder>.")
+    apart = {}
+    for name in command.apart_from(config_groups(line, command.conf)):
+        line, apart[name] = split_off(line, name)
+    check(line, conf=command.conf, name=command.name)
+    values = options(compose_line(line, command.conf, command.name))
+    for name, part in apart.items():
+        values[name] = read_data(part, command.conf) if name == "data" else part.value(name)
+    if "packages" in command.arguments:
+        values["packages"] = own_packages(line, command.conf)
+    if given := line.value("out"):
+        check_writable(Path(given).expanduser(), f"out={given}", "out=<folder>")
+    if "run" in command.paths and values["run"] and not Path(values["run"]).expanduser().is_file():
+        Run.open(values["run"])
+    module, _, name = str(command.target).rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    start_logging(None)  # after Lightning, which sets its own level
+    function(**values)
 
 
 def _find_packages(packages: list[str]) -> None:
@@ -114,35 +126,57 @@ def _find_packages(packages: list[str]) -> None:
         sys.path.append(str(Path.cwd()))
 
 
-def _begin_sweep(line: CommandLine, conf: Path, name: str) -> tuple[CommandLine, Path]:
-    """The sweep's line and configuration files, those of its beginning where it is continued."""
-    if name != "train":
-        raise UserError("This command takes one run; leave -m out.")
-    line, conf = frozen_line(line, conf)
-    line = with_params(line, conf)
-    check(line, conf=conf, name=name)
+def _begin_training(line: CommandLine, conf: Path) -> None:
+    """Start a run or, with -m, a sweep; one that is continued with the files of its beginning."""
+    if line.multirun:
+        line, conf = frozen_line(line, conf)
+        line = with_params(line, conf)
+    check(line, conf=conf, name="train")
     _check_places(line)
-    return begin(line, conf)
+    if line.multirun:
+        line, conf = begin(line, conf)
+    else:  # Hydra would write the configuration before the folder is ours, and not whole or not at all.
+        line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
+    _start_hydra(line, conf, "train")
 
 
-def _check_source(given: str) -> None:
-    """Raise UserError unless that is a run folder or a file, which may be a checkpoint."""
-    if not Path(given).expanduser().is_file():
-        Run.open(given)
+def _start_hydra(line: CommandLine, conf: Path, name: str) -> None:
+    """Let Hydra show what the line asks for, or begin the training or the sweep."""
+    sys.argv[1:] = line.argv
+
+    @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
+    def job(config: DictConfig) -> None:
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        with ending():
+            hydras_own: Any = HydraConfig.instance().cfg
+            Run.begin(folder, config, OmegaConf.masked_copy(hydras_own, "hydra"))
+            values = container(config)
+        _train(values, folder)
+
+    with ending():
+        job()
 
 
-def _of_run_or_sweep(line: CommandLine) -> CommandLine:
-    """The line with ``sweep=<folder>`` as the job's folder: for Hydra the word names a group."""
-    given = line.value("sweep")
-    if (given is None) == (line.value("run") is None):
-        raise UserError(
-            "Of what? One must be given: run=outputs/<model>_<data>/<run> or sweep=outputs/sweeps/<name>"
-        )
-    if given is None:
-        return line
-    folder = str(SweepFolder.open(given).folder).replace("'", "\\'")
-    others = [text for text in line.overrides if not text.startswith("sweep=")]
-    return replace(line, overrides=[*others, f"hydra.run.dir='{folder}'"])
+def _resume(line: CommandLine, conf: Path) -> None:
+    if line.multirun:
+        raise UserError("resume= continues one run; leave -m out.")
+    run = Run.open(line.value("resume"))
+    config = resumed_config(run, line, conf)
+    if config is not None:
+        _train(config, run.folder, resume=True)
+
+
+def _train(config: dict[str, Any], folder: Path, *, resume: bool = False) -> None:
+    try:
+        with ending():
+            from pellucid.commands.train import train  # torch, only when the line was found right
+
+            train(config, folder, resume=resume)
+    except KeyboardInterrupt:  # before the training took over
+        run = Run(folder)
+        if run.log.parent.joinpath(".hydra").is_dir() and not run.metrics():
+            run.record({"status": "interrupted"})
+        raise
 
 
 @contextmanager
@@ -154,36 +188,12 @@ def ending() -> Iterator[None]:
         _fail(error)
 
 
-def _resume(work: Work, line: CommandLine, conf: Path) -> None:
-    if line.multirun:
-        raise UserError("resume= continues one run; leave -m out.")
-    run = Run.open(line.value("resume"))
-    config = resumed_config(run, line, conf)
-    if config is not None:
-        _call(_resuming(work), config, run.folder)
-
-
-def _resuming(work: Work) -> Work:
-    return partial(work, resume=True)
-
-
-def _call(work: Work, config: dict[str, Any], folder: Path) -> None:
-    try:
-        with ending():
-            work(config, folder)
-    except KeyboardInterrupt:  # before the training took over
-        run = Run(folder)
-        if run.log.parent.joinpath(".hydra").is_dir() and not run.metrics():
-            run.record({"status": "interrupted"})
-        raise
-
-
 def _fail(error: UserError | OSError) -> None:
     """End with the mistake in a paragraph; other errors of the system are ours, and go on."""
-    told = error if isinstance(error, UserError) else disk_error(error)
-    if told is None:
+    mistake = error if isinstance(error, UserError) else disk_error(error)
+    if mistake is None:
         raise error
-    print(lines_of(f"error: {told}".replace("\n", "\n       ")), file=sys.stderr)
+    print(lines_of(f"error: {mistake}".replace("\n", "\n       ")), file=sys.stderr)
     raise SystemExit(2) from None
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.config.command import DataOverride, PathText
 from pellucid.data.base import ImageData
 from pellucid.draw.calibration import reliability
 from pellucid.draw.confusion import confusion
@@ -24,7 +25,7 @@ from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.engine.evaluation import Evaluation, evaluation
 from pellucid.engine.intervals import Interval, to_dict, told
-from pellucid.engine.trained import Changed, Trained, find, restore
+from pellucid.engine.trained import Trained, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.calibration import calibration
@@ -41,15 +42,15 @@ MOST_CLASSES = 30  # in the console's table
 
 
 def evaluate(
-    run: str,
+    run: PathText,
     *,
-    checkpoint: str,
-    split: str,
-    trained_on: str = "leave_out",
-    accelerator: str,
+    checkpoint: PathText = "best",
+    split: Literal["train", "val", "test"] = "test",
+    trained_on: Literal["leave_out", "count"] = "leave_out",
+    data: DataOverride | None = None,
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    data: Changed,
-    out: str | None,
+    out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
 
@@ -62,14 +63,14 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        read = partial(Trained.data, changed=data, count_trained=trained_on == "count")
+        read = partial(Trained.data, override=data, count_trained=trained_on == "count")
         return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
-    found = {name: evaluation(trained, images, name) for name in names}
+    found: dict[str, Evaluation] = {name: evaluation(trained, images, name) for name in names}
     row = _row(trained, found)
     intervals = found[split].intervals(trained.config["seed"])
     _write(folder, trained, images, found[split], split, intervals)

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from pellucid.commands.explained import Explained, Named, folder_of
+from pellucid.config.command import NameText, PathText
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.maps import feature_maps
@@ -44,17 +45,17 @@ PASSES = 150  # of the net, about, that it takes for an image
 
 
 def explain(
-    run: str,
+    run: PathText,
     *,
-    images: str,
+    images: PathText,
     explainer: Mapping[str, Any],
-    target: str,
-    layers: str | Sequence[str] | None,
-    trust: str | int,
-    checkpoint: str,
-    accelerator: str,
+    target: NameText = "predicted",
+    layers: str | Sequence[str] | None = None,
+    trust: Literal["auto", "all"] | int = "auto",
+    checkpoint: PathText = "best",
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    out: str | None,
+    out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from pellucid.config.command import PathText
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
 from pellucid.engine.trained import Placed, restore
 from pellucid.errors import UserError, counted, plain
@@ -25,14 +26,14 @@ SHOWN = 20  # rows in the console's table; all are in the file
 
 
 def predict(
-    run: str,
+    run: PathText,
     *,
-    images: str,
-    checkpoint: str,
-    top: int,
-    accelerator: str,
+    images: PathText,
+    checkpoint: PathText = "best",
+    top: int = 5,
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    out: str | None,
+    out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
 

@@ -1,16 +1,19 @@
-"""The page of a run that has been trained, written anew."""
+"""The page of a run that has been trained, or of a sweep, written anew."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pellucid.data.base import ImageData
-from pellucid.engine.evaluation import evaluation
-from pellucid.engine.trained import Changed, Trained, restore
+from pellucid.config.command import DataOverride, NameText, PathText
+from pellucid.config.data_override import override_data
 from pellucid.errors import UserError, first_line
-from pellucid.report.run import write_page
+
+if TYPE_CHECKING:
+    from pellucid.data.base import ImageData
+    from pellucid.engine.trained import Trained
 
 log = logging.getLogger(__name__)
 
@@ -18,35 +21,64 @@ SPLIT = ("val_fraction", "test_fraction", "seed")  # options of data that say wh
 
 
 def report(
-    run: str,
+    run: PathText | None = None,
     *,
-    checkpoint: str,
-    seconds: float,
-    accelerator: str,
+    checkpoint: PathText = "best",
+    seconds: float = 60.0,
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    data: Changed,
-    out: str | None,
+    data: DataOverride | None = None,
+    sweep: PathText | None = None,
+    storage: NameText | None = None,
+    out: PathText | None = None,
 ) -> Path:
-    """Write the page of a run, or of a checkpoint, and say where.
+    """The page of a run or of a checkpoint, or a sweep's page and table, written; the page's path.
 
     ``seconds``: as long may explaining take. Where the run's data cannot be read any more, the page goes
     without its images. Raises UserError; also for ``data`` that were named and cannot be read.
     """
+    if (run is None) == (sweep is None):
+        raise UserError(
+            "Of what? One must be given: run=outputs/<model>_<data>/<run> or sweep=outputs/sweeps/<name>"
+        )
+    if run is not None:
+        return _page_of_run(run, checkpoint, seconds, accelerator, packages, data, out)
+    from pellucid.sweep.summary import write_report
+
+    folder = Path(out or str(sweep)).expanduser().absolute()
+    write_report(Path(str(sweep)), storage=storage, out=folder if out else None)
+    return folder / "report.html"
+
+
+def _page_of_run(
+    run: str,
+    checkpoint: str,
+    seconds: float,
+    accelerator: str,
+    packages: Sequence[str],
+    data: DataOverride | None,
+    out: str | None,
+) -> Path:
+    from pellucid.engine.evaluation import evaluation  # torch, which the page of a sweep does without
+    from pellucid.engine.trained import restore
+    from pellucid.report.run import write_page
+
     if seconds < 0:
         raise UserError(f"seconds={seconds}: expected 0 or more.")
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
+    now = override_data(trained.config["data"], data)
     images: ImageData | None = None
     why = ""
     try:
         images = trained.data(data)
     except UserError as error:
-        if data(trained.config) != trained.config["data"]:
+        if now != trained.config["data"]:
             raise
         why = first_line(error)
         log.warning("The page goes without images, as the run's data cannot be read: %s", why)
     seen = evaluation(trained, images, "test") if images else None
     folder = trained.place(out, "")
-    same = images is None or _as_trained(trained, images, data)
+    same = images is None or _as_trained(trained, images, now)
     if not same:
         log.warning("These are not the images of the training: the page goes without what was kept of those.")
     path = write_page(
@@ -56,10 +88,10 @@ def report(
     return path
 
 
-def _as_trained(trained: Trained, images: ImageData, data: Changed) -> bool:
+def _as_trained(trained: Trained, images: ImageData, now: Mapping[str, Any]) -> bool:
     """Whether the splits hold the images that the run has seen, in the same places."""
     noted = trained.run.metrics() if trained.run else {}
-    own, now = trained.config["data"], data(trained.config)
+    own = trained.config["data"]
     known = {
         "data/fingerprint": images.fingerprint(),
         **{f"data/{name}": len(split) for name, split in images.splits.items()},

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,11 +17,12 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
 from pellucid.data.stream import UNKNOWN, Looked, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.draw.units import UnitRow, unit_sheet
-from pellucid.engine.trained import Changed, Placed, Trained, restore
+from pellucid.engine.trained import Placed, Trained, restore
 from pellucid.errors import UserError, plain
 from pellucid.inside.activation_maximization import ActivationMaxima, maximize_activations, middle
 from pellucid.inside.pixels import to_pixels, to_rgb
@@ -58,20 +59,22 @@ class Found:
 
 
 def units(
-    run: str,
+    run: PathText,
     *,
-    layer: str,
-    units: str | int | Sequence[int],
-    count: int,
-    split: str,
-    images: str | None,
-    steps: int,
-    seed: int,
-    checkpoint: str,
-    accelerator: str,
+    layer: NameText = "auto",
+    units: Literal["auto"] | int | Sequence[int] = "auto",
+    count: Annotated[int, OnlyIf("units", "auto", "units=… names them")] = 16,
+    split: Annotated[
+        Literal["train", "val", "test"], OnlyIf("images", None, "images=… stand in place of a split")
+    ] = "test",
+    images: PathText | None = None,
+    data: DataOverride | None = None,
+    steps: int = 128,
+    seed: int = 0,
+    checkpoint: PathText = "best",
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    data: Changed,
-    out: str | None,
+    out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """Pictures of a layer's units, a table, and all that is known of each as files; the table's rows.
 
@@ -121,7 +124,7 @@ def _chosen(units: str | int | Sequence[int], count: int, layer: UnitLayer) -> l
     return list(dict.fromkeys(numbers))
 
 
-def _looked(trained: Trained, images: str | None, split: str, data: Changed) -> Looked:
+def _looked(trained: Trained, images: str | None, split: str, data: DataOverride | None) -> Looked:
     if images is not None:
         return Looked(of_files(images, trained.spec, "images"))
     return Looked(of_split(trained.data(data), split))

@@ -16,6 +16,8 @@ ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
     "str": ((str,), "a text"),
+    "PathText": ((str,), "a path"),
+    "NameText": ((str,), "a text"),
     "None": ((type(None),), "null"),
     "list": ((list,), "a list"),
     "tuple": ((list,), "a list"),
@@ -92,6 +94,8 @@ def _options(annotation: ast.expr | None) -> list[ast.expr] | None:
         return _join(annotation.left, annotation.right)
     if isinstance(annotation, ast.Subscript):
         name = _name(annotation.value)
+        if name == "Annotated" and isinstance(annotation.slice, ast.Tuple):
+            return _options(annotation.slice.elts[0])
         if name == "Optional":
             return _join(annotation.slice, ast.Constant(None))
         if name == "Union" and isinstance(annotation.slice, ast.Tuple):

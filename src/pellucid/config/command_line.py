@@ -23,6 +23,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from yaml import YAMLError
 
 from pellucid.config.check import SPECIAL, check_targets, is_typed, targets
+from pellucid.config.command import KEPT_PATHS, TRAINING_PATHS, TRAINING_TEXTS, Command
 from pellucid.config.compose import compose, container
 from pellucid.config.moot import moot_problems
 from pellucid.config.signature import read_signature
@@ -31,18 +32,6 @@ from pellucid.config.trainer import trainer_problems
 from pellucid.config.variants import plain, values, variants
 from pellucid.errors import UserError, did_you_mean, first_line
 
-# Values of these keys are paths, taken to the letter: they may contain =, spaces, brackets. Those that a run
-# keeps are made absolute, as it may be resumed from another folder.
-KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
-OF_COMMANDS = {"run", "images", "neighbours", "out", "resume", "checkpoint", "cache", "fashion", "photos"}
-PATHS = {"hydra.run.dir", "hydra.sweep.dir"} | OF_COMMANDS | KEPT_PATHS
-LITERAL = {
-    "sweep.storage",
-    "storage",
-    "sweep.name",
-    "layer",
-    "target",
-}  # texts with any sign in them; 1.10 is no number
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 NAMED_ROOMS = {"callbacks", "logger", "explainer"}  # mappings of things by their names
 OPEN_ROOMS = {"callbacks", "logger"}  # mappings of things that a user may add to by any name
@@ -100,8 +89,8 @@ class CommandLine:
         return OverridesParser.create().parse_overrides(self.overrides)
 
 
-def split(argv: list[str]) -> CommandLine:
-    """Take ``argv`` (without the program's name) apart."""
+def split(argv: list[str], command: Command | None = None) -> CommandLine:
+    """Take ``argv`` (without the program's name) apart; None: of a training."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flags in (["--config-dir", "-cd"], ["--config-name", "-cn"], ["--config-path", "-cp"]):
         parser.add_argument(*flags)
@@ -113,21 +102,23 @@ def split(argv: list[str]) -> CommandLine:
     texts = set(overrides)
     return CommandLine(
         options=[item for item in argv if item not in texts],
-        overrides=[quote_path(item, multirun=known.multirun) for item in overrides],
+        overrides=[quote_path(item, command, multirun=known.multirun) for item in overrides],
         multirun=known.multirun,
         show_only=not SHOW_ONLY.isdisjoint(rest) or known.cfg is not None,
         config_dir=known.config_dir,
     )
 
 
-def quote_path(override: str, *, multirun: bool) -> str:
+def quote_path(override: str, command: Command | None = None, *, multirun: bool = False) -> str:
     """``run=a b=1`` as ``run='a b=1'``; other overrides, and values already quoted, as they are."""
     key, _, value = override.partition("=")
-    if key == "runs" and value.startswith("[") and value.endswith("]"):
-        parts = (quote_path(f"run={path}", multirun=False) for path in _paths(value[1:-1]))
-        return f"runs=[{','.join(part.removeprefix('run=') for part in parts)}]"
-    a_path = key.lstrip("+") in PATHS or (key == "sweep" and "/" in value)  # a sweep's folder, for its report
-    a_text = key in LITERAL or (key == "anomaly" and not value.startswith("["))
+    a_path = key.lstrip("+") in (command.paths if command else TRAINING_PATHS)
+    a_text = key in (command.texts if command else TRAINING_TEXTS)
+    if command and key in command.lists and value.startswith("["):
+        if not (a_path and value.endswith("]")):
+            return override
+        quoted = (quote_path(f"{key}={path}", command) for path in _paths(value[1:-1]))
+        return f"{key}=[{','.join(text.removeprefix(f'{key}=') for text in quoted)}]"
     if not (a_path or a_text) or value in ("", "null", "none", "default"):
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
@@ -185,12 +176,12 @@ def _flag_problems(line: CommandLine) -> Iterator[str]:
         yield f"{', '.join(sorted(flags & ONLY_SHOWING))}: for --cfg alone, which shows the configuration."
 
 
-def compose_line(line: CommandLine, conf: Path) -> DictConfig:
+def compose_line(line: CommandLine, conf: Path, name: str = "train") -> DictConfig:
     """The configuration of a right line, with Hydra's own part; of a sweep, its first run's.
 
     Raises UserError for any other, of which ``check`` tells more.
     """
-    checker = _Checker(line, conf, "train")
+    checker = _Checker(line, conf, name)
     if line.config_dir and not Path(line.config_dir).is_dir():  # of which Hydra warns alone
         raise UserError(f"--config-dir={line.config_dir}: there is no such folder.")
     try:
@@ -202,6 +193,11 @@ def compose_line(line: CommandLine, conf: Path) -> DictConfig:
         )
     except (*COMPOSING, IndexError, YAMLError) as error:
         raise UserError(first_line(error)) from error
+
+
+def options(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration without Hydra's part and without the name of a command's function."""
+    return {key: value for key, value in container(config).items() if key != "_target_"}
 
 
 def with_params(line: CommandLine, conf: Path) -> CommandLine:
@@ -226,9 +222,9 @@ class _Checker:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name, self.trains = line, conf, name, name == "train"
         self.known: dict[str, Any] = {}
-        entries = OmegaConf.load(conf / f"{name}.yaml").defaults
-        chosen = {room for entry in entries for room in _rooms(entry)}
-        self.optional = {room for entry in entries for room in _rooms(entry) if entry[room] is None}
+        self.command = Command(conf, name)
+        chosen = self.command.choices
+        self.optional = {group for group, choice in chosen.items() if choice is None}
         groups = config_groups(line, conf)
         self.groups = {room: names for room, names in groups.items() if room in chosen}
         self.others = groups.keys() - chosen  # of other commands
@@ -245,7 +241,7 @@ class _Checker:
             base = self.compose([plain(o, values(o, self.groups)[0]) for o in good if self.is_group(o)])
         except COMPOSING as error:
             return [*found, first_line(error)]
-        self.known = container(self.compose([]))
+        self.known = options(self.compose([]))
         good = [o for o in good if not self._is_dead(o, base, found)]
         for variant in variants(good, self.groups):
             found += self._variant_problems(base, variant)
@@ -282,6 +278,9 @@ class _Checker:
             trials = f"several values need -m: python train.py -m {text}"
             a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
             yield f"{text}: {trials if self.trains else a_list}"
+        if key == "_target_":
+            yield f"{text}: there is no such option."
+            return
         yield from self._sweep_only(key, text)
         if getattr(override._value, "shuffle", False):
             yield f"{text}: trials go in the order of the line. Leave shuffle out."
@@ -299,8 +298,7 @@ class _Checker:
                 yield f"{text}: {self.name} has no such option."
             elif "." not in key and "/" not in key and isinstance(several[0], str):
                 group = did_you_mean(key, self.groups)
-                known = key in OmegaConf.load(self.conf / f"{self.name}.yaml")
-                if group and not known:
+                if group and key not in self.command.values:
                     yield f"{text}: there is no group or option '{key}'.{group}"
             return
         for value in several:
@@ -331,7 +329,7 @@ class _Checker:
         """Problems of one combination of values."""
         try:
             composed = self.compose([plain(o, value, force=not self.is_group(o)) for o, value in variant])
-            config = container(composed)
+            config = options(composed)
             _resolve_hydras(composed, [override.key_or_group for override, _ in variant])
         except InterpolationResolutionError as error:
             yield f"{error.full_key}: {first_line(error)}.{did_you_mean(_referred(error), _keys(self.known))}"
@@ -347,12 +345,16 @@ class _Checker:
             key: problem for key, problem in check_targets(config).items() if not _is_reference(composed, key)
         }
         yield from wrong.values()
-        yield from moot_problems(self.name, config, {override.key_or_group for override, _ in variant})
+        moot = moot_problems if self.trains else self.command.moot_problems
+        yield from moot(config, [override.key_or_group for override, _ in variant])
         for override, value in variant:
             key = override.key_or_group
             if self.is_group(override) or key in wrong or key.startswith("hydra."):
                 continue
-            yield from _key_problems(override, value, base, config)
+            problems = list(_key_problems(override, value, base, config))
+            yield from problems
+            if not problems and (problem := self.command.value_problem(key, value)):
+                yield problem
         yield from _required(config, {override.key_or_group for override in self.line.parsed()})
         told = {override.key_or_group.split(".")[0] for override, _ in variant}
         for key, value in config.items():  # what a YAML of the user's brought in
@@ -488,11 +490,6 @@ def _keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _keys(value, f"{prefix}{key}.")
-
-
-def _rooms(entry: Any) -> list[str]:
-    """The groups that an entry of a defaults list chooses from."""
-    return [str(key).removeprefix("optional ") for key in entry] if isinstance(entry, DictConfig) else []
 
 
 def _groups(folders: list[Path]) -> dict[str, list[str]]:

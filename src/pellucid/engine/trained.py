@@ -15,6 +15,8 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from pellucid.config.build import from_environment
+from pellucid.config.command import DataOverride
+from pellucid.config.data_override import override_data
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History
 from pellucid.data.manifest import Manifest
@@ -27,7 +29,6 @@ from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
 
-Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a run's configuration to that of the data wanted
 IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
 log = logging.getLogger(__name__)
 
@@ -104,14 +105,14 @@ class Trained:
         trainer = self.trainer()
         return Placed(self, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
 
-    def data(self, changed: Changed, *, count_trained: bool = False) -> ImageData:
-        """The run's data, as ``changed`` makes them others, read, at the net's image size.
+    def data(self, override: DataOverride | None = None, *, count_trained: bool = False) -> ImageData:
+        """The run's data, or those that ``override`` makes of them, read, at the net's image size.
 
         An image that the run knows is in its split of then. Of other images all are ``test``, but those that
         the net was trained on, which are left out unless ``count_trained``. Raises UserError where they have
         other classes.
         """
-        own, now = self.config["data"], changed(self.config)
+        own, now = self.config["data"], override_data(self.config["data"], override)
         elsewhere = own != now
         classes = {"classes": list(self.spec.classes)} if now["_target_"] == IMAGE_FOLDER else {}
         data = make_data({**self.config, "data": {**now, **classes}})

@@ -26,10 +26,11 @@ from pellucid.commands.compare.comparison import (
     write_disagreements,
     write_options,
 )
+from pellucid.config.command import DataOverride, PathText
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
 from pellucid.engine.evaluation import evaluation
-from pellucid.engine.trained import Changed, Trained, restore
+from pellucid.engine.trained import Trained, restore
 from pellucid.errors import UserError, counted
 from pellucid.inside.reference import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
@@ -42,14 +43,14 @@ log = logging.getLogger(__name__)
 
 
 def compare(
-    runs: Sequence[str],
+    runs: Sequence[PathText],
     *,
-    layers: str | Sequence[str],
-    checkpoint: str,
-    accelerator: str,
+    layers: str | Sequence[str] = "auto",
+    data: DataOverride | None = None,
+    checkpoint: PathText = "best",
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    data: Changed,
-    out: str | None,
+    out: PathText | None = None,
 ) -> dict[str, Any]:
     """Compare two runs on the test images that both have; what was found.
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -20,13 +20,14 @@ from torch.nn import functional
 
 from pellucid.commands.embed.anomalies import Hunt
 from pellucid.commands.embed.neighbours import Search
+from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText, Unless
 from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.draw.sheet import Picture
 from pellucid.engine.looking import Looking
-from pellucid.engine.trained import Changed, restore
+from pellucid.engine.trained import restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.pixels import to_rgb
@@ -51,24 +52,28 @@ MOST_BYTES = 2 * 2**30  # of all vectors: they are kept until they are written
 
 
 def embed(
-    run: str,
+    run: PathText,
     *,
-    layer: str,
-    split: str,
-    images: str | None,
-    points: int,
-    tsne_points: int,
-    methods: Sequence[str],
-    neighbours: str | None,
-    nearest: int,
-    distance: str,
-    anomalies: int,
-    anomaly: str | Sequence[str] | None,
-    checkpoint: str,
-    accelerator: str,
+    layer: NameText = "embed",
+    split: Annotated[
+        Literal["train", "val", "test"], OnlyIf("images", None, "images=… stand in place of a split")
+    ] = "test",
+    images: PathText | None = None,
+    data: DataOverride | None = None,
+    points: int = 5000,
+    tsne_points: Annotated[int, OnlyIf("methods", "tsne", "methods=… has no tsne")] = 2000,
+    methods: Sequence[str] = ("pca", "tsne"),
+    neighbours: PathText | None = None,
+    nearest: Annotated[int, Unless("neighbours", None, "no neighbours=<images> are asked for")] = 12,
+    distance: Annotated[
+        Literal["cosine", "euclidean"], Unless("neighbours", None, "no neighbours=<images> are asked for")
+    ] = "cosine",
+    anomalies: int = 0,
+    anomaly: NameText | Sequence[NameText] | None = None,
+    checkpoint: PathText = "best",
+    accelerator: str = "auto",
     packages: Sequence[str] = (),
-    data: Changed,
-    out: str | None,
+    out: PathText | None = None,
 ) -> dict[str, Any]:
     """The vectors that ``layer`` makes of a split, or of ``images``, as files; figures of them.
 

@@ -75,7 +75,7 @@ def choose(trained: Trained, files: Sequence[Path], named: str) -> Sample:
     if files:
         return _files(trained, files, named)
     try:
-        data = trained.data(lambda config: config["data"])
+        data = trained.data()
     except UserError as error:
         return _random(trained, first_line(error))
     return _tested(trained, data)

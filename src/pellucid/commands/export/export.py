@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from pellucid.commands.export.recipe import (
     whole_program,
 )
 from pellucid.config.build import build, locate, parameters_of
+from pellucid.config.command import PathText, Unless
 from pellucid.data.pictures import check_folders, find_pictures
 from pellucid.engine.build import ADDED
 from pellucid.engine.trained import Trained, restore
@@ -41,16 +42,20 @@ SINGLE = ("32", "32-true")  # precisions of a run that computed as the file does
 
 
 def export(
-    run: str,
+    run: PathText,
     *,
-    format: str,
-    preprocessing: str,
-    checkpoint: str,
-    images: str | None,
-    opset: int | None,
-    accelerator: str,
+    format: Literal["onnx", "state_dict"] = "onnx",
+    preprocessing: Annotated[
+        Literal["inside", "beside"], Unless("format", "state_dict", "format=state_dict holds weights alone")
+    ] = "inside",
+    checkpoint: PathText = "best",
+    images: PathText | None = None,
+    opset: Annotated[
+        int | None, Unless("format", "state_dict", "format=state_dict holds weights alone")
+    ] = None,
+    accelerator: str = "cpu",
     packages: Sequence[str] = (),
-    out: str | None,
+    out: PathText | None = None,
 ) -> Path:
     """Write a run's net as an ONNX model or as a plain state dict; the file's path.
 

@@ -1,0 +1,145 @@
+"""A command as its YAML and its function's signature tell it; the function is read as text, torch waits.
+
+``conf/<name>.yaml`` names the function (``_target_``) and has a value, with a comment, for each argument.
+What an annotation says beside the type is said by the names here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from omegaconf import OmegaConf
+
+from pellucid.config.check import type_problem
+from pellucid.config.signature import read_signature
+from pellucid.errors import did_you_mean
+
+PathText: TypeAlias = str  # a path, taken to the letter: it may contain =, spaces, brackets
+NameText: TypeAlias = str  # a text with any sign in it; 1.10 is no number
+# Options of the run's own data by name, {"root": …}; with a _target_, other data as a whole.
+DataOverride: TypeAlias = Mapping[str, Any]
+
+# Paths of trainings. Those that a run keeps are made absolute, as it may be resumed from another folder.
+KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
+TRAINING_PATHS = {"hydra.run.dir", "hydra.sweep.dir", "resume"} | KEPT_PATHS
+TRAINING_TEXTS = {"sweep.storage", "sweep.name"}
+
+
+@dataclass(frozen=True)
+class OnlyIf:
+    """Of an argument that has an effect only where another has this value, or contains it."""
+
+    option: str
+    value: Any
+    otherwise: str  # why it has none, in words
+
+    def moot(self, config: Mapping[str, Any]) -> bool:
+        given = config[self.option]
+        return not (given == self.value or (isinstance(given, list) and self.value in given))
+
+
+@dataclass(frozen=True)
+class Unless(OnlyIf):
+    """Of an argument that has no effect where another has this value."""
+
+    def moot(self, config: Mapping[str, Any]) -> bool:
+        return not super().moot(config)
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command ``name`` of the configuration files in ``conf``; of trainings, no arguments are known."""
+
+    conf: Path
+    name: str
+
+    @cached_property
+    def file(self) -> Path:
+        return self.conf / f"{self.name}.yaml"
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The YAML as it stands, nothing composed or resolved."""
+        loaded: Any = OmegaConf.to_container(OmegaConf.load(self.file))
+        return loaded  # type: ignore[no-any-return]
+
+    @property
+    def target(self) -> str | None:
+        """The dotted name of its function; None of trainings, whose YAML composes the config groups."""
+        return self.values.get("_target_")
+
+    @property
+    def choices(self) -> dict[str, str | None]:
+        """The config groups that it chooses from, each with its choice."""
+        entries = [entry for entry in self.values.get("defaults", ()) if isinstance(entry, dict)]
+        return {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
+
+    @cached_property
+    def arguments(self) -> dict[str, ast.expr | None]:
+        """The annotation of each argument of its function."""
+        signature = read_signature(self.target) if self.target else None
+        return signature.annotations if signature else {}
+
+    @cached_property
+    def paths(self) -> set[str]:
+        return {*TRAINING_PATHS, *self._annotated("PathText")}
+
+    @cached_property
+    def texts(self) -> set[str]:
+        return {*TRAINING_TEXTS, *self._annotated("NameText")}
+
+    @cached_property
+    def lists(self) -> set[str]:
+        """Arguments that may be several, in brackets."""
+        return self._annotated("Sequence")
+
+    def apart_from(self, groups: Collection[str]) -> set[str]:
+        """Arguments that are called as a config group is, without being a choice from it."""
+        return self.arguments.keys() & set(groups) - self.choices.keys()
+
+    def value_problem(self, name: str, value: Any) -> str:
+        """What was expected of that argument, with the nearest choice; the empty text where it fits."""
+        annotation = self.arguments.get(name)
+        expected = type_problem(value, annotation)
+        if expected is None or (isinstance(value, str) and "${" in value):
+            return ""
+        given = "null" if value is None else repr(value)
+        return f"{name}: expected {expected}, got {given}.{did_you_mean(str(value), _choices(annotation))}"
+
+    def moot_problems(self, config: Mapping[str, Any], written: Collection[str]) -> Iterator[str]:
+        """Of the options that were ``written``, those that others leave without effect."""
+        for name in written:
+            for condition in _conditions(self.arguments.get(name)):
+                if condition.moot(config):
+                    yield f"{name}: without effect, as {condition.otherwise}. Leave it out."
+
+    def _annotated(self, name: str) -> set[str]:
+        return {
+            argument
+            for argument, annotation in self.arguments.items()
+            if annotation and any(getattr(node, "id", None) == name for node in ast.walk(annotation))
+        }
+
+
+def _conditions(annotation: ast.expr | None) -> Iterator[OnlyIf]:
+    """What stands beside the type: ``Annotated[int, OnlyIf(…)]``."""
+    for node in ast.walk(annotation) if annotation else ():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            kind = {"OnlyIf": OnlyIf, "Unless": Unless}[node.func.id]
+            yield kind(*map(ast.literal_eval, node.args))
+
+
+def _choices(annotation: ast.expr | None) -> list[str]:
+    """The texts of its ``Literal``."""
+    return [
+        node.value
+        for part in (ast.walk(annotation) if annotation else ())
+        if isinstance(part, ast.Subscript) and getattr(part.value, "id", None) == "Literal"
+        for node in ast.walk(part.slice)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
