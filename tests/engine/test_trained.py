@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from pellucid.commands.evaluate import evaluate
-from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
@@ -30,21 +29,6 @@ def first(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIRST, tmp_path / "first"))
 
 
-def test_a_run_of_the_first_version_is_evaluated_to_the_last_bit_of_what_it_wrote(first: Path) -> None:
-    noted = json.loads((first / "metrics.json").read_text())
-    (row,) = evaluate(str(first), checkpoint="best", split="test", accelerator="cpu", data=None, out=None)
-    for name in ("test/loss", "test/accuracy", "val/loss", "val/accuracy"):
-        assert row[name] == pytest.approx(noted[name], rel=1e-6), name  # of another version of torch
-    assert row["epoch"] == noted["best/epoch"]
-
-
-def test_a_run_of_the_first_version_gets_its_page(first: Path) -> None:
-    path = report(str(first), checkpoint="best", seconds=0, accelerator="cpu", data=None, out=None)
-    text = path.read_text(encoding="utf-8")
-    assert "cnn on digits" in text
-    assert 'id="mistakes"' in text
-
-
 def test_a_run_in_half_precision_of_a_gpu_is_opened_on_a_cpu(
     first: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,17 +40,6 @@ def test_a_run_in_half_precision_of_a_gpu_is_opened_on_a_cpu(
         placed = restore(first, accelerator="cpu").placed()
     assert "16-mixed needs a GPU: bf16-mixed here" in caplog.text
     assert placed.run(placed.images(torch.zeros(1, *placed.trained.spec.image_shape).byte())).isfinite().all()
-
-
-@pytest.mark.slow
-def test_a_run_of_the_first_version_goes_on(first: Path) -> None:
-    line = split([f"resume={first}", "trainer.max_epochs=4", "report=false"])
-    config = resumed_config(Run(first), line, CONF)
-    assert config is not None
-    done = train(config, first, resume=True)
-    assert done["epochs"] == 4
-    assert done["status"] == "finished"
-    assert done["format"] == FORMAT
 
 
 def test_a_newer_run_is_refused(first: Path) -> None:

@@ -1,0 +1,73 @@
+"""Runs of every format, as the versions of then left them, are come back to: ``tests/runs/format_*``.
+
+Made by ``python train.py model=cnn model.channels=[2,4] model.hidden=[8,6] trainer.max_epochs=3
+trainer=cpu``; their pictures and event files are left out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from pellucid.commands.evaluate import evaluate
+from pellucid.commands.explain import explain
+from pellucid.commands.report import report
+from pellucid.commands.train import train
+from pellucid.config.command_line import split
+from pellucid.run.folder import FORMAT, Run
+from pellucid.run.resume import resumed_config
+from tests.helpers import CONF, compose, metrics
+
+RUNS = sorted((Path(__file__).parent / "runs").iterdir())
+
+
+@pytest.fixture(params=RUNS, ids=lambda path: path.name)
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(request.param, tmp_path / "run"))
+
+
+def test_there_is_one_of_every_format() -> None:
+    assert [path.name for path in RUNS] == [f"format_{number}" for number in range(1, FORMAT + 1)]
+    assert [metrics(path).get("format", 1) for path in RUNS] == [*range(1, FORMAT + 1)]
+
+
+def test_it_is_evaluated_to_the_figures_that_it_wrote(run: Path) -> None:
+    noted = metrics(run)
+    (row,) = evaluate(str(run), accelerator="cpu")
+    for name in ("test/loss", "test/accuracy", "val/loss", "val/accuracy"):
+        assert row[name] == pytest.approx(noted[name], rel=1e-6), name  # of another version of torch
+    assert row["epoch"] == noted["best/epoch"]
+
+
+def test_it_explains(run: Path, tmp_path: Path) -> None:
+    image = tmp_path / "0.png"
+    Image.fromarray((load_digits().images[0] * 255 / 16).astype(np.uint8)).save(image)
+    methods = compose()["explainer"]
+    rows = explain(str(run), images=str(image), explainer=methods, layers="auto", trust=1, accelerator="cpu")
+    assert {row["method"] for row in rows} == {*methods}
+    assert (run / "explanations" / "0.png.npz").exists()
+
+
+def test_it_gets_its_page(run: Path) -> None:
+    path = report(str(run), seconds=0, accelerator="cpu")
+    text = path.read_text(encoding="utf-8")
+    assert "cnn on digits" in text
+    assert 'id="mistakes"' in text
+    assert ('id="film"' in text) == (run / "figures").exists()
+
+
+@pytest.mark.slow
+def test_it_goes_on(run: Path) -> None:
+    line = split([f"resume={run}", "trainer.max_epochs=4", "report=false"])
+    config = resumed_config(Run(run), line, CONF)
+    assert config is not None
+    done = train(config, run, resume=True)
+    assert done["epochs"] == 4
+    assert done["status"] == "finished"
+    assert done["format"] == FORMAT
+    assert not [key for key in done if key.startswith("look/failed")]
