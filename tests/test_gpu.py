@@ -29,7 +29,7 @@ from pellucid.commands.predict import predict
 from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.commands.units import units
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from tests.helpers import CONF, command, compose, make_run, metrics, same, weights
 
 DEVICE = os.environ.get("PELLUCID_GPU_TESTS", "gpu")
@@ -231,8 +231,8 @@ def test_compare(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_net_is_on_the_device_that_was_asked_for(trained: Path) -> None:
-    placed = restore(trained, accelerator=DEVICE).placed()
-    assert {value.device.type for value in placed.trained.net.parameters()} == {
+    predictor = restore(trained, accelerator=DEVICE).predictor()
+    assert {value.device.type for value in predictor.net.parameters()} == {
         "cuda" if DEVICE == "gpu" else "cpu"
     }
 

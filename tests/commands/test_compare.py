@@ -23,7 +23,7 @@ from pellucid.config.command import Command
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
 from pellucid.config.difference import differences
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from tests.helpers import CONF, command, make_run, metrics
 
@@ -81,9 +81,9 @@ def listen(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) ->
 def predicted(run: Path) -> tuple[Tensor, Tensor]:
     """The classes that the run's net gives its test images, and the true ones."""
     trained = restore(run, accelerator="cpu")
-    data, placed = trained.data(asked()), trained.placed()
+    data, predictor = trained.data(asked()), trained.predictor()
     test = data.splits["test"]
-    logits = placed.run(placed.images(test.images(torch.arange(len(test)))))
+    logits = predictor.run(predictor.inputs(test.images(torch.arange(len(test)))))
     return logits.argmax(dim=1), test.labels_N
 
 
@@ -142,8 +142,8 @@ def test_the_likeness_is_that_of_what_the_layers_give(dnn: Path, cnn: Path, tmp_
     logits = []
     for run in (dnn, cnn):
         trained = restore(run, accelerator="cpu")
-        test, placed = trained.data(asked()).splits["test"], trained.placed()
-        logits.append(placed.run(placed.images(test.images(torch.arange(len(test))))).numpy())
+        test, predictor = trained.data(asked()).splits["test"], trained.predictor()
+        logits.append(predictor.run(predictor.inputs(test.images(torch.arange(len(test))))).numpy())
     assert found["cka"] == [[pytest.approx(cka(*logits), abs=1e-5)]]
 
 

@@ -22,8 +22,8 @@ from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path, split
 from pellucid.config.data_override import read_data
 from pellucid.data.stream import of_split
+from pellucid.engine.loaded_run import restore
 from pellucid.engine.looking import Looking
-from pellucid.engine.trained import restore
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, make_run, same
@@ -85,7 +85,7 @@ def test_vectors_are_those_of_the_net(classifier: Path, tmp_path: Path) -> None:
     images = trained.data()
     (batch,) = of_split(images, "test").batches(99)
     with torch.no_grad():
-        pixels = trained.placed().images(batch.pixels_BCSS)
+        pixels = trained.predictor().inputs(batch.pixels_BCHW)
         embedded = trained.net.embed(pixels)  # type: ignore[operator]
         logits = trained.net(pixels)
     assert kept["features_ND"] == pytest.approx(embedded.numpy(), abs=1e-5)
@@ -113,7 +113,7 @@ def test_vectors_are_those_of_the_net(classifier: Path, tmp_path: Path) -> None:
 
 def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp_path: Path) -> None:
     before = restore(classifier, accelerator="cpu")
-    looking = Looking(before.placed(), "features.0")
+    looking = Looking(before, before.predictor(), "features.0")
     state = {name: value.clone() for name, value in before.net.state_dict().items()}
     seen = observe(looking, of_split(before.data(), "val"), None, 3)
     assert same(state, before.net.state_dict())
@@ -126,7 +126,7 @@ def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp
     first: Any = before.net.get_submodule("features.0")
     (batch,) = of_split(before.data(), "val").batches(99)
     with torch.no_grad():
-        maps = first(before.placed().images(batch.pixels_BCSS))
+        maps = first(before.predictor().inputs(batch.pixels_BCHW))
     assert kept["features_ND"] == pytest.approx(maps.mean(dim=(2, 3)).numpy(), abs=1e-5)
 
 
@@ -215,8 +215,8 @@ def test_the_worst_reconstructed_and_how_well_that_tells(autoencoder: Path, tmp_
     assert [by_file[row["file"]] for row in found] == pytest.approx(errors.tolist())
     trained = restore(autoencoder, accelerator="cpu")
     (batch,) = of_split(trained.data(), "test").batches(99)
-    redrawn = trained.placed().run(trained.placed().images(batch.pixels_BCSS))
-    by_hand = (redrawn - batch.pixels_BCSS / 255).square().mean(dim=(1, 2, 3)).numpy()
+    redrawn = trained.predictor().run(trained.predictor().inputs(batch.pixels_BCHW))
+    by_hand = (redrawn - batch.pixels_BCHW / 255).square().mean(dim=(1, 2, 3)).numpy()
     assert kept["mse_N"] == pytest.approx(by_hand, rel=1e-4)
     assert {path.name for path in tmp_path.glob("*.png")} == {"anomalies_test.png", "roc_test.png"}
 
@@ -282,7 +282,7 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
         run_embed(classifier, out=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     trained = restore(classifier, accelerator="cpu")
-    looking = Looking(trained.placed(), "embed")
+    looking = Looking(trained, trained.predictor(), "embed")
     with torch.no_grad():
         next(trained.net.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match=r"layer=embed: what it gives for \S*000.jpg is not finite"):

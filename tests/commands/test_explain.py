@@ -61,19 +61,19 @@ def test_pictures_maps_and_trust(trained: Path, photos: Path) -> None:
 
 def test_the_maps_are_those_of_the_explainer(trained: Path, photos: Path, tmp_path: Path) -> None:
     """Of integrated gradients they add up to the score less that of black, within 1 %."""
-    from pellucid.engine.trained import restore
+    from pellucid.engine.loaded_run import restore
 
     file = photos / "test" / "dog" / "001.jpg"
     options = compose("explainer=integrated_gradients", "explainer.integrated_gradients.steps=9")["explainer"]
     run_explain(trained, file, out=str(tmp_path), explainer=options, target="dog")
-    placed = restore(trained, accelerator="cpu").placed()
+    predictor = restore(trained, accelerator="cpu").predictor()
     with np.load(tmp_path / "001.jpg.npz") as kept:
         image, total = (
             torch.from_numpy(kept["image"]).permute(2, 0, 1)[None],
             float(kept["integrated_gradients"].sum()),
         )
-    both = placed.images(torch.cat([image, torch.zeros_like(image)]))
-    scores = placed.run(both)[:, 1]
+    both = predictor.inputs(torch.cat([image, torch.zeros_like(image)]))
+    scores = predictor.run(both)[:, 1]
     assert total == pytest.approx(float(scores[0] - scores[1]), rel=0.01, abs=1e-3)
 
 

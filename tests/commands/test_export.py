@@ -23,7 +23,7 @@ from pellucid.commands.export.agreement import Agreement
 from pellucid.commands.export.export import export
 from pellucid.commands.export.onnx_file import Graph, Session, to_onnx
 from pellucid.commands.predict import predict
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.spec import Spec
 from tests.data.hostile import exif_jpeg, tiff
@@ -260,10 +260,10 @@ def test_a_state_dict_builds_the_net_anew(
     told = said.text[said.text.index("To use it:\n") :].splitlines()[1:5]
     found: dict[str, Any] = {}
     exec("\n".join(line.strip() for line in told), found)
-    placed = restore(trained, accelerator="cpu").placed()
-    images_BCHW = placed.images(random_pixels(5, 3, 16, 16))
+    predictor = restore(trained, accelerator="cpu").predictor()
+    images_BCHW = predictor.inputs(random_pixels(5, 3, 16, 16))
     with torch.no_grad():
-        assert torch.equal(found["net"](images_BCHW), placed.run(images_BCHW))
+        assert torch.equal(found["net"](images_BCHW), predictor.run(images_BCHW))
     assert "bitwise the same values" in said.text
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from pellucid.commands.units import units
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from tests.helpers import command, make_run
 
@@ -38,11 +38,11 @@ def run_units(run: Path, **given: Any) -> list[dict[str, Any]]:
 
 def test_figures_are_those_of_the_whole_split(trained: Path) -> None:
     rows = run_units(trained, layer="features.2", units=[1, 5])
-    placed = restore(trained, accelerator="cpu").placed()
-    images = placed.trained.data().splits["test"]
+    loaded = restore(trained, accelerator="cpu")
+    predictor, images = loaded.predictor(), loaded.data().splits["test"]
     with torch.no_grad():
-        net = nn.Sequential(*(placed.trained.net.get_submodule(f"features.{n}") for n in range(3)))
-        maps_NUHW = net(placed.images(images.images(torch.arange(len(images)))))
+        net = nn.Sequential(*(predictor.net.get_submodule(f"features.{n}") for n in range(3)))
+        maps_NUHW = net(predictor.inputs(images.images(torch.arange(len(images)))))
     above = maps_NUHW > 0
     assert len(rows) == 6
     assert [row["firing_rate"] for row in rows] == pytest.approx(above.any(3).any(2).float().mean(0).tolist())

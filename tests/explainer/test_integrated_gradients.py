@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.engine.build import make_explainers
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.explainer import integrated_gradients
 from pellucid.explainer.integrated_gradients import IntegratedGradients
@@ -166,10 +166,10 @@ def test_of_a_trained_deep_net_too(tmp_path: Path, photos: Path) -> None:
 
 def check_trained(run: Path) -> None:
     trained = restore(run, accelerator="cpu")
-    test, placed = trained.data().splits["test"], trained.placed()
-    images = placed.images(test.images(torch.linspace(0, len(test) - 1, 10).long()))
-    black = placed.images(torch.zeros(1, *trained.spec.image_shape, dtype=torch.uint8))[0]
-    target = placed.run(images).argmax(dim=1)
+    test, predictor = trained.data().splits["test"], trained.predictor()
+    images = predictor.inputs(test.images(torch.linspace(0, len(test) - 1, 10).long()))
+    black = predictor.inputs(torch.zeros(1, *trained.spec.image_shape, dtype=torch.uint8))[0]
+    target = predictor.run(images).argmax(dim=1)
     explainer = make_explainers(compose("explainer=integrated_gradients"))["integrated_gradients"]
     sums = explainer.explain(trained.net, images, target, black).maps_BHW.sum(dim=(1, 2))
     expected = rise(trained.net, images, target, black)

@@ -22,7 +22,7 @@ from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
 from pellucid.data.manifest import SPLITS, Manifest
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.report import mistakes as of_mistakes
 from pellucid.report.curves import HEIGHT, WIDTH, panels

@@ -25,7 +25,7 @@ from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.engine.evaluation import Evaluation, evaluation
 from pellucid.engine.intervals import Interval, to_dict, told
-from pellucid.engine.trained import Trained, find, restore
+from pellucid.engine.loaded_run import LoadedRun, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.calibration import calibration
@@ -63,7 +63,7 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        read = partial(Trained.data, override=data, count_trained=trained_on == "count")
+        read = partial(LoadedRun.data, override=data, count_trained=trained_on == "count")
         return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
@@ -90,7 +90,7 @@ def _evaluate_all(
     *,
     accelerator: str,
     packages: Sequence[str],
-    read: Callable[[Trained], ImageData],
+    read: Callable[[LoadedRun], ImageData],
     out: str | None,
 ) -> list[dict[str, Any]]:
     run, _ = find(source, "last")
@@ -112,7 +112,7 @@ def _evaluate_all(
     return rows
 
 
-def _row(trained: Trained, found: Mapping[str, Evaluation]) -> dict[str, Any]:
+def _row(trained: LoadedRun, found: Mapping[str, Evaluation]) -> dict[str, Any]:
     row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
 
@@ -123,7 +123,7 @@ def _counts(predictions: Predictions, classes: int) -> np.ndarray:
 
 def _write(
     folder: Path,
-    trained: Trained,
+    trained: LoadedRun,
     data: ImageData,
     found: Evaluation,
     split: str,
@@ -185,7 +185,7 @@ def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]
 
 
 def _write_mistakes(
-    folder: Path, trained: Trained, data: ImageData, predictions: Predictions, split: str
+    folder: Path, trained: LoadedRun, data: ImageData, predictions: Predictions, split: str
 ) -> None:
     worst = predictions.worst_mistakes(MISTAKES)
     rows = data.splits[split].subset(worst.index_N)
@@ -211,7 +211,7 @@ def _write_mistakes(
     )
 
 
-def _summary(trained: Trained, found: Mapping[str, Evaluation], intervals: Mapping[str, Interval]) -> Table:
+def _summary(trained: LoadedRun, found: Mapping[str, Evaluation], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
     table.add_column("")

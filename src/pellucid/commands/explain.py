@@ -23,12 +23,13 @@ from pellucid.draw.maps import feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.engine.build import make_explainers
-from pellucid.engine.trained import Placed, restore
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.explainer.base import Explainer, Explanation
 from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
 from pellucid.inside.capture import Layers, captured
 from pellucid.inside.pixels import to_rgb
+from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.summary import operations
 from pellucid.inside.trace import layers_with_maps
@@ -69,25 +70,25 @@ def explain(
         raise UserError(f"trust={trust}: expected auto, all or a number of images, 0 or more.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    place = trained.placed()
+    predictor = trained.predictor()
     folder = trained.place(out, "explanations")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     named = Named(files, find_base(images))
     if isinstance(trained.task, Classification):
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
-        work: Any = _Classifier(place, make_explainers(config), target, folder, named)
+        work: Any = _Classifier(trained, predictor, make_explainers(config), target, folder, named)
         work.measured = _spread(files, work.affordable() if trust == "auto" else trust)
     elif target != "predicted":
         raise UserError(f"target={target}: this net redraws images; it has no classes to explain.")
     else:
-        work = _Autoencoder(place, folder, named)
-    maps = _FeatureMaps(place, layers, folder, named) if layers else None
+        work = _Autoencoder(trained, predictor, folder, named)
+    maps = _FeatureMaps(trained, predictor, layers, folder, named) if layers else None
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("Explaining", total=len(files))
         for some, pixels_BCHW in pictures.batches(AT_ONCE):
             before = progress.tasks[bar].completed
-            images_BCHW = place.images(pixels_BCHW)
+            images_BCHW = predictor.inputs(pixels_BCHW)
             for done in work.batch(some, images_BCHW):
                 progress.update(bar, completed=before + done * len(some))
             if maps:
@@ -117,28 +118,29 @@ class _Classifier:
 
     def __init__(
         self,
-        placed: Placed,
+        trained: LoadedRun,
+        predictor: Predictor,
         explainers: Mapping[str, Explainer],
         target: str,
         folder: Path,
         named: Named,
     ) -> None:
-        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
+        self.predictor, self.trained, self.folder, self.named = predictor, trained, folder, named
         self.net, self.target = self.trained.net, target
         self.other = randomised(self.net, self.trained.config["seed"])
         self.rows: list[dict[str, Any]] = []
-        (self.black_CHW,) = placed.black()
-        self.explainers = _that_apply(explainers, self.net, placed.black())
+        (self.black_CHW,) = predictor.black()
+        self.explainers = _that_apply(explainers, self.net, predictor.black())
 
     def affordable(self) -> int:
         """Of how many images trust is measured without asking."""
         with preserve_state(self.net) as net:
-            cost = PASSES * operations(net, self.placed.black().to(self.placed.dtype))
+            cost = PASSES * operations(net, self.predictor.black().to(self.predictor.dtype))
         return max(LEAST, int(WORK / max(cost, 1)))
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
         """Explains these images; yields how much of it is done, up to 1."""
-        logits_BK = self.placed.run(images_BCHW).cpu()
+        logits_BK = self.predictor.run(images_BCHW).cpu()
         target_B = self._targets(files, logits_BK)
         some = [place for place, file in enumerate(files) if file in self.measured]
         judge = None
@@ -277,8 +279,8 @@ class _Classifier:
 class _Autoencoder:
     table = "errors.csv"
 
-    def __init__(self, placed: Placed, folder: Path, named: Named) -> None:
-        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
+    def __init__(self, trained: LoadedRun, predictor: Predictor, folder: Path, named: Named) -> None:
+        self.predictor, self.trained, self.folder, self.named = predictor, trained, folder, named
         self.rows: list[dict[str, Any]] = []
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
@@ -286,7 +288,7 @@ class _Autoencoder:
         spec = self.trained.spec
         original, redrawn = (
             images.permute(0, 2, 3, 1).cpu().numpy()
-            for images in (spec.denormalise(images_BCHW), self.placed.run(images_BCHW))
+            for images in (spec.denormalise(images_BCHW), self.predictor.run(images_BCHW))
         )
         for place, file in enumerate(files):
             one = slice(place, place + 1)
@@ -306,17 +308,19 @@ class _Autoencoder:
 class _FeatureMaps:
     """Pictures of what the chosen layers see. Raises UserError for a layer that has no maps."""
 
-    def __init__(self, placed: Placed, layers: Layers, folder: Path, named: Named) -> None:
-        self.placed, self.trained, self.folder, self.named = placed, placed.trained, folder, named
+    def __init__(
+        self, trained: LoadedRun, predictor: Predictor, layers: Layers, folder: Path, named: Named
+    ) -> None:
+        self.predictor, self.trained, self.folder, self.named = predictor, trained, folder, named
         with preserve_state(self.trained.net) as net, torch.no_grad():
-            self.layers = layers_with_maps(net, layers, placed.black().to(placed.dtype))
+            self.layers = layers_with_maps(net, layers, predictor.black().to(predictor.dtype))
         if not self.layers:
             log.info("Left out: feature maps (no convolutions).")
 
     def draw(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
         shown = to_rgb(self.trained.spec, images_BCHW)
         with preserve_state(self.trained.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
-            net(images_BCHW.to(self.placed.dtype))
+            net(images_BCHW.to(self.predictor.dtype))
         for layer in self.layers:
             maps = outputs[layer].float().cpu().numpy()
             for place, file in enumerate(files):

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from pellucid.config.command import PathText
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
-from pellucid.engine.trained import Placed, restore
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted, plain
+from pellucid.inside.predictor import Predictor
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 
@@ -47,14 +48,14 @@ def predict(
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     path = trained.place(out, "predictions")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
-    placed, batch_size = trained.placed(), trained.batch_size
+    predictor, batch_size = trained.predictor(), trained.batch_size
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
     steps = -(-len(files) // batch_size)
     for named, pixels_BCHW in track(
         batches, "Looking", total=steps, transient=True, console=console, disable=not console.is_terminal
     ):
-        said = _said(placed, pixels_BCHW, top)
+        said = _said(trained, predictor, pixels_BCHW, top)
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
     pictures.tell()
@@ -71,15 +72,17 @@ def predict(
     return rows
 
 
-def _said(placed: Placed, pixels_BCHW: Tensor, top: int) -> Iterator[dict[str, Any]]:
+def _said(
+    trained: LoadedRun, predictor: Predictor, pixels_BCHW: Tensor, top: int
+) -> Iterator[dict[str, Any]]:
     """Of each image: the ``top`` classes with their probabilities, or what else the task predicts."""
-    classes = placed.trained.spec.classes
-    images_BCHW = placed.images(pixels_BCHW)
-    predictions = placed.trained.task.predictions(images_BCHW, placed.run(images_BCHW))
+    classes = trained.spec.classes
+    images_BCHW = predictor.inputs(pixels_BCHW)
+    predictions = predictor.predictions(images_BCHW)
     if "probabilities" not in predictions:
         numbers = {name: values_B.tolist() for name, values_B in predictions.items() if values_B.ndim == 1}
         if not numbers:
-            kind = type(placed.trained.task).__name__
+            kind = type(trained.task).__name__
             raise UserError(
                 f"{kind} predicts nothing of an image. Write in the class what its output says: "
                 "def predictions(self, images_BCHW, output, labels_B=None) -> dict[str, Tensor]."

@@ -13,7 +13,7 @@ from pellucid.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from pellucid.data.base import ImageData
-    from pellucid.engine.trained import Trained
+    from pellucid.engine.loaded_run import LoadedRun
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def _page_of_run(
     out: str | None,
 ) -> Path:
     from pellucid.engine.evaluation import evaluation  # torch, which the page of a sweep does without
-    from pellucid.engine.trained import restore
+    from pellucid.engine.loaded_run import restore
     from pellucid.report.run import write_page
 
     if seconds < 0:
@@ -82,13 +82,13 @@ def _page_of_run(
     if not same:
         log.warning("These are not the images of the training: the page goes without what was kept of those.")
     path = write_page(
-        trained.placed(), images, seen, folder, seconds=seconds, why_no_data=why, as_trained=same
+        trained, trained.predictor(), images, seen, folder, seconds=seconds, why_no_data=why, as_trained=same
     )
     log.info("Written: %s (%.1f MB). Open it in any browser.", path, path.stat().st_size / 1e6)
     return path
 
 
-def _as_trained(trained: Trained, images: ImageData, now: Mapping[str, Any]) -> bool:
+def _as_trained(trained: LoadedRun, images: ImageData, now: Mapping[str, Any]) -> bool:
     """Whether the splits hold the images that the run has seen, in the same places."""
     noted = trained.run.metrics() if trained.run else {}
     own = trained.config["data"]

@@ -9,7 +9,8 @@ from typing import Any
 from pellucid.data.base import ImageData
 from pellucid.engine import session
 from pellucid.engine.evaluation import Evaluation
-from pellucid.engine.trained import Placed
+from pellucid.engine.loaded_run import LoadedRun
+from pellucid.inside.predictor import Predictor
 
 
 def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -17,7 +18,9 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
     return session.train(config, folder, resume=resume, page=_write_page)
 
 
-def _write_page(placed: Placed, data: ImageData, seen: Evaluation | None, folder: Path) -> Path:
+def _write_page(
+    loaded: LoadedRun, predictor: Predictor, data: ImageData, seen: Evaluation | None, folder: Path
+) -> Path:
     from pellucid.report.run import write_page  # late: it brings matplotlib
 
-    return write_page(placed, data, seen, folder, status="finished")
+    return write_page(loaded, predictor, data, seen, folder, status="finished")

@@ -18,14 +18,16 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
-from pellucid.data.stream import UNKNOWN, Looked, of_files, of_split
+from pellucid.data.stream import Looked, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.draw.units import UnitRow, unit_sheet
-from pellucid.engine.trained import Placed, Trained, restore
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, plain
 from pellucid.inside.activation_maximization import ActivationMaxima, maximize_activations, middle
+from pellucid.inside.images import UNKNOWN
 from pellucid.inside.pixels import to_pixels, to_rgb
+from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.receptive_field import receptive_fields
 from pellucid.inside.top_activations import TopActivations, Watch
@@ -86,13 +88,13 @@ def units(
     _check(count, split, steps)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     base = trained.place(out, "units")
-    place = trained.placed()
-    trace = traced(trained.net, place.black(2))
+    predictor = trained.predictor()
+    trace = traced(trained.net, predictor.black(2))
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)
     chosen = _chosen(units, count, chosen_layer)
     looked = _looked(trained, images, split, data)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        found = _find(place, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
+        found = _find(predictor, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
     rows = [_row(trained, found, looked, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")
     _write(folder, trained, found, looked, rows)
@@ -124,14 +126,14 @@ def _chosen(units: str | int | Sequence[int], count: int, layer: UnitLayer) -> l
     return list(dict.fromkeys(numbers))
 
 
-def _looked(trained: Trained, images: str | None, split: str, data: DataOverride | None) -> Looked:
+def _looked(trained: LoadedRun, images: str | None, split: str, data: DataOverride | None) -> Looked:
     if images is not None:
         return Looked(of_files(images, trained.spec, "images"))
     return Looked(of_split(trained.data(data), split))
 
 
 def _find(
-    place: Placed,
+    predictor: Predictor,
     trace: Trace,
     layer: UnitLayer,
     chosen: list[int],
@@ -141,30 +143,30 @@ def _find(
     steps: int,
     seed: int,
 ) -> Found:
-    trained, watch = place.trained, Watch(layer.units)
+    watch = Watch(layer.units)
     bar = progress.add_task("Looking", total=looked.stream.count)
-    with preserve_state(trained.net) as net:
+    with preserve_state(predictor.net) as net:
         with torch.no_grad():
             for pixels_BCHW in looked.batches(AT_ONCE):
-                watch.see(layer.outputs(net, place.images(pixels_BCHW)))
+                watch.see(layer.outputs(net, predictor.inputs(pixels_BCHW)))
                 progress.advance(bar, len(pixels_BCHW))
         seen = watch.found()
         progress.add_task("Finding what each unit sees", total=None)
         places = _places(layer, seen, chosen)
-        boxes_UK4, made_boxes_A4 = _boxes(place, layer, seen, chosen, places)
+        boxes_UK4, made_boxes_A4 = _boxes(predictor, layer, seen, chosen, places)
         making = progress.add_task("Making images that excite", total=len(chosen))
         made = maximize_activations(
             net,
             layer,
             chosen,
             places,
-            trained.spec,
+            predictor.spec,
             patch=min(_size(made_boxes_A4)),
             steps=steps,
             seed=seed,
             done=lambda number: progress.advance(making, number),
         )
-    filters = find_filters(trace, layer.filtered_by, trained.spec.image_shape)
+    filters = find_filters(trace, layer.filtered_by, predictor.spec.image_shape)
     return Found(layer, filters, seen, boxes_UK4, made_boxes_A4, chosen, made)
 
 
@@ -179,10 +181,10 @@ def _places(layer: UnitLayer, seen: TopActivations, chosen: list[int]) -> list[i
 
 
 def _boxes(
-    place: Placed, layer: UnitLayer, seen: TopActivations, chosen: list[int], places: list[int]
+    predictor: Predictor, layer: UnitLayer, seen: TopActivations, chosen: list[int], places: list[int]
 ) -> tuple[Tensor, Tensor]:
     """What each unit sees of its strongest images, (U, K, 4), -1 where there is none, and of those made."""
-    shape = place.trained.spec.image_shape
+    shape = predictor.spec.image_shape
     boxes_UK4 = torch.full((*seen.place_UK.shape, 4), -1)
     if not layer.places:  # a vector's units see the whole image
         whole_4 = torch.tensor([0, 0, *shape[1:]])
@@ -191,7 +193,7 @@ def _boxes(
     unit_S, rank_S = torch.nonzero(seen.image_UK >= 0, as_tuple=True)
     units = torch.cat([unit_S, torch.tensor(chosen)])
     asked = torch.cat([seen.place_UK[unit_S, rank_S], torch.tensor(places)])
-    boxes_S4 = receptive_fields(place.trained.net, layer, units, asked, shape)
+    boxes_S4 = receptive_fields(predictor.net, layer, units, asked, shape)
     boxes_UK4[unit_S, rank_S] = boxes_S4[: len(unit_S)]
     return boxes_UK4, boxes_S4[len(unit_S) :]
 
@@ -202,7 +204,7 @@ def _size(boxes_S4: Tensor) -> tuple[int, int]:
     return int(sizes_S2[:, 0].max()), int(sizes_S2[:, 1].max())
 
 
-def _row(trained: Trained, found: Found, looked: Looked, unit: int) -> dict[str, Any]:
+def _row(trained: LoadedRun, found: Found, looked: Looked, unit: int) -> dict[str, Any]:
     seen = found.seen
     row: dict[str, Any] = {
         "unit": unit,
@@ -226,7 +228,7 @@ def _images(seen: TopActivations, unit: int) -> list[int]:
 
 
 def _write(
-    folder: Path, trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]
+    folder: Path, trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]
 ) -> None:
     pictures = {}
     for start in range(0, len(found.chosen), A_SHEET):
@@ -252,7 +254,7 @@ def _write(
 
 
 def _sheet(
-    trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[str, Any]], some: Sequence[int]
+    trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]], some: Sequence[int]
 ) -> np.ndarray:
     layer, filters = found.layer, found.filters
     note = f"{layer.kind}, {layer.size}; {looked.source}. Fires: above 0. Dead: the same for all of them."
@@ -266,7 +268,7 @@ def _sheet(
     )
 
 
-def _drawn(trained: Trained, found: Found, looked: Looked, row: dict[str, Any]) -> UnitRow:
+def _drawn(trained: LoadedRun, found: Found, looked: Looked, row: dict[str, Any]) -> UnitRow:
     unit = row["unit"]
     index_K, place = _images(found.seen, unit), found.chosen.index(unit)
     photos_NHWC = np.zeros((0, *trained.spec.image_shape[1:], 3), dtype=np.uint8)
@@ -301,7 +303,7 @@ def _notes(row: dict[str, Any], layer: UnitLayer) -> list[str]:
     return [*fires, f"mean {number(row['mean'])}", f"{number(row['min'])} to {number(row['max'])}"]
 
 
-def _tell(trained: Trained, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]) -> None:
+def _tell(trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]) -> None:
     layer = found.layer
     table = Table(
         title=f"{layer.name} of {trained.name}", title_justify="left", title_style="bold", header_style="dim"

@@ -16,21 +16,10 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures, check_folders, find_pictures
 from pellucid.errors import UserError, counted
+from pellucid.inside.images import UNKNOWN, Images
 from pellucid.spec import Spec
 
 log = logging.getLogger(__name__)
-
-UNKNOWN = -1  # the label of an image whose class is not known
-
-
-@dataclass(frozen=True)
-class Batch:
-    """``pixels_BCSS`` are uint8. ``names``: the class, or of a file the folder that it lies in."""
-
-    files: list[str]
-    names: list[str]
-    labels_B: Tensor
-    pixels_BCSS: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,7 @@ class Stream:
     name: str
     source: str
     count: int
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int], Iterator[Images]]
     again: Callable[[Sequence[int]], Tensor]
 
 
@@ -51,14 +40,14 @@ def of_split(data: ImageData, name: str) -> Stream:
     """The images of a split, in its order."""
     split, classes = data.split(name), data.spec.classes
 
-    def batches(batch_size: int) -> Iterator[Batch]:
+    def batches(batch_size: int) -> Iterator[Images]:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
             labels_B = split.labels_N[index_B]
-            yield Batch(
-                files=[split.files[place] for place in index_B.tolist()],
-                names=[classes[label] for label in labels_B.tolist()],
+            yield Images(
+                pixels_BCHW=split.images(index_B),
                 labels_B=labels_B,
-                pixels_BCSS=split.images(index_B),
+                files=[split.files[index] for index in index_B.tolist()],
+                names=[classes[label] for label in labels_B.tolist()],
             )
 
     def again(places: Sequence[int]) -> Tensor:
@@ -80,14 +69,14 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
 
     readable: list[Path] = []
 
-    def batches(batch_size: int) -> Iterator[Batch]:
+    def batches(batch_size: int) -> Iterator[Images]:
         readable.clear()
         pictures = Pictures(files, spec.image_shape, spec.values)
         for paths, pixels_BCSS in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
             labels_B = torch.tensor([known.get(name, UNKNOWN) for name in names])
-            yield Batch([str(path) for path in paths], names, labels_B, pixels_BCSS)
+            yield Images(pixels_BCSS, labels_B, [str(path) for path in paths], names)
         if len(pictures.unreadable) == len(files):
             raise UserError(
                 f"{option}={given}: {counted(len(files), 'file')}, no image that can be read "
@@ -115,7 +104,7 @@ class Looked:
         for batch in self.stream.batches(batch_size):
             self.files += batch.files
             self.labels += batch.labels_B.tolist()
-            yield batch.pixels_BCSS
+            yield batch.pixels_BCHW
 
     @property
     def source(self) -> str:

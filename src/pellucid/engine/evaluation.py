@@ -24,7 +24,7 @@ from pellucid.system.process import quiet_warnings
 from pellucid.task.base import Task
 
 if TYPE_CHECKING:
-    from pellucid.engine.trained import Trained
+    from pellucid.engine.loaded_run import LoadedRun
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _says_its_losses(task: Task) -> bool:
     return steps is says
 
 
-def evaluation(trained: Trained, data: ImageData, split: str, **options: Any) -> Evaluation:
+def evaluation(trained: LoadedRun, data: ImageData, split: str, **options: Any) -> Evaluation:
     """Test the net on a split, as ``train`` does it: the same figures to the last bit on the same device.
 
     ``options``: further ones of the Trainer.

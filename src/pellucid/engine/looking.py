@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
 from rich.progress import track
 from torch import Tensor
 
-from pellucid.data.stream import Batch, Stream
-from pellucid.engine.trained import Placed, Trained
+from pellucid.data.stream import Stream
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError
-from pellucid.inside.embedding import check_layer, embedding
-from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.inside.embedding import check_layer
+from pellucid.inside.images import Images
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.system.console import console
 
 
@@ -22,29 +22,25 @@ from pellucid.system.console import console
 class Looking:
     """The net where it runs, and the layer: embed or a name. Raises UserError where that gives no vectors."""
 
-    placed: Placed
+    trained: LoadedRun
+    predictor: Predictor
     layer: str
 
     def __post_init__(self) -> None:
         check_layer(unwrap_compiled(self.trained.net), self.layer)
-        self.vectors(self.placed.black(2))
-
-    @property
-    def trained(self) -> Trained:
-        return self.placed.trained
+        self.vectors(self.predictor.black(2))
 
     def vectors(self, images_BCHW: Tensor) -> Tensor:
         """(B, D): what the layer gives, float32 on the CPU; the net is left as it is."""
-        with preserve_state(self.trained.net) as net, torch.no_grad(), self.placed.precision():
-            return embedding(net, self.layer, images_BCHW).float().cpu()
+        return self.predictor.embed(images_BCHW, self.layer)
 
     def said(self, images_BCHW: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """What the task predicts of each image, a number each, on the CPU; and the net's output."""
-        output = self.placed.run(images_BCHW)
+        output = self.predictor.run(images_BCHW)
         values = self.trained.task.predictions(images_BCHW, output)
         return {name: value_B.cpu() for name, value_B in values.items() if value_B.ndim == 1}, output
 
-    def batches(self, stream: Stream, text: str) -> Iterator[tuple[Batch, Tensor]]:
+    def batches(self, stream: Stream, text: str) -> Iterator[tuple[Images, Tensor]]:
         """Each batch of the stream, and its images as the net takes them, with a progress bar."""
         batch_size = self.trained.batch_size
         steps = -(-stream.count // batch_size)
@@ -56,9 +52,9 @@ class Looking:
             console=console,
             disable=not console.is_terminal,
         ):
-            yield batch, self.placed.images(batch.pixels_BCSS)
+            yield batch, self.predictor.inputs(batch.pixels_BCHW)
 
-    def checked(self, batch: Batch, images_BCHW: Tensor) -> Tensor:
+    def checked(self, batch: Images, images_BCHW: Tensor) -> Tensor:
         """``vectors``. Raises UserError where they are not finite."""
         vectors_BD = self.vectors(images_BCHW)
         bad_B = ~vectors_BD.isfinite().all(dim=1)
@@ -69,8 +65,3 @@ class Looking:
                 "Take another layer or checkpoint."
             )
         return vectors_BD
-
-
-def short(file: str) -> str:
-    """A file by its folder and name."""
-    return "/".join(Path(file).parts[-2:])

@@ -16,13 +16,14 @@ from pellucid.config.build import from_environment
 from pellucid.config.trust import named
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation
-from pellucid.engine.trained import Placed, Trained
+from pellucid.engine.loaded_run import LoadedRun
+from pellucid.inside.predictor import Predictor
 from pellucid.run.folder import Run, quoted
 from pellucid.system.interrupt import exit_code
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-WritePage = Callable[[Placed, ImageData, "Evaluation | None", Path], Path]
+WritePage = Callable[[LoadedRun, Predictor, ImageData, "Evaluation | None", Path], Path]
 
 
 class RunPage:
@@ -42,11 +43,10 @@ class RunPage:
         """From the test that the trainer has just done of the ``best`` checkpoint."""
         with self._timed():
             trained = self._trained(task, data, best, "auto")
-            placed = Placed(trained, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
             seen = None
             if collector.labels:  # none with limit_test_batches=0
                 seen = collector.evaluation(trainer, data.loader("test").sampler)
-            self._write(placed, data, seen)
+            self._write(trained, trained.predictor(trainer), data, seen)
 
     def write_alone(self, task: Task, data: ImageData, best: Mapping[str, Any]) -> None:
         """By the first of several processes, that have shared the test, when all have ended."""
@@ -56,19 +56,21 @@ class RunPage:
         try:
             with self._timed():
                 seen = None if limit == 0 else evaluation(trained, data, "test", limit_test_batches=limit)
-                self._write(trained.placed(), data, seen)
+                self._write(trained, trained.predictor(), data, seen)
         except KeyboardInterrupt as interrupt:
             again = quoted(self.run.folder) + named(self.config["packages"])
             log.warning("No page was written. Write it by: python scripts/report.py run=%s", again)
             raise SystemExit(exit_code(interrupt)) from None
 
-    def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> Trained:
+    def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> LoadedRun:
         epoch = int(best["epoch"]) + 1
-        return Trained(self.run, self.run.best, self.config, data.spec, task, epoch, accelerator)
+        return LoadedRun(self.run, self.run.best, self.config, data.spec, task, epoch, accelerator)
 
-    def _write(self, placed: Placed, data: ImageData, seen: Evaluation | None) -> None:
+    def _write(
+        self, loaded: LoadedRun, predictor: Predictor, data: ImageData, seen: Evaluation | None
+    ) -> None:
         data = data if seen is None else data.of_test(seen.predictions.index_N)
-        log.info("Page of the run: %s", quoted(self.write(placed, data, seen, self.run.folder)))
+        log.info("Page of the run: %s", quoted(self.write(loaded, predictor, data, seen, self.run.folder)))
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.divide import History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import come_back, make_data, make_task
-from pellucid.engine.trained import check_classes
+from pellucid.engine.loaded_run import check_classes
 from pellucid.errors import UserError
 from pellucid.run.checkpoint import check_resumable, load_checkpoint
 from pellucid.run.folder import FORMAT, Run

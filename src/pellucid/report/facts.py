@@ -12,7 +12,7 @@ from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval
-from pellucid.engine.trained import Trained
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted
 from pellucid.run.folder import Run
 
@@ -44,7 +44,7 @@ class Facts:
 
 
 def facts(
-    trained: Trained, data: ImageData | None, evaluation: Evaluation | None, noted: Mapping[str, Any]
+    trained: LoadedRun, data: ImageData | None, evaluation: Evaluation | None, noted: Mapping[str, Any]
 ) -> Facts:
     """From ``noted``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
@@ -71,7 +71,7 @@ def _class(node: Mapping[str, Any]) -> str:
     return str(node["_target_"]).rpartition(".")[2]
 
 
-def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> str:
+def _aim(trained: LoadedRun, noted: Mapping[str, Any], data: ImageData | None) -> str:
     parameters = list(trained.net.parameters())
     total = sum(p.numel() for p in parameters)
     free = sum(p.numel() for p in parameters if p.requires_grad)
@@ -93,7 +93,7 @@ def _aim(trained: Trained, noted: Mapping[str, Any], data: ImageData | None) -> 
     )
 
 
-def _figures(trained: Trained, noted: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
+def _figures(trained: LoadedRun, noted: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
     metric = trained.task.monitor.partition("/")[2]
     if evaluation is None:
         values = {name: noted.get(name) for name in (f"test/{metric}", f"val/{metric}")}
@@ -116,7 +116,7 @@ def _told(interval: Interval) -> tuple[str, str]:
     return "95 % interval {:.4f} to {:.4f}".format(*interval.ends), interval.method
 
 
-def _commands(trained: Trained) -> dict[str, str]:
+def _commands(trained: LoadedRun) -> dict[str, str]:
     if trained.run is None:
         return {}
     parts = trained.run.folder.parts
@@ -143,7 +143,7 @@ def _overrides(run: Run) -> list[str]:
     return [text for text in run.overrides() if not text.startswith(("hydra.run.dir=", "resume="))]
 
 
-def _groups(trained: Trained, noted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _groups(trained: LoadedRun, noted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     config = trained.config
     date = DATE.search(trained.folder.name)
     commit = noted.get("git/commit")

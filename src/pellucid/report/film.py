@@ -15,8 +15,8 @@ from pellucid.callbacks.film_strip import FRAMES, epoch_of, row_name, row_pictur
 from pellucid.draw.film import choose_frames
 from pellucid.draw.sheet import number
 from pellucid.inside.reference import choose_reference_images
+from pellucid.report.context import Context, of_kept
 from pellucid.report.picture import address, sheet_of, shrunk
-from pellucid.report.subject import Subject, of_kept
 from pellucid.system.files import read_arrays
 
 MOST, SIDE = 30, 96  # epochs, and pixels of a picture
@@ -43,22 +43,22 @@ class Film:
     reels: Sequence[Reel]
 
 
-def film(subject: Subject) -> Film | None:
+def film(context: Context) -> Film | None:
     """None where nothing was kept, by a run without that view, or of other images."""
-    return of_kept(_film, subject)
+    return of_kept(_film, context)
 
 
-def _film(subject: Subject) -> Film | None:
-    run = subject.placed.trained.run if subject.as_trained else None
+def _film(context: Context) -> Film | None:
+    run = context.loaded.run if context.as_trained else None
     frames = _read(run.folder / "figures" / FRAMES) if run else {}
     if not frames:
         return None
     epochs = [list(frames)[place] for place in choose_frames(list(frames), MOST)]
     keys = [key for key in frames[epochs[0]] if "/" in key]
     count = len(frames[epochs[0]][keys[0]])
-    split = subject.split("val")
-    index_B = choose_reference_images(split.labels_N, count, subject.seed)
-    photos = subject.pixels(subject.images("val", index_B))
+    split = context.split("val")
+    index_B = choose_reference_images(split.labels_N, count, context.seed)
+    photos = context.pixels(context.images("val", index_B))
     rows = split.subset(index_B)
     reels = []
     for place, (photo, file, label) in enumerate(
@@ -71,12 +71,12 @@ def _film(subject: Subject) -> Film | None:
         }
         at = {epoch: number_of for number_of, epoch in enumerate(frames)}
         shown = {name: [shrunk(made[at[epoch]], SIDE) for epoch in epochs] for name, made in strips.items()}
-        captions = [_caption(frames[epoch], place, subject.classes) for epoch in epochs]
+        captions = [_caption(frames[epoch], place, context.classes) for epoch in epochs]
         reels.append(
             Reel(
                 photo=address(shrunk(photo, SIDE), photo=True),
                 file=file,
-                name=subject.classes[label],
+                name=context.classes[label],
                 strips={
                     name: address(sheet_of(made, len(made)), photo=made[0].shape[0] == SIDE)
                     for name, made in shown.items()

@@ -18,8 +18,8 @@ from pellucid.draw.confusion import MOST_NUMBERED
 from pellucid.draw.explanations import map_picture
 from pellucid.explainer.base import Explainer
 from pellucid.metrics.confusion import class_scores, confused_pairs, count_confusion, score_texts
+from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
-from pellucid.report.subject import Subject
 
 MOST = 96  # images in all cells together
 EACH = 8  # in one cell
@@ -64,11 +64,11 @@ class Mistakes:
     images: int
 
 
-def mistakes(subject: Subject) -> Mistakes:
+def mistakes(context: Context) -> Mistakes:
     """The test images by true and predicted class, with why. Of a classifier."""
-    assert subject.evaluation is not None
-    predictions = subject.evaluation.predictions
-    classes = len(subject.classes)
+    assert context.evaluation is not None
+    predictions = context.evaluation.predictions
+    classes = len(context.classes)
     true_N, said_N = predictions.labels_N.numpy(), predictions.predicted.numpy()
     counts_KK = count_confusion(true_N, said_N, classes)
     numbered = classes <= MOST_NUMBERED
@@ -77,8 +77,8 @@ def mistakes(subject: Subject) -> Mistakes:
         wanted = [(true, said) for true, said, _ in confused_pairs(counts_KK, PAIRS)]
         members = {cell: members[cell] for cell in wanted}
     order = _choose(members)
-    shown = _shown(subject, order, predictions.confidence)
-    methods = _explain(subject, order, said_N, shown)
+    shown = _shown(context, order, predictions.confidence)
+    methods = _explain(context, order, said_N, shown)
     cells = {
         (true, said): Cell(true, said, int(counts_KK[true, said]), [shown[n] for n in places if n in shown])
         for (true, said), places in members.items()
@@ -93,7 +93,7 @@ def mistakes(subject: Subject) -> Mistakes:
         numbered=numbered,
         methods=methods,
         explained=sum(bool(one.maps) for one in shown.values()),
-        seconds=subject.seconds,
+        seconds=context.seconds,
         shown=len(shown),
         images=len(true_N),
     )
@@ -116,11 +116,11 @@ def _choose(members: Mapping[tuple[int, int], Sequence[int]]) -> list[int]:
     return turns[:MOST]
 
 
-def _shown(subject: Subject, order: Sequence[int], confidence_N: Tensor) -> dict[int, Shown]:
+def _shown(context: Context, order: Sequence[int], confidence_N: Tensor) -> dict[int, Shown]:
     if not order:
         return {}
-    photos = subject.pixels(subject.images("test", torch.tensor(order)))
-    files = subject.split("test").files
+    photos = context.pixels(context.images("test", torch.tensor(order)))
+    files = context.split("test").files
     return {
         place: Shown(
             file=files[place],
@@ -132,24 +132,24 @@ def _shown(subject: Subject, order: Sequence[int], confidence_N: Tensor) -> dict
 
 
 def _explain(
-    subject: Subject, order: Sequence[int], said_N: np.ndarray, shown: Mapping[int, Shown]
+    context: Context, order: Sequence[int], said_N: np.ndarray, shown: Mapping[int, Shown]
 ) -> list[str]:
     """Add maps to the images in their order, cheap methods first, as long as there is time; the methods."""
-    (black_CHW,) = subject.placed.black()
-    fit = [one for one in subject.explainers.values() if one.reason(subject.net, black_CHW[None]) is None]
+    (black_CHW,) = context.predictor.black()
+    fit = [one for one in context.explainers.values() if one.reason(context.net, black_CHW[None]) is None]
     fit.sort(key=lambda one: one.passes(tuple(black_CHW.shape[1:])))
     titles = []
-    end = time.perf_counter() + subject.seconds
+    end = time.perf_counter() + context.seconds
     for number, explainer in enumerate(fit):
         left = (end - time.perf_counter()) / (len(fit) - number)
-        if _explain_by(explainer, subject, order, said_N, shown, black_CHW, left):
+        if _explain_by(explainer, context, order, said_N, shown, black_CHW, left):
             titles.append(explainer.title)
     return titles
 
 
 def _explain_by(
     explainer: Explainer,
-    subject: Subject,
+    context: Context,
     order: Sequence[int],
     said_N: np.ndarray,
     shown: Mapping[int, Shown],
@@ -158,15 +158,17 @@ def _explain_by(
 ) -> int:
     """Maps by one method in that time; how many."""
     start = time.perf_counter()
-    each = 3 * subject.pass_seconds * explainer.passes(tuple(black_CHW.shape[1:]))  # a guess, then measured
+    each = (
+        3 * context.predictor.seconds_per_image * explainer.passes(tuple(black_CHW.shape[1:]))
+    )  # a guess, then measured
     done = 0
     while done < len(order):
         count = min(AT_ONCE, len(order) - done, int((seconds - (time.perf_counter() - start)) / each))
         if count < 1:
             break
         places = list(order[done : done + count])
-        images = subject.images("test", torch.tensor(places))
-        found = explainer.explain(subject.net, images, torch.from_numpy(said_N[places]), black_CHW)
+        images = context.images("test", torch.tensor(places))
+        found = explainer.explain(context.net, images, torch.from_numpy(said_N[places]), black_CHW)
         for place, map_HW, note in zip(places, found.shown(), found.notes, strict=True):
             coloured = map_picture(map_HW, signed=explainer.signed)
             told = f"{found.title} {note}" if note.startswith("✗") else found.title

@@ -17,8 +17,8 @@ from pellucid.inside.embedding import EMBED, embedding
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.projection import pca
+from pellucid.report.context import Context, of_kept
 from pellucid.report.picture import address, sheet_of, shrunk
-from pellucid.report.subject import Subject, of_kept
 from pellucid.system.files import read_arrays
 
 WIDTH, HEIGHT, MARGIN = 640, 480, 14  # of the plot, in pixels
@@ -58,16 +58,16 @@ class Places:
     legend: Sequence[tuple[str, str, str]]
 
 
-def places(subject: Subject) -> Places | None:
+def places(context: Context) -> Places | None:
     """The last scatters of the training's views, or PCA of test images; None where the net has neither."""
-    kept = of_kept(_kept, subject)
-    found = kept or _seen(subject)
+    kept = of_kept(_kept, context)
+    found = kept or _seen(context)
     if found is None:
         return None
-    view = (subject.placed.trained.config["callbacks"] or {}).get("embeddings") or {}
+    view = (context.loaded.config["callbacks"] or {}).get("embeddings") or {}
     layouts, split, index_N, note = found
-    rows = subject.split(split).subset(index_N)
-    photos = subject.pixels(subject.images(split, index_N))
+    rows = context.split(split).subset(index_N)
+    photos = context.pixels(context.images(split, index_N))
     thumbnails = sheet_of([shrunk(photo, THUMBNAIL) for photo in photos], COLUMNS)
     labels = rows.labels_N.tolist()
     present = sorted(set(labels))
@@ -80,16 +80,16 @@ def places(subject: Subject) -> Places | None:
         thumbnails=address(thumbnails, photo=True),
         columns=COLUMNS,
         rows=-(-len(labels) // COLUMNS),
-        legend=[(subject.classes[label], colour_of(label), marker_of(label)) for label in present],
+        legend=[(context.classes[label], colour_of(label), marker_of(label)) for label in present],
     )
 
 
 Found = tuple[dict[str, np.ndarray], str, torch.Tensor, str]  # layouts, split, places in it, a note
 
 
-def _kept(subject: Subject) -> Found | None:
+def _kept(context: Context) -> Found | None:
     """What the view of embeddings has drawn last."""
-    run = subject.placed.trained.run if subject.as_trained else None
+    run = context.loaded.run if context.as_trained else None
     files = sorted((run.folder / "figures" / "embeddings").glob("epoch_*.npz")) if run else []
     if not files:
         return None
@@ -100,9 +100,9 @@ def _kept(subject: Subject) -> Found | None:
     index_N = arrays[f"{methods[0]}_index"]
     for method in methods[1:]:  # images that all of them show
         index_N = np.intersect1d(index_N, arrays[f"{method}_index"])
-    index_N = index_N[choose_points(len(index_N), POINTS, subject.seed).numpy()]
+    index_N = index_N[choose_points(len(index_N), POINTS, context.seed).numpy()]
     layouts = {m: arrays[m][np.searchsorted(arrays[f"{m}_index"], index_N)] for m in methods}
-    subject.split("val").subset(torch.from_numpy(index_N))  # which they are of
+    context.split("val").subset(torch.from_numpy(index_N))  # which they are of
     if any(layout.shape != (len(index_N), 2) or not np.isfinite(layout).all() for layout in layouts.values()):
         raise ValueError("not two finite numbers a point")
     epoch = int(files[-1].stem.removeprefix("epoch_"))
@@ -114,18 +114,18 @@ def _kept(subject: Subject) -> Found | None:
     )
 
 
-def _seen(subject: Subject) -> Found | None:
-    split = subject.split("test")
-    most = max(3, min(POINTS, int(SECONDS / subject.pass_seconds)))
-    index_N = choose_points(len(split), most, subject.seed)
+def _seen(context: Context) -> Found | None:
+    split = context.split("test")
+    most = max(3, min(POINTS, int(SECONDS / context.predictor.seconds_per_image)))
+    index_N = choose_points(len(split), most, context.seed)
     if len(index_N) < 3:
         return None
     vectors = []
     try:
-        with preserve_state(subject.net) as net, torch.no_grad(), subject.placed.precision():
+        with preserve_state(context.net) as net, torch.no_grad(), context.predictor.precision():
             for index_B in torch.split(index_N, AT_ONCE):
                 vectors.append(
-                    embedding(net, EMBED, subject.images("test", index_B).to(subject.placed.dtype))
+                    embedding(net, EMBED, context.images("test", index_B).to(context.predictor.dtype))
                     .float()
                     .cpu()
                 )

@@ -15,8 +15,8 @@ from PIL import Image
 from pellucid.draw.reconstructions import ERRORS, MOST_ERROR
 from pellucid.draw.sheet import colourise, number, rgb
 from pellucid.inside.reference import choose_reference_images
+from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
-from pellucid.report.subject import Subject
 
 PROBES, EACH, SIDE = 8, 4, 112
 
@@ -43,38 +43,38 @@ class Reconstructions:
     most_error: float
 
 
-def reconstructions(subject: Subject) -> Reconstructions:
+def reconstructions(context: Context) -> Reconstructions:
     """Test images that were chosen without looking, then best, median and worst ones."""
-    assert subject.evaluation is not None
-    errors_N = subject.evaluation.predictions.values["mse"].numpy()
+    assert context.evaluation is not None
+    errors_N = context.evaluation.predictions.values["mse"].numpy()
     order = np.argsort(errors_N, kind="stable")
     each = max(1, min(EACH, len(order) // 3))
     middle = (len(order) - each) // 2
     chosen = {
         "some": choose_reference_images(
-            subject.split("test").labels_N[: len(order)], PROBES, subject.seed
+            context.split("test").labels_N[: len(order)], PROBES, context.seed
         ).numpy(),
         "the best": order[:each],
         "in the middle": order[middle : middle + each],
         "the worst": order[::-1][:each],
     }
     return Reconstructions(
-        groups={name: _redrawn(subject, places, errors_N) for name, places in chosen.items()},
+        groups={name: _redrawn(context, places, errors_N) for name, places in chosen.items()},
         images=len(errors_N),
-        traversal=_last_traversal(subject),
+        traversal=_last_traversal(context),
         most_error=MOST_ERROR,
     )
 
 
-def _redrawn(subject: Subject, places: np.ndarray, errors_N: np.ndarray) -> list[Redrawn]:
+def _redrawn(context: Context, places: np.ndarray, errors_N: np.ndarray) -> list[Redrawn]:
     index_N = torch.from_numpy(places.copy())
-    images_NCHW = subject.images("test", index_N)
-    spec = subject.placed.trained.spec
+    images_NCHW = context.images("test", index_N)
+    spec = context.loaded.spec
     originals, redrawn = (
         images.float().permute(0, 2, 3, 1).cpu().numpy()
-        for images in (spec.denormalise(images_NCHW), subject.placed.run(images_NCHW))
+        for images in (spec.denormalise(images_NCHW), context.predictor.run(images_NCHW))
     )
-    rows = subject.split("test").subset(index_N)
+    rows = context.split("test").subset(index_N)
     found = []
     for one, other, file, label, place in zip(
         originals, redrawn, rows.files, rows.labels_N.tolist(), places, strict=True
@@ -82,13 +82,13 @@ def _redrawn(subject: Subject, places: np.ndarray, errors_N: np.ndarray) -> list
         error_HW = np.abs(one - other).mean(axis=-1)
         pictures = (rgb(one), rgb(other), colourise(error_HW, 0, MOST_ERROR, ERRORS))
         original, again, error = (address(shrunk(picture, SIDE), photo=True) for picture in pictures)
-        name, mse = subject.classes[label], number(errors_N[place])
+        name, mse = context.classes[label], number(errors_N[place])
         found.append(Redrawn(original, again, error, file, name, mse))
     return found
 
 
-def _last_traversal(subject: Subject) -> str | None:
-    run = subject.placed.trained.run
+def _last_traversal(context: Context) -> str | None:
+    run = context.loaded.run
     files = sorted((run.folder / "figures" / "latent" / "traversal").glob("epoch_*.png")) if run else []
     if not files:
         return None

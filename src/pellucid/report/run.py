@@ -12,9 +12,11 @@ from typing import Any
 from pellucid.data.base import ImageData
 from pellucid.engine.build import make_explainers
 from pellucid.engine.evaluation import Evaluation
-from pellucid.engine.trained import Placed
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import encodable
+from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
+from pellucid.report.context import Context
 from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.facts import facts
 from pellucid.report.film import film
@@ -24,7 +26,6 @@ from pellucid.report.places import HEIGHT as PLACES_HEIGHT
 from pellucid.report.places import WIDTH as PLACES_WIDTH
 from pellucid.report.places import Places, places
 from pellucid.report.redrawn import reconstructions
-from pellucid.report.subject import Subject
 from pellucid.report.walk import walk
 from pellucid.system.files import write_atomically
 
@@ -41,7 +42,8 @@ MARKERS = {  # around (0, 0), of about the same area
 
 
 def write_page(
-    placed: Placed,
+    loaded: LoadedRun,
+    predictor: Predictor,
     data: ImageData | None,
     seen: Evaluation | None,
     folder: Path,
@@ -55,47 +57,47 @@ def write_page(
 
     ``status``: the run's, when the page will have been written; None: as it is noted.
     """
-    explainers = make_explainers(placed.trained.config)
-    noted = placed.trained.run.metrics() if placed.trained.run else {}
+    explainers = make_explainers(loaded.config)
+    noted = loaded.run.metrics() if loaded.run else {}
     noted |= {} if status is None else {"status": status}
-    subject = Subject(placed, data, seen, explainers, noted, seconds=seconds, as_trained=as_trained)
-    with preserve_state(subject.net):
-        text = page(subject, why_no_data=why_no_data)
+    context = Context(loaded, predictor, data, seen, explainers, noted, seconds, as_trained)
+    with preserve_state(context.net):
+        text = page(context, why_no_data=why_no_data)
     path = folder / NAME
     write_atomically(path, text.encode())
     return path
 
 
-def page(subject: Subject, *, why_no_data: str = "") -> str:
+def page(context: Context, *, why_no_data: str = "") -> str:
     """One self-contained HTML document.
 
     Without the data, or what the net said of them, sections that need them are left out, and
     ``why_no_data`` says so.
     """
-    trained = subject.placed.trained
+    trained = context.loaded
     rows = trained.run.rows() if trained.run else []
-    predictions = subject.evaluation.predictions if subject.data and subject.evaluation else None
+    predictions = context.evaluation.predictions if context.data and context.evaluation else None
     seen = predictions is not None
     classifies = predictions is not None and predictions.has_classes
     redraws = predictions is not None and "mse" in predictions.values
-    spots = places(subject) if seen else None
+    spots = places(context) if seen else None
     text = template("run.html").render(
-        facts=facts(trained, subject.data, subject.evaluation, subject.noted),
-        classes=subject.classes,
+        facts=facts(trained, context.data, context.evaluation, context.noted),
+        classes=context.classes,
         panels=panels(rows, trained.epoch) if rows else [],
-        mistakes=mistakes(subject) if classifies else None,
-        reconstructions=reconstructions(subject) if redraws else None,
-        walk=walk(subject) if seen else None,
+        mistakes=mistakes(context) if classifies else None,
+        reconstructions=reconstructions(context) if redraws else None,
+        walk=walk(context) if seen else None,
         places=spots,
-        film=film(subject) if seen else None,
+        film=film(context) if seen else None,
         why_no_data=why_no_data,
-        other="" if subject.as_trained or subject.data is None else subject.data.source,
+        other="" if context.as_trained or context.data is None else context.data.source,
         sizes={"curves": (WIDTH, HEIGHT), "places": (PLACES_WIDTH, PLACES_HEIGHT)},
         markers=MARKERS,
         small=max(trained.spec.image_shape[1:]) <= 32,
         style=beside("page.css") + beside("run.css"),
         script="\n".join(beside(f"{name}.js") for name in SCRIPTS),
-        data=embedded(_data(spots, subject.classes)),
+        data=embedded(_data(spots, context.classes)),
     )
     return encodable(text)
 

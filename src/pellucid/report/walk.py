@@ -18,8 +18,8 @@ from pellucid.errors import counted
 from pellucid.inside.capture import captured
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.reference import choose_reference_images
+from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
-from pellucid.report.subject import Subject
 
 IMAGES, LAYERS, MAPS, UNITS = 3, 10, 16, 1024  # at most
 SIDE, MAP_SIDE = 160, 64  # pixels of a photo, and of a map
@@ -53,18 +53,18 @@ class Walk:
     layers: int
 
 
-def walk(subject: Subject) -> Walk | None:
+def walk(context: Context) -> Walk | None:
     """Some test images through the convolutions and linear layers; None for a net without any."""
-    split = subject.split("test")
-    index_N = choose_reference_images(split.labels_N, IMAGES, subject.seed)
-    images_NCHW = subject.images("test", index_N)
+    split = context.split("test")
+    index_N = choose_reference_images(split.labels_N, IMAGES, context.seed)
+    images_NCHW = context.images("test", index_N)
     kinds = {
         name: type(m).__name__
-        for name, m in subject.net.named_modules()
+        for name, m in context.net.named_modules()
         if isinstance(m, nn.Conv2d | nn.Linear)
     }
-    with preserve_state(subject.net) as net, captured(net, list(kinds)) as outputs:
-        given = subject.placed.run(images_NCHW)
+    with preserve_state(context.net) as net, captured(net, list(kinds)) as outputs:
+        given = context.predictor.run(images_NCHW)
     seen = {
         name: outputs[name].float().cpu()
         for name in kinds
@@ -74,16 +74,16 @@ def walk(subject: Subject) -> Walk | None:
         return None
     names = list(seen)
     places = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(LAYERS, len(names)))})
-    photos = subject.pixels(images_NCHW)
+    photos = context.pixels(images_NCHW)
     rows = split.subset(index_N)
     return Walk(
         images=[
-            (address(shrunk(photo, SIDE), photo=True), file, subject.classes[label])
+            (address(shrunk(photo, SIDE), photo=True), file, context.classes[label])
             for photo, file, label in zip(photos, rows.files, rows.labels_N.tolist(), strict=True)
         ],
         stops=[_stop(names[place], kinds[names[place]], seen[names[place]]) for place in places],
-        ends=_ends(given.cpu(), subject.classes)
-        if subject.evaluation and subject.evaluation.predictions.has_classes
+        ends=_ends(given.cpu(), context.classes)
+        if context.evaluation and context.evaluation.predictions.has_classes
         else [],
         layers=len(names),
     )

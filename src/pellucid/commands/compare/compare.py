@@ -30,7 +30,7 @@ from pellucid.config.command import DataOverride, PathText
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
 from pellucid.engine.evaluation import evaluation
-from pellucid.engine.trained import Trained, restore
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted
 from pellucid.inside.reference import choose_points
 from pellucid.inside.representations import choose_layers_of, representations
@@ -83,7 +83,7 @@ def compare(
     return {**content, "cka": values_PQ.tolist()}
 
 
-def _check_kinds(both: Sequence[Trained]) -> None:
+def _check_kinds(both: Sequence[LoadedRun]) -> None:
     kinds = [type(trained.task).__name__.lower() for trained in both]
     if kinds[0] != kinds[1]:
         told = " and ".join(f"{one.name} ({kind})" for one, kind in zip(both, kinds, strict=True))
@@ -96,7 +96,7 @@ def _check_kinds(both: Sequence[Trained]) -> None:
         )
 
 
-def _common(both: Sequence[Trained], images: Sequence[ImageData]) -> list[tuple[ImageData, Split]]:
+def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tuple[ImageData, Split]]:
     """Each run's data, of whose test images only those that both have are left, in the same order."""
     one, other = (data.split("test") for data in images)
     places = {file: place for place, file in enumerate(other.files)}
@@ -136,7 +136,7 @@ def _same(one: Split, other: Split) -> bool:
 
 
 def _look(
-    both: Sequence[Trained], data: Sequence[tuple[ImageData, Split]], chosen: Sequence[Sequence[str]]
+    both: Sequence[LoadedRun], data: Sequence[tuple[ImageData, Split]], chosen: Sequence[Sequence[str]]
 ) -> list[Side]:
     index_N = choose_points(len(data[0][1]), IMAGES, both[0].config["seed"])
     sides = []
@@ -154,12 +154,12 @@ def _look(
 
 
 def _layers(
-    trained: Trained, data: ImageData, names: Sequence[str], index_N: Tensor
+    trained: LoadedRun, data: ImageData, names: Sequence[str], index_N: Tensor
 ) -> dict[str, np.ndarray]:
     """The grams of the layers."""
-    placed, split = trained.placed(), data.splits["test"]
-    batches = (placed.images(split.images(index_B)) for index_B in torch.split(index_N, data.batch_size))
-    seen = representations(trained.net, names, batches, placed.run)
+    predictor, split = trained.predictor(), data.splits["test"]
+    batches = (predictor.inputs(split.images(index_B)) for index_B in torch.split(index_N, data.batch_size))
+    seen = representations(trained.net, names, batches, predictor.run)
     return {name: gram(values_NP) for name, values_NP in seen.items()}
 
 

@@ -26,7 +26,7 @@ from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval, to_dict, told
-from pellucid.engine.trained import Trained
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.intervals import paired_interval
@@ -48,7 +48,7 @@ OPTIONS = 40  # rows in the console's table
 class Side:
     """One of the two runs: its net, its data, the test images that both have, and what it made of them."""
 
-    trained: Trained
+    trained: LoadedRun
     data: ImageData
     split: Split
     found: Evaluation
@@ -110,11 +110,11 @@ def tell(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     )
 
 
-def _names(both: Sequence[Trained]) -> list[str]:
+def _names(both: Sequence[LoadedRun]) -> list[str]:
     return [f"{place}: {trained.name}" for place, trained in enumerate(both, start=1)]
 
 
-def draw_curves(folder: Path, both: Sequence[Trained]) -> None:
+def draw_curves(folder: Path, both: Sequence[LoadedRun]) -> None:
     curves = []
     for trained in both:
         rows = trained.run.rows() if trained.run else []
@@ -206,12 +206,12 @@ def draw_redrawn(folder: Path, sides: Sequence[Side]) -> None:
 
 
 def _redrawn(side: Side, index_M: Tensor) -> np.ndarray:
-    placed = side.trained.placed()
-    redrawn_MCHW = placed.run(placed.images(side.split.images(index_M)))
+    predictor = side.trained.predictor()
+    redrawn_MCHW = predictor.run(predictor.inputs(side.split.images(index_M)))
     return redrawn_MCHW.clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def write_options(folder: Path, both: Sequence[Trained]) -> None:
+def write_options(folder: Path, both: Sequence[LoadedRun]) -> None:
     """Options that are not the same, as a file and a table."""
     found = list(differences(both[0].config, both[1].config))
     columns = ("option", "first", "second")

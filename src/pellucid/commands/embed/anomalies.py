@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.data.stream import Batch, Stream
+from pellucid.data.stream import Stream
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import ranked
 from pellucid.draw.roc import roc as roc_curve
-from pellucid.engine.looking import short
-from pellucid.engine.trained import Trained
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, did_you_mean
+from pellucid.inside.images import Images, short
 from pellucid.metrics.anomaly import HighestScores, roc
 from pellucid.system.files import write_csv
 from pellucid.task.reconstruction import Reconstruction
@@ -34,13 +34,18 @@ MOST_SHOWN = 96
 class Hunt:
     """Keeps the ``count`` worst of the images that it is shown; ``classes`` are the anomaly, () if unsaid."""
 
-    def __init__(self, trained: Trained, count: int, classes: tuple[str, ...]) -> None:
+    def __init__(self, trained: LoadedRun, count: int, classes: tuple[str, ...]) -> None:
         self.trained, self.count, self.classes = trained, count, classes
         self._worst = HighestScores(count)  # of originals and what became of them, (count, 2, C, H, W)
 
     @classmethod
     def ask(
-        cls, trained: Trained, count: int, anomaly: str | Sequence[str] | None, *, among: Sequence[str] | None
+        cls,
+        trained: LoadedRun,
+        count: int,
+        anomaly: str | Sequence[str] | None,
+        *,
+        among: Sequence[str] | None,
     ) -> Hunt | None:
         """None where nothing is asked. ``among``: classes of the images, where they are known beforehand.
 
@@ -70,7 +75,7 @@ class Hunt:
                     f"They are of {', '.join(among[:10])}{', …' if len(among) > 10 else ''}."
                 )
 
-    def see(self, batch: Batch, errors_B: Tensor, original_BCHW: Tensor, redrawn_BCHW: Tensor) -> None:
+    def see(self, batch: Images, errors_B: Tensor, original_BCHW: Tensor, redrawn_BCHW: Tensor) -> None:
         """Let the next images take part. ``original_BCHW`` in [0, 1]."""
         self._worst.update(errors_B, torch.stack([original_BCHW.cpu(), redrawn_BCHW.cpu()], dim=1))
 
@@ -105,7 +110,7 @@ class Worst:
 class Caught:
     """Errors of all images, which of them are the anomaly, and the worst."""
 
-    trained: Trained
+    trained: LoadedRun
     files: list[str]
     names: list[str]
     errors_N: np.ndarray

@@ -26,8 +26,8 @@ from pellucid.draw.png import write_png
 from pellucid.draw.projector import MOST_PIXELS, MOST_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.draw.sheet import Picture
+from pellucid.engine.loaded_run import restore
 from pellucid.engine.looking import Looking
-from pellucid.engine.trained import restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.pixels import to_rgb
@@ -94,7 +94,7 @@ def embed(
     folder = trained.place(out, "embeddings")
     hunt = Hunt.ask(trained, anomalies, anomaly, among=None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None
-    looking = Looking(trained.placed(), layer)
+    looking = Looking(trained, trained.predictor(), layer)
     read = functools.cache(lambda: trained.data(data))
     stream = of_files(images, trained.spec, "images") if images else of_split(read(), split)
     near = search.run(looking, queries, read()) if queries else None

@@ -20,8 +20,9 @@ from pellucid.data.stream import Stream, of_split
 from pellucid.draw.neighbours import Neighbour, Query, neighbours
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
-from pellucid.engine.looking import Looking, short
+from pellucid.engine.looking import Looking
 from pellucid.errors import UserError, counted, plain
+from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels, to_rgb
 from pellucid.metrics.neighbours import DISTANCES, Nearest, same_image
 from pellucid.system.console import console

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures, told
-from pellucid.engine.trained import Trained
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.pixels import pixels
 from pellucid.inside.reference import choose_points
@@ -70,7 +70,7 @@ class Agreement:
         self.largest = _larger(self.largest or large, large)
 
 
-def choose(trained: Trained, files: Sequence[Path], named: str) -> Sample:
+def choose(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
     """The files of ``images=<named>``; without any the run's test images; without those random pixels."""
     if files:
         return _files(trained, files, named)
@@ -104,7 +104,7 @@ def compare(sample: Sample, given: Answer, expected: Answer, *, classifies: bool
     return found
 
 
-def _files(trained: Trained, files: Sequence[Path], named: str) -> Sample:
+def _files(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     sample = Sample("", len(files), ())
 
@@ -123,7 +123,7 @@ def _files(trained: Trained, files: Sequence[Path], named: str) -> Sample:
     return sample
 
 
-def _tested(trained: Trained, data: ImageData) -> Sample:
+def _tested(trained: LoadedRun, data: ImageData) -> Sample:
     split = data.splits["test"]
     index_N = choose_points(len(split), TESTED, trained.config["seed"])
     channels = trained.spec.image_shape[0]
@@ -134,7 +134,7 @@ def _tested(trained: Trained, data: ImageData) -> Sample:
     return Sample(f"{counted(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
 
 
-def _random(trained: Trained, why: str) -> Sample:
+def _random(trained: LoadedRun, why: str) -> Sample:
     random = generator(trained.config["seed"], "export")
     batches = [
         torch.randint(0, 256, (AT_ONCE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)

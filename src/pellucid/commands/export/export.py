@@ -29,7 +29,7 @@ from pellucid.config.build import build, locate, parameters_of
 from pellucid.config.command import PathText, Unless
 from pellucid.data.pictures import check_folders, find_pictures
 from pellucid.engine.build import ADDED
-from pellucid.engine.trained import Trained, restore
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, did_you_mean, encodable
 from pellucid.system.files import write_atomically
 from pellucid.task.classification import Classification
@@ -101,7 +101,7 @@ class _File(ABC):
     by: str  # what computes it, for what is told
     use: Sequence[str]  # the lines of Python that load it
 
-    def __init__(self, trained: Trained) -> None:
+    def __init__(self, trained: LoadedRun) -> None:
         self.trained = trained
         self.classifies = isinstance(trained.task, Classification)
 
@@ -109,7 +109,7 @@ class _File(ABC):
         """Put the net where it is to run, in float32 whatever the precision of its run was."""
         trainer = {**self.trained.config["trainer"], "precision": "32-true"}
         single = replace(self.trained, config={**self.trained.config, "trainer": trainer})
-        self.placed = replace(single.placed(), precision=_in_float32)
+        self.predictor = replace(single.predictor(), precision=_in_float32)
 
     @abstractmethod
     def given(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
@@ -131,7 +131,7 @@ class _File(ABC):
 class _Onnx(_File):
     """A model that needs nothing of this package, and beside it what is to be known of it."""
 
-    def __init__(self, trained: Trained, path: Path, *, inside: bool, opset: int | None) -> None:
+    def __init__(self, trained: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
         super().__init__(trained)
         net = copy.deepcopy(trained.net)  # which stays on the CPU
         self.path, self.spec = path, trained.spec
@@ -144,10 +144,10 @@ class _Onnx(_File):
         self.place()
 
     def given(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return self.session.run(pixels_BCHW if self.graph.inside else self.placed.images(pixels_BCHW))
+        return self.session.run(pixels_BCHW if self.graph.inside else self.predictor.inputs(pixels_BCHW))
 
     def expected(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return self.graph.finish(self.placed.run(self.placed.images(pixels_BCHW)).cpu())
+        return self.graph.finish(self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu())
 
     def check(self, found: Agreement, on: str) -> None:
         if not found.holds:
@@ -176,7 +176,7 @@ class _StateDict(_File):
 
     by = "a net built anew from it"
 
-    def __init__(self, trained: Trained, path: Path) -> None:
+    def __init__(self, trained: LoadedRun, path: Path) -> None:
         super().__init__(trained)
         self.path = path
         self.target, arguments = _built_by(trained)
@@ -189,15 +189,15 @@ class _StateDict(_File):
         )
         self.content = content.getvalue()
         self.place()
-        self.fresh = _built_anew(self.content, trained).to(self.placed.device)
+        self.fresh = _built_anew(self.content, trained).to(self.predictor.device)
 
     @torch.no_grad()
     def given(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        with self.placed.precision():
-            return [self.fresh(self.placed.images(pixels_BCHW)).cpu()]
+        with self.predictor.precision():
+            return [self.fresh(self.predictor.inputs(pixels_BCHW)).cpu()]
 
     def expected(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return [self.placed.run(self.placed.images(pixels_BCHW)).cpu()]
+        return [self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu()]
 
     def check(self, found: Agreement, on: str) -> None:
         if found.differences != (0.0,):
@@ -211,7 +211,7 @@ class _StateDict(_File):
         return {self.path: self.content}
 
 
-def _built_by(trained: Trained) -> tuple[str, dict[str, Any]]:
+def _built_by(trained: LoadedRun) -> tuple[str, dict[str, Any]]:
     """The net's class and every argument that it was restored with."""
     arguments = {**trained.config["model"]}
     target = str(arguments.pop("_target_"))
@@ -223,7 +223,7 @@ def _built_by(trained: Trained) -> tuple[str, dict[str, Any]]:
     return target, {**{name: value for name, value in offered.items() if name in parameters}, **arguments}
 
 
-def _built_anew(content: bytes, trained: Trained) -> nn.Module:
+def _built_anew(content: bytes, trained: LoadedRun) -> nn.Module:
     """The net of a file, from what is in it alone."""
     kept = torch.load(io.BytesIO(content), weights_only=True)
     node = {"_target_": kept["target"], **kept["arguments"]}

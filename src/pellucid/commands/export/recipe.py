@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.commands.export.onnx_file import Graph
-from pellucid.engine.trained import Trained
+from pellucid.engine.loaded_run import LoadedRun
 from pellucid.run.folder import FORMAT
 from pellucid.spec import Spec
 from pellucid.task.classification import Classification
@@ -21,7 +21,7 @@ OUTPUTS = {
 }
 
 
-def facts_of_net(trained: Trained) -> dict[str, Any]:
+def facts_of_net(trained: LoadedRun) -> dict[str, Any]:
     """Where the net comes from and what it knows, in plain containers."""
     spec = trained.spec
     return {

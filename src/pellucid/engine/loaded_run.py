@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from torch import Tensor, nn
+from torch import nn
 
 from pellucid.config.build import from_environment
 from pellucid.config.command import DataOverride
@@ -22,9 +22,11 @@ from pellucid.data.divide import History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
 from pellucid.errors import UserError, first_line
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import FORMAT, Run
-from pellucid.spec import Spec, prepare
+from pellucid.spec import Spec
 from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
@@ -34,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Trained:
+class LoadedRun:
     """A task with its trained net, in evaluation mode, and what it was trained with.
 
     ``run`` is None for a checkpoint that lies outside of a run folder. ``epoch`` counts from 1.
@@ -100,10 +102,12 @@ class Trained:
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
 
-    def placed(self) -> Placed:
-        """The net where it is to run."""
-        trainer = self.trainer()
-        return Placed(self, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+    def predictor(self, trainer: Trainer | None = None) -> Predictor:
+        """The net where it is to run, on the ``trainer``'s device and in its precision if one is given."""
+        trainer = trainer or self.trainer()
+        device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
+        self.task.to(device).eval()
+        return Predictor(unwrap_compiled(self.net), self.spec, device, self.task.predictions, precision)
 
     def data(self, override: DataOverride | None = None, *, count_trained: bool = False) -> ImageData:
         """The run's data, or those that ``override`` makes of them, read, at the net's image size.
@@ -170,46 +174,13 @@ class Trained:
             log.warning("%s has no images of %s.", data.source, _few(gone))
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A trained net on its device, run in its precision."""
-
-    trained: Trained
-    device: torch.device
-    precision: Callable[[], AbstractContextManager[Any]]
-
-    def __post_init__(self) -> None:
-        self.trained.task.to(self.device).eval()
-
-    def images(self, pixels_BCHW: Tensor) -> Tensor:
-        """uint8 pixels as the net takes them."""
-        return prepare(pixels_BCHW.to(self.device), self.trained.spec)
-
-    def black(self, count: int = 1) -> Tensor:
-        """So many black images as the net takes them, (count, C, S, S)."""
-        return self.images(torch.zeros(count, *self.trained.spec.image_shape, dtype=torch.uint8))
-
-    @torch.no_grad()
-    def run(self, images_BCHW: Tensor) -> Tensor:
-        """What the net gives, float32."""
-        with self.precision():
-            output: Tensor = self.trained.net(images_BCHW.to(self.dtype))
-        return output.float()
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What the net's parameters are in: float32, or half once it was tested with ``bf16-true``."""
-        floats = (p.dtype for p in self.trained.net.parameters() if p.is_floating_point())
-        return next(floats, torch.float32)
-
-
 def restore(
     source: str | Path,
     *,
     checkpoint: str = "best",
     accelerator: str = "auto",
     packages: Sequence[str] = (),
-) -> Trained:
+) -> LoadedRun:
     """The trained net of a run folder, or of a checkpoint file. Raises UserError for anything else.
 
     ``checkpoint`` of a run folder: best, last or a path. ``packages``: those that the user has named; what a
@@ -223,7 +194,7 @@ def restore(
     if run is not None:  # whose data may have moved since that checkpoint
         config["data"] = {**config["data"], **_places(run.config()["data"], config["data"])}
     format_ = content["pellucid"]["format"]
-    trained = Trained(run, path, config, spec, task.eval(), epoch, accelerator, format_)
+    trained = LoadedRun(run, path, config, spec, task.eval(), epoch, accelerator, format_)
     if trained.precision != config["trainer"].get("precision", trained.precision):
         log.info("16-mixed needs a GPU: bf16-mixed here, whose figures are a little different.")
     return trained

@@ -14,7 +14,7 @@ from pellucid.commands.evaluate import evaluate
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
-from pellucid.engine.trained import restore
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.run.folder import FORMAT, Run
 from pellucid.run.resume import resumed_config
@@ -37,9 +37,11 @@ def test_a_run_in_half_precision_of_a_gpu_is_opened_on_a_cpu(
     content["pellucid"]["config"]["trainer"]["precision"] = "16-mixed"
     torch.save(content, checkpoint)
     with caplog.at_level("INFO"):
-        placed = restore(first, accelerator="cpu").placed()
+        predictor = restore(first, accelerator="cpu").predictor()
     assert "16-mixed needs a GPU: bf16-mixed here" in caplog.text
-    assert placed.run(placed.images(torch.zeros(1, *placed.trained.spec.image_shape).byte())).isfinite().all()
+    assert (
+        predictor.run(predictor.inputs(torch.zeros(1, *predictor.spec.image_shape).byte())).isfinite().all()
+    )
 
 
 def test_a_newer_run_is_refused(first: Path) -> None:
@@ -56,7 +58,7 @@ def test_a_checkpoint_alone_is_enough(tmp_path: Path) -> None:
     assert other.run is None
     assert other.folder == tmp_path / "mine"
     images = torch.rand(3, 1, 8, 8)
-    assert torch.equal(one.placed().run(images), other.placed().run(images))
+    assert torch.equal(one.predictor().run(images), other.predictor().run(images))
     inside = restore(folder / "checkpoints" / "last.ckpt")
     assert inside.run is not None
     assert inside.run.folder == folder
@@ -81,9 +83,9 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
 def test_a_net_trained_in_half_precision_is_run_in_its_own(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", "model=dnn", "model.hidden=[4]", "trainer.precision=bf16-true")
     trained = restore(folder, accelerator="cpu")
-    placed = trained.placed()
+    predictor = trained.predictor()
     trained.task.to(torch.bfloat16)  # as Lightning leaves it after a test
-    assert placed.run(torch.rand(3, 1, 8, 8)).dtype == torch.float32
+    assert predictor.run(torch.rand(3, 1, 8, 8)).dtype == torch.float32
 
 
 # --- data that change after a training -----------------------------------------------------------

@@ -1,0 +1,100 @@
+"""A net ready to be looked at: on its device, in its precision, with what is known of its images.
+
+Axes: B images, C channels, H × W pixels, D embedding, K classes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.inside.capture import captured
+from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.spec import Spec, prepare
+
+Interpret = Callable[[Tensor, Tensor, Tensor | None], Mapping[str, Tensor]]  # images, output, labels
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A net in evaluation mode on its device, and what is known of the images that it takes.
+
+    ``net``: as written, whose layers can be hooked. ``interpret``: what the net's output says of images, see
+    ``Task.predictions``. ``precision``: the context of mixed precision that the net runs in.
+    """
+
+    net: nn.Module
+    spec: Spec
+    device: torch.device
+    interpret: Interpret
+    precision: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the net's parameters are in: float32, or half once it was run with ``bf16-true``."""
+        floats = (p.dtype for p in self.net.parameters() if p.is_floating_point())
+        return next(floats, torch.float32)
+
+    def inputs(self, pixels_BCHW: Tensor) -> Tensor:
+        """uint8 pixels as the net takes them: resized, normalised, float32, on the device."""
+        return prepare(pixels_BCHW.to(self.device), self.spec)
+
+    def black(self, count: int = 1) -> Tensor:
+        """So many black images as the net takes them, (count, C, H, W)."""
+        return self.inputs(torch.zeros(count, *self.spec.image_shape, dtype=torch.uint8))
+
+    @torch.no_grad()
+    def run(self, inputs_BCHW: Tensor) -> Tensor:
+        """What the net gives, float32."""
+        with self.precision():
+            output: Tensor = self.net(inputs_BCHW.to(self.dtype))
+        return output.float()
+
+    def predictions(self, inputs_BCHW: Tensor, labels_B: Tensor | None = None) -> dict[str, Tensor]:
+        """What is predicted of each image, by name, on the CPU: (B,), or (B, K)."""
+        values = self.interpret(inputs_BCHW, self.run(inputs_BCHW), labels_B)
+        return {name: value.cpu() for name, value in values.items()}
+
+    @torch.no_grad()
+    def embed(self, inputs_BCHW: Tensor, layer: str = EMBED) -> Tensor:
+        """(B, D): what the layer makes of each image, float32 on the CPU; the net is left as it is.
+
+        Raises UserError for a layer that gives no vector an image.
+        """
+        with preserve_state(self.net) as net, torch.no_grad(), self.precision():
+            return embedding(net, layer, inputs_BCHW.to(self.dtype)).float().cpu()
+
+    def outputs(self, inputs_BCHW: Tensor, layers: Sequence[str]) -> tuple[dict[str, Tensor], Tensor]:
+        """What those layers give, float32 on the CPU, and the net's output; the net is left as it is."""
+        with self.watched(layers) as outputs:
+            output = self.run(inputs_BCHW)
+        return {name: outputs[name].float().cpu() for name in layers if name in outputs}, output
+
+    @contextmanager
+    def watched(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+        """Outputs of those layers as the net runs within; the net is left as it is."""
+        with preserve_state(self.net) as net, captured(net, layers) as outputs:
+            yield outputs
+
+    def shown(self, inputs_BCHW: Tensor) -> np.ndarray:
+        """What is shown of images as the net takes them: uint8 RGB, (B, H, W, 3)."""
+        return to_rgb(self.spec, inputs_BCHW)
+
+    @cached_property
+    def seconds_per_image(self) -> float:
+        """How long the net looks at one image, measured on black ones."""
+        black_BCHW = self.black(4)
+        self.run(black_BCHW)  # what is done at the first time only
+        start = time.perf_counter()
+        self.run(black_BCHW)
+        return (time.perf_counter() - start) / 4
