@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from pellucid.commands.export.agreement import AT_ONCE, Agreement, choose, compare
 from pellucid.commands.export.onnx_file import Graph, Session, check_packages, to_onnx
 from pellucid.commands.export.recipe import (
+    PROGRAM,
     facts_of_graph,
     facts_of_net,
     use_of_onnx,
     use_of_state_dict,
-    whole_program,
 )
 from pellucid.config.build import build, locate, parameters_of
 from pellucid.config.command import PathText, Unless
@@ -134,7 +134,7 @@ class _Onnx(_File):
     def __init__(self, trained: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
         super().__init__(trained)
         net = copy.deepcopy(trained.net)  # which stays on the CPU
-        self.path, self.spec = path, trained.spec
+        self.path = path
         self.graph = Graph(net=net, spec=trained.spec, inside=inside, classifies=self.classifies)
         self.facts = {**facts_of_net(trained), **facts_of_graph(self.graph, trained.spec)}
         self.content = to_onnx(self.graph, facts=self.facts, opset=opset)
@@ -165,10 +165,14 @@ class _Onnx(_File):
             "largest_difference": dict(zip(names, found.differences, strict=True)),
             "largest_value": dict(zip(names, found.largest, strict=True)),
         }
-        program = whole_program(self.path.name, self.graph, self.spec)
-        told = {"file": self.path.name, **self.facts, "checked": checked, "program": program}
-        beside = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-        return {self.path: self.content, self.path.with_suffix(".json"): encodable(beside).encode()}
+        value_range = list(self.trained.spec.values) or None
+        told = {"file": self.path.name, **self.facts, "value_range": value_range, "checked": checked}
+        beside = json.dumps({**told, "program": PROGRAM.name}, indent=2, ensure_ascii=False) + "\n"
+        return {
+            self.path: self.content,
+            self.path.with_suffix(".json"): encodable(beside).encode(),
+            self.path.with_name(PROGRAM.name): PROGRAM.read_bytes(),
+        }
 
 
 class _StateDict(_File):

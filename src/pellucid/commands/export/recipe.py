@@ -1,6 +1,7 @@
 """What is told of an exported net, so that it can be used without this package.
 
-``decode`` in ``data/photos.py`` and ``data/pictures.py`` read a file as is said here.
+``decode`` in ``data/photos.py`` and ``data/pictures.py`` read a file as is said here, and as the program
+``onnx_predict.py`` does, which is copied beside the model.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pellucid.run.folder import FORMAT
 from pellucid.spec import Spec
 from pellucid.task.classification import Classification
 
+PROGRAM = Path(__file__).with_name("onnx_predict.py")
 OUTPUTS = {
     "logits": "float32 (batch, classes): scores before softmax",
     "confidence": "float32 (batch, classes): their softmax",
@@ -74,57 +76,6 @@ def _range(spec: Spec) -> str:
     if spec.values:
         return "{:g} is black, {:g} white".format(*spec.values)
     return "0 is black, white is 1 for floats, 4095 where a TIFF says 12 bits, else 65535"
-
-
-def _limits(spec: Spec) -> str:
-    """Black and white, in Python, of an ``image``."""
-    if spec.values:
-        return "{!r}, {!r}".format(*spec.values)
-    twelve = "getattr(image, 'tag_v2', {}).get(258) == (12,)"
-    return f"0, 1 if image.mode == 'F' else 4095 if {twelve} else 65535"
-
-
-def whole_program(file: str, graph: Graph, spec: Spec) -> list[str]:
-    """The lines of a Python program that asks the model ``file`` of the image named on its command line."""
-    channels, size, _ = spec.image_shape
-    lines = [
-        "import json, sys",
-        "import numpy, onnxruntime",
-        "from PIL import Image, ImageOps",
-        "",
-        "with Image.open(sys.argv[1]) as image:",
-        f"    image.draft('RGB', ({2 * size}, {2 * size}))  # JPEGs: decoded at the nearest scale above",
-        f"    low, high = {_limits(spec)}  # black and white of grey of more than 8 bits",
-        "    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(image.getexif().get(0x0112))",
-        "    image = image if turn is None else image.transpose(turn)  # upright by its EXIF",
-        "    if image.mode[0] in 'IF':",
-        "        grey = numpy.nan_to_num(numpy.asarray(image, 'float64'), nan=low).clip(low, high)",
-        "        image = Image.fromarray(((grey - low) * 255 / (high - low)).astype('uint8'))",
-        "    image = image.convert('RGBA')",
-        "    white = Image.new('RGBA', image.size, 'white')",
-        "    image = Image.alpha_composite(white, image).convert('RGB')",
-        f"    image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BILINEAR)",
-        f"{graph.input} = numpy.asarray(image).transpose(2, 0, 1)",
-    ]
-    if channels != 3:
-        weights = "numpy.array([0.299, 0.587, 0.114])"
-        lines.append(f"{graph.input} = numpy.tensordot({weights}, {graph.input}, 1).round()[None]")
-    if channels not in (1, 3):
-        lines.append(f"{graph.input} = numpy.repeat({graph.input}, {channels}, axis=0)")
-    if not graph.inside:
-        lines += [
-            f"mean, std = numpy.array({[list(spec.mean), list(spec.std)]})[:, :, None, None]",
-            f"{graph.input} = ({graph.input} / 255 - mean) / std",
-        ]
-    kind = "uint8" if graph.inside else "float32"
-    lines += [
-        f"{graph.input} = {graph.input}[None].astype('{kind}')",
-        "",
-        *use_of_onnx(file, graph, spec)[1:],
-    ]
-    if graph.classifies:
-        lines.append("print(classes[logits[0].argmax()], confidence[0].max())")
-    return lines
 
 
 def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
