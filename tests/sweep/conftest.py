@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pellucid.commands.command import run_command
-from pellucid.engine.trial import Trial
+from pellucid.engine.trial import TrialContext
 from pellucid.run.folder import Run
 from tests.helpers import CONF
 
@@ -75,7 +75,9 @@ class FakeTraining:
     calls: list[dict[str, Any]]
     result: Callable[[dict[str, Any]], float]
 
-    def __call__(self, config: dict[str, Any], folder: Path, *, resume: bool, trial: Trial) -> dict[str, Any]:
+    def __call__(
+        self, config: dict[str, Any], folder: Path, *, resume: bool, trial: TrialContext
+    ) -> dict[str, Any]:
         self.calls.append({"folder": folder, "resume": resume, "config": config, "trial": trial})
         value = self.result(config)
         Run(folder).record({"status": "finished", "seed": config["seed"], "val/accuracy": value})

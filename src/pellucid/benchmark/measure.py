@@ -26,7 +26,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.shared import SharedImages
 from pellucid.engine.build import make_data, make_task
 from pellucid.engine.session import train
-from pellucid.engine.trial import Trial
+from pellucid.engine.trial import TrialContext
 from pellucid.system.process import quiet_warnings
 
 LOADER, MEMORY, OURS, PICTURES = "loader", "in memory", "ours", "pictures"
@@ -88,7 +88,9 @@ class Measured:
     def _ours(self, config: Mapping[str, Any]) -> float:
         """The training batches of the last epoch and the pictures after it; of several epochs, all of it."""
         with tempfile.TemporaryDirectory() as folder:
-            figures = train(config, Path(folder) / "run", trial=Trial({}, "val/loss", self.images, None))
+            figures = train(
+                config, Path(folder) / "run", trial=TrialContext({}, "val/loss", self.images, None)
+            )
         if self.epochs > 1:
             return float(figures["seconds/fit"])
         return float(figures["seconds/train_epoch"] + figures.get("look/seconds/total", 0))

@@ -31,7 +31,7 @@ from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
 from pellucid.engine.trainer import make_trainer
-from pellucid.engine.trial import Trial
+from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, counted, encodable, first_line, without_secrets
 from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.run.checkpoint import load_checkpoint
@@ -61,7 +61,7 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    trial: Trial | None = None,
+    trial: TrialContext | None = None,
     page: WritePage | None = None,
 ) -> dict[str, Any]:
     """Train, test the best checkpoint, and record all in ``folder``; the content of metrics.json.
@@ -126,7 +126,7 @@ class _Session:
         *,
         main: bool,
         resume: bool,
-        trial: Trial | None,
+        trial: TrialContext | None,
         page: WritePage | None,
     ) -> None:
         # As it was written, so that it may be kept, and with what the environment says now.

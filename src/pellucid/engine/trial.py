@@ -10,8 +10,8 @@ from pellucid.data.shared import SharedImages
 
 
 @dataclass(frozen=True)
-class Trial:
-    """``parameters``: the searched options; ``metric``: what the sweep optimises.
+class TrialContext:
+    """Of one run of a trial. ``parameters``: the searched options; ``metric``: what the sweep optimises.
 
     ``should_stop(epoch, metric)`` is asked after each epoch, counted from 1; None: the run is never pruned.
     """

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pellucid.config.build import flatten
-from pellucid.config.space import Parameter
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from pellucid.config.compose import container
+from pellucid.config.space import Parameter, read_space
+from pellucid.engine.build import assemble
+from pellucid.errors import UserError
+from pellucid.sweep.folder import SweepFolder
+from pellucid.sweep.journal import without_password
+from pellucid.task.base import Task
 
 Direction = Literal["maximize", "minimize"]
-# Options of the sweep that decide what comes out of it; the others may change when it is continued.
-DECIDING = ("seeds", "metric", "direction", "sampler", "pruner")
+BUILT = ("model", "task", "data", "experiment")  # config groups whose values are built before the first trial
 
 
 @dataclass(frozen=True)
@@ -63,39 +73,104 @@ class Plan:
         limit: int | None = 1 if self.options["fail_fast"] else self.options["max_failures"]
         return limit
 
-    def definition(self) -> dict[str, Any]:
-        """What must be the same whenever the sweep is continued, flat, as plain values."""
-        swept = {parameter.name for parameter in self.space}
-        fixed = {
-            key: value
-            for key, value in flatten({k: v for k, v in self.config.items() if k != "sweep"}).items()
-            if key not in swept
-        }
-        deciding = {key: self.options[key] for key in DECIDING}
-        deciding |= {"metric": self.metric, "direction": self.direction}
-        return {
-            "space": {parameter.key: parameter.to_dict() for parameter in self.space},
-            "options": fixed,
-            "sweep": flatten(deciding),
-        }
+
+def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, arguments: list[str]) -> Plan:
+    """The plan of a line; every net and data set that it names has been built once. Raises UserError."""
+    loader = context.config_loader
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+    groups = {
+        o.key_or_group: list(loader.get_group_options(o.key_or_group))
+        for o in overrides
+        if isinstance(o._value, Glob)
+    }
+    space = read_space(overrides, groups)
+    quoted_name = folder.folder.name.replace("'", "\\'")
+    # What every run gets; neither a database's password nor the sweep's own name is among it.
+    fixed = [
+        *(
+            str(override.input_line)
+            for override in overrides
+            if not override.is_sweep_override()
+            and override.key_or_group not in ("sweep.storage", "sweep.name")
+        ),
+        f"sweep.name='{quoted_name}'",
+    ]
+
+    def compose(values: Mapping[str, Any]) -> dict[str, Any]:
+        given = [p.override(values.get(p.name, _first(p))) for p in space]
+        return container(loader.load_sweep_config(master, [*fixed, *given]))
+
+    config, options = compose({}), container(master)["sweep"]
+    storage = str(options["storage"])
+    if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):  # found from any folder
+        options["storage"] = f"sqlite:///{Path(storage.removeprefix('sqlite:///')).absolute()}"
+    metric, direction = _objective(config["sweep"], list(_tasks(space, config, compose)))
+    return Plan(
+        folder=folder.folder,
+        space=space,
+        fixed=tuple(fixed),
+        config=config,
+        options=options,
+        metric=metric,
+        direction=direction,
+        packages=tuple(config["packages"]),
+        line=_line(folder, master, arguments),
+    )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One line for each entry of two definitions that differs."""
-    found = []
-    for part in ("space", "options", "sweep"):
-        one, other = before.get(part, {}), now.get(part, {})
-        for key in sorted({*one, *other}):
-            if part == "options" and _swept(key, {*before["space"], *now["space"]}):
-                continue
-            old, new = one.get(key, "nothing"), other.get(key, "nothing")
-            if part == "space":
-                old, new = (v if isinstance(v, str) else str(Parameter.from_dict(v)) for v in (old, new))
-            if old != new and not (old != old and new != new):
-                found.append(f"{'sweep.' if part == 'sweep' else ''}{key}: {old} before, {new} now")
-    return found
+def _first(parameter: Parameter) -> Any:
+    return parameter.values[0] if parameter.values else parameter.low
 
 
-def _swept(key: str, space: set[str]) -> bool:
-    """Whether an option belongs to a group that is searched, as ``model.dropout`` to ``model``."""
-    return any(key == name or key.startswith(f"{name}.") for name in (s.lstrip("+") for s in space))
+def _tasks(
+    space: tuple[Parameter, ...], config: Mapping[str, Any], compose: Callable[..., Any]
+) -> Iterator[Task]:
+    """The task of the first run, and of each value that changes what is built, in its place."""
+    yield assemble(config)[1]
+    for parameter in space:
+        if parameter.name.split(".")[0] not in BUILT:
+            continue
+        for value in (parameter.values or (parameter.low, parameter.high))[1:]:
+            try:
+                yield assemble(compose({parameter.name: value}))[1]
+            except UserError as error:
+                raise UserError(f"{parameter.override(value)}: {error}") from error
+
+
+def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Direction]:
+    """Metric and direction. Raises UserError where a task does not log the metric."""
+    metric = options["metric"]
+    names = [{f"val/{name}": kind for name, kind in task.stage_metrics("val").items()} for task in tasks]
+    common = [name for name in names[0] if all(name in others for others in names)]
+    if metric == "auto":
+        if len({task.monitor for task in tasks}) > 1:
+            raise UserError(
+                "The models of this sweep have different tasks, whose metrics do not compare. Sweep each "
+                f"task alone, or say by what to rank them all the same: sweep.metric={common[0]}."
+            )
+        metric = tasks[0].monitor
+    if metric not in common:
+        raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
+    if options["direction"] != "auto":
+        return metric, options["direction"]
+    if names[0][metric].higher_is_better is None:
+        raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
+    return metric, "maximize" if names[0][metric].higher_is_better else "minimize"
+
+
+def _line(folder: SweepFolder, master: DictConfig, arguments: list[str]) -> str:
+    """The command that continues the sweep."""
+    hydra = [
+        str(text)
+        for text in master.hydra.overrides.hydra
+        if not str(text).startswith(("hydra.mode=", "hydra.sweep.dir="))
+    ]
+    if folder.user_conf.is_dir():
+        hydra.append(f"--config-dir={folder.user_conf}")
+    given = [text for text in arguments if not text.startswith(("sweep.name=", "sweep.storage="))]
+    if storage := master.sweep.storage:
+        given.append(f"sweep.storage={without_password(storage)}")
+    where = f"sweep.name={folder.folder.name}"
+    if folder.folder.parent != Path.cwd() / "outputs" / "sweeps":
+        where = f"hydra.sweep.dir={folder.folder}"
+    return shlex.join(["python", "train.py", "-m", *hydra, *given, where])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import platform
 import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,13 @@ from pellucid.config.space import Scalar, combinations
 from pellucid.errors import UserError, first_line
 from pellucid.run.folder import FORMAT, Run
 from pellucid.sweep.content import ATTEMPTS, DEATHS, ERROR, EXHAUSTED, ID, TOTAL, check_content
+from pellucid.sweep.definition import check_same, definition
 from pellucid.sweep.folder import SweepFolder
-from pellucid.sweep.journal import open_storage, without_password
-from pellucid.sweep.plan import Plan, differences
+from pellucid.sweep.journal import open_storage
+from pellucid.sweep.plan import Plan
 from pellucid.system.lock import FileLock
 
 log = logging.getLogger(__name__)
-PACKAGES = ("pellucid", "torch", "torchvision", "lightning", "optuna")  # whose versions must agree
 OTHERWISE = "Choose another sweep.name, or another sweep.storage."
 KILLED = 3  # times without a further epoch, after which a trial is given up
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -57,16 +55,16 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         with self.folder.lock():
-            before = self.folder.definition()
+            before, now = self.folder.definition(), definition(plan)
             if before:
-                self._compare(before)
+                check_same(before, now, plan.name)
             storage = open_storage(self.folder, plan.options["storage"])
             identity = before.get("id") or uuid.uuid4().hex
             name = before.get("name") or plan.name  # a folder may have been moved since
             if not before and name in optuna.get_all_study_names(storage):
                 raise UserError(f"The storage holds another sweep named {name}. {OTHERWISE}")
             if not before:
-                self.folder.define({"format": FORMAT, "id": identity, "name": name, **self._definition()})
+                self.folder.define({"format": FORMAT, "id": identity, "name": name, **now})
             try:
                 self.optuna = optuna.create_study(
                     storage=storage,
@@ -95,42 +93,6 @@ class Study:
                 self._enqueue()
         # A sampler that has tried everything stops its study, which Optuna allows in its own loop only.
         setattr(self.optuna, "stop", self._exhaust)  # noqa: B010
-
-    def _definition(self) -> dict[str, Any]:
-        storage = self.plan.options["storage"]
-        return {
-            **self.plan.definition(),
-            "command": self.plan.line,
-            "fixed": list(self.plan.fixed),
-            "storage": without_password(storage) if storage else None,
-            "versions": {name: version(name) for name in PACKAGES},
-            "python": platform.python_version(),
-        }
-
-    def _compare(self, before: Mapping[str, Any]) -> None:
-        now = self._definition()
-        if changed := differences(before, now):
-            listed = "\n".join(f"  {line}" for line in changed)
-            raise UserError(
-                f"sweep.name={self.plan.name}: that sweep was begun otherwise:\n{listed}\nIts line was: "
-                f"{before['command']}\nContinue it with that one, or choose another sweep.name."
-            )
-        other = [
-            f"{name} {before['versions'].get(name)} before, {now['versions'][name]} here"
-            for name in PACKAGES
-            if str(before["versions"].get(name)).split("+")[0] != now["versions"][name].split("+")[0]
-        ]
-        if other:
-            raise UserError(
-                f"sweep.name={self.plan.name}: its trials were made by other versions ({'; '.join(other)}), "
-                "so they could not be compared. Install those versions, or choose another sweep.name."
-            )
-        if before["storage"] != now["storage"]:
-            one, two = (found["storage"] or "its own journal" for found in (before, now))
-            raise UserError(
-                f"sweep.name={self.plan.name}: its trials are in {one}, but sweep.storage says {two}. "
-                "Use the one it was begun with."
-            )
 
     def _build(self, part: str, **changed: Any) -> Any:
         node = self.plan.options[part]

@@ -6,15 +6,11 @@ import dataclasses
 import logging
 import os
 import pickle
-import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
@@ -24,28 +20,22 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from pellucid.config.compose import container
-from pellucid.config.space import Parameter, read_space
-from pellucid.engine.build import assemble
 from pellucid.errors import UserError, counted, first_line
 from pellucid.report.sweep import Sweep
 from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
-from pellucid.sweep.journal import without_password
-from pellucid.sweep.plan import Direction, Plan
+from pellucid.sweep.plan import Plan, make_plan
 from pellucid.sweep.processes import USERS_MISTAKE, run_processes
 from pellucid.sweep.study import Study
 from pellucid.sweep.summary import Summary
 from pellucid.sweep.worker import Worker, short
 from pellucid.system.console import console, start_logging
 from pellucid.system.interrupt import exit_code
-from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
 WORKERS = 4  # where neither the sweep nor its launcher says how many
 POLL = 1.0  # seconds between looks at what others are running
 FRUITLESS = 3  # launches without any progress, after which the launcher is at fault
-BUILT = ("model", "task", "data", "experiment")  # rooms whose values are built before the first trial
 
 
 def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -> None:
@@ -54,9 +44,9 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     0: every trial has finished or was pruned; 1: some failed. Raises UserError before the first trial.
     """
     start_logging(None)
-    folder = SweepFolder(_path(master))
+    folder = SweepFolder(Path(str(master.hydra.sweep.dir)).absolute())
     try:
-        plan = make_plan(master, context, arguments)
+        plan = make_plan(folder, master, context, arguments)
         study = Study(plan)
     except (UserError, OSError):
         folder.discard()
@@ -177,116 +167,6 @@ def _progress(study: Study) -> list[tuple[int, Any]]:
 
 def _launcher(master: DictConfig) -> str:
     return str(master.hydra.launcher._target_).rpartition(".")[2]
-
-
-def _path(master: DictConfig) -> Path:
-    return Path(str(master.hydra.sweep.dir)).absolute()
-
-
-def make_plan(master: DictConfig, context: HydraContext, arguments: list[str]) -> Plan:
-    """The plan of a line; every net and data set that it names has been built once. Raises UserError."""
-    loader = context.config_loader
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
-    groups = {
-        o.key_or_group: list(loader.get_group_options(o.key_or_group))
-        for o in overrides
-        if isinstance(o._value, Glob)
-    }
-    space = read_space(overrides, groups)
-    folder = _path(master)
-    quoted_name = folder.name.replace("'", "\\'")
-    fixed = [*_fixed(overrides), f"sweep.name='{quoted_name}'"]
-
-    def compose(values: Mapping[str, Any]) -> dict[str, Any]:
-        given = [p.override(values.get(p.name, _first(p))) for p in space]
-        return container(loader.load_sweep_config(master, [*fixed, *given]))
-
-    config = compose({})
-    metric, direction = _objective(config["sweep"], list(_tasks(space, config, compose)))
-    return Plan(
-        folder=folder,
-        space=space,
-        fixed=tuple(fixed),
-        config=config,
-        options=_options(container(master)["sweep"]),
-        metric=metric,
-        direction=direction,
-        packages=tuple(config["packages"]),
-        line=_line(master, arguments, folder),
-    )
-
-
-def _options(options: dict[str, Any]) -> dict[str, Any]:
-    """The sweep's options; a database file is found again from another folder."""
-    storage = options["storage"]
-    if str(storage).startswith("sqlite:///") and not str(storage).startswith("sqlite:////"):
-        path = Path(storage.removeprefix("sqlite:///")).absolute()
-        return {**options, "storage": f"sqlite:///{path}"}
-    return options
-
-
-def _fixed(overrides: list[Override]) -> Iterator[str]:
-    """Those that every run gets; neither a database's password nor the sweep's name is among them."""
-    for override in overrides:
-        own = override.key_or_group in ("sweep.storage", "sweep.name")
-        if not override.is_sweep_override() and not own:
-            yield str(override.input_line)
-
-
-def _first(parameter: Parameter) -> Any:
-    return parameter.values[0] if parameter.values else parameter.low
-
-
-def _tasks(space: tuple[Parameter, ...], config: Mapping[str, Any], compose: Any) -> Iterator[Task]:
-    """The task of the first run, and of each value that changes what is built, in its place."""
-    yield assemble(config)[1]
-    for parameter in space:
-        if parameter.name.split(".")[0] not in BUILT:
-            continue
-        for value in (parameter.values or (parameter.low, parameter.high))[1:]:
-            try:
-                yield assemble(compose({parameter.name: value}))[1]
-            except UserError as error:
-                raise UserError(f"{parameter.override(value)}: {error}") from error
-
-
-def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Direction]:
-    """Metric and direction. Raises UserError where a task does not log the metric."""
-    metric = options["metric"]
-    names = [{f"val/{name}": kind for name, kind in task.stage_metrics("val").items()} for task in tasks]
-    common = [name for name in names[0] if all(name in others for others in names)]
-    if metric == "auto":
-        if len({task.monitor for task in tasks}) > 1:
-            raise UserError(
-                "The models of this sweep have different tasks, whose metrics do not compare. Sweep each "
-                f"task alone, or say by what to rank them all the same: sweep.metric={common[0]}."
-            )
-        metric = tasks[0].monitor
-    if metric not in common:
-        raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
-    if options["direction"] != "auto":
-        return metric, options["direction"]
-    if names[0][metric].higher_is_better is None:
-        raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
-    return metric, "maximize" if names[0][metric].higher_is_better else "minimize"
-
-
-def _line(master: DictConfig, arguments: list[str], folder: Path) -> str:
-    """The command that continues the sweep."""
-    hydra = [
-        text
-        for text in OmegaConf.to_container(master.hydra.overrides.hydra)  # type: ignore[union-attr]
-        if not str(text).startswith(("hydra.mode=", "hydra.sweep.dir="))
-    ]
-    own = [text for text in arguments if not text.startswith(("sweep.name=", "sweep.storage="))]
-    if storage := master.sweep.storage:
-        own.append(f"sweep.storage={without_password(storage)}")
-    files = SweepFolder(folder).user_conf
-    hydra += [f"--config-dir={files}"] if files.is_dir() else []
-    where = f"sweep.name={folder.name}"
-    if folder.parent != Path.cwd() / "outputs" / "sweeps":
-        where = f"hydra.sweep.dir={folder}"
-    return shlex.join(["python", "train.py", "-m", *(str(text) for text in hydra), *own, where])
 
 
 def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:

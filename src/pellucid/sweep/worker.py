@@ -10,23 +10,26 @@ import os
 import statistics
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import optuna
 import torch
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from pellucid.config.compose import container
+from pellucid.config.space import Scalar
 from pellucid.data.shared import SharedImages
 from pellucid.engine.session import train
-from pellucid.engine.trial import Trial
+from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, first_line, without_secrets
 from pellucid.run.folder import Run
-from pellucid.sweep.alone import ProcessError, train_alone
 from pellucid.sweep.plan import Plan
+from pellucid.sweep.processes import run_processes
 from pellucid.sweep.study import Claim, Study
 from pellucid.sweep.summary import Summary
 from pellucid.system.console import add_to_log, console, start_logging
@@ -38,6 +41,10 @@ log = logging.getLogger(__name__)
 
 class PrunedError(Exception):
     """The sweep's pruner gave the trial up."""
+
+
+class ProcessError(RuntimeError):
+    """A trial's processes have failed; what they recorded."""
 
 
 class Worker:
@@ -164,16 +171,18 @@ class Worker:
             start_logging(None)  # the run has closed its own
         return outcome
 
-    def _train(self, claim: Claim, config: dict[str, Any], folder: Path, first: bool) -> dict[str, Any]:
-        if has_several_processes(config["trainer"]):
-            return train_alone(self.plan, claim.number, claim.values, config, folder, may_prune=first)
-        trial = Trial(
-            parameters=claim.values,
-            metric=self.plan.metric,
-            images=self.images,
-            should_stop=self.study.pruner(claim.trial) if first else None,
+    def _train(self, claim: Claim, config: dict[str, Any], folder: Path, may_prune: bool) -> dict[str, Any]:
+        if not has_several_processes(config["trainer"]):
+            return _train(self.study, claim.trial, claim.values, self.images, config, folder, may_prune)
+        # Lightning ends the first process by SIGKILL when another one has failed, which must not be this one.
+        values = dict(claim.values)
+        (code,) = run_processes(
+            1, _subprocess_run, self.plan, claim.number, values, config, folder, may_prune
         )
-        return train(config, folder, resume=Run(folder).last.exists(), trial=trial)
+        metrics = Run(folder).metrics()
+        if metrics.get("status") in ("finished", "pruned"):
+            return metrics
+        raise ProcessError(metrics.get("error") or f"The trial's processes ended with code {code}")
 
     def _record(self, run: Run, error: Exception) -> None:
         """The failure in the run's folder, also one before the training."""
@@ -183,6 +192,29 @@ class Worker:
             run.folder.mkdir(parents=True, exist_ok=True)
             add_to_log(run.log, "".join(traceback.format_exception(error)))
             run.record({"status": "failed", "error": without_secrets(_last_line(error))})
+
+
+def _train(
+    study: Study,
+    trial: optuna.Trial,
+    values: Mapping[str, Scalar],
+    images: SharedImages,
+    config: Mapping[str, Any],
+    folder: Path,
+    may_prune: bool,
+) -> dict[str, Any]:
+    context = TrialContext(
+        parameters=values,
+        metric=study.plan.metric,
+        images=images,
+        should_stop=study.pruner(trial) if may_prune else None,
+    )
+    return train(config, folder, resume=Run(folder).last.exists(), trial=context)
+
+
+def _subprocess_run(plan: Plan, number: int, values: Mapping[str, Scalar], *args: Any) -> None:
+    study = Study(plan)
+    _train(study, study.trial(number), values, SharedImages(), *args)
 
 
 def _write(summary: Summary) -> None:
