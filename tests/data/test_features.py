@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pellucid.commands.train import train
 from pellucid.data import features
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
+from pellucid.model.frozen import frozen_features
 from pellucid.model.resnet import TorchvisionClassifier
+from pellucid.task.classification import Classification
 from tests.helpers import compose, metrics, same, weights
 
 FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")
@@ -22,6 +25,49 @@ FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.imag
 def run(folder: Path, photos: Path, *options: str, epochs: int = 4, resume: bool = False) -> Path:
     data = [f"data.root={photos}", f"data.cache={folder.parent / 'cache'}", "data.batch_size=8"]
     train(compose(*FROZEN, *data, f"trainer.max_epochs={epochs}", *options), folder, resume=resume)
+    return folder
+
+
+class OwnFrozenNet(nn.Module):
+    """A user's net: it inherits from nothing of ours, and offers a frozen backbone and a head."""
+
+    def __init__(self, *, augmentations_per_image: int = 2, between: float = 0.0) -> None:
+        super().__init__()
+        layers = (
+            nn.Conv2d(3, 8, 3, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+        )
+        self.backbone = nn.Sequential(*layers).requires_grad_(False)
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(32, 2))
+        self.augmentations_per_image, self.between = augmentations_per_image, between
+        self.train()
+
+    def embed(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        features_BD: torch.Tensor = self.backbone(images_BCHW)
+        return features_BD
+
+    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        features_BD = nn.functional.dropout(self.embed(images_BCHW), self.between, self.training)
+        logits_BK: torch.Tensor = self.head(features_BD)
+        return logits_BK
+
+    def train(self, mode: bool = True) -> OwnFrozenNet:
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+
+def own(**options: object) -> dict[str, object]:
+    return {"_target_": "tests.data.test_features.OwnFrozenNet", **options}
+
+
+def run_own(folder: Path, photos: Path, *, epochs: int = 4, resume: bool = False, **options: object) -> Path:
+    data = [f"data.root={photos}", f"data.cache={folder.parent / 'cache'}", "data.batch_size=8"]
+    config = compose(*FROZEN, *data, "packages=[tests]", f"trainer.max_epochs={epochs}")
+    train({**config, "model": own(**options)}, folder, resume=resume)
     return folder
 
 
@@ -35,6 +81,19 @@ def losses(folder: Path) -> list[tuple[float, float]]:
         return [(float(row["train/loss"]), float(row["val/loss"])) for row in csv.DictReader(file)]
 
 
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Which augmentation each table of features is of, in the order in which they are computed."""
+    compute, computed = features.Features._compute, list[int]()
+
+    def counted(self: features.Features, view: int, batches: object) -> torch.Tensor:
+        computed.append(view)
+        return compute(self, view, batches)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(features.Features, "_compute", counted)
+    return computed
+
+
 @pytest.mark.parametrize(
     ("augment", "views", "computed"),
     [
@@ -44,17 +103,16 @@ def losses(folder: Path) -> list[tuple[float, float]]:
     ],
 )
 def test_trains_as_without(
-    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, augment: str, views: int, computed: int
+    tmp_path: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tables: list[int],
+    augment: str,
+    views: int,
+    computed: int,
 ) -> None:
     """Tables are computed once each: validation, and the views of the training images."""
     options = (f"data.augment={augment}", f"model.views={views}")
-    compute, tables = features.Features._compute, []
-
-    def counted(self: features.Features, view: int, batches: object) -> torch.Tensor:
-        tables.append(view)
-        return compute(self, view, batches)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(features.Features, "_compute", counted)
     once = run(tmp_path / "once", photos, *options)
     assert len(tables) == computed
     monkeypatch.setattr(ImageData, "remember", only_views)
@@ -65,6 +123,39 @@ def test_trains_as_without(
     assert one.keys() == other.keys()
     for name in one:
         assert torch.allclose(one[name].float(), other[name].float(), atol=1e-5), name
+
+
+def test_a_net_of_the_users_own_trains_as_without(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, tables: list[int]
+) -> None:
+    once = run_own(tmp_path / "once", photos)
+    assert sorted(tables) == [0, 0, 1]
+    parts = run_own(tmp_path / "parts", photos, epochs=2)
+    run_own(parts, photos, resume=True)
+    assert same(weights(once), weights(parts))
+    monkeypatch.setattr(ImageData, "remember", only_views)
+    plain = run_own(tmp_path / "plain", photos)
+    assert np.allclose(losses(once), losses(plain), atol=1e-5)
+    trained, without = weights(once), weights(plain)
+    assert trained.keys() == without.keys()
+    assert all(torch.allclose(trained[name], without[name], atol=1e-5) for name in trained)
+
+
+@pytest.mark.parametrize("broken", ["between", "trained", "mode", "shape"])
+def test_a_net_that_breaks_the_contract_sees_images(broken: str) -> None:
+    net = OwnFrozenNet(between=0.5 if broken == "between" else 0.0)
+    images = torch.randn(2, 3, 16, 16)
+    assert frozen_features(net) is net
+    if broken == "trained":
+        next(net.backbone.parameters()).requires_grad_(True)
+    if broken == "mode":
+        next(net.backbone.children()).training = True
+    if broken == "shape":
+        net.backbone.append(nn.Unflatten(1, (8, 2, 2)))
+        net.head.insert(0, nn.Flatten())
+    task = Classification(net=net, image_shape=(3, 16, 16), num_classes=2)
+    assert net(images).shape == (2, 2)
+    assert task.frozen_features((3, 16, 16)) is None
 
 
 def test_views_see_images(tmp_path: Path, photos: Path) -> None:

@@ -137,6 +137,8 @@ class ImageData(LightningDataModule, ABC):
         ``views``: how many augmentations of each training image there are, used in turn. 0: a new one each
         epoch, so that nothing is computed once where training images are augmented.
         """
+        if views < 0:
+            raise UserError(f"augmentations_per_image={views}: expected 0 or more.")
         self.embed, self.views = embed, views
 
     def _remembered(self, name: str, views: int) -> Features | None:

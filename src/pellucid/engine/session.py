@@ -33,7 +33,6 @@ from pellucid.engine.resume import assemble_as_then, check_images, data_changes,
 from pellucid.engine.trainer import make_trainer
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, counted, encodable, first_line, without_secrets
-from pellucid.model.resnet import TorchvisionClassifier
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.system.console import add_to_log, start_logging, stop_logging
@@ -50,7 +49,6 @@ from pellucid.system.process import (
     signals,
 )
 from pellucid.task.base import Task
-from pellucid.task.classification import Classification
 
 log = logging.getLogger(__name__)
 MAX_EPOCHS = 1000  # that a schedule is tried for
@@ -185,10 +183,8 @@ class _Session:
             raise UserError(f"device_images={data.device_images}: expected 0 or more GiB.")
         if config.get("compile"):
             task.net.compile()
-        net = task.net
-        # Not for the user's own subclasses, which may do something else with the images.
-        if type(task) is Classification and type(net) is TorchvisionClassifier and net.frozen:
-            data.remember(net.embed, net.views)
+        if net := task.frozen_features(data.spec.image_shape):
+            data.remember(net.embed, net.augmentations_per_image)
         self.recorder = Recorder(
             run=run,
             config=self._own_config(),

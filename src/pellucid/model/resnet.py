@@ -61,7 +61,7 @@ class TorchvisionClassifier(nn.Module):
             raise UserError(
                 f"model.views={views}: only a frozen backbone is computed once; set model.trainable=head."
             )
-        self.views = views
+        self.augmentations_per_image = views
         weights = weights or "none"
         self.backbone = _build(arch, weights, image_shape[1])
         name, width = _cut_head(self.backbone, arch)
@@ -77,11 +77,6 @@ class TorchvisionClassifier(nn.Module):
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the head alone is trained."""
-        return not self._trained
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.backbone(images_BCHW.expand(-1, 3, -1, -1))

@@ -19,6 +19,7 @@ from torchmetrics import Metric
 
 from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
+from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
 from pellucid.task.noted import Noted
 
@@ -160,6 +161,10 @@ class Task(LightningModule, ABC):
         they are known: with them each image's ``loss``, of which the loss of a step is the mean.
         """
         return {}
+
+    def frozen_features(self, image_shape: tuple[int, int, int]) -> FrozenFeatures | None:
+        """The net, where batches may hold what it embeds in place of images; None where they may not."""
+        return None
 
     def on_train_batch_end(self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         if self.trainer.is_last_batch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam
@@ -9,6 +10,8 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
 from pellucid.task.metric import MeanOverImages
 
@@ -70,6 +73,17 @@ class Classification(Task):
             loss = loss + AUXILIARY * self._loss(others_BK, labels_B)
         self.noted[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
+
+    def frozen_features(self, image_shape: tuple[int, int, int]) -> FrozenFeatures | None:
+        net = unwrap_compiled(self.net)
+        features = frozen_features(net)
+        if type(self) is not Classification or features is None:
+            return None  # a task of the user's own may do something else with the images
+        if type(net).__module__.startswith("pellucid.model."):
+            return features
+        images_BCHW = torch.randn(2, *image_shape, generator=torch.Generator().manual_seed(0))
+        with preserve_state(net), torch.no_grad():  # what a user's net claims is tried
+            return features if keeps_contract(net, images_BCHW) else None
 
     def predictions(
         self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None
