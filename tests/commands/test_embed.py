@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import inspect
 import logging
 import shutil
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
@@ -28,18 +26,10 @@ from pellucid.errors import UserError
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, make_run, same
 
-SKIPPED = {"defaults", "hydra"}
-
-
-def options() -> dict[str, Any]:
-    loaded = OmegaConf.to_container(OmegaConf.load(CONF / "embed.yaml"))
-    assert isinstance(loaded, dict)
-    return {str(key): value for key, value in loaded.items() if key not in SKIPPED}
-
 
 def run_embed(run: Path, **given: Any) -> dict[str, Any]:
     quick: dict[str, Any] = {"accelerator": "cpu", "data": None, "methods": []}
-    return embed(**{**options(), **quick, "run": str(run), **given})
+    return embed(**{**quick, "run": str(run), **given})
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -71,10 +61,6 @@ def classifier(tmp_path_factory: pytest.TempPathFactory, data: tuple[str, ...]) 
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory: pytest.TempPathFactory, data: tuple[str, ...]) -> Path:
     return make_run(tmp_path_factory.mktemp("runs") / "run", "model=autoencoder", *data)
-
-
-def test_yaml_and_function_have_the_same_options() -> None:
-    assert {*options(), "data"} == set(inspect.signature(embed).parameters)
 
 
 def test_vectors_are_those_of_the_net(classifier: Path, tmp_path: Path) -> None:
