@@ -126,7 +126,7 @@ def test_clipping_and_accumulation(tmp_path: Path, precision: str) -> None:
 
 def test_features_of_a_frozen_net_are_those_that_it_would_compute(tmp_path: Path) -> None:
     more = ("data.augment=shift", "trainer.max_epochs=2")
-    folder = make_run(tmp_path / "run", *options("resnet_frozen", "model.views=2", *more))
+    folder = make_run(tmp_path / "run", *options("resnet_frozen", "model.augmentations_per_image=2", *more))
     assert metrics(folder)["status"] == "finished"
     (row,) = evaluate(str(folder), **{**_evaluate(), "accelerator": "cpu"})
     assert row["val/loss"] == pytest.approx(metrics(folder)["val/loss"], rel=2e-2)

@@ -400,7 +400,14 @@ def test_two_processes_train_a_frozen_net(tmp_path: Path, photos: Path) -> None:
         "trainer.devices=2",
     ]
     data = ["data=catdog", f"data.root={photos}", "data.image_size=32", f"data.cache={tmp_path / 'cache'}"]
-    line = [*ddp, *data, "model=resnet_frozen", "model.weights=none", "model.views=2", "trainer.max_epochs=3"]
+    line = [
+        *ddp,
+        *data,
+        "model=resnet_frozen",
+        "model.weights=none",
+        "model.augmentations_per_image=2",
+        "trainer.max_epochs=3",
+    ]
     done = command(*line, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = metrics(tmp_path / "run")

@@ -39,7 +39,7 @@ OWN: dict[str, dict[str, Any]] = {
     for node in (loaded, *loaded.values())
     if isinstance(node, dict) and "_target_" in node
 }
-OWN["pellucid.model.resnet.TorchvisionClassifier"]["weights"] = "none"  # the default is to download them
+OWN["pellucid.model.torchvision.TorchvisionClassifier"]["weights"] = "none"  # the default is to download them
 ASKED = ("callbacks", "logger")  # where a file alone may name harmless ones only
 
 

@@ -15,7 +15,7 @@ from pellucid.data import features
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from pellucid.model.frozen import frozen_features
-from pellucid.model.resnet import TorchvisionClassifier
+from pellucid.model.torchvision import TorchvisionClassifier
 from pellucid.task.classification import Classification
 from tests.helpers import compose, metrics, same, weights
 
@@ -71,9 +71,9 @@ def run_own(folder: Path, photos: Path, *, epochs: int = 4, resume: bool = False
     return folder
 
 
-def only_views(data: ImageData, embed: object, views: int) -> None:
-    """In place of ``remember``: the same views, computed anew each epoch."""
-    data.views = views
+def only_augmentations(data: ImageData, embed: object, augmentations: int) -> None:
+    """In place of ``remember``: the same augmentations, computed anew each epoch."""
+    data.augmentations = augmentations
 
 
 def losses(folder: Path) -> list[tuple[float, float]]:
@@ -86,16 +86,16 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Which augmentation each table of features is of, in the order in which they are computed."""
     compute, computed = features.Features._compute, list[int]()
 
-    def counted(self: features.Features, view: int, batches: object) -> torch.Tensor:
-        computed.append(view)
-        return compute(self, view, batches)  # type: ignore[arg-type]
+    def counted(self: features.Features, number: int, batches: object) -> torch.Tensor:
+        computed.append(number)
+        return compute(self, number, batches)  # type: ignore[arg-type]
 
     monkeypatch.setattr(features.Features, "_compute", counted)
     return computed
 
 
 @pytest.mark.parametrize(
-    ("augment", "views", "computed"),
+    ("augment", "augmentations", "computed"),
     [
         ("crop_flip", 2, 3),
         pytest.param("none", 0, 2, marks=pytest.mark.slow),
@@ -108,14 +108,14 @@ def test_trains_as_without(
     monkeypatch: pytest.MonkeyPatch,
     tables: list[int],
     augment: str,
-    views: int,
+    augmentations: int,
     computed: int,
 ) -> None:
-    """Tables are computed once each: validation, and the views of the training images."""
-    options = (f"data.augment={augment}", f"model.views={views}")
+    """Tables are computed once each: validation, and the augmentations of the training images."""
+    options = (f"data.augment={augment}", f"model.augmentations_per_image={augmentations}")
     once = run(tmp_path / "once", photos, *options)
     assert len(tables) == computed
-    monkeypatch.setattr(ImageData, "remember", only_views)
+    monkeypatch.setattr(ImageData, "remember", only_augmentations)
     plain = run(tmp_path / "plain", photos, *options)
     assert len(tables) == computed
     assert np.allclose(losses(once), losses(plain), atol=1e-5)
@@ -133,7 +133,7 @@ def test_a_net_of_the_users_own_trains_as_without(
     parts = run_own(tmp_path / "parts", photos, epochs=2)
     run_own(parts, photos, resume=True)
     assert same(weights(once), weights(parts))
-    monkeypatch.setattr(ImageData, "remember", only_views)
+    monkeypatch.setattr(ImageData, "remember", only_augmentations)
     plain = run_own(tmp_path / "plain", photos)
     assert np.allclose(losses(once), losses(plain), atol=1e-5)
     trained, without = weights(once), weights(plain)
@@ -168,7 +168,7 @@ def test_views_see_images(tmp_path: Path, photos: Path) -> None:
 
 @pytest.mark.slow
 def test_resumed_equals_uninterrupted(tmp_path: Path, photos: Path) -> None:
-    options = ("data.augment=crop_flip", "model.views=3")
+    options = ("data.augment=crop_flip", "model.augmentations_per_image=3")
     whole = run(tmp_path / "whole", photos, *options)
     parts = run(tmp_path / "parts", photos, *options, epochs=2)
     run(parts, photos, *options, resume=True)
@@ -177,12 +177,14 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, photos: Path) -> None:
 
 def test_large_tables_are_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "IN_MEMORY", 100)
-    made = features.Features(embed=lambda x: x.flatten(1), count=5, views=2, folder=tmp_path)
+    made = features.Features(embed=lambda x: x.flatten(1), count=5, augmentations=2, folder=tmp_path)
     images = torch.rand(5, 1, 3, 3)
     index = torch.tensor([3, 1, 4, 0, 2])
-    table = made.table(1, lambda view: iter([(part, images[part] * view) for part in torch.split(index, 2)]))
+    table = made.table(
+        1, lambda number: iter([(part, images[part] * number) for part in torch.split(index, 2)])
+    )
     assert torch.equal(table, images.flatten(1))
-    assert made.table(1, lambda view: iter([])) is table
+    assert made.table(1, lambda _: iter([])) is table
     assert list(tmp_path.iterdir()) == []  # seen by nobody else, and gone with it
 
 
@@ -192,14 +194,16 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(features, "IN_MEMORY", 0)
     monkeypatch.setattr("os.posix_fallocate", full)
-    made = features.Features(embed=lambda x: x.flatten(1), count=1, views=1, folder=tmp_path)
-    with pytest.raises(UserError, match=r"no room in .*No space left on device.*model\.views"):
-        made.table(0, lambda view: iter([(torch.tensor([0]), torch.rand(1, 1, 2, 2))]))
+    made = features.Features(embed=lambda x: x.flatten(1), count=1, augmentations=1, folder=tmp_path)
+    with pytest.raises(
+        UserError, match=r"no room in .*No space left on device.*model\.augmentations_per_image"
+    ):
+        made.table(0, lambda _: iter([(torch.tensor([0]), torch.rand(1, 1, 2, 2))]))
 
 
-def test_views_of_what_is_trained_are_refused() -> None:
+def test_augmentations_of_what_is_trained_are_refused() -> None:
     options = {"image_shape": (3, 32, 32), "num_classes": 2, "arch": "resnet18", "weights": "none"}
-    with pytest.raises(UserError, match=r"model\.views=2.*trainable=head"):
-        TorchvisionClassifier(**options, trainable="all", views=2, channels_last=False)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"model\.views=-1"):
-        TorchvisionClassifier(**options, trainable="head", views=-1, channels_last=False)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"model\.augmentations_per_image=2.*trainable=head"):
+        TorchvisionClassifier(**options, trainable="all", augmentations_per_image=2, channels_last=False)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"model\.augmentations_per_image=-1"):
+        TorchvisionClassifier(**options, trainable="head", augmentations_per_image=-1, channels_last=False)  # type: ignore[arg-type]

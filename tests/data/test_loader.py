@@ -53,7 +53,7 @@ def loader(count: int, batch_size: int, augment: Augment = none, **given: Any) -
     split = Split.whole(store, torch.arange(count), [str(i) for i in range(count)])
     sampler = order(count, batch_size, **given)
     return BatchLoader(
-        split=split, spec=SPEC, order=sampler, augment=augment, device=CPU, views=0, features=None
+        split=split, spec=SPEC, order=sampler, augment=augment, device=CPU, augmentations=0, features=None
     )
 
 

@@ -466,7 +466,7 @@ def test_a_frozen_net_trains_in_every_precision(tmp_path: Path, photos: Path, pr
 def test_own_tasks_and_nets_see_images(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is computed once is so for our own classes alone: others may do more with an image."""
     (tmp_path / "mixed.py").write_text(
-        "from pellucid.model.resnet import TorchvisionClassifier\n"
+        "from pellucid.model.torchvision import TorchvisionClassifier\n"
         "from pellucid.task.classification import Classification\n"
         "class Net(TorchvisionClassifier):\n"
         "    def forward(self, images):\n"

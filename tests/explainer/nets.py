@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.model.cnn import CNN
-from pellucid.model.resnet import TorchvisionClassifier
+from pellucid.model.torchvision import TorchvisionClassifier
 from pellucid.model.xai import XAI
 
 
@@ -33,6 +33,5 @@ def small_resnet(side: int) -> TorchvisionClassifier:
         arch="resnet18",
         weights="none",
         trainable="head",
-        views=0,
         channels_last=False,
     )

@@ -129,7 +129,7 @@ def _configs(
         if config["photos"]:
             data = ["data=catdog", "data.source=folder", _root(config["photos"])]
         views = config["views"] if name == "resnet_frozen" else 0
-        data.append(f"model.views={views}" if views else "data.augment=none")
+        data.append(f"model.augmentations_per_image={views}" if views else "data.augment=none")
     options = [f"model={name}", *data, *OPTIONS.get(name, [])]
     options += [f"trainer.accelerator={config['accelerator']}", "trainer.devices=1"]
     options += [f"trainer.precision={config['precision']}", "logger=none"]

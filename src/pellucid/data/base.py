@@ -65,7 +65,7 @@ class ImageData(LightningDataModule, ABC):
         self.device_images = 0.0  # GiB of images that may be kept on a GPU
         self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
         self.embed: Embed | None = None
-        self.views = 0
+        self.augmentations = 0
         self._features: dict[str, Features] = {}
         self.source = ""
         self.left_out = 0
@@ -131,18 +131,18 @@ class ImageData(LightningDataModule, ABC):
                 f"{sorted(set(labels_N.tolist()))[:10]}."
             )
 
-    def remember(self, embed: Embed, views: int) -> None:
+    def remember(self, embed: Embed, augmentations: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.
 
-        ``views``: how many augmentations of each training image there are, used in turn. 0: a new one each
+        ``augmentations``: how many of each training image there are, used in turn. 0: a new one each
         epoch, so that nothing is computed once where training images are augmented.
         """
-        if views < 0:
-            raise UserError(f"augmentations_per_image={views}: expected 0 or more.")
-        self.embed, self.views = embed, views
+        if augmentations < 0:
+            raise UserError(f"model.augmentations_per_image={augmentations}: expected 0 or more.")
+        self.embed, self.augmentations = embed, augmentations
 
-    def _remembered(self, name: str, views: int) -> Features | None:
-        if self.embed is None or views == 0:
+    def _remembered(self, name: str, augmentations: int) -> Features | None:
+        if self.embed is None or augmentations == 0:
             return None
         if name not in self._features:
             trainer = self.trainer
@@ -155,7 +155,9 @@ class ImageData(LightningDataModule, ABC):
 
             folder = Path(trainer.default_root_dir)
             count = len(self.splits[name])
-            self._features[name] = Features(embed=in_precision, count=count, views=views, folder=folder)
+            self._features[name] = Features(
+                embed=in_precision, count=count, augmentations=augmentations, folder=folder
+            )
         return self._features[name]
 
     def loader(
@@ -169,7 +171,7 @@ class ImageData(LightningDataModule, ABC):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
-        views = 1 if augment is none else self.views
+        augmentations = 1 if augment is none else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -185,8 +187,8 @@ class ImageData(LightningDataModule, ABC):
             spec=self.spec,
             order=order,
             augment=augment,
-            views=views,
-            features=self._remembered(name, views) if remembered else None,
+            augmentations=augmentations,
+            features=self._remembered(name, augmentations) if remembered else None,
             device=device,
         )
 

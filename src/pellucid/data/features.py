@@ -18,33 +18,33 @@ from torch import Tensor
 from pellucid.errors import UserError
 from pellucid.system.console import console
 
-IN_MEMORY = 2**29  # bytes of all views together; above it they are kept in a file
+IN_MEMORY = 2**29  # bytes of all tables together; above it they are kept in a file
 Embed = Callable[[Tensor], Tensor]
 
 
 class Features:
-    """``views`` tables (N, D) float32, each computed when it is first asked for.
+    """Tables (N, D) float32, one for each of the ``augmentations``, computed when it is first asked for.
 
     ``folder`` is where a file that nobody else sees is kept when they are large.
     """
 
-    def __init__(self, *, embed: Embed, count: int, views: int, folder: Path) -> None:
-        self.embed, self.count, self.views, self.folder = embed, count, views, folder
+    def __init__(self, *, embed: Embed, count: int, augmentations: int, folder: Path) -> None:
+        self.embed, self.count, self.augmentations, self.folder = embed, count, augmentations, folder
         self._tables: dict[int, Tensor] = {}
 
-    def table(self, view: int, batches: Callable[[int], Iterator[tuple[Tensor, Tensor]]]) -> Tensor:
-        """A view's features, (N, D), on the CPU.
+    def table(self, number: int, batches: Callable[[int], Iterator[tuple[Tensor, Tensor]]]) -> Tensor:
+        """The features under augmentation ``number``, (N, D), on the CPU.
 
-        ``batches(view)`` gives which images, (B,), and the images as the net takes them; every image once.
+        ``batches(number)`` gives which images, (B,), and the images as the net takes them; every image once.
         """
-        if view not in self._tables:
-            self._tables[view] = self._compute(view, batches(view))
-        return self._tables[view]
+        if number not in self._tables:
+            self._tables[number] = self._compute(number, batches(number))
+        return self._tables[number]
 
-    def _compute(self, view: int, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+    def _compute(self, number: int, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
         from rich.progress import Progress
 
-        which = f", view {view + 1} of {self.views}" if self.views > 1 else ""
+        which = f", augmentation {number + 1} of {self.augmentations}" if self.augmentations > 1 else ""
         table: Tensor | None = None
         with (
             Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
@@ -61,7 +61,7 @@ class Features:
         return table
 
     def _allocate(self, width: int) -> Tensor:
-        if 4 * self.views * self.count * width <= IN_MEMORY:
+        if 4 * self.augmentations * self.count * width <= IN_MEMORY:
             return torch.empty(self.count, width)
         size = 4 * self.count * width
         try:
@@ -72,5 +72,5 @@ class Features:
         except OSError as error:
             raise UserError(
                 f"There is no room in {self.folder} for {size / 2**30:.1f} GiB of features of the frozen "
-                f"layers ({error.strerror}). Make room, or have fewer of them by model.views."
+                f"layers ({error.strerror}). Make room, or have fewer by model.augmentations_per_image."
             ) from error

@@ -83,7 +83,7 @@ def fair_order(labels_N: Tensor, seed: int) -> Tensor:
 class BatchLoader:
     """Batches ``(images_BCHW, labels_B)`` of a split on a device: resized, normalised, augmented.
 
-    ``views``: after so many epochs the augmentations come again; 0: never. With ``features`` the batches are
+    ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images.
     """
 
@@ -94,12 +94,12 @@ class BatchLoader:
         spec: Spec,
         order: Order,
         augment: Augment,
-        views: int,
+        augmentations: int,
         features: Features | None,
         device: torch.device,
     ) -> None:
         self.split, self.spec, self.augment, self.device = split, spec, augment, device
-        self.views, self.features = views, features
+        self.augmentations, self.features = augmentations, features
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
 
     def __len__(self) -> int:
@@ -107,24 +107,24 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch = self.sampler.epoch
-        view = epoch % self.views if self.views else epoch
+        number = epoch % self.augmentations if self.augmentations else epoch
         inputs: Iterable[tuple[Tensor, Tensor]]
         if self.features is None:
-            inputs = self._images(self.sampler, view)
+            inputs = self._images(self.sampler, number)
         else:
-            table_ND = self.features.table(view, self._all_images)
+            table_ND = self.features.table(number, self._all_images)
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
         for index_B, inputs_B in inputs:
             yield inputs_B, self.split.labels_N[index_B].to(self.device)
 
-    def _all_images(self, view: int) -> Iterator[tuple[Tensor, Tensor]]:
-        return self._images(torch.split(torch.arange(len(self.split)), self.sampler.batch_size), view)
+    def _all_images(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._images(torch.split(torch.arange(len(self.split)), self.sampler.batch_size), number)
 
-    def _images(self, indices: Iterable[Tensor], view: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each index with its images, augmented as the view has them."""
+    def _images(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each index with its images under augmentation ``number``."""
         numbers_NR = None
         if self.augment is not none:
-            random = generator(self.sampler.seed, "augment", view)
+            random = generator(self.sampler.seed, "augment", number)
             numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
         for index_B in indices:
             images_BCHW = prepare(self.split.images(index_B).to(self.device), self.spec)

@@ -15,8 +15,8 @@ from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-# Options that our nets, data sets and explainers have got since the first runs, as those were.
-ADDED = {"channels_last": False, "views": 0, "cache_limit": 50.0, "most": 0, "classes": None}
+# Options that our nets and explainers have got since the first runs and that those were without.
+ADDED = {"channels_last": False, "most": 0}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:

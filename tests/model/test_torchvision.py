@@ -10,8 +10,11 @@ import torch
 from torch import nn
 from torchvision import models
 
+from pellucid.config.build import build
+from pellucid.config.check import check_targets
 from pellucid.errors import ImageTooSmallError, UserError
-from pellucid.model.resnet import TorchvisionClassifier, stages
+from pellucid.model.torchvision import TorchvisionClassifier, stages
+from tests.helpers import compose
 
 ZOO = [
     ("resnet18", 32), ("alexnet", 64), ("vgg16", 32), ("squeezenet1_0", 32), ("densenet161", 32),
@@ -27,7 +30,7 @@ def _heard(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def make(arch: str = "resnet18", size: int = 32, **options: object) -> TorchvisionClassifier:
-    given = {"weights": "none", "trainable": "all", "num_classes": 7, "views": 0, "channels_last": False}
+    given = {"weights": "none", "trainable": "all", "num_classes": 7, "channels_last": False}
     given |= {"image_shape": (3, size, size), **options}
     return TorchvisionClassifier(arch=arch, **given)  # type: ignore[arg-type]
 
@@ -234,3 +237,20 @@ def test_grey_images_are_repeated_into_three_channels() -> None:
     grey = torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(net(grey), net(grey.repeat(1, 3, 1, 1)))
+
+
+def test_the_names_of_before_go_on_working() -> None:
+    older = {
+        "_target_": "pellucid.model.resnet.TorchvisionClassifier",
+        "arch": "resnet18",
+        "weights": "none",
+        "trainable": "head",
+        "views": 3,
+        "channels_last": False,
+    }
+    assert not check_targets({"model": older})
+    net = build(older, "model", image_shape=(3, 32, 32), num_classes=2)
+    assert type(net) is TorchvisionClassifier
+    assert net.augmentations_per_image == 3
+    frozen = compose("model=resnet_frozen", "model.views=2")["model"]
+    assert build({**frozen, "weights": "none"}, "model", image_shape=(3, 32, 32), num_classes=2)

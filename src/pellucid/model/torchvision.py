@@ -1,0 +1,285 @@
+"""The torchvision zoo: transfer learning over every one of its classifiers by name, ResNet-18 first.
+
+He et al., "Deep residual learning for image recognition", 2016; strategies of fine-tuning after
+Yosinski et al., "How transferable are features in deep neural networks?", 2014.
+
+Shapes: B images, C channels, H × W pixels, D embedding, K classes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from pellucid.errors import ImageTooSmallError, UserError, did_you_mean, first_line
+
+log = logging.getLogger(__name__)
+
+# Builders that need more than a name: auxiliary heads off, the initialisation chosen, and from images
+# normalised as ImageNet's to those that these two nets were trained on.
+BUILD_OPTIONS = {
+    "googlenet": {"aux_logits": False, "init_weights": True, "transform_input": True},
+    "inception_v3": {"aux_logits": False, "init_weights": True, "transform_input": True},
+}
+OPENED = {"features", "layers", "classifier", "encoder"}  # containers whose children are the stages
+LARGEST_TRIED = 512
+
+
+class TorchvisionClassifier(nn.Module):
+    """A net of the torchvision zoo: its ``backbone`` without the last layer, and a new linear ``head``.
+
+    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
+    dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
+    ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
+    Grey images are repeated into three channels. ``augmentations_per_image``: how many a frozen
+    backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
+    Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        arch: str = "resnet18",
+        weights: str | None = "default",
+        trainable: str = "head",
+        augmentations_per_image: int = 0,
+        views: int | None = None,
+        channels_last: bool = True,
+    ) -> None:
+        super().__init__()
+        _check_arch(arch)
+        self.augmentations_per_image = augmentations_per_image if views is None else views
+        given = f"model.augmentations_per_image={self.augmentations_per_image}"
+        if self.augmentations_per_image < 0:
+            raise UserError(f"{given}: expected 0 or more.")
+        if self.augmentations_per_image and trainable != "head":
+            raise UserError(f"{given}: only a frozen backbone is computed once; set model.trainable=head.")
+        weights = weights or "none"
+        self.backbone = _build(arch, weights, image_shape[1])
+        name, width = _cut_head(self.backbone, arch)
+        self.head = nn.Linear(width, num_classes)
+        _check_size(self.backbone, arch, image_shape[1])
+        if weights not in ("none", "default"):
+            _load(self, Path(weights).expanduser(), name, arch)
+        trained = _trained(self.backbone, trainable)
+        self.backbone.requires_grad_(trainable == "all")
+        for module in trained:
+            module.requires_grad_(True)
+        self._trained = {child for module in trained for child in module.modules()}
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+        self.train()
+
+    def embed(self, images_BCHW: Tensor) -> Tensor:
+        embedding_BD: Tensor = self.backbone(images_BCHW.expand(-1, 3, -1, -1))
+        return embedding_BD
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        logits_BK: Tensor = self.head(self.embed(images_BCHW))
+        return logits_BK
+
+    def train(self, mode: bool = True) -> TorchvisionClassifier:
+        """As in ``nn.Module``, but frozen parts stay in evaluation mode: their statistics must not drift."""
+        super().train(mode)
+        for module in self.backbone.modules():
+            module.training = mode and module in self._trained
+        return self
+
+
+def _check_arch(arch: str) -> None:
+    known = models.list_models(module=models)
+    if arch not in known:
+        hint = did_you_mean(arch, known)
+        raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
+
+
+def _build(arch: str, weights: str, size: int) -> nn.Module:
+    options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
+    if arch.startswith("vit_") and weights == "none":
+        patch = int(arch.rpartition("_")[2])
+        if size % patch:
+            raise ImageTooSmallError(arch, size, (size // patch + 1) * patch)
+        options["image_size"] = size  # its position embedding has one entry a patch
+    if weights != "default":
+        random: nn.Module = models.get_model(arch, weights=None, **options)
+        return random
+    try:
+        backbone: nn.Module = models.get_model(arch, weights="DEFAULT")
+    except OSError as error:  # urllib's URLError is one
+        raise UserError(
+            f"model.weights=default: the weights of {arch} could not be downloaded ({error}). "
+            "Connect to the network once, or give a state dict by model.weights=<file>, "
+            "or start from random weights by model.weights=none."
+        ) from error
+    for name in ("aux1", "aux2", "AuxLogits"):  # the pretrained builders insist on auxiliary heads
+        if name in dict(backbone.named_children()):
+            setattr(backbone, name, None)
+            backbone.aux_logits = False  # type: ignore[assignment]
+    return backbone
+
+
+def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
+    """Take the last layer off; its name and the width of what it saw."""
+    if arch.startswith("squeezenet"):
+        # Its last layer is a 1 × 1 convolution, averaged over places: a linear layer after the average.
+        assert isinstance(backbone.classifier, nn.Sequential)
+        convolution = backbone.classifier[1]
+        assert isinstance(convolution, nn.Conv2d)
+        backbone.classifier = nn.Sequential(backbone.classifier[0], nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return "classifier.1", convolution.in_channels
+    name, last = [
+        (name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Linear)
+    ][-1]
+    parent = backbone.get_submodule(name.rpartition(".")[0])
+    setattr(parent, name.rpartition(".")[2], nn.Identity())
+    return name, last.in_features
+
+
+def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
+    """Raise ImageTooSmallError where the net cannot run on images of ``size`` pixels a side.
+
+    The smallest size that works is found by running the net without any arithmetic (meta tensors).
+    """
+    if _runs(backbone, size):
+        return
+    low, high = size, LARGEST_TRIED
+    if not _runs(backbone, high):
+        if not _runs(backbone, 224) or size >= 224:
+            raise UserError(f"model.arch={arch}: it does not run on images of {size} pixels a side.")
+        raise ImageTooSmallError(arch, size, 224)  # nets made for one size only
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _runs(backbone, middle) else (middle, high)
+    raise ImageTooSmallError(arch, size, high)
+
+
+def _runs(backbone: nn.Module, size: int) -> bool:
+    state = {
+        name: tensor.to("meta") for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]
+    }
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            images = torch.zeros(1, 3, size, size, device="meta")
+            torch.func.functional_call(backbone, state, (images,))
+    except (RuntimeError, AssertionError, ZeroDivisionError):
+        return False
+    return True
+
+
+def _load(net: TorchvisionClassifier, path: Path, head: str, arch: str) -> None:
+    """Fill the net from a state dict file; a head of another size is dropped, with one line."""
+    state = _read_state(path)
+    named = (f"{name}.{kind}" for name in (head, "head") for kind in ("weight", "bias"))
+    dropped = {key: state.pop(key) for key in named if key in state}
+    dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
+               for key, value in dropped.items()}  # fmt: skip
+    state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
+    own = net.backbone.state_dict()
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in own]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if missing or unknown or shapes:
+        raise UserError(
+            f"model.weights={path}: this file does not fit {arch}."
+            + _listed("Missing", missing)
+            + _listed("Not in the net", unknown)
+            + _listed("Of another shape", shapes)
+            + " Give the model.arch that the file was made for."
+        )
+    net.backbone.load_state_dict(state, strict=False)
+    if dropped and all(value.shape == net.head.state_dict()[key].shape for key, value in dropped.items()):
+        net.head.load_state_dict(dropped)
+    elif dropped:
+        log.warning(
+            "%s: its head for %d classes was dropped; the new head for %d starts at random.",
+            path.name,
+            len(dropped["weight"]),
+            net.head.out_features,
+        )
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UserError(
+            f"model.weights={path}: there is no such file. Expected none, default or the path of a "
+            "state dict (torch.save(net.state_dict(), path))."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise UserError(
+            f"model.weights={path}: not a file of plain tensors, so it was not read "
+            f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = _of_ours(state["state_dict"])
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a checkpoint of ours, or of a net that was exported, under torchvision's names."""
+    of_net = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
+    return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
+
+
+def _listed(title: str, names: list[str], most: int = 5) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f" {title}: {', '.join(names[:most])}{more}."
+
+
+def stages(backbone: nn.Module) -> list[list[nn.Module]]:
+    """The net's stages from input to output, each a list of modules with parameters.
+
+    A block or a convolution or linear layer begins a stage; a bare norm belongs to the one before it.
+    """
+    found: list[list[nn.Module]] = []
+    for module in _opened(backbone):
+        bare_norm = not any(True for _ in module.children()) and not isinstance(module, nn.Conv2d | nn.Linear)
+        if bare_norm and found:
+            found[-1].append(module)
+        else:
+            found.append([module])
+    return found
+
+
+def _opened(module: nn.Module) -> Iterator[nn.Module]:
+    for name, child in module.named_children():
+        if not any(True for _ in child.parameters()):
+            continue
+        if name in OPENED:
+            yield from _opened(child)
+        else:
+            yield child
+
+
+def _trained(backbone: nn.Module, trainable: str) -> list[nn.Module]:
+    """The backbone's modules that are trained."""
+    if trainable == "all":
+        return [backbone]
+    if trainable == "head":
+        return []
+    found = stages(backbone)
+    match = re.fullmatch(r"last_(\d+)", trainable)
+    if match is None or not 1 <= int(match[1]) <= len(found):
+        raise UserError(
+            f"model.trainable={trainable}: expected head, all or last_N with N from 1 to "
+            f"{len(found)}, the number of this net's stages."
+        )
+    return [module for stage in found[-int(match[1]) :] for module in stage]
