@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pellucid.commands.train import train
-from pellucid.config.command_line import check, split
+from pellucid.config.command_line import split
 from pellucid.config.compose import compose, container
+from pellucid.config.line_check import check
 from tests.helpers import CONF, ROOT
 
 PAGES = {

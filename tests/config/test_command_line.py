@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from pellucid.config.command_line import check, quote_path, split
+from pellucid.config.command_line import quote_path, split
 from pellucid.config.compose import compose
+from pellucid.config.line_check import check
 from pellucid.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ import pytest
 from lightning.pytorch import Trainer
 
 from pellucid.commands.train import train
-from pellucid.config.command_line import check, split
+from pellucid.config.command_line import split
+from pellucid.config.line_check import check
 from pellucid.config.trainer import INSTEAD
 from pellucid.errors import UserError
 from tests.helpers import CONF, compose

@@ -17,8 +17,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from pellucid.config.command_line import check as check_line
-from pellucid.config.command_line import compose_line, split
+from pellucid.config.command_line import split
+from pellucid.config.line_check import check as check_line
+from pellucid.config.line_check import compose_line
 from tests.helpers import CONF, ROOT
 from tests.sweep.slurm import Slurm, slurm
 from tests.sweep.watch import (

@@ -24,20 +24,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from pellucid.config.choices import config_groups
 from pellucid.config.command import Command
-from pellucid.config.command_line import (
-    CommandLine,
-    check,
-    check_readable,
-    compose_line,
-    config_groups,
-    options,
-    split,
-    with_params,
-)
-from pellucid.config.compose import VERSION_BASE, container
+from pellucid.config.command_line import CommandLine, check_readable, split
+from pellucid.config.compose import VERSION_BASE, container, options
 from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
+from pellucid.config.line_check import check, compose_line, with_params
 from pellucid.config.trust import own_packages
 from pellucid.errors import UserError
 from pellucid.run.folder import Run, check_new_folder

@@ -84,6 +84,24 @@ def is_typed(annotation: ast.expr | None) -> bool:
     return _options(annotation) is not None
 
 
+def kind_problem(value: Any, default: Any) -> str | None:
+    """What was expected where ``value`` is of another kind than the YAML's number or truth value."""
+    if isinstance(value, str) and "${" in value:
+        return None
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, int):
+        return None if number and isinstance(value, int) else "a whole number"
+    if isinstance(default, float):
+        return None if number else "a number"
+    if isinstance(default, Mapping):
+        return None if isinstance(value, dict) else "a mapping"
+    if isinstance(default, list):
+        return None if isinstance(value, list) else "a list, [a,b]"
+    return None
+
+
 def _options(annotation: ast.expr | None) -> list[ast.expr] | None:
     """The alternatives of a union, flat; None where the annotation says nothing we can check."""
     if annotation is None:

@@ -83,6 +83,11 @@ def container(config: DictConfig) -> dict[str, Any]:
         resolvers["oc.env"] = of_environment
 
 
+def options(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration without Hydra's part and without the name of a command's function."""
+    return {key: value for key, value in container(config).items() if key != "_target_"}
+
+
 def _as_written(name: str, default: Any = _NONE) -> str:
     return f"${{oc.env:{name}}}" if default is _NONE else f"${{oc.env:{name},{default}}}"
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from pellucid.config.check import check_targets
 from pellucid.config.command import DataOverride
-from pellucid.config.command_line import CommandLine, check
+from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose, container
+from pellucid.config.line_check import check
 from pellucid.errors import UserError, did_you_mean
 
 

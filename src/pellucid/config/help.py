@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from pellucid.config.choices import config_groups
 from pellucid.config.command import Command
-from pellucid.config.command_line import CommandLine, config_groups
+from pellucid.config.command_line import CommandLine
 
 WIDTH = 108
 MAX_USAGE = 24  # letters before the explanations, where the options allow

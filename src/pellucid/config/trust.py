@@ -15,8 +15,9 @@ from omegaconf import OmegaConf
 
 from pellucid.config.build import is_of_nets
 from pellucid.config.check import targets
-from pellucid.config.command_line import CommandLine, compose_line
+from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import load
+from pellucid.config.line_check import compose_line
 from pellucid.errors import UserError, first_line
 from pellucid.system.files import read_text
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.config.build import flatten
-from pellucid.config.check import check_targets
-from pellucid.config.command_line import CommandLine, kind_problem
+from pellucid.config.check import check_targets, kind_problem
+from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose
 from pellucid.config.trust import check_writers, named, own_packages
 from pellucid.errors import UserError, counted, did_you_mean

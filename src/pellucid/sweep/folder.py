@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.config.command_line import CommandLine, compose_line
+from pellucid.config.command_line import CommandLine, assignment
+from pellucid.config.line_check import compose_line
 from pellucid.config.space import Parameter, Scalar, space_problems
 from pellucid.config.trust import check_kept_files, own_packages
 from pellucid.errors import UserError, first_line
@@ -191,9 +192,10 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         check_writable(path, f"The sweep's folder {path}", "hydra.sweep.dir=<folder>")
     folder.begin(conf, Path(line.config_dir) if line.config_dir else None)
     line = line.with_config_dir(folder.user_conf)
-    quoted = str(folder.folder).replace("'", "\\'")
     kept = [text for text in line.overrides if not text.startswith("hydra.sweep.dir=")]
-    return dataclasses.replace(line, overrides=[*kept, f"hydra.sweep.dir='{quoted}'"]), folder.conf
+    return dataclasses.replace(
+        line, overrides=[*kept, assignment("hydra.sweep.dir", str(folder.folder))]
+    ), folder.conf
 
 
 def _check(found: Any) -> None:

@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Glob
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from pellucid.config.command_line import assignment
 from pellucid.config.compose import container
 from pellucid.config.space import Parameter, read_space
 from pellucid.engine.build import assemble
@@ -84,7 +85,6 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
         if isinstance(o._value, Glob)
     }
     space = read_space(overrides, groups)
-    quoted_name = folder.folder.name.replace("'", "\\'")
     # What every run gets; neither a database's password nor the sweep's own name is among it.
     fixed = [
         *(
@@ -93,7 +93,7 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
             if not override.is_sweep_override()
             and override.key_or_group not in ("sweep.storage", "sweep.name")
         ),
-        f"sweep.name='{quoted_name}'",
+        assignment("sweep.name", folder.folder.name),
     ]
 
     def compose(values: Mapping[str, Any]) -> dict[str, Any]:

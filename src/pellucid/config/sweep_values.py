@@ -1,4 +1,4 @@
-"""Overrides that stand for several values: each value in its place."""
+"""Sweep overrides: the values that one stands for, each in its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import (
 )
 
 
-def values(override: Override, groups: Mapping[str, list[str]]) -> list[Any]:
+def sweep_values(override: Override, groups: Mapping[str, list[str]]) -> list[Any]:
     """Every value that an override stands for; the two ends of an interval."""
     value = override._value
     if isinstance(value, ChoiceSweep):
@@ -33,11 +33,11 @@ def _unquoted(value: Any) -> Any:
     return value.text if isinstance(value, QuotedString) else value
 
 
-def variants(
+def each_value(
     overrides: list[Override], groups: Mapping[str, list[str]]
 ) -> Iterator[list[tuple[Override, Any]]]:
     """All first values together, then each further value of a sweep in its place."""
-    every = [values(override, groups) for override in overrides]
+    every = [sweep_values(override, groups) for override in overrides]
     start = [(override, items[0]) for override, items in zip(overrides, every, strict=True)]
     yield start
     for index, override in enumerate(overrides):
@@ -45,11 +45,9 @@ def variants(
             yield [*start[:index], (override, value), *start[index + 1 :]]
 
 
-def plain(override: Override, value: Any, *, force: bool = False) -> str:
+def single_value(override: Override, value: Any, *, force: bool = False) -> str:
     """The override with that one value, as text; ``force`` sets it whether it was there or not."""
-    if not override.is_sweep_override() and not force:
-        return str(override.input_line)
-    if override.is_delete():
+    if override.is_delete() or not (override.is_sweep_override() or force):
         return str(override.input_line)
     if override.is_sweep_override():
         text = Override._get_value_element_as_str(value)

@@ -1,0 +1,207 @@
+"""The check of a command line as a whole, before anything heavy is imported.
+
+Every problem of one line is found and reported together: unknown groups, choices and keys (also those
+added with ``+``), wrong types, missing values; each with the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from yaml import YAMLError
+
+from pellucid.config.check import check_targets, kind_problem
+from pellucid.config.choices import Choices
+from pellucid.config.command import Command
+from pellucid.config.command_line import CommandLine, check_readable
+from pellucid.config.compose import compose, container, options
+from pellucid.config.keys import (
+    is_missing,
+    is_reference,
+    key_problems,
+    keys_of,
+    mapping_problems,
+    required_problems,
+)
+from pellucid.config.space import option_problems, read_space, space_problems
+from pellucid.config.sweep_values import each_value, single_value, sweep_values
+from pellucid.config.trainer import trainer_problems
+from pellucid.errors import UserError, did_you_mean, first_line
+
+COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
+
+
+def check(line: CommandLine, *, conf: Path, name: str) -> None:
+    """Raise one UserError that lists every problem of the command line."""
+    check_readable(line)
+    if problems := _LineCheck(line, conf, name).problems():
+        raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def compose_line(line: CommandLine, conf: Path, name: str = "train") -> DictConfig:
+    """The configuration of a right line, with Hydra's own part; of a sweep, its first run's.
+
+    Raises UserError for any other, of which ``check`` tells more.
+    """
+    checker = _LineCheck(line, conf, name)
+    if line.config_dir and not Path(line.config_dir).is_dir():  # of which Hydra warns alone
+        raise UserError(f"--config-dir={line.config_dir}: there is no such folder.")
+    try:
+        return checker.compose(
+            [
+                single_value(
+                    override,
+                    sweep_values(override, checker.choices.groups)[0],
+                    force=not checker.choices.is_of(override),
+                )
+                for override in line.parsed()
+            ]
+        )
+    except (*COMPOSING, IndexError, YAMLError) as error:
+        raise UserError(first_line(error)) from error
+
+
+def with_params(line: CommandLine, conf: Path) -> CommandLine:
+    """The line with the space that a YAML file gives in ``hydra.sweeper.params``; the line's own counts."""
+    checker = _LineCheck(line, conf, "train")
+    try:
+        params = checker.compose(checker.first_choices(line.parsed())).hydra.sweeper.params or {}
+    except (*COMPOSING, IndexError):  # the check will tell
+        return line
+    given = {override.key_or_group for override in line.parsed()}
+    added = [f"{key}={text}" for key, text in params.items() if key.lstrip("+") not in given]
+    return replace(line, overrides=[*added, *line.overrides])
+
+
+class _LineCheck:
+    def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
+        self.line, self.conf, self.name = line, conf, name
+        self.command = Command(conf, name)
+        self.choices = Choices(line, self.command)
+
+    def compose(self, overrides: list[str]) -> DictConfig:
+        added = Path(self.line.config_dir) if self.line.config_dir else None
+        return compose(self.conf, self.name, overrides, added=added)
+
+    def first_choices(self, overrides: list[Override]) -> list[str]:
+        """Those that choose from a group, each with its first choice."""
+        return [
+            single_value(override, sweep_values(override, self.choices.groups)[0])
+            for override in overrides
+            if self.choices.is_of(override)
+        ]
+
+    def problems(self) -> list[str]:
+        problems: list[str] = []
+        sound = []
+        for override in self.line.parsed():
+            of_choice = list(self.choices.problems(override))
+            problems += of_choice
+            if not of_choice:
+                sound.append(override)
+        try:
+            base = self.compose(self.first_choices(sound))
+        except COMPOSING as error:
+            return [*problems, first_line(error)]
+        self.known = options(self.compose([]))
+        unknown = [(override, self._unknown(override, base)) for override in sound]
+        problems += [problem for _, problem in unknown if problem]
+        for values in each_value([o for o, problem in unknown if not problem], self.choices.groups):
+            problems += self._problems_of(base, values)
+        if self.line.multirun and self.name == "train":
+            problems += self._sweep_problems(base, valid=not problems)
+        return problems
+
+    def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
+        space = read_space(self.line.parsed(), self.choices.groups)
+        yield from space_problems(space, sampled=base.sweep.sampler is not None)
+        if valid:
+            yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
+
+    def _unknown(self, override: Override, base: DictConfig) -> str:
+        """Why Hydra would not even compose with it; the empty text where it would."""
+        key = override.key_or_group
+        if self.choices.is_of(override) or not is_missing(base, key):
+            return ""
+        if override.is_delete():
+            return f"~{key}: there is no such option.{did_you_mean(key, keys_of(container(base)))}"
+        if key.startswith("hydra.") and not (override.is_add() or override.is_force_add()):
+            return f"{key}: Hydra has no such option. See --hydra-help."
+        return ""
+
+    def _problems_of(self, base: DictConfig, values: list[tuple[Override, Any]]) -> Iterator[str]:
+        """Problems of one combination of values."""
+        try:
+            composed = self.compose(
+                [single_value(o, value, force=not self.choices.is_of(o)) for o, value in values]
+            )
+            config = options(composed)
+            _resolve_hydras(composed, [override.key_or_group for override, _ in values])
+        except InterpolationResolutionError as error:
+            hint = did_you_mean(_referred(error), keys_of(self.known))
+            yield f"{error.full_key}: {first_line(error)}.{hint}"
+            return
+        except COMPOSING as error:
+            yield first_line(error)
+            return
+        if unnamed := list(mapping_problems(config)):
+            yield from unnamed
+            return
+        yield from trainer_problems(config.get("trainer") or {})
+        wrong = {
+            key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)
+        }
+        yield from wrong.values()
+        yield from self._moot_problems(config, [override.key_or_group for override, _ in values])
+        for override, value in values:
+            key = override.key_or_group
+            if self.choices.is_of(override) or key in wrong or key.startswith("hydra."):
+                continue
+            problems = list(key_problems(override, value, base, config))
+            yield from problems
+            if not problems and (problem := self.command.value_problem(key, value)):
+                yield problem
+        yield from required_problems(config, {override.key_or_group for override in self.line.parsed()})
+        written = {override.key_or_group.split(".")[0] for override, _ in values}
+        for key, value in config.items():  # what a YAML of the user's brought in
+            if key in written:
+                continue
+            if key not in self.known:
+                yield f"{key}: there is no such option.{did_you_mean(key, self.known)}"
+            elif expected := kind_problem(value, self.known[key]):
+                yield f"{key}: expected {expected}, got {value!r}."
+
+    def _moot_problems(self, config: dict[str, Any], written: list[str]) -> Iterator[str]:
+        """Of the options that were written, those that others leave without effect."""
+        yield from self.command.moot_problems(config, written)
+        if self.name == "train" and config["data"].get("source") == "drawn":
+            for option in ("data.root", "data.cache"):
+                if option in written:
+                    yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+
+
+def _referred(error: InterpolationResolutionError) -> str:
+    """The key that is not there."""
+    named = re.search("'(.*)'", first_line(error))
+    return named[1] if named else ""
+
+
+def _resolve_hydras(config: DictConfig, keys: list[str]) -> None:
+    """Raise OmegaConf's error where what these keys say to Hydra refers to what is not there."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]
+    try:
+        for key in keys:
+            if key.startswith("hydra."):
+                OmegaConf.select(config, key)
+    finally:
+        HydraConfig.instance().cfg = before
