@@ -1,1 +1,1 @@
-"""How fast training is, beside a plain PyTorch loop. May import ``engine`` and what is below."""
+"""How fast training is, beside a plain PyTorch loop. May import all below."""

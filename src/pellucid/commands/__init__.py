@@ -1,4 +1,4 @@
 """The verbs of the command line, one file or folder each, and what they share.
 
-May import all of the rest; nobody imports them but the scripts and Hydra's door to sweeps.
+May import all below; nobody imports them but the scripts and Hydra's door to sweeps.
 """

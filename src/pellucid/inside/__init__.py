@@ -1,4 +1,4 @@
 """What happens inside a net: shapes, activations, units.
 
-Knows nets and images; may import ``draw``, ``metrics``, ``system``, ``spec``.
+Knows nets, images and numbers. May import ``draw``, ``spec`` and ``system``.
 """

@@ -1,4 +1,4 @@
 """The pages of a run and of a sweep: what is known in, an HTML document out.
 
-May import ``engine`` and what is below.
+May import all below.
 """

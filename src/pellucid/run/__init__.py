@@ -1,4 +1,4 @@
 """A run's folder, its checkpoints, and the configuration that it goes on with.
 
-May import ``config`` and what is below.
+May import ``config``, ``spec`` and ``system``.
 """
