@@ -20,9 +20,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pellucid.commands.export import onnx_file, onnx_predict
-from pellucid.commands.export.agreement import Agreement
 from pellucid.commands.export.export import export
-from pellucid.commands.export.onnx_file import Graph, Session, to_onnx
+from pellucid.commands.export.onnx_file import Graph, to_onnx
+from pellucid.commands.export.onnx_session import Session
+from pellucid.commands.export.verify import Agreement
 from pellucid.commands.predict import predict
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
@@ -331,7 +332,7 @@ def test_nothing_is_written_where_they_differ(
     trained: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = exported.read_bytes()
-    monkeypatch.setattr("pellucid.commands.export.export.to_onnx", lambda graph, **given: content)
+    monkeypatch.setattr("pellucid.commands.export.exported.to_onnx", lambda graph, **given: content)
     other = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
     other["state_dict"]["net.head.bias"][0] += 0.01
     torch.save(other, tmp_path / "other.ckpt")

@@ -1,4 +1,4 @@
-"""A net as an ONNX model that needs nothing of this package, and as onnxruntime computes it.
+"""ONNX export of a net, with what belongs before and after it, as a file that needs nothing of this package.
 
 Axes: B images, C channels, H × W pixels, K classes.
 """
@@ -14,22 +14,21 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from textwrap import shorten
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import UserError, encodable, first_line
+from pellucid.commands.export.onnx_session import reason, refused
+from pellucid.errors import UserError, encodable
 from pellucid.spec import Spec
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
-MOST_BYTES = 2_000_000_000  # of weights: a file of this format ends at 2 GiB
-SILENT = 4  # onnxruntime's level of the log
+MAX_BYTES = 2_000_000_000  # of weights: a file of this format ends at 2 GiB
 
 
 class Graph(nn.Module):
-    """The net with what belongs before and after it, in float32.
+    """Net with its preprocessing and softmax, in float32.
 
     ``inside``: it takes uint8 pixels and normalises them; else it takes normalised images. A classifier gives
     logits and confidence, their softmax; another net what it gives.
@@ -69,34 +68,6 @@ class Graph(nn.Module):
         return (output, output.softmax(dim=1)) if self.classifies else (output,)
 
 
-class Session:
-    """An ONNX model as onnxruntime computes it on the CPU. Raises UserError where it does not.
-
-    ``name`` of the net, for what is said then.
-    """
-
-    def __init__(self, content: bytes, name: str) -> None:
-        import onnxruntime
-
-        self.name, self.version = name, onnxruntime.__version__
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = SILENT
-        try:
-            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its kinds have no base of their own
-            raise refused(name, f"onnxruntime {self.version} does not take it: {reason(error)}") from error
-
-    def run(self, images_BCHW: Tensor) -> list[Tensor]:
-        """What the model gives, in the order of its outputs."""
-        name = self.session.get_inputs()[0].name
-        try:
-            given = self.session.run(None, {name: images_BCHW.cpu().numpy()})
-        except Exception as error:
-            why = f"onnxruntime {self.version} fails on a batch of {len(images_BCHW)}: {reason(error)}"
-            raise refused(self.name, why) from error
-        return [torch.from_numpy(array) for array in given]
-
-
 def check_packages() -> None:
     """Raise UserError where what ONNX needs is not installed."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -108,12 +79,12 @@ def check_packages() -> None:
 
 
 def to_onnx(graph: Graph, *, facts: Mapping[str, Any], opset: int | None) -> bytes:
-    """The file's content: a checked model whose batches may have any size, with ``facts`` as its metadata.
+    """Content of the file: a checked model whose batches may have any size, with ``facts`` as its metadata.
 
     Texts are kept as they are, everything else as JSON. Raises UserError for a net that has no such form.
     """
     size = sum(value.nbytes for value in graph.state_dict().values() if isinstance(value, Tensor))
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise refused(graph.name, f"its weights take {size / 1e9:.1f} GB, and one file holds 2 GB")
     model = _exported(graph, opset)
     _describe(model, facts)
@@ -191,23 +162,11 @@ def _checked(model: Any, opset: int | None) -> Any:
     return model
 
 
-def reason(error: BaseException) -> str:
-    """What went wrong at the bottom, in a line, of moderate length."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return shorten(first_line(error), 400, placeholder=" …").rstrip(".")
-
-
-def refused(what: str, why: str) -> UserError:
-    """What is said of a net that has no ONNX form."""
-    return UserError(f"{what} cannot be exported to ONNX: {why}. format=state_dict works.")
-
-
 def _describe(model: Any, facts: Mapping[str, Any]) -> None:
     """Put the facts in, and take out where the code lay on this machine."""
     graph = model.graph
     functions = (node for function in model.functions for node in function.node)
-    for noted in (
+    for proto in (
         *graph.node,
         *graph.input,
         *graph.output,
@@ -215,8 +174,8 @@ def _describe(model: Any, facts: Mapping[str, Any]) -> None:
         *graph.initializer,
         *functions,
     ):
-        del noted.metadata_props[:]
-        noted.doc_string = ""
+        del proto.metadata_props[:]
+        proto.doc_string = ""
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         model.metadata_props.add(key=key, value=encodable(text))
@@ -251,7 +210,7 @@ def _no_output() -> Iterator[None]:
             os.dup2(nowhere, number)
         yield
     finally:
-        for number, place in zip((1, 2), kept, strict=True):
-            os.dup2(place, number)
-            os.close(place)
+        for number, copied in zip((1, 2), kept, strict=True):
+            os.dup2(copied, number)
+            os.close(copied)
         os.close(nowhere)

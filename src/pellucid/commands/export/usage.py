@@ -1,4 +1,4 @@
-"""What is told of an exported net, so that it can be used without this package.
+"""Usage notes of an exported net: what it is and how it is asked, without this package.
 
 ``decode`` in ``data/photos.py`` and ``data/pictures.py`` read a file as is said here, and as the program
 ``onnx_predict.py`` does, which is copied beside the model.
@@ -24,7 +24,7 @@ OUTPUTS = {
 
 
 def facts_of_net(trained: LoadedRun) -> dict[str, Any]:
-    """Where the net comes from and what it knows, in plain containers."""
+    """Provenance and constants of the net, in plain containers."""
     spec = trained.spec
     return {
         "pellucid_format": FORMAT,
@@ -43,7 +43,7 @@ def facts_of_net(trained: LoadedRun) -> dict[str, Any]:
 
 
 def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
-    """What goes into the model and what comes out, and how an image file becomes what goes in."""
+    """Inputs and outputs of the model, and how an image file becomes its input."""
     shape = ", ".join(map(str, spec.image_shape))
     values = "uint8" if graph.inside else "float32"
     return {
@@ -79,7 +79,7 @@ def _range(spec: Spec) -> str:
 
 
 def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
-    """The lines that load the model and ask it."""
+    """Lines of Python that load the model and ask it."""
     kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
     names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
     lines = [
@@ -93,7 +93,7 @@ def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
 
 
 def use_of_state_dict(file: Path, target: str) -> list[str]:
-    """The lines that build the net anew."""
+    """Lines of Python that build the net anew."""
     module, _, name = target.rpartition(".")
     return [
         f"import torch; from {module} import {name}",

@@ -1,4 +1,4 @@
-"""Whether a file does what its net does: both asked of the same real images.
+"""Verification of an exported file: its outputs and its net's on the same real images.
 
 Axes: B images, C channels, H × W pixels, K classes.
 """
@@ -14,7 +14,8 @@ from rich.progress import track
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.pictures import Pictures, told
+from pellucid.data.pictures import Pictures
+from pellucid.data.pictures import told as describe_unreadable
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.pixels import pixels
@@ -23,24 +24,24 @@ from pellucid.system.console import console
 from pellucid.system.seeding import generator
 
 TOLERANCE = 1e-4  # of the largest output, or of 1 where that is less
-AT_ONCE = 32  # images, so that memory is bounded
-TESTED = 256  # test images
-RANDOM = 64  # images of random pixels
+BATCH_SIZE = 32
+MAX_TEST_IMAGES = 256
+RANDOM_IMAGES = 64
 Answer = Callable[[Tensor], Sequence[Tensor]]  # of uint8 pixels (B, C, H, W): all outputs, on the CPU
 
 
 @dataclass
 class Sample:
-    """Images to ask of: uint8 ``batches`` (B, C, H, W), at most ``count``. ``told`` says which they are."""
+    """Images to verify on: uint8 ``batches`` (B, C, H, W), at most ``count``; ``description``: of what."""
 
-    told: str
+    description: str
     count: int
     batches: Iterable[Tensor]
 
 
 @dataclass
 class Agreement:
-    """Of so many images: each output's largest difference and value; how many are of another class."""
+    """Largest difference and largest value of each output over ``images``; how many got another class."""
 
     images: int = 0
     other_class: int = 0
@@ -55,7 +56,9 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether every difference is allowed; one that is no number is not."""
-        return all(one <= most for one, most in zip(self.differences, self.allowed, strict=True))
+        return all(
+            difference <= allowed for difference, allowed in zip(self.differences, self.allowed, strict=True)
+        )
 
     def add(self, given: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
         """Take in a batch. Raises UserError where the net gives values that are not finite."""
@@ -64,13 +67,13 @@ class Agreement:
                 "The net itself gives values that are not finite, as its training has failed; another "
                 "checkpoint=… may do."
             )
-        found = [float((one - other).abs().max()) for one, other in zip(given, expected, strict=True)]
-        large = [float(output.abs().max()) for output in expected]
-        self.differences = _larger(self.differences or found, found)
-        self.largest = _larger(self.largest or large, large)
+        apart = [float((left - right).abs().max()) for left, right in zip(given, expected, strict=True)]
+        largest = [float(output.abs().max()) for output in expected]
+        self.differences = _larger(self.differences or apart, apart)
+        self.largest = _larger(self.largest or largest, largest)
 
 
-def choose(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
+def choose_sample(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
     """The files of ``images=<named>``; without any the run's test images; without those random pixels."""
     if files:
         return _files(trained, files, named)
@@ -81,27 +84,30 @@ def choose(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
     return _tested(trained, data)
 
 
-def compare(sample: Sample, given: Answer, expected: Answer, *, classifies: bool) -> Agreement:
-    """Ask both of the images, in batches of one, of three and of ``AT_ONCE``. Raises UserError."""
-    found = Agreement()
+def verify(sample: Sample, given: Answer, expected: Answer, *, classifies: bool) -> Agreement:
+    """Agreement of a file's outputs with its net's, in batches of one, three and ``BATCH_SIZE``.
+
+    Raises UserError where the net's are not finite, or no image can be read.
+    """
+    agreement = Agreement()
     bar = track(
         sample.batches,
         "Checking",
-        total=-(-sample.count // AT_ONCE),
+        total=-(-sample.count // BATCH_SIZE),
         transient=True,
         console=console,
         disable=not console.is_terminal,
     )
     for images_BCHW in bar:
-        if not found.images:
+        if not agreement.images:
             for few in (images_BCHW[:1], images_BCHW.repeat(3, 1, 1, 1)[:3]):
-                found.add(given(few), expected(few))
-        one, other = given(images_BCHW), expected(images_BCHW)
-        found.add(one, other)
-        found.images += len(images_BCHW)
+                agreement.add(given(few), expected(few))
+        outputs, of_net = given(images_BCHW), expected(images_BCHW)
+        agreement.add(outputs, of_net)
+        agreement.images += len(images_BCHW)
         if classifies:
-            found.other_class += int((one[0].argmax(dim=1) != other[0].argmax(dim=1)).sum())
-    return found
+            agreement.other_class += int((outputs[0].argmax(dim=1) != of_net[0].argmax(dim=1)).sum())
+    return agreement
 
 
 def _files(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
@@ -110,14 +116,14 @@ def _files(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
 
     def batches() -> Iterator[Tensor]:
         read = 0
-        for _, images_BCHW in pictures.batches(AT_ONCE):
+        for _, images_BCHW in pictures.batches(BATCH_SIZE):
             read += len(images_BCHW)
             yield images_BCHW
         if not read:
             raise UserError(f"images={named}: {counted(len(files), 'file')}, no image that can be read.")
-        sample.told = counted(read, "image") + f" of {named}"
+        sample.description = counted(read, "image") + f" of {named}"
         if pictures.unreadable:
-            sample.told += f" ({told(pictures.unreadable, len(files)).rstrip('.')})"
+            sample.description += f" ({describe_unreadable(pictures.unreadable, len(files)).rstrip('.')})"
 
     sample.batches = batches()
     return sample
@@ -125,11 +131,11 @@ def _files(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
 
 def _tested(trained: LoadedRun, data: ImageData) -> Sample:
     split = data.splits["test"]
-    index_N = choose_points(len(split), TESTED, trained.config["seed"])
+    index_N = choose_points(len(split), MAX_TEST_IMAGES, trained.config["seed"])
     channels = trained.spec.image_shape[0]
     batches = (
         torch.from_numpy(pixels(trained.spec, split.images(index_B))).permute(0, 3, 1, 2)[:, :channels]
-        for index_B in torch.split(index_N, AT_ONCE)
+        for index_B in torch.split(index_N, BATCH_SIZE)
     )
     return Sample(f"{counted(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
 
@@ -137,13 +143,15 @@ def _tested(trained: LoadedRun, data: ImageData) -> Sample:
 def _random(trained: LoadedRun, why: str) -> Sample:
     random = generator(trained.config["seed"], "export")
     batches = [
-        torch.randint(0, 256, (AT_ONCE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)
-        for _ in range(RANDOM // AT_ONCE)
+        torch.randint(0, 256, (BATCH_SIZE, *trained.spec.image_shape), generator=random, dtype=torch.uint8)
+        for _ in range(RANDOM_IMAGES // BATCH_SIZE)
     ]
-    told = f"{RANDOM} images of random pixels, as the run's own cannot be read ({why.rstrip('.')})"
-    return Sample(f"{told}; name real ones by images=<folder>", RANDOM, batches)
+    description = (
+        f"{RANDOM_IMAGES} images of random pixels, as the run's own cannot be read ({why.rstrip('.')})"
+    )
+    return Sample(f"{description}; name real ones by images=<folder>", RANDOM_IMAGES, batches)
 
 
-def _larger(one: Sequence[float], other: Sequence[float]) -> tuple[float, ...]:
+def _larger(left: Sequence[float], right: Sequence[float]) -> tuple[float, ...]:
     """The larger of each two; not a number where one is none."""
-    return tuple(torch.maximum(torch.tensor(one), torch.tensor(other)).tolist())
+    return tuple(torch.maximum(torch.tensor(left), torch.tensor(right)).tolist())
