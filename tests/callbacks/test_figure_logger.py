@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import CometLogger, CSVLogger, MLFlowLogger, Wand
 
 from pellucid.callbacks.curves import Curves
 from pellucid.callbacks.figure_logger import FigureLogger, send
-from pellucid.callbacks.visualizer import Snapshot
+from pellucid.callbacks.snapshot import Snapshot
 from pellucid.engine.build import assemble
 from pellucid.run.folder import Run
 from tests.helpers import compose
@@ -28,8 +28,10 @@ def test_pixels_are_shown_as_they_were(photos: Path, tmp_path: Path) -> None:
     snapshot = Snapshot(Curves(every_n_epochs=1, figures=figures), Trainer(logger=False), task, epoch=1)
     index = torch.tensor([4, 0])
     shown = snapshot.images("val", index)
-    assert np.array_equal(shown.pixels_BHWC, data.splits["val"].images(index).permute(0, 2, 3, 1).numpy())
-    assert shown.files[1] == data.splits["val"].files[0].removeprefix("train/")
+    assert np.array_equal(
+        snapshot.predictor.pixels(shown), data.splits["val"].images(index).permute(0, 2, 3, 1).numpy()
+    )
+    assert shown.short_files[1] == data.splits["val"].files[0].removeprefix("train/")
     assert torch.equal(shown.labels_B, data.splits["val"].labels_N[index])
 
 

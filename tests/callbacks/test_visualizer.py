@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
 from pellucid.errors import UserError

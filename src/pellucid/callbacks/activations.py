@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.layers import LayerRow, layer_chart
 from pellucid.errors import counted
 from pellucid.inside.capture import Layers, choose_layers
@@ -61,9 +62,10 @@ class Activations(Visualizer):
                 self._gradients[name] = weight.grad.detach().norm()
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(IMAGES)
+        probes = snapshot.reference_images(IMAGES)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
         with measured(snapshot.net, self.chosen) as found:
-            snapshot.net(probes.images_BCHW)
+            snapshot.predictor.run(inputs_BCHW)
         trained = weights(snapshot, self.chosen)
         values: dict[str, float] = {}
         for name, activity in found.items():

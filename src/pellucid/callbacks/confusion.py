@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
-from pellucid.draw.confusion import confusion
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
+from pellucid.draw.confusion import draw_confusion
 from pellucid.errors import plain
-from pellucid.metrics.confusion import class_scores, count_confusion, score_texts
 from pellucid.task.classification import Classification
+from pellucid.view.confusion import confusion
 
 
 class Confusion(Visualizer):
@@ -25,14 +26,11 @@ class Confusion(Visualizer):
         predictions = snapshot.predictions
         if predictions is None:  # an epoch without validation
             return
-        labels_N, predicted_N = predictions.labels_N.numpy(), predictions.predicted.numpy()
-        classes = snapshot.classes
-        counts_KK = count_confusion(labels_N, predicted_N, len(classes))
+        matrix = confusion(predictions, snapshot.classes)
         note = f"{snapshot.seen}, accuracy {predictions.accuracy():.4f}; "
         note += "colour: share of the true class's images"
-        snapshot.show(confusion(counts_KK, classes, title=f"Confusion matrix {snapshot.title}", note=note))
-        scores = class_scores(counts_KK)
-        rows = [(cell(name), *score_texts(scores, label)) for label, name in enumerate(classes)]
+        snapshot.show(draw_confusion(matrix, title=f"Confusion matrix {snapshot.title}", note=note))
+        rows = [(cell(name), *matrix.texts(label)) for label, name in enumerate(matrix.classes)]
         head = "| class | precision | recall | F1 | images |\n|---|--:|--:|--:|--:|\n"
         snapshot.text(head + "\n".join("| " + " | ".join(row) + " |" for row in rows))
 

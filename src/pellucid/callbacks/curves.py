@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.curves import curves
 from pellucid.draw.sheet import number
 from pellucid.run.epoch import best_epoch

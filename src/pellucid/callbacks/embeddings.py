@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.projector import MOST_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
-from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import (
     METHODS,
@@ -54,7 +55,7 @@ class Embeddings(Visualizer):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         try:
-            embedding(snapshot.net, self.layer, snapshot.probes(1).images_BCHW)
+            snapshot.predictor.embed(snapshot.predictor.black(), self.layer)
         except UserError:
             if self.layer == EMBED:
                 return "the net has no method embed and no linear layer"
@@ -66,9 +67,7 @@ class Embeddings(Visualizer):
         seen_N = torch.arange(len(split)) if predictions is None else predictions.index_N
         places_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
         index_N = seen_N[places_N]
-        vectors_ND = snapshot.over(
-            "val", index_N, lambda images: embedding(snapshot.net, self.layer, images)
-        ).numpy()
+        vectors_ND = snapshot.predictor.embed_all(snapshot.batches("val", index_N), self.layer).numpy()
         columns: dict[str, Sequence[object]] = {
             "index": index_N.tolist(),
             "file": [split.files[place] for place in index_N.tolist()],
@@ -95,7 +94,10 @@ class Embeddings(Visualizer):
         if not snapshot.boards:
             return
         thumbnails = np.concatenate(
-            [snapshot.images("val", index_B).pixels_BHWC for index_B in torch.split(index_N, 256)]
+            [
+                snapshot.predictor.pixels(snapshot.images("val", index_B))
+                for index_B in torch.split(index_N, 256)
+            ]
         )
         if snapshot.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
             thumbnails = thumbnails[..., :1]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
-
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.explanations import Column, explanations
 from pellucid.errors import UserError
 from pellucid.task.classification import Classification
@@ -41,7 +40,7 @@ class Explanations(Visualizer):
     def reason(self, snapshot: Snapshot) -> str | None:
         if not isinstance(snapshot.task, Classification):
             return "not a classifier"
-        probe = snapshot.probes(1).images_BCHW
+        probe = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
         refused = {m: snapshot.figures.explainers[m].reason(snapshot.net, probe) for m in self.methods}
         self.chosen = [method for method, why_not in refused.items() if why_not is None]
         for method, why_not in refused.items():
@@ -50,14 +49,18 @@ class Explanations(Visualizer):
         return None if self.chosen else "no method applies"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(self.images)
-        scores_BK = snapshot.net(probes.images_BCHW).float().cpu()
+        probes = snapshot.reference_images(self.images)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
+        scores_BK = snapshot.predictor.run(inputs_BCHW).cpu()
         predicted_B = scores_BK.argmax(dim=1)
         columns = {}
         for method in self.chosen:
             explainer = snapshot.figures.explainers[method]
             found = explainer.explain(
-                snapshot.net, probes.images_BCHW, predicted_B.to(snapshot.device), black(snapshot)
+                snapshot.net,
+                inputs_BCHW,
+                predicted_B.to(snapshot.predictor.device),
+                snapshot.predictor.black()[0],
             )
             columns[found.title] = Column(found.shown(), explainer.signed, found.notes)
         titles = [
@@ -67,7 +70,13 @@ class Explanations(Visualizer):
         ]
         right = (predicted_B == probes.labels_B).tolist()
         snapshot.show(
-            explanations(probes.pixels_BHWC, titles, right, columns, title=f"Explanations {snapshot.title}")
+            explanations(
+                snapshot.predictor.pixels(probes),
+                titles,
+                right,
+                columns,
+                title=f"Explanations {snapshot.title}",
+            )
         )
 
 
@@ -83,10 +92,3 @@ def find_methods(figures: FigureLogger, methods: Literal["all"] | Sequence[str],
             "(those that explainer=… chooses)."
         )
     return chosen
-
-
-def black(snapshot: Snapshot) -> torch.Tensor:
-    """A black image as the net takes it, (C, H, W)."""
-    channels, height, width = snapshot.data.spec.image_shape
-    pixels_1CHW = torch.zeros(1, channels, height, width, device=snapshot.device)
-    return snapshot.data.spec.normalise(pixels_1CHW)[0].to(snapshot.dtype)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.maps import feature_maps
 from pellucid.inside.capture import Layers, captured
 from pellucid.inside.trace import layers_with_maps
@@ -36,17 +37,20 @@ class FeatureMaps(Visualizer):
         self.chosen: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        self.chosen = layers_with_maps(snapshot.net, self.layers, snapshot.probes(1).images_BCHW)
+        self.chosen = layers_with_maps(
+            snapshot.net, self.layers, snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
+        )
         return None if self.chosen else "no convolutions"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(self.images)
+        probes = snapshot.reference_images(self.images)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
         with captured(snapshot.net, self.chosen) as outputs:
-            snapshot.net(probes.images_BCHW)
+            snapshot.predictor.run(inputs_BCHW)
         for layer in self.chosen:
             snapshot.show(
                 feature_maps(
-                    probes.pixels_BHWC,
+                    snapshot.predictor.pixels(probes),
                     probes.names,
                     outputs[layer].float().cpu().numpy(),
                     shown=self.maps,

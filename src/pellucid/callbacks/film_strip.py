@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
 
-from pellucid.callbacks.explanations import black, find_methods
+from pellucid.callbacks.explanations import find_methods
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.reconstructions import redraw
-from pellucid.callbacks.visualizer import Probes, Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.explanations import map_picture, strength
 from pellucid.draw.film import Frame, choose_frames, film_strip
 from pellucid.draw.sheet import DIVERGING, colourise, crossed, number, rgb
 from pellucid.inside.capture import Layers, captured, choose_layers
+from pellucid.inside.images import Images
 from pellucid.inside.trace import has_maps, traced
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
@@ -57,7 +60,7 @@ class FilmStrip(Visualizer):
             return None
         if not isinstance(snapshot.task, Classification):
             return "neither a classifier nor an autoencoder"
-        probe = snapshot.probes(1).images_BCHW
+        probe = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
         explainers = snapshot.figures.explainers
         for name in dict.fromkeys([self.method, *explainers]):
             if name in explainers and explainers[name].reason(snapshot.net, probe) is None:
@@ -69,9 +72,10 @@ class FilmStrip(Visualizer):
         return None
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(self.images)
+        probes = snapshot.reference_images(self.images)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
         reconstructing = isinstance(snapshot.task, Reconstruction)
-        arrays = self._redrawn(snapshot, probes) if reconstructing else self._seen(snapshot, probes)
+        arrays = self._redrawn(snapshot, inputs_BCHW) if reconstructing else self._seen(snapshot, probes)
         snapshot.keep_arrays(arrays, f"{FRAMES}/epoch_{snapshot.epoch:04d}.npz")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -86,21 +90,22 @@ class FilmStrip(Visualizer):
             if arrays is not None:
                 yield epoch_of(name), arrays
 
-    def _redrawn(self, snapshot: Snapshot, probes: Probes) -> dict[str, np.ndarray]:
-        originals, redrawn = redraw(snapshot, probes.images_BCHW)
+    def _redrawn(self, snapshot: Snapshot, inputs_BCHW: Tensor) -> dict[str, np.ndarray]:
+        originals, redrawn = redraw(snapshot, inputs_BCHW)
         errors_B = ((originals - redrawn) ** 2).mean(axis=(1, 2, 3))
         return {"image/reconstruction": np.round(redrawn * 255).astype(np.uint8), "mse": errors_B}
 
-    def _seen(self, snapshot: Snapshot, probes: Probes) -> dict[str, np.ndarray]:
+    def _seen(self, snapshot: Snapshot, probes: Images) -> dict[str, np.ndarray]:
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
         with captured(snapshot.net, self.chosen) as outputs:
-            shares_BK = snapshot.net(probes.images_BCHW).float().softmax(dim=1).cpu()
+            shares_BK = snapshot.predictor.run(inputs_BCHW).softmax(dim=1).cpu()
         confidence_B, predicted_B = shares_BK.max(dim=1)
         _, first = next(self._frames(), (0, {}))
         arrays = {"predicted": predicted_B.numpy(), "confidence": confidence_B.numpy()}
         if self.explainer is not None:
             explainer = snapshot.figures.explainers[self.explainer]
-            target_B = probes.labels_B.to(snapshot.device)
-            found = explainer.explain(snapshot.net, probes.images_BCHW, target_B, black(snapshot))
+            target_B = probes.labels_B.to(snapshot.predictor.device)
+            found = explainer.explain(snapshot.net, inputs_BCHW, target_B, snapshot.predictor.black()[0])
             kind = "signed" if explainer.signed else "unsigned"
             named = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
             arrays[next(named, f"{kind}/{found.title}")] = found.shown()
@@ -116,15 +121,16 @@ class FilmStrip(Visualizer):
             films = [(epoch, arrays) for epoch, arrays in films if epoch <= self._finished[0]]
         if not films:
             return
-        probes = snapshot.probes(self.images)
+        probes = snapshot.reference_images(self.images)
+        pixels_BHWC = snapshot.predictor.pixels(probes)
         for place in range(len(probes)):
             frames = self._strip(snapshot, films, place, int(probes.labels_B[place]))
             shown = [frames[i] for i in choose_frames(range(len(frames)))]
-            title = f"{probes.names[place]}: {probes.files[place]}"
+            title = f"{probes.names[place]}: {probes.short_files[place]}"
             note = f"{len(shown)} of {films[-1][0]} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {probes.names[place]}"
-            picture = film_strip(probes.pixels_BHWC[place], shown, title=title, note=note)
+            picture = film_strip(pixels_BHWC[place], shown, title=title, note=note)
             snapshot.show(picture, f"{self.name}/probe_{place}", file=f"{self.name}/probe_{place}.png")
 
     def _strip(

@@ -7,7 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.filters import filters, relative_change
 from pellucid.errors import UserError
 from pellucid.inside.capture import Layers, choose_layers

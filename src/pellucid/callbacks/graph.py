@@ -7,7 +7,8 @@ import warnings
 from contextlib import redirect_stdout
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 
 
 class Graph(Visualizer):
@@ -22,7 +23,7 @@ class Graph(Visualizer):
         return None if snapshot.boards else "no TensorBoard logger"
 
     def draw(self, snapshot: Snapshot) -> None:
-        image_1CHW = snapshot.probes(1).images_BCHW
+        image_1CHW = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the tracer's own remarks
             warnings.simplefilter("ignore")
             for writer, _ in snapshot.boards:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.reconstructions import traversal
 from pellucid.draw.scatter import scatter
 from pellucid.errors import counted
@@ -54,7 +55,13 @@ class Latent(Visualizer):
         assert isinstance(snapshot.net, Coder)
         split = snapshot.data.splits["val"]
         index_N = choose_points(len(split), self.points, snapshot.figures.seed)
-        codes_ND = snapshot.over("val", index_N, snapshot.net.encode).flatten(1)
+        predictor = snapshot.predictor
+        codes_ND = torch.cat(
+            [
+                snapshot.net.encode(predictor.inputs(images.pixels_BCHW).to(predictor.dtype)).float().cpu()
+                for images in snapshot.batches("val", index_N)
+            ]
+        ).flatten(1)
         snapshot.show(self._scatter(snapshot, codes_ND.numpy(), split.labels_N[index_N].numpy()))
         snapshot.show(self._traversal(snapshot, snapshot.net, codes_ND), f"{self.name}/traversal")
 
@@ -80,7 +87,11 @@ class Latent(Visualizer):
         codes_DSD = middle_D.expand(shown, STEPS, -1).clone()
         for dimension in range(shown):
             codes_DSD[dimension, :, dimension] = values_DS[dimension]
-        decoded = net.decode(codes_DSD.flatten(0, 1).to(snapshot.device, snapshot.dtype)).float().cpu()
+        decoded = (
+            net.decode(codes_DSD.flatten(0, 1).to(snapshot.predictor.device, snapshot.predictor.dtype))
+            .float()
+            .cpu()
+        )
         images = decoded.permute(0, 2, 3, 1).numpy()
         return traversal(
             images.reshape(shown, STEPS, *images.shape[1:]),

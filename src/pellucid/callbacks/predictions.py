@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.grid import image_grid
 from pellucid.errors import counted
 from pellucid.task.classification import Classification
@@ -25,14 +26,15 @@ class Predictions(Visualizer):
         return None if isinstance(snapshot.task, Classification) else "not a classifier"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(self.count)
-        shares_BK = snapshot.net(probes.images_BCHW).float().softmax(dim=1).cpu()
+        probes = snapshot.reference_images(self.count)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
+        shares_BK = snapshot.predictor.run(inputs_BCHW).softmax(dim=1).cpu()
         confidence_B, predicted_B = shares_BK.max(dim=1)
         said = [snapshot.classes[label] for label in predicted_B.tolist()]
         right = (predicted_B == probes.labels_B).tolist()
         snapshot.show(
             image_grid(
-                probes.pixels_BHWC,
+                snapshot.predictor.pixels(probes),
                 [
                     f"{one} {share:.2f}\n({true})"
                     for one, true, share in zip(said, probes.names, confidence_B.tolist(), strict=True)
@@ -58,13 +60,13 @@ class Predictions(Visualizer):
         ]
         snapshot.show(
             image_grid(
-                mistakes.pixels_BHWC,
+                snapshot.predictor.pixels(mistakes),
                 captions,
                 title=f"Most confident mistakes {snapshot.title}",
                 note=f"predicted class, confidence (true class); {counted(wrong, 'mistake')} "
                 f"in {snapshot.seen}",
                 right=[False] * len(mistakes),
-                files=mistakes.files,
+                files=mistakes.short_files,
             ),
             f"{self.name}/mistakes",
         )

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.reconstructions import extremes, reconstructions
 from pellucid.errors import counted
 from pellucid.inside.reference import choose_points
@@ -31,8 +32,9 @@ class Reconstructions(Visualizer):
         return None if isinstance(snapshot.task, Reconstruction) else "not an autoencoder"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.probes(self.count)
-        originals, redrawn = redraw(snapshot, probes.images_BCHW)
+        probes = snapshot.reference_images(self.count)
+        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
+        originals, redrawn = redraw(snapshot, inputs_BCHW)
         snapshot.show(
             reconstructions(
                 originals,
@@ -46,7 +48,12 @@ class Reconstructions(Visualizer):
 
     def _show_extremes(self, snapshot: Snapshot) -> None:
         index_N = choose_points(len(snapshot.data.splits["val"]), MOST_COMPARED, snapshot.figures.seed)
-        errors_N = snapshot.over("val", index_N, lambda images: squared_errors(snapshot, images))
+        errors_N = torch.cat(
+            [
+                squared_errors(snapshot, snapshot.predictor.inputs(images.pixels_BCHW)).cpu()
+                for images in snapshot.batches("val", index_N)
+            ]
+        )
         order = torch.argsort(errors_N)
         each = max(1, min(EACH, len(order) // 3))
         middle = (len(order) - each) // 2
@@ -58,8 +65,8 @@ class Reconstructions(Visualizer):
         groups = {}
         for name, chosen in places.items():
             images = snapshot.images("val", index_N[chosen])
-            captions = [f"{one}, {file}" for one, file in zip(images.names, images.files, strict=True)]
-            groups[name] = (*redraw(snapshot, images.images_BCHW), captions)
+            captions = [f"{one}, {file}" for one, file in zip(images.names, images.short_files, strict=True)]
+            groups[name] = (*redraw(snapshot, snapshot.predictor.inputs(images.pixels_BCHW)), captions)
         note = f"of {counted(len(index_N), 'validation image')}; mean MSE {float(errors_N.mean()):.4f}"
         snapshot.show(
             extremes(groups, title=f"Best, median and worst reconstructions {snapshot.title}", note=note),

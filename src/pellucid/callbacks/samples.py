@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.visualizer import Snapshot, Visualizer
+from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.grid import paired_grid
 from pellucid.errors import counted
 
@@ -38,8 +39,8 @@ class Samples(Visualizer):
         size = " × ".join(str(side) for side in snapshot.data.spec.image_shape)
         snapshot.show(
             paired_grid(
-                before.pixels_BHWC,
-                snapshot.pixels(after_BCHW),
+                snapshot.predictor.pixels(before),
+                snapshot.predictor.shown(after_BCHW),
                 before.names,
                 title="Training images",
                 note=f"{counted(len(snapshot.data.splits['train']), 'image')}, each {size} "

@@ -19,7 +19,7 @@ from rich.text import Text
 from pellucid.config.command import DataOverride, PathText
 from pellucid.data.base import ImageData
 from pellucid.draw.calibration import reliability
-from pellucid.draw.confusion import confusion
+from pellucid.draw.confusion import draw_confusion
 from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
@@ -29,11 +29,12 @@ from pellucid.engine.loaded_run import LoadedRun, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.calibration import calibration
-from pellucid.metrics.confusion import ClassScores, class_scores, count_confusion, score_texts
+from pellucid.metrics.confusion import Confusion
 from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
+from pellucid.view.confusion import confusion
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +79,7 @@ def evaluate(
     for line in told(*to_dict(intervals).values()):
         log.info("%s", line)
     if found[split].predictions.has_classes:
-        counts_KK = _counts(found[split].predictions, len(trained.spec.classes))
-        console.print(_class_table(class_scores(counts_KK), trained.spec.classes))
+        console.print(_class_table(confusion(found[split].predictions, trained.spec.classes)))
     log.info("%s of %s.", counted(len(found[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
@@ -117,10 +117,6 @@ def _row(trained: LoadedRun, found: Mapping[str, Evaluation]) -> dict[str, Any]:
     return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
 
 
-def _counts(predictions: Predictions, classes: int) -> np.ndarray:
-    return count_confusion(predictions.labels_N.numpy(), predictions.predicted.numpy(), classes)
-
-
 def _write(
     folder: Path,
     trained: LoadedRun,
@@ -147,13 +143,12 @@ def _write(
         **to_dict(intervals),
     }
     if predictions.has_classes:
-        counts_KK = _counts(predictions, len(classes))
-        scores = class_scores(counts_KK)
+        matrix = confusion(predictions, classes)
         head = ("class", "precision", "recall", "f1", "images")
-        by_class = [(name, *score_texts(scores, label)) for label, name in enumerate(classes)]
+        by_class = [(name, *matrix.texts(label)) for label, name in enumerate(classes)]
         write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
         note = f"{where}, accuracy {found.metrics['accuracy']:.4f}; colour: share of the true class's images"
-        write_png(folder / "confusion.png", confusion(counts_KK, classes, title=trained.name, note=note))
+        write_png(folder / "confusion.png", draw_confusion(matrix, title=trained.name, note=note))
         bins = calibration(predictions.confidence.numpy(), predictions.right().numpy())
         content["ece"] = bins.ece
         with np.errstate(invalid="ignore", divide="ignore"):  # bins without images
@@ -224,8 +219,9 @@ def _summary(trained: LoadedRun, found: Mapping[str, Evaluation], intervals: Map
     return table
 
 
-def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
+def _class_table(matrix: Confusion) -> Table:
     """Precision, recall and F1 of each class that has images; of many, the worst."""
+    scores, classes = matrix.scores, matrix.classes
     chosen = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
     if len(chosen) > MOST_CLASSES:
@@ -235,7 +231,7 @@ def _class_table(scores: ClassScores, classes: Sequence[str]) -> Table:
     for name in ("class", "precision", "recall", "F1", "images"):
         table.add_column(name, justify="left" if name == "class" else "right")
     for label in chosen:
-        table.add_row(Text(plain(classes[label])), *score_texts(scores, label))
+        table.add_row(Text(plain(classes[label])), *matrix.texts(label))
     return table
 
 

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.inside.images import Images
+
 
 @dataclass(frozen=True)
 class Split:
@@ -56,6 +58,16 @@ class Split:
         files = [self.files[i] for i in index_B.tolist()]
         digests_B = self.digests_N[index_B.numpy()]
         return Split(self.store, self.rows_N[index_B], self.labels_N[index_B], files, digests_B)
+
+    def pick(self, index_B: Tensor, classes: Sequence[str]) -> Images:
+        """Those of the split's images with what is known of them."""
+        labels_B = self.labels_N[index_B]
+        return Images(
+            pixels_BCHW=self.images(index_B),
+            labels_B=labels_B,
+            files=[self.files[index] for index in index_B.tolist()],
+            names=[classes[label] for label in labels_B.tolist()],
+        )
 
 
 def as_digests(sums: Iterable[bytes]) -> NDArray[np.uint64]:

@@ -42,13 +42,7 @@ def of_split(data: ImageData, name: str) -> Stream:
 
     def batches(batch_size: int) -> Iterator[Images]:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
-            labels_B = split.labels_N[index_B]
-            yield Images(
-                pixels_BCHW=split.images(index_B),
-                labels_B=labels_B,
-                files=[split.files[index] for index in index_B.tolist()],
-                names=[classes[label] for label in labels_B.tolist()],
-            )
+            yield split.pick(index_B, classes)
 
     def again(places: Sequence[int]) -> Tensor:
         return split.images(torch.tensor(places, dtype=torch.long))

@@ -5,20 +5,20 @@ Axes: K classes; rows are the true class, columns the predicted one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.draw.sheet import FAINT, INK, Picture, Sheet, fit, length
-from pellucid.metrics.confusion import ClassScores, class_scores, confused_pairs, score_texts
+from pellucid.metrics.confusion import Confusion
 
 MOST_NUMBERED = 25  # classes: above it cells hold no numbers
 PAIRS, WORST = 12, 12
 
 
-def confusion(counts_KK: np.ndarray, classes: Sequence[str], *, title: str, note: str) -> Picture:
+def draw_confusion(confusion: Confusion, *, title: str, note: str) -> Picture:
     """The matrix, coloured by the share of its row; beside it scores by class and the commonest mistakes."""
+    classes, shares_KK = confusion.classes, confusion.shares
     count = len(classes)
     numbered = count <= MOST_NUMBERED
     side = float(np.clip(0.42 * count, 2.6, 6.2))
@@ -29,9 +29,7 @@ def confusion(counts_KK: np.ndarray, classes: Sequence[str], *, title: str, note
     sheet = Sheet(left + side + 0.55 + 4.2, 0.75 + height)
     sheet.title(title, note)
     axes = sheet.axes(left, 0.75, side, side)
-    images_K = np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
-    share_KK = counts_KK / images_K
-    axes.imshow(share_KK, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.imshow(shares_KK, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_xlabel("predicted class", fontsize=8)
     axes.set_ylabel("true class", fontsize=8)
     if numbered:
@@ -41,19 +39,18 @@ def confusion(counts_KK: np.ndarray, classes: Sequence[str], *, title: str, note
         axes.set_xticks(range(count), names, parse_math=False, **({} if upright else slant))
         axes.set_yticks(range(count), names, parse_math=False)
         size = float(np.clip(110 * side / count / 6, 5, 8))
-        for (row, column), value in np.ndenumerate(counts_KK):
+        for (row, column), value in np.ndenumerate(confusion.counts_KK):
             if value:
-                colour = "white" if share_KK[row, column] > 0.55 else INK
+                colour = "white" if shares_KK[row, column] > 0.55 else INK
                 axes.text(column, row, f"{value}", ha="center", va="center", size=size, color=colour)
     x = left + side + 0.45
-    y = _table(sheet, class_scores(counts_KK), classes, x=x, y=0.72, worst=not numbered)
-    _pairs(sheet, counts_KK, classes, x=x, y=y + 0.2)
+    y = _table(sheet, confusion, x=x, y=0.72, worst=not numbered)
+    _pairs(sheet, confusion, x=x, y=y + 0.2)
     return sheet.picture()
 
 
-def _table(
-    sheet: Sheet, scores: ClassScores, classes: Sequence[str], *, x: float, y: float, worst: bool
-) -> float:
+def _table(sheet: Sheet, confusion: Confusion, *, x: float, y: float, worst: bool) -> float:
+    classes, scores = confusion.classes, confusion.scores
     chosen = list(range(len(classes)))
     if worst:  # a class without images has no F1 and comes last
         chosen = [int(label) for label in np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")]
@@ -66,17 +63,18 @@ def _table(
     for label in chosen:
         y += 0.17
         sheet.text(classes[label], x, y, width=1.25, size=7.5)
-        for right, text in zip(rights, score_texts(scores, label), strict=True):
+        for right, text in zip(rights, confusion.texts(label), strict=True):
             sheet.text(text, right, y, size=7.5, align="right")
     return y + 0.17
 
 
-def _pairs(sheet: Sheet, counts_KK: np.ndarray, classes: Sequence[str], *, x: float, y: float) -> None:
+def _pairs(sheet: Sheet, confusion: Confusion, *, x: float, y: float) -> None:
+    classes = confusion.classes
     sheet.text("most confused: true → predicted", x, y, size=7.5, bold=True)
-    pairs = confused_pairs(counts_KK, PAIRS)
+    pairs = confusion.pairs(PAIRS)
     for true, said, count in pairs:
         y += 0.17
-        images = int(counts_KK[true].sum())
+        images = int(confusion.counts_KK[true].sum())
         sheet.text(f"{fit(classes[true], 1.2, 7.5)} → {fit(classes[said], 1.2, 7.5)}", x, y, size=7.5)
         sheet.text(f"{count} of {images}", x + 3.6, y, size=7.5, align="right")
     if not pairs:

@@ -6,7 +6,7 @@ Axes: B images, C channels, H × W pixels, D embedding, K classes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.inside.capture import captured
 from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.images import Images
 from pellucid.inside.pixels import to_rgb
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.spec import Spec, prepare
@@ -74,6 +75,16 @@ class Predictor:
         with preserve_state(self.net) as net, torch.no_grad(), self.precision():
             return embedding(net, layer, inputs_BCHW.to(self.dtype)).float().cpu()
 
+    def embed_all(self, batches: Iterable[Images], layer: str = EMBED) -> Tensor:
+        """(N, D): ``embed`` of all images of the batches."""
+        with preserve_state(self.net) as net, torch.no_grad(), self.precision():
+            return torch.cat(
+                [
+                    embedding(net, layer, self.inputs(images.pixels_BCHW).to(self.dtype)).float().cpu()
+                    for images in batches
+                ]
+            )
+
     def outputs(self, inputs_BCHW: Tensor, layers: Sequence[str]) -> tuple[dict[str, Tensor], Tensor]:
         """What those layers give, float32 on the CPU, and the net's output; the net is left as it is."""
         with self.watched(layers) as outputs:
@@ -89,6 +100,22 @@ class Predictor:
     def shown(self, inputs_BCHW: Tensor) -> np.ndarray:
         """What is shown of images as the net takes them: uint8 RGB, (B, H, W, 3)."""
         return to_rgb(self.spec, inputs_BCHW)
+
+    def pixels(self, images: Images) -> np.ndarray:
+        """What is shown of images: as the net receives them, uint8 RGB, (B, H, W, 3)."""
+        return self.shown(self.inputs(images.pixels_BCHW))
+
+    @cached_property
+    def has_classes(self) -> bool:
+        """Whether a class is predicted of each image."""
+        return "predicted" in self.predictions(self.black(2))
+
+    @cached_property
+    def reconstructs(self) -> bool:
+        """Whether the net gives images again, of which an error is predicted."""
+        black_BCHW = self.black(2)
+        output = self.run(black_BCHW)
+        return output.shape == black_BCHW.shape and "mse" in self.interpret(black_BCHW, output, None)
 
     @cached_property
     def seconds_per_image(self) -> float:

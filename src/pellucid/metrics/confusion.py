@@ -5,6 +5,7 @@ Axes: N images, K classes; rows are the true class, columns the predicted one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,32 @@ class ClassScores:
     recall_K: np.ndarray
     f1_K: np.ndarray
     images_K: np.ndarray
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts (K, K) of the images of each class by what was predicted of them, and scores by class."""
+
+    classes: Sequence[str]
+    counts_KK: np.ndarray
+    scores: ClassScores
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The counts as shares of their row, in [0, 1]."""
+        shares_KK: np.ndarray = self.counts_KK / np.maximum(self.counts_KK.sum(axis=1, keepdims=True), 1)
+        return shares_KK
+
+    def pairs(self, most: int) -> list[tuple[int, int, int]]:
+        """(true, predicted, count) of the most frequent mistakes, the most frequent first."""
+        return confused_pairs(self.counts_KK, most)
+
+    def texts(self, label: int) -> tuple[str, str, str, str]:
+        """Precision, recall, F1 and number of images of a class as a table shows them."""
+        scores = self.scores
+        shares = (scores.precision_K[label], scores.recall_K[label], scores.f1_K[label])
+        precision, recall, f1 = ("–" if np.isnan(share) else f"{share:.3f}" for share in shares)
+        return precision, recall, f1, f"{scores.images_K[label]}"
 
 
 def count_confusion(true_N: np.ndarray, predicted_N: np.ndarray, classes: int) -> np.ndarray:
@@ -36,13 +63,6 @@ def class_scores(counts_KK: np.ndarray) -> ClassScores:
         precision_K, recall_K = hits_K / predicted_K, hits_K / images_K
         f1_K = 2 * hits_K / (predicted_K + images_K)
     return ClassScores(precision_K, recall_K, f1_K, images_K)
-
-
-def score_texts(scores: ClassScores, label: int) -> tuple[str, str, str, str]:
-    """Precision, recall, F1 and number of images of a class as a table shows them."""
-    shares = (scores.precision_K[label], scores.recall_K[label], scores.f1_K[label])
-    precision, recall, f1 = ("–" if np.isnan(share) else f"{share:.3f}" for share in shares)
-    return precision, recall, f1, f"{scores.images_K[label]}"
 
 
 def confused_pairs(counts_KK: np.ndarray, most: int) -> list[tuple[int, int, int]]:

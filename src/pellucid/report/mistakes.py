@@ -17,9 +17,9 @@ from torch import Tensor
 from pellucid.draw.confusion import MOST_NUMBERED
 from pellucid.draw.explanations import map_picture
 from pellucid.explainer.base import Explainer
-from pellucid.metrics.confusion import class_scores, confused_pairs, count_confusion, score_texts
 from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
+from pellucid.view.confusion import confusion
 
 MOST = 96  # images in all cells together
 EACH = 8  # in one cell
@@ -70,11 +70,12 @@ def mistakes(context: Context) -> Mistakes:
     predictions = context.evaluation.predictions
     classes = len(context.classes)
     true_N, said_N = predictions.labels_N.numpy(), predictions.predicted.numpy()
-    counts_KK = count_confusion(true_N, said_N, classes)
+    matrix = confusion(predictions, context.classes)
+    counts_KK = matrix.counts_KK
     numbered = classes <= MOST_NUMBERED
     members = _members(true_N, said_N, predictions.confidence.numpy())
     if not numbered:
-        wanted = [(true, said) for true, said, _ in confused_pairs(counts_KK, PAIRS)]
+        wanted = [(true, said) for true, said, _ in matrix.pairs(PAIRS)]
         members = {cell: members[cell] for cell in wanted}
     order = _choose(members)
     shown = _shown(context, order, predictions.confidence)
@@ -83,13 +84,11 @@ def mistakes(context: Context) -> Mistakes:
         (true, said): Cell(true, said, int(counts_KK[true, said]), [shown[n] for n in places if n in shown])
         for (true, said), places in members.items()
     }
-    share_KK = counts_KK / np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
-    scores = class_scores(counts_KK)
     return Mistakes(
         counts=counts_KK.tolist(),
-        shares=np.round(share_KK, 3).tolist(),
+        shares=np.round(matrix.shares, 3).tolist(),
         cells=cells,
-        scores=[score_texts(scores, label) for label in range(classes)],
+        scores=[matrix.texts(label) for label in range(classes)],
         numbered=numbered,
         methods=methods,
         explained=sum(bool(one.maps) for one in shown.values()),
