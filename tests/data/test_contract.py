@@ -176,7 +176,7 @@ def test_an_image_size_is_kept_to(member: Member) -> None:
 
 def test_a_net_may_enlarge_the_images_before_they_are_read(member: Member) -> None:
     data = member.make(image_size="auto")
-    data.enlarge(33)
+    data.conform(data.spec.at_size(33))
     data.setup()
     images_BCHW, _ = next(iter(data.val_dataloader()))
     assert images_BCHW.shape[1:] == data.spec.image_shape == (data.spec.image_shape[0], 33, 33)
@@ -342,11 +342,11 @@ def test_images_are_kept_on_the_device_where_there_is_room(member: Member) -> No
     data, meta = member.read(), torch.device("meta")
     split = data.splits["train"]
     assert data._near(split, meta) is split, "not unless asked for"
-    data.device_images = split.store.nbytes / 2**30
+    data.setup(device_images=split.store.nbytes / 2**30)
     near = data._near(split, meta)
     assert near.store.device == meta
     assert torch.equal(near.labels_N, split.labels_N)
     assert data._near(split, meta).store is near.store, "copied once"
     assert data._near(split, torch.device("cpu")) is split
-    data.device_images = (split.store.nbytes - 1) / 2**30
+    data.setup(device_images=(split.store.nbytes - 1) / 2**30)
     assert data._near(split, meta) is split

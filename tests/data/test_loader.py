@@ -158,8 +158,8 @@ def test_a_limited_pass_sees_every_class(tmp_path: Path) -> None:
         ({"limit_val_batches": 10}, "val", 10),
     ]
     for given, name, batches in limits:
-        data.trainer = Trainer(accelerator="cpu", **quiet, **given)
-        dataloader = getattr(data, f"{name}_dataloader")()
+        trainer = Trainer(accelerator="cpu", **quiet, **given)
+        dataloader = data.loader(name, shuffle=name == "train", trainer=trainer)
         orders = []
         for epoch in (0, 1):
             dataloader.sampler.set_epoch(epoch)

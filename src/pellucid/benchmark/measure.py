@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from pellucid.benchmark import plain
 from pellucid.data.base import ImageData
-from pellucid.data.shared import SharedImages
+from pellucid.data.image_cache import ImageCache
 from pellucid.engine.build import make_data, make_task
 from pellucid.engine.session import train
 from pellucid.engine.trial import TrialContext
@@ -63,7 +63,7 @@ class Measured:
         self.name, self.config, self.pictures = name, config, pictures
         self.epochs: int = config["trainer"]["max_epochs"]
         self.steps: int | None = config["trainer"].get("limit_train_batches")
-        self.images = SharedImages()
+        self.images = ImageCache()
         self.data = make_data(config)
         self.images.setup(self.data, config["data"])
 

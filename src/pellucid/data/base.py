@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
@@ -62,7 +63,8 @@ class ImageData(LightningDataModule, ABC):
         self.history = History()
         self.divided = Division((), {}, {}, {}, Changes())
         self.splits: dict[str, Split] = {}
-        self.device_images = 0.0  # GiB of images that may be kept on a GPU
+        self.was_read: dict[str, Any] = {}  # what ``setup`` has set, for another run of the same options
+        self.device_images = 0.0
         self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
         self.embed: Embed | None = None
         self.augmentations = 0
@@ -89,23 +91,43 @@ class ImageData(LightningDataModule, ABC):
             digest.update(split.labels_N.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
-    def enlarge(self, size: int) -> None:
-        """Give images of ``size`` pixels a side from now on, before anything was read."""
-        assert self.size_is_open
+    def conform(self, spec: Spec) -> None:
+        """Give images of that shape and normalised so from now on, before anything was read."""
         assert not self.splits
-        self.spec = self.spec.at_size(size)
+        self.spec = spec
 
-    def setup(self, stage: str | None = None) -> None:
-        """Read the splits, once. Raises UserError where one has no images."""
-        if not self.splits:
-            found = self.read()
-            for name, split in found.items():
-                self._check(name, split)
-            divided = divide(found, self.fractions, self.seed, self.spec.classes, self.history)
-            for name, split in divided.splits.items():
-                if len(split) == 0:
-                    raise UserError(f"The {name} split of {self.source} has no images.")
-            self.splits, self.divided = divided.splits, divided
+    def setup(
+        self,
+        stage: str | None = None,
+        *,
+        history: History | None = None,
+        device_images: float | None = None,
+        read: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Read the splits, once, or again for a ``history``: what is known of the run that goes on with them.
+
+        ``device_images``: GiB of them that may be kept on a GPU. ``read``: what another of the same options
+        ``was_read``, taken in place of reading. Raises UserError where a split has no images.
+        """
+        if device_images is not None:
+            if device_images < 0:
+                raise UserError(f"device_images={device_images}: expected 0 or more GiB.")
+            self.device_images = device_images
+        if read is not None:
+            vars(self).update(read)
+        if self.splits and history is None:
+            return
+        before = dict(vars(self))
+        self.history = history or self.history
+        splits = self.read()
+        for name, split in splits.items():
+            self._check(name, split)
+        divided = divide(splits, self.fractions, self.seed, self.spec.classes, self.history)
+        for name, split in divided.splits.items():
+            if len(split) == 0:
+                raise UserError(f"The {name} split of {self.source} has no images.")
+        self.splits, self.divided = divided.splits, divided
+        self.was_read = {name: v for name, v in vars(self).items() if v is not before.get(name, before)}
 
     def split(self, name: str) -> Split:
         """One of the splits, once they are read. Raises UserError where the images are not split so."""
@@ -161,13 +183,20 @@ class ImageData(LightningDataModule, ABC):
         return self._features[name]
 
     def loader(
-        self, name: str, *, shuffle: bool = False, augmented: bool = False, remembered: bool = False
+        self,
+        name: str,
+        *,
+        shuffle: bool = False,
+        augmented: bool = False,
+        remembered: bool = False,
+        trainer: Trainer | None = None,
     ) -> BatchLoader:
         """Batches of a split; in the order of the files and as they are, unless asked otherwise.
 
-        Where the trainer takes the first ones alone, they are a fair sample, the same each epoch.
+        Where the ``trainer``, by default the one that has the data, takes the first ones alone, they are a
+        fair sample, the same each epoch.
         """
-        trainer = self.trainer
+        trainer = trainer or self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
         augment = self.augment if augmented else none

@@ -151,7 +151,6 @@ def evaluation(trained: LoadedRun, data: ImageData, split: str, **options: Any) 
     collector = PredictionCollector()
     trainer = trained.trainer(callbacks=[collector], **options)
     with quiet_warnings():
-        data.trainer = trainer
-        loader = data.loader(split)
+        loader = data.loader(split, trainer=trainer)
         trainer.test(trained.task, dataloaders=loader, verbose=False)
     return collector.evaluation(trainer, loader.sampler)

@@ -126,36 +126,34 @@ class LoadedRun:
                 f"The data's images have {data.spec.image_shape[0]} channels, the net takes "
                 f"{self.spec.image_shape[0]}."
             )
-        data.spec = self.spec  # whose size and statistics the net was built for, whatever the data's are
+        data.conform(self.spec)  # whose size and statistics the net was built for, whatever the data's are
         data.prepare_data()
         manifest = Manifest.load(self.run.manifest) if self.run else None
-        data.history = History(manifest, self.format == 1, elsewhere, count_trained)
+        history = History(manifest, self.format == 1, elsewhere, count_trained)
         if manifest is None:
-            self._setup_without_manifest(data)
+            self._setup_without_manifest(data, history)
         else:
             if elsewhere:
                 _check_division(own, now)
-            data.setup()
+            data.setup(history=history)
         self._check_whole(data, elsewhere)
         return data
 
-    def _setup_without_manifest(self, data: ImageData) -> None:
+    def _setup_without_manifest(self, data: ImageData, history: History) -> None:
         """Read images of which only a fingerprint tells whether they are those of the training."""
-        history, noted = data.history, self.run.metrics().get("data/fingerprint") if self.run else None
-        data.history = replace(history, elsewhere=False)
+        fingerprint = self.run.metrics().get("data/fingerprint") if self.run else None
         with suppress(UserError) if history.elsewhere else nullcontext():
-            data.setup()
-            if data.fingerprint() == noted:
+            data.setup(history=replace(history, elsewhere=False))
+            if data.fingerprint() == fingerprint:
                 return
-        if history.elsewhere or noted is None:
+        if history.elsewhere or fingerprint is None:
             log.warning(
                 "Whether the net was trained on some of these images is not known: that is kept in the "
                 "folder of its run."
             )
         if history.elsewhere:
-            data.splits, data.history = {}, history
-            data.setup()
-        elif noted is not None:
+            data.setup(history=history)
+        elif fingerprint is not None:
             log.warning(
                 "The images have changed since the training, and which ones it was trained on was not kept "
                 "by the version of then: some of these may have been."

@@ -35,15 +35,17 @@ def assemble_as_then(config: Mapping[str, Any], last: Mapping[str, Any]) -> tupl
     config, then = come_back(config), Spec.from_dict(last["pellucid"]["spec"])
     data = make_data(config)
     check_classes(data.spec, then)
-    data.spec = then
+    data.conform(then)
     return data, make_task(config, then)
 
 
-def history(run: Run, config: Mapping[str, Any], last: Mapping[str, Any] | None) -> History:
-    """Which images the run has trained on so far, and whether they lie elsewhere now."""
+def history(run: Run, config: Mapping[str, Any], last: Mapping[str, Any] | None) -> History | None:
+    """Which images the run has trained on so far, and whether they lie elsewhere now; None of a new run."""
     made: Any = last["pellucid"] if last else {"format": FORMAT, "config": config}
     moved = made["config"]["data"].get("root") != config["data"].get("root")
     manifest = Manifest.load(run.manifest)
+    if manifest is None and made["format"] > 1:
+        return None
     return History(manifest, made["format"] == 1, elsewhere=moved and manifest is not None)
 
 

@@ -21,8 +21,8 @@ from pellucid.config.build import from_environment
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.trust import named
 from pellucid.data.base import ImageData
+from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
-from pellucid.data.shared import SharedImages
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
@@ -172,15 +172,12 @@ class _Session:
         if self.resume and run.last.exists():
             self.last = load_last(run)
         data, task = assemble(config) if self.last is None else assemble_as_then(config, self.last)
-        if self.resume:
-            data.history = history(run, self.config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
-        images = self.trial.images if self.trial else SharedImages()
-        images.setup(data, config["data"])
+        images = self.trial.images if self.trial else ImageCache()
+        trained_on = history(run, self.config, self.last) if self.resume else None
+        room = config.get("device_images", 0)
+        images.setup(data, config["data"], history=trained_on, device_images=room)
         check_images(data, run, self.before)
-        data.device_images = config.get("device_images", 0)
-        if data.device_images < 0:
-            raise UserError(f"device_images={data.device_images}: expected 0 or more GiB.")
         if config.get("compile"):
             task.net.compile()
         if net := task.frozen_features(data.spec.image_shape):

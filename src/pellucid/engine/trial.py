@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.data.shared import SharedImages
+from pellucid.data.image_cache import ImageCache
 
 
 @dataclass(frozen=True)
@@ -18,5 +18,5 @@ class TrialContext:
 
     parameters: Mapping[str, Any]
     metric: str
-    images: SharedImages
+    images: ImageCache
     should_stop: Callable[[int, float], bool] | None

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, open_dict
 
 from pellucid.config.compose import container
 from pellucid.config.space import Scalar
-from pellucid.data.shared import SharedImages
+from pellucid.data.image_cache import ImageCache
 from pellucid.engine.session import train
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, first_line, without_secrets
@@ -62,7 +62,7 @@ class Worker:
 
     def work(self, study: Study) -> None:
         """Until nothing is left that this process could begin."""
-        self.study, self.images = study, SharedImages()
+        self.study, self.images = study, ImageCache()
         summary = Summary(study.folder, study.optuna, total=self.plan.total)
         gc.freeze()  # the imports: not to be looked through again after each trial
         try:
@@ -198,7 +198,7 @@ def _train(
     study: Study,
     trial: optuna.Trial,
     values: Mapping[str, Scalar],
-    images: SharedImages,
+    images: ImageCache,
     config: Mapping[str, Any],
     folder: Path,
     may_prune: bool,
@@ -214,7 +214,7 @@ def _train(
 
 def _subprocess_run(plan: Plan, number: int, values: Mapping[str, Scalar], *args: Any) -> None:
     study = Study(plan)
-    _train(study, study.trial(number), values, SharedImages(), *args)
+    _train(study, study.trial(number), values, ImageCache(), *args)
 
 
 def _write(summary: Summary) -> None:

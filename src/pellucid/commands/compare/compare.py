@@ -108,7 +108,8 @@ def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tupl
             "neither was trained on: data.root=<folder>, or data=image_folder data.root=<folder>."
         )
     index_N, other_N = torch.tensor(pairs).unbind(dim=1)
-    kept = [split.subset(index) for split, index in ((one, index_N), (other, other_N))]
+    common = [data.of_test(index) for data, index in zip(images, (index_N, other_N), strict=True)]
+    kept = [data.split("test") for data in common]
     if not _same(*kept):
         raise UserError(
             f"runs: under the same names their test images are not the same ({images[0].source} and "
@@ -120,9 +121,7 @@ def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tupl
             counted(len(pairs), "image"),
             *(f"{count:,}" for count in (len(one), len(other))),
         )
-    for data, split in zip(images, kept, strict=True):
-        data.splits["test"] = split
-    return list(zip(images, kept, strict=True))
+    return list(zip(common, kept, strict=True))
 
 
 def _same(one: Split, other: Split) -> bool:

@@ -1,4 +1,4 @@
-"""Images shared by the runs of one process."""
+"""Images kept for the next run of one process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pellucid.data.base import ImageData
 from pellucid.data.digits import Digits
-from pellucid.data.shared import SharedImages
+from pellucid.data.image_cache import ImageCache
 from pellucid.engine.build import make_data
 from tests.helpers import compose
 
@@ -29,7 +29,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seeds
 
 
-def set_up(images: SharedImages, *overrides: str) -> ImageData:
+def set_up(images: ImageCache, *overrides: str) -> ImageData:
     config = compose("model=dnn", "data=digits", *overrides)
     data = make_data(config)
     images.setup(data, config["data"])
@@ -37,7 +37,7 @@ def set_up(images: SharedImages, *overrides: str) -> ImageData:
 
 
 def test_what_does_not_decide_the_images_shares_them(read: list[int]) -> None:
-    images = SharedImages()
+    images = ImageCache()
     one = set_up(images)
     other = set_up(images, "data.batch_size=7", "data.augment=flip", "optimizer.lr=1")
     assert read == [0]
@@ -46,16 +46,16 @@ def test_what_does_not_decide_the_images_shares_them(read: list[int]) -> None:
 
 
 def test_what_decides_them_reads_them(read: list[int]) -> None:
-    images = SharedImages()
+    images = ImageCache()
     for overrides in ((), ("seed=1",), ("data.val_fraction=0.2",), ("data.image_size=16",), ()):
         data = set_up(images, *overrides)
-        alone = SharedImages()
+        alone = ImageCache()
         assert set_up(alone, *overrides).fingerprint() == data.fingerprint()
     assert len(read) == 10
 
 
 def test_one_data_set_is_kept_at_a_time(read: list[int]) -> None:
-    images = SharedImages()
+    images = ImageCache()
     first = set_up(images)
     kept = weakref.ref(first.splits["train"])
     del first
