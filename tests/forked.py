@@ -1,92 +1,131 @@
-"""Commands as a user types them, many of them from one process that has imported what they import.
+"""Commands in children of one process that has imported what they import: a start costs a fork, not torch.
 
-``python -m tests.forked`` reads JSON lists of [folder, script, arguments …], one a line, and prints, for each
-command, its exit code and what it said.
+``Forked`` is a ``Popen`` of such a child: with its own pid, signals, folder, environment, output and end.
+What only a start from nothing shows (imports, their warnings, seconds) it cannot show.
 """
 
 from __future__ import annotations
 
+import atexit
+import ctypes
+import gc
+import importlib
 import json
 import os
+import random
 import runpy
+import socket
 import subprocess
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from tests.helpers import ROOT
+from torch.distributed.nn.jit import instantiator
 
-SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export")
-VERBS = ("train", "evaluate", "predict", "explain", "embed.embed", "units", "report")
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("train", "evaluate", "predict", "explain", "embed.embed", "units", "report")
 FOLDERS = ("compare.compare", "export.export")
-DRAWN = ("callbacks.predictions", "draw.grid", "draw.maps")
-IMPORTED = (*(f"commands.{name}" for name in (*VERBS, *FOLDERS)), *DRAWN)
+IMPORTED = (
+    *(f"pellucid.commands.{name}" for name in (*COMMANDS, *FOLDERS)),
+    *("pellucid.callbacks.predictions", "pellucid.draw.grid", "pellucid.draw.maps", "pellucid.sweep.worker"),
+    *("sklearn.datasets", "sklearn.manifold", "matplotlib.font_manager", "tensorboard.summary.writer"),
+)
+WARNINGS = "default"  # each is shown, but torch 2.6's own at its end:
+if hasattr(instantiator, "_TEMP_DIR"):  # a folder that it leaves to the interpreter to remove
+    WARNINGS += ",ignore:Implicitly cleaning up:ResourceWarning"
+ADOPT = 36  # PR_SET_CHILD_SUBREAPER
 
 
-Forked = Callable[..., list[subprocess.CompletedProcess[str]]]
+class Forked(subprocess.Popen[str]):
+    """``python <script> <arguments>``, begun by a fork."""
+
+    def _execute_child(self, args: list[str], *given: Any) -> None:
+        cwd, env, pipes = given[4], given[5], given[9:15]
+        _, _, _, out, _, err = pipes
+        request = json.dumps([args, str(cwd), env, given[-1] if sys.version_info < (3, 11) else given[-2]])
+        prctl = ctypes.CDLL(None).prctl
+        prctl(ADOPT, 1, 0, 0, 0)  # the child of a child that has ended becomes ours
+        try:
+            self.pid = _asked(request, out, err)
+        finally:
+            prctl(ADOPT, 0, 0, 0, 0)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
 
-@contextmanager
-def forking() -> Iterator[Forked]:
-    """A function that runs the commands of its lines, one after another, in children of one process."""
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.forked"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as process:  # fmt: skip
-
-        def run(*lines: list[str]) -> list[subprocess.CompletedProcess[str]]:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            print(json.dumps(lines), file=process.stdin, flush=True)
-            return [subprocess.CompletedProcess(*found) for found in json.loads(process.stdout.readline())]
-
-        yield run
+@cache
+def _server() -> socket.socket:
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forked", str(its.fileno())], cwd=ROOT, pass_fds=[its.fileno()],
+            env={**os.environ, "PYTHONWARNINGS": WARNINGS},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,  # as the children's will be; nobody reads them
+        )  # fmt: skip
+    atexit.register(process.communicate)
+    atexit.register(ours.close)
+    return ours
 
 
-def _run(folder: str, script: str, *arguments: str) -> tuple[list[str], int, str, str]:
-    with tempfile.TemporaryDirectory() as kept:
-        said = [Path(kept) / name for name in ("out", "err")]
+def _asked(request: str, out: int, err: int) -> int:
+    socket.send_fds(_server(), [request.encode()], [out, err])
+    answer = _server().recv(100)
+    assert answer, "the process that forks has ended"
+    return int(answer)
+
+
+def serve(requests: socket.socket) -> None:
+    """Return in each child, once its arguments, folder, environment and output are its own."""
+    before = set(os.environ)
+    for name in IMPORTED:
+        importlib.import_module(name)
+    importlib.import_module("hydra.core.plugins").Plugins.instance()  # which looks for launchers and sweepers
+    gc.freeze()  # what is imported is not looked through again in every child
+    added = {name: value for name, value in os.environ.items() if name not in before}
+    while True:
+        content, handles, _, _ = socket.recv_fds(requests, 2**20, 2)
+        if not content:
+            raise SystemExit
+        told, tell = os.pipe()
+        middle = os.fork()
+        if middle:
+            os.waitpid(middle, 0)  # from now on the child is not its
+            requests.send(os.read(told, 100))
+            for handle in (told, tell, *handles):
+                os.close(handle)
+            continue
         child = os.fork()
-        if child == 0:
-            for number, path in enumerate(said, start=1):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-            os._exit(_code(folder, script, arguments))
-        _, status = os.waitpid(child, 0)
-        out, err = (path.read_text() for path in said)
-        return [script, *arguments], os.waitstatus_to_exitcode(status), out, err
+        if child:
+            os.write(tell, str(child).encode())
+            os._exit(0)
+        os.close(told)
+        os.close(tell)
+        requests.close()
+        args, folder, env, own_session = json.loads(content)
+        for number, handle in enumerate(handles, start=1):
+            os.dup2(handle, number)
+            os.close(handle)
+        _become(args, folder, {**added, **env}, own_session=own_session)
+        return
 
 
-def _code(folder: str, script: str, arguments: tuple[str, ...]) -> int:
-    os.chdir(folder)
-    sys.argv = [script, *arguments]
-    code = 0
-    try:
-        runpy.run_path(str(ROOT / script), run_name="__main__")
-    except SystemExit as end:
-        code = int(end.code or 0)
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
-
-
-def main() -> None:
-    import importlib
-
+def _become(args: list[str], folder: str, env: dict[str, str], *, own_session: bool) -> None:
     import torch
 
-    torch.set_num_threads(1)
-    for name in IMPORTED:
-        importlib.import_module(f"pellucid.{name}")
-    for lines in sys.stdin:
-        print(json.dumps([_run(*line) for line in json.loads(lines)]), flush=True)
+    if own_session:
+        os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", *sys.path)]
+    sys.path[1:1] = paths
+    sys.argv = args[1:]
+    torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+    random.seed()
 
 
 if __name__ == "__main__":
-    main()
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import pytest
 import torch
 from torch import Tensor
-from torch.distributed.nn.jit import instantiator
 
 from pellucid.config import compose as composing
+from tests.forked import WARNINGS, Forked
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
@@ -79,13 +79,14 @@ def _give_up() -> None:
     assert libc.capset(head, sets) == 0
 
 
-def start(*argv: str, script: str = "train.py", **options: Any) -> subprocess.Popen[str]:
-    """A command as a user starts it, with every warning but torch 2.6's own at its end."""
-    shown = "default"
-    if hasattr(instantiator, "_TEMP_DIR"):  # a folder that it leaves to the interpreter to remove
-        shown += ",ignore:Implicitly cleaning up:ResourceWarning"
-    environment = {**os.environ, "PYTHONWARNINGS": shown, **options.pop("env", {})}
-    return subprocess.Popen(
+def start(*argv: str, script: str = "train.py", cold: bool = False, **options: Any) -> subprocess.Popen[str]:
+    """A command as a user starts it, and every warning is shown.
+
+    Forked from a process that has imported torch already, unless it is to begin from nothing: ``cold``.
+    """
+    environment = {**os.environ, "PYTHONWARNINGS": WARNINGS, **options.pop("env", {})}
+    popen: type[subprocess.Popen[str]] = subprocess.Popen if cold or sys.platform != "linux" else Forked
+    return popen(
         [sys.executable, str(ROOT / script), *argv],
         text=True,
         stdout=subprocess.PIPE,

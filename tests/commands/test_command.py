@@ -28,7 +28,7 @@ def wait_for_epochs(process: subprocess.Popen[str], folder: Path, count: int) ->
 
 
 def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
-    done = command(cwd=tmp_path)
+    done = command(cwd=tmp_path, cold=True)
     assert done.returncode == 0, done.stderr
     folder = next((tmp_path / "outputs" / "cnn_digits").iterdir())
     assert metrics(folder)["test/accuracy"] >= 0.97
@@ -45,7 +45,7 @@ def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
 
 @pytest.mark.timed
 def test_the_first_command_takes_no_minute(tmp_path: Path) -> None:
-    assert command(cwd=tmp_path).returncode == 0
+    assert command(cwd=tmp_path, cold=True).returncode == 0
     (folder,) = (tmp_path / "outputs" / "cnn_digits").iterdir()
     assert metrics(folder)["seconds/total"] < 60, "a quarter of a minute on an idle machine"
 

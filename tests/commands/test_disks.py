@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from pellucid.run.checkpoint import load_checkpoint
-from tests.forked import SCRIPTS, Forked, forking
-from tests.helpers import ROOT, make_run, metrics, start
+from tests.helpers import ROOT, command, make_run, metrics, start
 
 QUIET = ["callbacks=none", "logger=none", "report=false", "trainer=cpu", "model=dnn"]
 pytestmark = pytest.mark.slow
+SCRIPTS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export")
 
 
 def line(script: str, run: Path, photo: Path, *more: str) -> list[str]:
@@ -41,10 +41,9 @@ def is_told(done: subprocess.CompletedProcess[str]) -> bool:
     return done.returncode == 2 and "\nerror: " in f"\n{said}" and "Traceback" not in said
 
 
-@pytest.fixture(scope="module")
-def forked() -> Iterator[Forked]:
-    with forking() as run:
-        yield run
+def each(*lines: list[str]) -> list[subprocess.CompletedProcess[str]]:
+    """Each line, of a folder, a script and its arguments, run to its end."""
+    return [command(*arguments, script=script, cwd=folder) for folder, script, *arguments in lines]
 
 
 @pytest.fixture(scope="module")
@@ -81,45 +80,43 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_full_disk(forked: Forked, run: Path, tiny: Path, photo: Path) -> None:
+def test_a_full_disk(run: Path, tiny: Path, photo: Path) -> None:
     scripts = (*SCRIPTS, "report")
     lines = [line(script, run, photo, f"out={tiny}/{script}") for script in scripts]
     lines.append([str(photo.parent), "train.py", *QUIET, f"hydra.run.dir={tiny}/run"])
     (tiny / "mine").write_bytes(bytes(12_000))
-    for done in forked(*lines):
+    for done in each(*lines):
         assert done.returncode == 0 or is_told(done), done
-        if done.args[0] in ("scripts/report.py", "train.py", "scripts/embed.py", "scripts/evaluate.py"):
+        if Path(done.args[1]).stem in ("report", "train", "embed", "evaluate"):
             assert "full" in done.stderr, done
         assert not [path for path in tiny.rglob("*") if path.name.endswith(".tmp")]
     assert (tiny / "mine").stat().st_size == 12_000
 
 
-def test_what_was_written_before_stays(forked: Forked, run: Path, tmp_path: Path, photo: Path) -> None:
+def test_what_was_written_before_stays(run: Path, tmp_path: Path, photo: Path) -> None:
     folder = tmp_path / "disk"
     mount(folder, "-t", "tmpfs", "-o", "size=900k", "tmpfs")
     try:
         lines = [line(script, run, photo, f"out={folder}/{script}") for script in ("evaluate", "explain")]
-        assert [done.returncode for done in forked(*lines)] == [0, 0]
+        assert [done.returncode for done in each(*lines)] == [0, 0]
         before = contents(folder)
         free = shutil.disk_usage(folder).free
         (folder / "filler").write_bytes(bytes(max(0, free - 8192)))
-        for done in forked(*lines):
+        for done in each(*lines):
             assert is_told(done), done
         assert {name: content for name, content in contents(folder).items() if name != "filler"} == before
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_disk_that_can_only_be_read(
-    forked: Forked, run: Path, closed: Path, tmp_path: Path, photo: Path
-) -> None:
+def test_a_disk_that_can_only_be_read(run: Path, closed: Path, tmp_path: Path, photo: Path) -> None:
     before = contents(run)
     scripts = (*SCRIPTS, "report")
     lines = [line(script, closed, photo) for script in scripts]
     lines += [line(script, closed, photo, f"out={tmp_path}/{script}") for script in scripts]
     lines.append([str(tmp_path), "train.py", f"resume={closed}", "trainer.max_epochs=2"])
     lines.append([str(tmp_path), "train.py", *QUIET, f"hydra.run.dir={closed}/new"])
-    found = forked(*lines)
+    found = each(*lines)
     for done in (*found[: len(scripts)], *found[-2:]):
         assert is_told(done), done
         assert "read" in done.stderr or "write" in done.stderr, done
@@ -128,9 +125,7 @@ def test_a_disk_that_can_only_be_read(
     assert contents(run) == before
 
 
-def test_names_that_are_too_long_and_files_in_the_way(
-    forked: Forked, run: Path, tmp_path: Path, photo: Path
-) -> None:
+def test_names_that_are_too_long_and_files_in_the_way(run: Path, tmp_path: Path, photo: Path) -> None:
     long, a_file = tmp_path / ("x" * 300), tmp_path / "file"
     a_file.write_text("mine")
     lines = [line(script, run, photo, f"out={long}") for script in (*SCRIPTS, "report")]
@@ -142,46 +137,46 @@ def test_names_that_are_too_long_and_files_in_the_way(
         for path in (long, a_file)
     ]
     lines = [[part for text in given for part in text.split(" ")] for given in lines]
-    for done in forked(*lines):
+    for done in each(*lines):
         assert is_told(done), done
     assert a_file.read_text() == "mine"
 
 
-def test_a_disk_that_fills_while_training(forked: Forked, tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_training(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     mount(disk, "-t", "tmpfs", "-o", "size=3m", "tmpfs")
     try:
         begun = [*QUIET, "trainer.max_epochs=30", "keep_every=1", f"hydra.run.dir={disk}/run"]
-        (done,) = forked([str(tmp_path), "train.py", *begun])
+        (done,) = each([str(tmp_path), "train.py", *begun])
         assert is_told(done), done
         assert load_checkpoint(disk / "run" / "checkpoints" / "last.ckpt")["epoch"] >= 0
         assert not list((disk / "run").rglob("*.tmp"))
         subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
-        (done,) = forked([str(tmp_path), "train.py", f"resume={disk}/run"])
+        (done,) = each([str(tmp_path), "train.py", f"resume={disk}/run"])
         assert done.returncode == 0, done
         assert metrics(disk / "run")["epochs"] == 30
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_sweeps(forked: Forked, tmp_path: Path) -> None:
+def test_sweeps(tmp_path: Path) -> None:
     """On a full disk, on one that can only be read, and whose folder is deleted."""
     sweep = ["train.py", "-m", *QUIET, "trainer.max_epochs=1", "optimizer.lr=1e-3,1e-2"]
     disk = tmp_path / "disk"
     mount(disk, "-t", "tmpfs", "-o", "size=24k", "tmpfs")
     try:
-        (full,) = forked([str(tmp_path), *sweep, f"hydra.sweep.dir={disk}/one"])
+        (full,) = each([str(tmp_path), *sweep, f"hydra.sweep.dir={disk}/one"])
         assert is_told(full), full
         assert "No space left" in full.stderr
         subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
-        (done,) = forked([str(tmp_path), *sweep, f"hydra.sweep.dir={disk}/one"])
+        (done,) = each([str(tmp_path), *sweep, f"hydra.sweep.dir={disk}/one"])
         assert done.returncode == 0, done
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         before = contents(disk)
         page = [str(tmp_path), "scripts/report.py", f"sweep={disk}/one"]
         changed = [str(tmp_path), *sweep, "sweep.retries=2", f"hydra.sweep.dir={disk}/one"]
         new = [str(tmp_path), *sweep, f"hydra.sweep.dir={disk}/two"]
-        told, written, *refused = forked(page, [*page, f"out={tmp_path}/page"], changed, new)
+        told, written, *refused = each(page, [*page, f"out={tmp_path}/page"], changed, new)
         for done in (told, *refused):
             assert is_told(done), done
             assert "Read-only" in done.stderr or "may write" in done.stderr, done

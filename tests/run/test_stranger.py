@@ -27,7 +27,6 @@ from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.run.resume import resumed_config
 from pellucid.system.console import lines_of
-from tests.forked import forking
 from tests.helpers import CONF, command, compose, make_run
 
 WIDENED = ["subprocess", "os", "builtins", "torch", "lightning", "pathlib"]
@@ -208,8 +207,7 @@ def test_a_net_of_an_own_package_is_built_once_the_package_is_named(
         ["train.py", *quiet, *own],
         *([*line, *named] for line in (predicting, going_on) for named in NAMED),
     ]
-    with forking() as forked:
-        before, done, *found = forked(*([str(tmp_path), *line] for line in lines))
+    before, done, *found = (command(*given, script=script, cwd=tmp_path) for script, *given in lines)
     assert before.returncode == 0, before
     assert done.returncode == 0, done
     assert [each.returncode for each in found] == [2, 0, 2, 0], found

@@ -181,11 +181,11 @@ def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:
     quick = ("model=dnn", "data=digits", "trainer.max_epochs=2", "callbacks=none")
     begin = time.perf_counter()
     for seed in range(3):
-        assert command(*quick, f"seed={seed}", cwd=tmp_path).returncode == 0
+        assert command(*quick, f"seed={seed}", cwd=tmp_path, cold=True).returncode == 0
     separate = 4 * (time.perf_counter() - begin)
     begin = time.perf_counter()
     grid = ("-m", "optimizer.lr=1e-3,2e-3,5e-3,1e-2", "model.dropout=0.1,0.2,0.3", "sweep.name=twelve")
-    assert command(*quick, *grid, cwd=tmp_path).returncode == 0
+    assert command(*quick, *grid, cwd=tmp_path, cold=True).returncode == 0
     ratio = (time.perf_counter() - begin) / separate
     print(f"a sweep of 12 trials / 12 processes = {ratio:.2f}")
     assert len(rows(tmp_path / "outputs" / "sweeps" / "twelve")) == 12
