@@ -104,7 +104,7 @@ def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp
     seen = observe(looking, of_split(before.data(), "val"), None, 3)
     assert same(state, before.net.state_dict())
     assert not any(module._forward_hooks or module.training for module in before.net.modules())
-    assert len(seen.places_P) == len(seen.thumbnails_PHWC) == 3
+    assert len(seen.index_P) == len(seen.thumbnails_PHWC) == 3
     assert (
         run_embed(classifier, layer="features.0", split="val", out=str(tmp_path / "o = [1]"))["images"] == 6
     )
@@ -263,7 +263,7 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
     for option in ("images", "neighbours"):
         with pytest.raises(UserError, match=rf"{option}=.*1 file, no image"):
             run_embed(classifier, **{option: str(tmp_path), "out": str(tmp_path / "out")})
-    monkeypatch.setattr("pellucid.commands.embed.embed.MOST_BYTES", 16 * 120 * 4 - 1)
+    monkeypatch.setattr("pellucid.commands.embed.embed.MAX_BYTES", 16 * 120 * 4 - 1)
     with pytest.raises(UserError, match="16 vectors of 120 numbers would take"):
         run_embed(classifier, out=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()

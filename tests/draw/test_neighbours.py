@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.neighbours import Neighbour, Query, neighbours
+from pellucid.draw.neighbours import Neighbour, QueryRow, neighbours
 from pellucid.draw.reconstructions import ranked
 from pellucid.draw.roc import roc
 from pellucid.draw.scatter import scatter
@@ -17,7 +17,7 @@ def test_pictures_are_not_cut(count: int) -> None:
     image = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
     name = "a rather long class name 한글 $x"
     near = [Neighbour(image, name, "distance 0.123", name, [True, False, None][k % 3]) for k in range(count)]
-    queries = [Query(image, [name] * lines, None, near[:k]) for lines, k in ((5, 1), (1, count))]
+    queries = [QueryRow(image, [name] * lines, None, near[:k]) for lines, k in ((5, 1), (1, count))]
     images = random.random((count, 8, 8, 3))
     positive = np.arange(count + 1) % 2 == 0
     scores = np.linspace(0, 1, count + 1)

@@ -28,7 +28,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Query:
+class QueryRow:
     """An image, what is said of it in a few lines, and its neighbours, the nearest first."""
 
     pixels_HWC: np.ndarray
@@ -37,7 +37,7 @@ class Query:
     neighbours: Sequence[Neighbour]
 
 
-def neighbours(queries: Sequence[Query], *, title: str, note: str, columns: int = 12) -> Picture:
+def neighbours(queries: Sequence[QueryRow], *, title: str, note: str, columns: int = 12) -> Picture:
     """A row for each query: the image on the left, its neighbours beside it, from left to right."""
     most = max(len(query.neighbours) for query in queries)
     columns = min(columns, most)
