@@ -22,7 +22,7 @@ from pellucid.commands.compare.comparison import OPTIONS, write_options
 from pellucid.config.command import Command
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
-from pellucid.config.difference import differences
+from pellucid.config.difference import option_differences
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from tests.helpers import CONF, command, make_run, metrics
@@ -280,7 +280,7 @@ def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_room_that_one_run_lacks_is_one_difference() -> None:
     one = {"a": 1, "callbacks": {"curves": {"_target_": "x.y.Curves", "every": 1}}, "same": {"b": 2}}
-    assert list(differences(one, {"callbacks": {}, "same": {"b": 2}, "c": {"d": 3}})) == [
+    assert list(option_differences(one, {"callbacks": {}, "same": {"b": 2}, "c": {"d": 3}})) == [
         ("a", "1", "–"),
         ("callbacks.curves", "Curves", "–"),
         ("c", "–", "d"),

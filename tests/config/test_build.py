@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.config.build import PLACES, build, flatten, locate
+from pellucid.config.build import SLOTS, build, flatten, locate
 from pellucid.errors import UserError
 
 
@@ -34,7 +34,7 @@ def test_offered_arguments_reach_those_who_name_them() -> None:
     assert layer.out_features == 2
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", SLOTS)
 @pytest.mark.parametrize(
     "target",
     [

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pellucid.config.build import PLACES
+from pellucid.config.build import SLOTS
 from tests.helpers import ROOT
 
 # Parts of the packages that start processes, run code from files or write them.
@@ -21,7 +21,7 @@ def test_every_reachable_class() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.config.walk"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout[done.stdout.index('{"places"') :])
-    for place, (kind, modules) in PLACES.items():
+    for place, (kind, modules) in SLOTS.items():
         defined = found["places"][place]
         print(f"{place}: {sum(defined.values())} classes of {kind}, of {', '.join(modules)}")
         assert defined, place
@@ -29,6 +29,6 @@ def test_every_reachable_class() -> None:
         assert not [module for module in defined if module.startswith(NOWHERE)], place
     print(f"built: {found['built']}")
     assert sum(found["built"].values()) > 2000
-    assert set(found["built"]) == set(PLACES) - {"task", "strategy", "profiler"}  # a task needs a net
+    assert set(found["built"]) == set(SLOTS) - {"task", "strategy", "profiler"}  # a task needs a net
     assert found["done"] == []
     assert found["left"] == []

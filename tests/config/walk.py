@@ -23,7 +23,7 @@ from typing import Any, cast
 import torch
 from omegaconf import OmegaConf
 
-from pellucid.config.build import PLACES, build, locate
+from pellucid.config.build import SLOTS, build, locate
 from pellucid.config.trust import _is_harmless
 from pellucid.errors import UserError
 from tests.helpers import CONF
@@ -61,7 +61,7 @@ def _below(name: str, paths: list[str]) -> Iterator[str]:
 def _may_import(module: str) -> bool:
     return any(
         f"{module}.".startswith(f"{known}.") or f"{known}.".startswith(f"{module}.")
-        for _, places in PLACES.values()
+        for _, places in SLOTS.values()
         for known in places
     )
 
@@ -71,7 +71,7 @@ def reachable() -> Iterator[tuple[str, str]]:
     for module in modules():
         if not _may_import(module):
             before = set(sys.modules)
-            for place in PLACES:
+            for place in SLOTS:
                 with suppress(UserError):
                     locate(f"{module}.Anything", place)
                     raise AssertionError(f"{module} was let in as {place}")
@@ -81,7 +81,7 @@ def reachable() -> Iterator[tuple[str, str]]:
             for name, value in vars(importlib.import_module(module)).copy().items():
                 if not inspect.isclass(value):
                     continue
-                for place in PLACES:
+                for place in SLOTS:
                     with suppress(UserError):
                         locate(f"{module}.{name}", place)
                         yield place, f"{module}.{name}"
@@ -119,7 +119,7 @@ def watched(events: list[str]) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    found: dict[str, dict[type, str]] = {place: {} for place in PLACES}
+    found: dict[str, dict[type, str]] = {place: {} for place in SLOTS}
     for place, target in reachable():
         module, _, name = target.rpartition(".")
         found[place].setdefault(getattr(sys.modules[module], name), target)

@@ -13,7 +13,7 @@ from pellucid.config.space import Parameter
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.sweep.plan import Plan
-from pellucid.sweep.study import KILLED, Study
+from pellucid.sweep.study import MAX_KILLED, Study
 from pellucid.system.lock import FileLock
 
 SAMPLER = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
@@ -78,7 +78,7 @@ def test_one_killed_before_it_had_its_values_gets_those_it_would_have_had(plan: 
 
 
 def test_one_killed_again_and_again_without_progress_is_given_up(plan: Plan) -> None:
-    for _ in range(KILLED):
+    for _ in range(MAX_KILLED):
         claim = begin(plan).claim()
         assert claim is not None
         assert claim.number == 0
@@ -93,7 +93,7 @@ def test_one_killed_again_and_again_without_progress_is_given_up(plan: Plan) -> 
 
 
 def test_one_killed_often_but_with_progress_goes_on(plan: Plan) -> None:
-    for epoch in range(2 * KILLED):
+    for epoch in range(2 * MAX_KILLED):
         claim = begin(plan).claim()
         assert claim is not None
         assert claim.number == 0

@@ -1,7 +1,7 @@
-"""The one door from configuration to objects: what each place may hold is asked before it is built.
+"""The one door from configuration to objects: what each slot may hold is asked before it is built.
 
 A configuration may come from a stranger, with a run folder or a checkpoint. So a target is looked up only
-among the modules of its place, and constructed only where it is of that place's kind.
+among the modules of its slot, and constructed only where it is of that slot's kind.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pellucid.errors import UserError, encodable, first_line, remember_secret
 
 NETS = ("pellucid.model", "torch.nn.modules", "torchvision.models", "torchvision.ops")
 METRICS = ("aggregation", "classification", "regression", "segmentation")  # others download what they need
-# By place: the kind of what stands there, and the modules that define such classes. Nothing else is imported
+# By slot: the kind of what stands there, and the modules that define such classes. Nothing else is imported
 # for a target, unless the user has named its package.
-PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model": ("torch.nn.Module", NETS),
     "task": ("pellucid.task.base.Task", ("pellucid.task",)),
     "data": ("pellucid.data.base.ImageData", ("pellucid.data",)),
@@ -47,17 +47,17 @@ TRAINER = ("strategy", "profiler")  # its parts that are objects
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
 
 
-def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
-    """The object that a ``_target_`` mapping describes, of its place's kind; its factory if ``_partial_``.
+def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
+    """The object that a ``_target_`` mapping describes, of its slot's kind; its factory if ``_partial_``.
 
     ``offered`` are arguments that the class gets if it names them and the node does not. Of ``packages``,
     which the user has named, any class of that kind is allowed.
     Raises UserError for a class that is not allowed, not there, or does not take the arguments.
     """
     target = str(node["_target_"])
-    cls = locate(target, place, packages)
+    cls = locate(target, slot, packages)
     arguments = {
-        key: _argument(value, _place_within(place, key), packages)
+        key: _argument(value, _slot_within(slot, key), packages)
         for key, value in node.items()
         if key not in ("_target_", "_partial_")
     }
@@ -85,14 +85,14 @@ def build(node: Mapping[str, Any], place: str, /, *, packages: Sequence[str] = (
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     """What a class takes by name, also by ``**kwargs``, which it hands on to those that it is made of."""
-    found: dict[str, inspect.Parameter] = {}
+    parameters: dict[str, inspect.Parameter] = {}
     makers = [cls, *(base.__init__ for base in cls.__mro__[1:] if "__init__" in vars(base))]  # type: ignore[misc]
     for maker in makers:
-        own = inspect.signature(maker).parameters
-        found = {name: one for name, one in own.items() if one.kind in NAMED and name != "self"} | found
-        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in own.values()):
+        taken = inspect.signature(maker).parameters
+        parameters = {name: p for name, p in taken.items() if p.kind in NAMED and name != "self"} | parameters
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
             break
-    return found
+    return parameters
 
 
 def _of_contract(error: TypeError, cls: type) -> bool:
@@ -101,31 +101,31 @@ def _of_contract(error: TypeError, cls: type) -> bool:
     return "instantiate abstract class" in text or text.partition(".__init__() ")[0] in names
 
 
-def _argument(value: Any, place: str, packages: Sequence[str]) -> Any:
+def _argument(value: Any, slot: str, packages: Sequence[str]) -> Any:
     if isinstance(value, Mapping) and "_target_" in value:
-        return build(value, place, packages=packages)
+        return build(value, slot, packages=packages)
     if isinstance(value, list):
-        return [_argument(item, place, packages) for item in value]
+        return [_argument(item, slot, packages) for item in value]
     return from_environment(value)
 
 
-def _place_within(place: str, key: str) -> str:
-    if place == "trainer":
+def _slot_within(slot: str, key: str) -> str:
+    if slot == "trainer":
         return key if key in TRAINER else "argument"
-    return place if place in ("sampler", "pruner") else "argument"  # which may wrap another one
+    return slot if slot in ("sampler", "pruner") else "argument"  # which may wrap another one
 
 
-def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
-    """The class of that dotted name, fit for its place. Raises UserError; nothing was constructed.
+def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type:
+    """The class of that dotted name, fit for its slot. Raises UserError; nothing was constructed.
 
-    Only classes, and only where the class was defined in a module of the place or in an allowed package: a
+    Only classes, and only where the class was defined in a module of the slot or in an allowed package: a
     name such as ``torch.serialization.os.system`` goes through torch but is not torch's.
     """
-    kind, modules = PLACES[place]
+    kind, modules = SLOTS[slot]
     module, _, name = target.rpartition(".")
     package = target.split(".")[0]
     refused = UserError(
-        f"{place}: {target} is not allowed there. Expected {_kind_name(kind)} of {', '.join(modules)}, or of "
+        f"{slot}: {target} is not allowed there. Expected {_kind_name(kind)} of {', '.join(modules)}, or of "
         "a package of your own that you name on the command line: packages=[mypackage]."
     )
     if not all(part.isidentifier() for part in target.split(".")) or not (
@@ -135,34 +135,33 @@ def locate(target: str, place: str, packages: Sequence[str] = ()) -> type:
     if package in packages and package in sys.stdlib_module_names:
         raise UserError(f"packages=[{package}]: Python's own library has nothing to train. Leave it out.")
     try:
-        found = getattr(importlib.import_module(module), name)
+        cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         hint = ""
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             hint = f" Expected {package} installed, or in the folder that the command is run from."
-        raise UserError(f"{place}: {target} was not found: {error}.{hint}") from None
-    own = getattr(found, "__module__", "").split(".")[0] in packages
-    theirs = any(_within(getattr(found, "__module__", ""), known) for known in modules)
-    if inspect.isfunction(found) and (own or theirs):
+        raise UserError(f"{slot}: {target} was not found: {error}.{hint}") from None
+    defined_in = getattr(cls, "__module__", "")
+    of_user = defined_in.split(".")[0] in packages
+    allowed = of_user or any(_within(defined_in, known) for known in modules)
+    if inspect.isfunction(cls) and allowed:
         remedy = f"model=resnet_finetune model.arch={name} model.weights=none model.trainable=all, or "
         raise UserError(
-            f"{place}: {target} is a function, expected a class. Use "
+            f"{slot}: {target} is a function, expected a class. Use "
             f"{remedy if module.startswith('torchvision.models') else ''}a class of your own that calls it: "
-            f"packages=[mypackage] {place}._target_=mypackage.My{place.title()}."
+            f"packages=[mypackage] {slot}._target_=mypackage.My{slot.title()}."
         )
-    if not inspect.isclass(found):
+    if not inspect.isclass(cls) or not allowed:
         raise refused
-    if not own and not theirs:
+    if not issubclass(cls, _kind(kind)) and not (of_user and slot == "argument"):
         raise refused
-    if not issubclass(found, _kind(kind)) and not (own and place == "argument"):
-        raise refused
-    return found
+    return cls
 
 
 def is_of_nets(target: str) -> bool:
     """Whether a dotted name is of a module of nets, data or what trains them: no logger or callback."""
-    places = set(PLACES) - {"callbacks", "logger", *TRAINER}
-    return any(_within(target, module) for place in places for module in PLACES[place][1])
+    slots = set(SLOTS) - {"callbacks", "logger", *TRAINER}
+    return any(_within(target, module) for slot in slots for module in SLOTS[slot][1])
 
 
 def _within(module: str, package: str) -> bool:
@@ -171,8 +170,8 @@ def _within(module: str, package: str) -> bool:
 
 def _kind(kind: str) -> type:
     module, _, name = kind.rpartition(".")
-    found: type = getattr(importlib.import_module(module), name)
-    return found
+    cls: type = getattr(importlib.import_module(module), name)
+    return cls
 
 
 def _kind_name(kind: str) -> str:
@@ -195,11 +194,11 @@ def from_environment(value: Any) -> Any:
 
 def _variable(match: re.Match[str]) -> str:
     name, default = match.groups()
-    found = os.environ.get(name, default)
-    if found is None:
+    value = os.environ.get(name, default)
+    if value is None:
         raise UserError(f"${{oc.env:{name}}}: the environment variable {name} is not set. Set it.")
-    remember_secret(found, f"${{oc.env:{name}}}")
-    return found
+    remember_secret(value, f"${{oc.env:{name}}}")
+    return value
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -209,9 +208,9 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, int) else _plain(value)
+            flat[f"{prefix}{key}"] = value if isinstance(value, int) else _encodable(value)
     return flat
 
 
-def _plain(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     return value if isinstance(value, float) and math.isfinite(value) else encodable(str(value))

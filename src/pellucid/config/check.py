@@ -127,10 +127,10 @@ def _options(annotation: ast.expr | None) -> list[ast.expr] | None:
 
 
 def _join(*parts: ast.expr) -> list[ast.expr] | None:
-    found = [_options(part) for part in parts]
-    if any(options is None for options in found):
+    alternatives = [_options(part) for part in parts]
+    if any(options is None for options in alternatives):
         return None
-    return [option for options in found for option in options or ()]
+    return [option for options in alternatives for option in options or ()]
 
 
 def _name(node: ast.expr) -> str:

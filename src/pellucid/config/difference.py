@@ -8,19 +8,19 @@ from typing import Any
 NONE = "–"  # the option is not there
 
 
-def differences(
-    one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = ""
+def option_differences(
+    left: Mapping[str, Any], right: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """Dotted names and both values, as text, of the options that are not the same.
 
-    A whole room that only one has, such as a callback, is one entry, told by its class.
+    A whole config group entry that only one has, such as a callback, is one entry, told by its class.
     """
-    for key in dict.fromkeys((*one, *other)):
-        left, right = one.get(key, NONE), other.get(key, NONE)
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            yield from differences(left, right, f"{prefix}{key}.")
-        elif left != right:
-            yield f"{prefix}{key}", _text(left), _text(right)
+    for key in dict.fromkeys((*left, *right)):
+        values = left.get(key, NONE), right.get(key, NONE)
+        if isinstance(values[0], Mapping) and isinstance(values[1], Mapping):
+            yield from option_differences(*values, f"{prefix}{key}.")
+        elif values[0] != values[1]:
+            yield f"{prefix}{key}", _text(values[0]), _text(values[1])
 
 
 def _text(value: Any) -> str:

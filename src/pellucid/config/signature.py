@@ -65,8 +65,8 @@ def _find(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Signature
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     return _find(_absolute(node, package), alias.name, seen)
-                if alias.name == "*" and (found := _find(_absolute(node, package), name, seen)):
-                    return found
+                if alias.name == "*" and (signature := _find(_absolute(node, package), name, seen)):
+                    return signature
     return None
 
 
@@ -95,10 +95,9 @@ def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str,
 def _signature(node: ast.FunctionDef, *, skip_first: bool) -> Signature:
     positional = [*node.args.posonlyargs, *node.args.args][1 if skip_first else 0 :]
     keyword = node.args.kwonlyargs
-    optional = {a.arg for a in positional[len(positional) - len(node.args.defaults) :]}
-    if not node.args.defaults:
-        optional = set()
-    optional |= {a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None}
+    optional = {a.arg for a in positional[len(positional) - len(node.args.defaults) :]} | {
+        a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None
+    }
     annotations = {a.arg: a.annotation for a in [*positional, *keyword]}
     return Signature(
         annotations=annotations,

@@ -43,8 +43,7 @@ class Parameter:
         """The trial's value: drawn by its sampler, or the one that it has already."""
         if self.low is None or self.high is None:
             assert self.values is not None
-            found: Scalar = trial.suggest_categorical(self.name, self.values)
-            return found
+            return trial.suggest_categorical(self.name, self.values)
         if isinstance(self.low, int):
             step = int(self.step or 1)
             return trial.suggest_int(self.name, self.low, int(self.high), step=step, log=self.log)
@@ -75,12 +74,12 @@ class Parameter:
 
 def read_space(overrides: Iterable[Override], groups: Mapping[str, list[str]]) -> tuple[Parameter, ...]:
     """The parameters, one for each override with several values; of a key given twice the last counts."""
-    found: dict[str, Parameter] = {}
+    space: dict[str, Parameter] = {}
     for override in overrides:
-        found.pop(override.key_or_group, None)
+        space.pop(override.key_or_group, None)
         if override.is_sweep_override():
-            found[override.key_or_group] = _parameter(override, groups)
-    return tuple(found.values())
+            space[override.key_or_group] = _parameter(override, groups)
+    return tuple(space.values())
 
 
 def combinations(space: tuple[Parameter, ...]) -> Iterator[dict[str, Scalar]]:
@@ -127,20 +126,16 @@ def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) ->
     """What cannot be among the sweep's own options, one line each."""
     if options["seeds"] != 1 and any(parameter.name == "seed" for parameter in space):
         yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
-    for key, least, empty in (
-        ("trials", 1, options["sampler"] is None),
-        ("seeds", 1, False),
-        ("retries", 0, False),
-        ("max_failures", 1, True),
-        ("workers", 1, "auto"),
-        ("threads", 1, "auto"),
+    for key, minimum, alternative in (
+        *(("trials", 1, "null" if options["sampler"] is None else ""), ("seeds", 1, ""), ("retries", 0, "")),
+        *(("max_failures", 1, "null"), ("workers", 1, "auto"), ("threads", 1, "auto")),
     ):
         value = options[key]
-        if (value is None and empty is True) or (empty == "auto" and value == "auto"):
+        if alternative and value == {"null": None, "auto": "auto"}[alternative]:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            other = {True: " or null", "auto": " or auto"}.get(empty, "")
-            yield f"sweep.{key}: expected a whole number of at least {least}{other}, got {value!r}."
+        if type(value) is not int or value < minimum:
+            choice = f" or {alternative}" if alternative else ""
+            yield f"sweep.{key}: expected a whole number of at least {minimum}{choice}, got {value!r}."
     if options["direction"] not in ("auto", "maximize", "minimize"):
         yield f"sweep.direction: expected auto, maximize or minimize, got {options['direction']!r}."
     if not isinstance(options["fail_fast"], bool):

@@ -23,7 +23,7 @@ INSTEAD = {
     "barebones": "Write callbacks=none logger=none report=false.",
     "num_nodes": "Several machines are not supported; trainer.devices=<number> takes several of one.",
 }
-LEAST = {
+MINIMUM = {
     "accumulate_grad_batches": 1,
     "check_val_every_n_epoch": 1,
     "log_every_n_steps": 0,
@@ -39,17 +39,17 @@ def trainer_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
         value = trainer.get(name)
         if value is not None and not (name == "num_nodes" and value == 1):
             yield f"trainer.{name}={value}: not an option here. {remedy}"
-    for name, least in LEAST.items():
+    for name, minimum in MINIMUM.items():
         value = trainer.get(name)
-        if isinstance(value, int | float) and value < least:
-            yield f"trainer.{name}={value}: expected at least {least}."
+        if isinstance(value, int | float) and value < minimum:
+            yield f"trainer.{name}={value}: expected at least {minimum}."
     interval = trainer.get("val_check_interval")
     if isinstance(interval, int | float) and interval <= 0:
         yield f"trainer.val_check_interval={interval}: expected a share of an epoch or a number of batches."
-    most, fewest = trainer.get("max_epochs", 0), trainer.get("min_epochs")
-    if most is None and trainer.get("max_steps") in (None, -1) and not trainer.get("max_time"):
+    max_epochs, min_epochs = trainer.get("max_epochs", 0), trainer.get("min_epochs")
+    if max_epochs is None and trainer.get("max_steps") in (None, -1) and not trainer.get("max_time"):
         yield "trainer.max_epochs=null: expected a number, +trainer.max_steps=… or +trainer.max_time=…"
-    if isinstance(most, int) and isinstance(fewest, int) and 0 <= most < fewest:
-        yield f"trainer.min_epochs={fewest}: more than trainer.max_epochs={most}."
+    if isinstance(max_epochs, int) and isinstance(min_epochs, int) and 0 <= max_epochs < min_epochs:
+        yield f"trainer.min_epochs={min_epochs}: more than trainer.max_epochs={max_epochs}."
     if trainer.get("gradient_clip_algorithm") and not trainer.get("gradient_clip_val"):
         yield "trainer.gradient_clip_algorithm: nothing is clipped without trainer.gradient_clip_val=<limit>."

@@ -59,15 +59,15 @@ def config_problem(config: Any) -> str:
         return f"expected options by name, got {config!r:.60}."
     if not _is_plain(config):
         return "expected texts, numbers, lists and mappings."
-    for room in TARGETS:
-        if not _is_target(config.get(room)):
-            return f"{room}: expected a mapping with a _target_."
+    for group in TARGETS:
+        if not _is_target(config.get(group)):
+            return f"{group}: expected a mapping with a _target_."
     if "scheduler" not in config or (config["scheduler"] and not _is_target(config["scheduler"])):
         return "scheduler: expected null or a mapping with a _target_."
-    for room in MAPPINGS:
-        nodes = config.get(room) or {}
+    for group in MAPPINGS:
+        nodes = config.get(group) or {}
         if not isinstance(nodes, Mapping) or not all(_is_target(node) for node in nodes.values()):
-            return f"{room}: expected mappings with a _target_, by name."
+            return f"{group}: expected mappings with a _target_, by name."
     if "seed" not in config or (isinstance(config["seed"], int) and config["seed"] < 0):
         return "seed: expected a whole number, 0 or more."
     for name, kinds in VALUES.items():
@@ -119,8 +119,8 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
     asked = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
     for files in (conf, Path(line.config_dir or conf)):
         asked |= _targets_of(files / "callbacks") | _targets_of(files / "logger")
-    rooms = {room: config[room] or {} for room in ("callbacks", "logger", "trainer")}
-    for where, node in targets(rooms):
+    groups = {group: config[group] or {} for group in ("callbacks", "logger", "trainer")}
+    for where, node in targets(groups):
         target = str(node["_target_"])
         known = target in asked or target.split(".")[0] in config["packages"]
         if where == "trainer" or known or (where.count(".") == 1 and _is_harmless(target, node)):
@@ -132,17 +132,17 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
         )
 
 
-def check_kept_files(kept: Path, own: Path, packages: list[str]) -> None:
+def check_kept_files(kept: Path, source: Path, packages: list[str]) -> None:
     """Raise UserError for configuration files kept with a sweep that ask for more than the user's own do.
 
-    ``own`` is the folder that they were copied from; files that are the same there are the user's. What
+    ``source`` is the folder that they were copied from; files that are the same there are the user's. What
     others may not do is to say anything of Hydra, which can start programs, or to name what is built unasked.
     """
     links = [path for path in (kept, *kept.rglob("*")) if path.is_symlink()]
     if links:  # which lead past this check, and were not made by a sweep
         raise UserError(f"{links[0]} is a link. Put what it leads to in its place.")
     for path in sorted(kept.rglob("*.yaml")):
-        same = own / path.relative_to(kept)
+        same = source / path.relative_to(kept)
         if same.is_file() and same.read_bytes() == path.read_bytes():
             continue
         loaded = _loaded(path)
@@ -183,8 +183,8 @@ def _of_hydra(node: Any, prefix: str = "") -> set[str]:
         }
     if isinstance(node, list):
         return {text for item in node for text in _of_hydra(item, prefix)}
-    said = f"{prefix.rstrip('.')}={node}"
-    return {said} if "hydra" in said.lower() else set()
+    option = f"{prefix.rstrip('.')}={node}"
+    return {option} if "hydra" in option.lower() else set()
 
 
 def _is_of_space(text: str) -> bool:
@@ -217,7 +217,6 @@ def _is_name(value: Any) -> bool:
 
 def _targets_of(folder: Path) -> set[str]:
     """Those that the files of a folder of configuration name, but the harmless, whose options count."""
-    found = set()
-    for path in folder.glob("*.yaml"):
-        found |= {str(node["_target_"]) for _, node in targets(_loaded(path))}
-    return found - {f"{prefix}{name}" for prefix, names in HARMLESS.items() for name in names}
+    files = [_loaded(path) for path in folder.glob("*.yaml")]
+    named_targets = {str(node["_target_"]) for file in files for _, node in targets(file)}
+    return named_targets - {f"{prefix}{name}" for prefix, names in HARMLESS.items() for name in names}

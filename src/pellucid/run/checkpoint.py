@@ -100,8 +100,8 @@ def _check_plain(path: Path) -> None:
 def _problem(checkpoint: Mapping[str, Any], parts: Parts) -> str:
     """The first part that is not what it should be, in a sentence; the empty text where all are."""
     for name, (fits, expected) in parts.items():
-        if not fits(found := _part(checkpoint, name)):
-            return f"{name} is {_shown(found)}, expected {expected}."
+        if not fits(part := _part(checkpoint, name)):
+            return f"{name} is {_shown(part)}, expected {expected}."
     return ""
 
 

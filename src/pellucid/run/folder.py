@@ -35,16 +35,12 @@ from pellucid.system.lock import FileLock
 log = logging.getLogger(__name__)
 
 FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
-OURS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
+OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
 OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
 WHOLE = (
-    "format",
-    "epochs",
-    "seed",
-    "best/epoch",
-    "devices",
-    *(f"data/{k}" for k in ("train", "val", "test")),
+    *("format", "epochs", "seed", "best/epoch", "devices"),
+    *(f"data/{split}" for split in ("train", "val", "test")),
 )
 NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
 
@@ -57,7 +53,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.log = folder / "train.log"
         self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
-        self._told = False
+        self._warned = False
         self._lock: FileLock | None = None
 
     @property
@@ -73,9 +69,9 @@ class Run:
         """A run that exists. Raises UserError for a folder that is none."""
         run = cls(Path(folder).expanduser().absolute())
         if not (run.folder / ".hydra" / "config.yaml").is_file():
-            found = "is no run folder" if run.folder.is_dir() else "does not exist"
+            state = "is no run folder" if run.folder.is_dir() else "does not exist"
             raise UserError(
-                f"{folder}: this folder {found}. Expected the folder of a run, "
+                f"{folder}: this folder {state}. Expected the folder of a run, "
                 "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml."
             )
         made = run.metrics().get("format", 1)  # the first versions did not say
@@ -145,24 +141,24 @@ class Run:
         """
         path = self.folder / "metrics.json"
         try:
-            found = read_json(path)
+            entries = read_json(path)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            self._tell(path, f"it cannot be read ({first_line(error)})")
+            self._warn(path, f"it cannot be read ({first_line(error)})")
             return {}
-        if not isinstance(found, dict):
-            self._tell(path, "it holds no entries")
+        if not isinstance(entries, dict):
+            self._warn(path, "it holds no entries")
             return {}
-        good = {name: value for name, value in found.items() if _is_right(name, value)}
-        if odd := [name for name in found if name not in good]:
-            self._tell(path, f"{', '.join(odd[:5])} is not what it should be")
+        good = {name: value for name, value in entries.items() if _is_right(name, value)}
+        if odd := [name for name in entries if name not in good]:
+            self._warn(path, f"{', '.join(odd[:5])} is not what it should be")
         return good
 
-    def _tell(self, path: Path, what: str) -> None:
-        if not self._told:
+    def _warn(self, path: Path, what: str) -> None:
+        if not self._warned:
             log.warning("%s is damaged: %s. That is left out, and written anew by resume=.", path, what)
-            self._told = True
+            self._warned = True
 
     def rows(self) -> list[dict[str, float]]:
         """The rows of ``metrics.csv``, finite values only; none where there is no such file."""
@@ -175,7 +171,7 @@ class Run:
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, csv.Error) as error:
-            self._tell(path, f"row {len(rows) + 1} ({first_line(error)})")
+            self._warn(path, f"row {len(rows) + 1} ({first_line(error)})")
         return [row for row in rows if "epoch" in row]
 
     def record(self, values: Mapping[str, Any]) -> None:
@@ -217,7 +213,7 @@ class Run:
 
     def discard(self) -> None:
         """Remove what a run that never trained left; files of others stay."""
-        for name in OURS:
+        for name in OUR_FOLDERS:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for name in OUR_FILES:
             (self.folder / name).unlink(missing_ok=True)

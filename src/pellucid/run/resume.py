@@ -17,7 +17,8 @@ from pellucid.run.folder import Run
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
 FREE = {"device_images": 0.0, "report": True}  # and a value of the right kind
-PLACES = {"data.root", "data.cache"}  # where the same images are now
+PATHS = {"data.root", "data.cache"}  # where the same images are now
+OF_LINE = {"resume", "packages"}
 
 
 def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
@@ -28,46 +29,9 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     if links := [path for path in (run.checkpoints, run.folder / "figures") if path.is_symlink()]:
         raise UserError(f"{links[0]} is a link, which may lead anywhere. Put the folder in its place.")
     config = {**run.config(), "packages": own_packages(line, conf)}
-    changed = copy.deepcopy(config)
-    refused = []
-    choices = run.choices()
-    for override in line.parsed():
-        key, value = override.key_or_group, override.value()
-        if (
-            key not in ("resume", "packages")
-            and key not in choices
-            and key not in BUDGETS | DEVICES | FREE.keys()
-            and _get(config, key) is None
-        ):
-            hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
-            raise UserError(f"{key}: the run has no such option.{hint}")
-        if key in ("resume", "packages") or (key in choices and choices[key] == value):
-            continue
-        if key == "trainer" and isinstance(value, str):
-            chosen = compose(conf, "train", [f"trainer={value}"])["trainer"]
-            for name in DEVICES:
-                _, part = name.split(".")
-                changed["trainer"][part] = chosen[part]
-        elif key in FREE:
-            if expected := kind_problem(value, FREE[key]):
-                raise UserError(f"{key}: expected {expected}, got {value!r}.")
-            changed[key] = value
-        elif key in PLACES and isinstance(value, str):
-            changed["data"][key.split(".")[1]] = value
-        elif key in BUDGETS | DEVICES:
-            changed["trainer"][key.split(".")[1]] = value
-        elif key in choices or _get(config, key) != value:
-            before = choices.get(key, _get(config, key))
-            refused.append(f"{key}={value} (the run has {before})")
-    if refused:
-        raise UserError(
-            f"resume={run.folder}: a run is continued with its own configuration; only budgets "
-            f"({', '.join(sorted(BUDGETS))}), devices and the place of the data (data.root) may change. "
-            f"Refused: {'; '.join(refused)}. Start a new run for that."
-        )
+    changed = _changed(run, config, line, conf)
     check_writers(changed, line, conf)
-    problems = check_targets(changed)
-    if problems:
+    if problems := check_targets(changed):
         raise UserError("\n".join(problems.values()))
     metrics = run.metrics()
     done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
@@ -81,6 +45,40 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     if period is not None and budget is not None and budget > period:
         print(
             f"Note: scheduler.T_max stays {period}, so the learning rate climbs again after epoch {period}."
+        )
+    return changed
+
+
+def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) -> dict[str, Any]:
+    """The run's configuration with what the line may change in it. Raises UserError for the rest."""
+    changed, choices, refused = copy.deepcopy(config), run.choices(), []
+    for override in line.parsed():
+        key, value = override.key_or_group, override.value()
+        if (
+            key not in OF_LINE | choices.keys() | BUDGETS | DEVICES | FREE.keys()
+            and _get(config, key) is None
+        ):
+            hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
+            raise UserError(f"{key}: the run has no such option.{hint}")
+        group, _, option = key.partition(".")
+        if key in OF_LINE or (key in choices and choices[key] == value):
+            continue
+        if key == "trainer" and isinstance(value, str):
+            chosen = compose(conf, "train", [f"trainer={value}"])["trainer"]
+            changed["trainer"] |= {name: chosen[name] for name in ("accelerator", "devices", "strategy")}
+        elif key in FREE:
+            if expected := kind_problem(value, FREE[key]):
+                raise UserError(f"{key}: expected {expected}, got {value!r}.")
+            changed[key] = value
+        elif key in BUDGETS | DEVICES or (key in PATHS and isinstance(value, str)):
+            changed[group][option] = value
+        elif key in choices or _get(config, key) != value:
+            refused.append(f"{key}={value} (the run has {choices.get(key, _get(config, key))})")
+    if refused:
+        raise UserError(
+            f"resume={run.folder}: a run is continued with its own configuration; only budgets "
+            f"({', '.join(sorted(BUDGETS))}), devices and the place of the data (data.root) may change. "
+            f"Refused: {'; '.join(refused)}. Start a new run for that."
         )
     return changed
 

@@ -42,13 +42,13 @@ class SweepFolder:
     @classmethod
     def open(cls, folder: str | Path) -> SweepFolder:
         """A sweep that exists. Raises UserError for a folder that is none."""
-        found = cls(Path(folder).expanduser().absolute())
-        if not found.definition_file.is_file():
-            kind = "is no sweep's folder" if found.folder.is_dir() else "does not exist"
+        sweep = cls(Path(folder).expanduser().absolute())
+        if not sweep.definition_file.is_file():
+            kind = "is no sweep's folder" if sweep.folder.is_dir() else "does not exist"
             raise UserError(
                 f"{folder}: this folder {kind}. Expected outputs/sweeps/<name>, with its sweep.json."
             )
-        return found
+        return sweep
 
     def trial(self, number: int) -> Path:
         return self.folder / str(number)
@@ -74,10 +74,11 @@ class SweepFolder:
     def definition(self) -> dict[str, Any]:
         """What the sweep was defined as; empty before its beginning. Raises UserError for a damaged file."""
         try:
-            found: dict[str, Any] = read_json(self.definition_file)
-            if isinstance(found, dict) and isinstance(made := found.get("format"), int) and made > FORMAT:
+            definition: dict[str, Any] = read_json(self.definition_file)
+            made = definition.get("format") if isinstance(definition, dict) else None
+            if isinstance(made, int) and made > FORMAT:
                 raise UserError(f"{self.folder} was written by a newer pellucid (format {made}). Update.")
-            _check(found)
+            _check(definition)
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -85,7 +86,7 @@ class SweepFolder:
                 f"{self.definition_file} is damaged and does not say what the sweep is: {first_line(error)}. "
                 "The runs are in the folders beside it; begin another sweep by another sweep.name."
             ) from error
-        return found
+        return definition
 
     def define(self, definition: Mapping[str, Any]) -> None:
         write_atomically(self.definition_file, json.dumps(definition, indent=2, default=str).encode())
@@ -155,18 +156,16 @@ def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         raise UserError(f"{folder.conf}: the sweep's configuration files are gone; it cannot be continued.")
     if line.config_dir and not folder.user_conf.is_dir():
         raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
-    own = line
+    given_line = line
     packages = own_packages(line, conf, training=True)
     check_kept_files(folder.conf, conf, packages)
     if line.config_dir:
         check_kept_files(folder.user_conf, Path(line.config_dir), packages)
     line = line.with_config_dir(folder.user_conf)
-    if (
-        own_packages(line, folder.conf, training=True) != packages
-    ):  # those that the sweep's files name are not believed
+    if own_packages(line, folder.conf, training=True) != packages:  # the sweep's files are not believed
         line = dataclasses.replace(line, overrides=[*line.overrides, f"packages=[{','.join(packages)}]"])
     url = _storage(line, folder.conf)
-    if url and line.value("sweep.storage") is None and url != _storage(own, conf):
+    if url and line.value("sweep.storage") is None and url != _storage(given_line, conf):
         raise UserError(f"The sweep's files keep its trials in {url}. If it is right: sweep.storage={url}")
     return line, folder.conf
 
@@ -174,10 +173,9 @@ def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
 def _storage(line: CommandLine, conf: Path) -> str | None:
     """None where the line is wrong, which is told by its check."""
     try:
-        found: str | None = compose_line(line, conf).sweep.storage
+        return compose_line(line, conf).sweep.storage  # type: ignore[no-any-return]
     except UserError:
         return None
-    return found
 
 
 def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
@@ -198,18 +196,18 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     ), folder.conf
 
 
-def _check(found: Any) -> None:
+def _check(definition: Any) -> None:
     """Raise ValueError and its like unless it is what ``Study`` defines a sweep by."""
     for name, kind in PARTS.items():
-        if not isinstance(found[name], kind):
-            raise TypeError(f"{name} is {found[name]!r:.60}")
-    for key, kept in found["space"].items():
+        if not isinstance(definition[name], kind):
+            raise TypeError(f"{name} is {definition[name]!r:.60}")
+    for key, kept in definition["space"].items():
         if not _is_parameter(kept) or kept["key"] != key:
             raise ValueError(f"of {key} it searches {kept!r:.60}")
-    sweep = found["sweep"]
+    sweep = definition["sweep"]
     if not isinstance(sweep["metric"], str) or sweep["direction"] not in ("maximize", "minimize"):
         raise ValueError(f"it ranks by {sweep['metric']!r:.60}, {sweep['direction']!r:.60}")
-    if type(sweep["seeds"]) is not int or not all(isinstance(text, str) for text in found["fixed"]):
+    if type(sweep["seeds"]) is not int or not all(isinstance(text, str) for text in definition["fixed"]):
         raise ValueError("its seeds or fixed options are none")
 
 

@@ -87,7 +87,7 @@ def without_password(url: str) -> str:
         return url
 
 
-def look_into(folder: SweepFolder, url: str | None) -> BaseStorage:
+def read_storage(folder: SweepFolder, url: str | None) -> BaseStorage:
     """The sweep's storage to read from: its journal is neither locked nor mended. Raises as open_storage."""
     if url is not None:
         return open_storage(folder, url)
@@ -95,7 +95,7 @@ def look_into(folder: SweepFolder, url: str | None) -> BaseStorage:
         raise UserError(f"{folder.journal} is gone, and with it which trials there were.")
     replayed = Replayed(folder.journal.read_bytes())
     if replayed.lost:
-        log.warning("%s is damaged: %s.", folder.journal, replayed.said())
+        log.warning("%s is damaged: %s.", folder.journal, replayed.loss())
     return replayed.storage
 
 
@@ -128,7 +128,7 @@ class Replayed:
         self.lost = self.total - len(self.lines)
 
     def _replay(self, lines: list[bytes]) -> int | None:
-        """The place of the first line that Optuna cannot use, if there is one."""
+        """The number of the first line that Optuna cannot use, if there is one."""
         memory, first_bad = _Memory(), None
         self.lines, self.entries = list[bytes](), list[dict[str, Any]]()
         self.storage = JournalStorage(memory)
@@ -145,7 +145,7 @@ class Replayed:
                 first_bad = number if first_bad is None else first_bad
         return first_bad
 
-    def said(self) -> str:
+    def loss(self) -> str:
         return f"{self.lost} of its {counted(self.total, 'entry')} could not be read or used"
 
 
@@ -165,7 +165,7 @@ def mend(journal: Path, lock: JournalFileOpenLock) -> None:
         log.warning(
             "%s is damaged: %s; the sweep goes on with the others. The damaged file is kept as %s.",
             journal,
-            replayed.said(),
+            replayed.loss(),
             kept.name,
         )
     finally:

@@ -21,7 +21,7 @@ from pellucid.system.console import lines_of
 from pellucid.system.interrupt import SIGNALS, exit_code, install
 
 USERS_MISTAKE = 2  # an exit code
-GRACE = 20.0  # seconds for what is interrupted to note that, and to end
+GRACE_SECONDS = 20.0  # seconds for what is interrupted to note that, and to end
 
 
 def run_processes(count: int, target: Callable[..., None], *args: Any) -> list[int]:
@@ -46,7 +46,7 @@ def run_processes(count: int, target: Callable[..., None], *args: Any) -> list[i
 
 
 def _end(processes: list[SpawnProcess]) -> None:
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + GRACE_SECONDS
     try:
         for process in processes:
             process.terminate()

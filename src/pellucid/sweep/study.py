@@ -27,7 +27,7 @@ from pellucid.system.lock import FileLock
 
 log = logging.getLogger(__name__)
 OTHERWISE = "Choose another sweep.name, or another sweep.storage."
-KILLED = 3  # times without a further epoch, after which a trial is given up
+MAX_KILLED = 3  # times without a further epoch, after which a trial is given up
 DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -177,7 +177,7 @@ class Study:
             last, times = frozen.user_attrs.get(DEATHS, (None, 0))
             times = times + 1 if epochs == last else 1
             trial.set_user_attr(DEATHS, (epochs, times))
-            if times >= KILLED:
+            if times >= MAX_KILLED:
                 error = f"Killed {times} times in epoch {epochs + 1}, never finishing it (out of memory?)"
                 self._fail(trial, error)
                 for run in runs:
@@ -197,8 +197,8 @@ class Study:
         seed = node.get("seed")
         # A quasi-random sequence is one sequence: its seed scrambles the whole of it.
         if isinstance(seed, int) and not str(node["_target_"]).endswith("QMCSampler"):
-            own = np.random.SeedSequence([abs(seed), number]).generate_state(1)
-            return self._build("sampler", seed=int(own[0]))
+            (trial_seed,) = np.random.SeedSequence([abs(seed), number]).generate_state(1)
+            return self._build("sampler", seed=int(trial_seed))
         return self._build("sampler")
 
     def run_folders(self, number: int) -> dict[int, Path]:

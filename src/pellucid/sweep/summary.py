@@ -23,7 +23,7 @@ from pellucid.report import sweep as report
 from pellucid.run.folder import Run
 from pellucid.sweep.content import ERROR, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder
-from pellucid.sweep.journal import look_into
+from pellucid.sweep.journal import read_storage
 from pellucid.system.files import write_atomically
 
 STATES: dict[TrialState, report.State] = {
@@ -34,10 +34,10 @@ STATES: dict[TrialState, report.State] = {
     TrialState.WAITING: "waiting",
 }
 log = logging.getLogger(__name__)
-ENOUGH = 10  # finished trials, for the importance of parameters to mean something
+MIN_TRIALS = 10  # finished trials, for the importance of parameters to mean something
 
 
-class Summary:
+class SweepSummary:
     """Writes ``trials.csv`` and ``report.html`` into the sweep's folder, or ``out``.
 
     ``total``: the trials it is to have in the end.
@@ -98,7 +98,7 @@ class Summary:
         values = {seed: value for seed, value in pairs if seed is not None and value is not None}
         parameters = frozen.params or frozen.system_attrs.get("fixed_params", {})
         pages = [run.folder / "report.html" for run in runs if (run.folder / "report.html").is_file()]
-        found = report.Trial(
+        trial = report.Trial(
             number=frozen.number,
             state=STATES[frozen.state],
             parameters=parameters,
@@ -114,22 +114,22 @@ class Summary:
             command=self._command(parameters),
         )
         if frozen.state.is_finished():
-            self._done[frozen.number] = found
-        return found
+            self._done[frozen.number] = trial
+        return trial
 
     def _path(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.out)).as_posix() if path.exists() else ""
 
     def _command(self, values: Mapping[str, Any]) -> str:
         fixed = _of_a_run(self.definition["fixed"])
-        own = [p.override(values[p.name]) for p in self.space if p.name in values]
+        searched = [p.override(values[p.name]) for p in self.space if p.name in values]
         files = [f"--config-dir={self.folder.user_conf}"] if self.folder.user_conf.is_dir() else []
-        return shlex.join(["python", "train.py", *files, *fixed, *own])
+        return shlex.join(["python", "train.py", *files, *fixed, *searched])
 
     def _importance(self) -> dict[str, float]:
         """How much each parameter decides, as fractions of 1 (PED-ANOVA, Watanabe et al. 2023)."""
         finished = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(finished) < ENOUGH or len(self.space) < 2:
+        if len(finished) < MIN_TRIALS or len(self.space) < 2:
             return {}
         try:
             with warnings.catch_warnings():
@@ -163,12 +163,12 @@ def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
     url = storage or _known(definition["storage"], definition["name"])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.load_study(study_name=definition["name"], storage=look_into(folder, url))
+        study = optuna.load_study(study_name=definition["name"], storage=read_storage(folder, url))
     except KeyError as error:
         raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
     check_content(study, [Parameter.from_dict(kept).name for kept in definition["space"].values()])
     total = study.user_attrs.get(TOTAL) or len(study.get_trials(deepcopy=False))
-    Summary(folder, study, total=total, out=out).write(wait=True)
+    SweepSummary(folder, study, total=total, out=out).write(wait=True)
     log.info("Report: %s", (out or folder.folder) / "report.html")
 
 
@@ -207,9 +207,9 @@ def _described(parameter: Parameter) -> report.Parameter:
 
 
 def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
+    numbers = list(values)
     try:
-        return statistics.fmean(found) if found else None
+        return statistics.fmean(numbers) if numbers else None
     except ValueError:  # inf - inf
         return math.nan
 

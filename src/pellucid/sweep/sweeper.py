@@ -27,15 +27,15 @@ from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.plan import Plan, make_plan
 from pellucid.sweep.processes import USERS_MISTAKE, run_processes
 from pellucid.sweep.study import Study
-from pellucid.sweep.summary import Summary
-from pellucid.sweep.worker import Worker, short
+from pellucid.sweep.summary import SweepSummary
+from pellucid.sweep.worker import Worker, shown_value
 from pellucid.system.console import console, start_logging
 from pellucid.system.interrupt import exit_code
 
 log = logging.getLogger(__name__)
-WORKERS = 4  # where neither the sweep nor its launcher says how many
-POLL = 1.0  # seconds between looks at what others are running
-FRUITLESS = 3  # launches without any progress, after which the launcher is at fault
+DEFAULT_WORKERS = 4  # where neither the sweep nor its launcher says how many
+POLL_SECONDS = 1.0  # seconds between looks at what others are running
+MAX_FRUITLESS = 3  # launches without any progress, after which the launcher is at fault
 
 
 def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -> None:
@@ -52,8 +52,8 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
         folder.discard()
         raise
     done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    told = counted(plan.total, "trial") + (f", {done} of them done" if done else "")
-    log.info("Sweep %s: %s. Folder: %s", plan.name, told, quoted(plan.folder))
+    size = counted(plan.total, "trial") + (f", {done} of them done" if done else "")
+    log.info("Sweep %s: %s. Folder: %s", plan.name, size, quoted(plan.folder))
     try:
         _run_all(plan, study, Worker(plan, context, master))
     except (KeyboardInterrupt, SystemExit) as error:
@@ -68,7 +68,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
             f"The sweep's storage fails ({first_line(error)}). What had finished is kept in its folder; "
             f"when the storage works again, continue by: {plan.line}"
         ) from error
-    summary = Summary(study.folder, study.optuna, total=plan.total)
+    summary = SweepSummary(study.folder, study.optuna, total=plan.total)
     summary.write(wait=True)
     _say(summary.collect(), plan, study.stopped())
     if study.left() or study.count(TrialState.FAIL):
@@ -77,7 +77,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
 
 def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
     """Until every trial is done, also those that other processes are running now."""
-    told = fruitless = 0
+    fruitless, waiting = 0, False
     while left := study.left():
         before = _progress(study)
         if _launcher(worker.master) == "BasicLauncher":
@@ -89,12 +89,12 @@ def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
         running = study.count(TrialState.RUNNING)
         if not running and _progress(study) == before:
             fruitless += 1
-            if fruitless == FRUITLESS:
+            if fruitless == MAX_FRUITLESS:
                 raise UserError("The launcher's jobs end without having begun a trial; see their logs.")
-        if running and not told:
-            told = 1
+        if running and not waiting:
+            waiting = True
             log.info("Waiting for %s of other processes.", counted(running, "trial"))
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
 def _launch(worker: Worker, left: int) -> None:
@@ -142,7 +142,7 @@ def _workers(plan: Plan, master: DictConfig) -> int:
         return int(given)
     jobs = master.hydra.launcher.get("n_jobs")
     if jobs is None:
-        return WORKERS
+        return DEFAULT_WORKERS
     return int(jobs) if jobs > 0 else max(1, _processors() + 1 + jobs)
 
 
@@ -180,7 +180,7 @@ def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:
     if stopped:
         log.warning("Stopped: %s. Continue, with another limit, by: %s", stopped, plan.line)
     if best := sweep.best():
-        values = "  ".join(f"{name}={short(value)}" for name, value in best.parameters.items())
+        values = "  ".join(f"{name}={shown_value(value)}" for name, value in best.parameters.items())
         log.info("Best: trial %d   %s %.4f   %s", best.number, sweep.metric, best.value, values)
         console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)
     log.info("Report: %s", quoted(plan.folder / "report.html"))

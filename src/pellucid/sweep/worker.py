@@ -31,7 +31,7 @@ from pellucid.run.folder import Run
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.processes import run_processes
 from pellucid.sweep.study import Claim, Study
-from pellucid.sweep.summary import Summary
+from pellucid.sweep.summary import SweepSummary
 from pellucid.system.console import add_to_log, console, start_logging
 from pellucid.system.interrupt import check
 from pellucid.system.process import has_several_processes, is_of_launcher
@@ -63,7 +63,7 @@ class Worker:
     def work(self, study: Study) -> None:
         """Until nothing is left that this process could begin."""
         self.study, self.images = study, ImageCache()
-        summary = Summary(study.folder, study.optuna, total=self.plan.total)
+        summary = SweepSummary(study.folder, study.optuna, total=self.plan.total)
         gc.freeze()  # the imports: not to be looked through again after each trial
         try:
             while claim := study.claim():
@@ -86,7 +86,7 @@ class Worker:
 
     def _try(self, claim: Claim) -> None:
         """The trial, tried again where it raised and ``sweep.retries`` allows."""
-        shown = "  ".join(f"{name}={short(value)}" for name, value in claim.values.items())
+        shown = "  ".join(f"{name}={shown_value(value)}" for name, value in claim.values.items())
         start = time.perf_counter()
         try:
             value = self._value(claim)
@@ -217,7 +217,7 @@ def _subprocess_run(plan: Plan, number: int, values: Mapping[str, Scalar], *args
     _train(study, study.trial(number), values, ImageCache(), *args)
 
 
-def _write(summary: Summary) -> None:
+def _write(summary: SweepSummary) -> None:
     """The report is written again after the next trial, so what hinders it now ends no sweep."""
     try:
         summary.write(wait=False)
@@ -225,7 +225,7 @@ def _write(summary: Summary) -> None:
         log.warning("The report could not be written (%s: %s).", type(error).__name__, first_line(error))
 
 
-def short(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A value as a line of the console shows it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

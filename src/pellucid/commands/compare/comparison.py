@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from pellucid.config.difference import differences
+from pellucid.config.difference import option_differences
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
 from pellucid.draw.comparison import compared_curves, compared_reconstructions, likeness_map
@@ -213,7 +213,7 @@ def _redrawn(side: Side, index_M: Tensor) -> np.ndarray:
 
 def write_options(folder: Path, both: Sequence[LoadedRun]) -> None:
     """Options that are not the same, as a file and a table."""
-    found = list(differences(both[0].config, both[1].config))
+    found = list(option_differences(both[0].config, both[1].config))
     columns = ("option", "first", "second")
     write_csv(folder / "options.csv", [dict(zip(columns, row, strict=True)) for row in found], columns)
     if not found:
