@@ -72,7 +72,8 @@ def phrase(path: str) -> str:
         if name.parts[0] == "conf":
             return f"Choices of {name.name}="
         if name.parts[0] == "tests":
-            return f"Tests of src/pellucid/{'/'.join(name.parts[1:])}"
+            mirrored = "/".join(name.parts[1:])
+            return f"Tests of {'scripts' if mirrored == 'benchmarks' else 'src/pellucid'}/{mirrored}"
     elif name.suffix == ".py":
         text = _docstring(place)
     else:

@@ -13,9 +13,9 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from pellucid.benchmark import processes
-from pellucid.benchmark.measure import LOADER, MEMORY, OURS, PICTURES, Result
-from pellucid.benchmark.processes import Spent
+from benchmarks import processes
+from benchmarks.measure import LOADER, MEMORY, OURS, PICTURES, Result
+from benchmarks.processes import Spent
 from pellucid.system.files import write_atomically
 
 HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADER}", f"ours / {MEMORY}")

@@ -1,6 +1,6 @@
 """Training as anyone would write it, without this package: what it is compared with.
 
-``python -m pellucid.benchmark.plain <folder of Fashion-MNIST> <epochs>`` trains the fully connected net.
+``python scripts/benchmarks/plain.py <folder of Fashion-MNIST> <epochs>`` trains the fully connected net.
 
 Shapes: B images, C channels, H × W pixels.
 """

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pellucid.benchmark import processes, table
-from pellucid.benchmark.measure import Measured, Result, device_of, measure_loading
+from benchmarks import processes, table
+from benchmarks.measure import Measured, Result, device_of, measure_loading
 from pellucid.config.command import PathText
 from pellucid.config.command_line import quote_path
 from pellucid.config.compose import compose, container
@@ -19,7 +19,7 @@ from pellucid.errors import UserError
 from pellucid.system.console import console
 from pellucid.system.process import check_device
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 SMALL = ("dnn", "cnn", "autoencoder")  # of small grey images
 PHOTOS = ("xai", "resnet_frozen")
 PRECISIONS = ("32-true", "bf16-mixed")

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.benchmark import plain, processes
-from pellucid.benchmark.measure import (
+from benchmarks import plain, processes
+from benchmarks.measure import (
     LOADER,
     MEMORY,
     OURS,
@@ -22,8 +22,8 @@ from pellucid.benchmark.measure import (
     measure_loading,
     plain_data,
 )
-from pellucid.benchmark.run import benchmark
-from pellucid.benchmark.table import HEADER, rows, write
+from benchmarks.run import benchmark
+from benchmarks.table import HEADER, rows, write
 from pellucid.errors import UserError
 from tests.helpers import command, compose
 

@@ -21,7 +21,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from pellucid.benchmark import plain
+from benchmarks import plain
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.engine.build import make_data, make_task

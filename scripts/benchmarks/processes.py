@@ -19,6 +19,7 @@ from pellucid.errors import UserError
 
 BARE_IMPORT, HELP, MISTAKE, FIRST_STEP = "bare import", "--help", "a mistyped option", "first training step"
 WHOLE, WHOLE_PLAIN = "five epochs of dnn", "the same, a bare script"
+HERE = Path(__file__).resolve().parent
 KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss, in bytes
 RATIOS = {FIRST_STEP: BARE_IMPORT, WHOLE: WHOLE_PLAIN}
 
@@ -72,7 +73,7 @@ def measure(program: Path, fashion: str, rounds: int) -> dict[str, Spent]:
 
 def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
     quiet = ["callbacks=none", "report=false", "trainer=cpu"]
-    first = ["+callbacks.first._target_=pellucid.benchmark.processes.FirstStep", "packages=[pellucid]"]
+    first = ["+callbacks.first._target_=benchmarks.processes.FirstStep", "packages=[benchmarks]"]
     whole = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
     train = [sys.executable, str(program)]
     yield BARE_IMPORT, [sys.executable, "-c", "import torch, torchvision, lightning"]
@@ -80,15 +81,17 @@ def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
     yield MISTAKE, [*train, "model=dnnn"]
     yield FIRST_STEP, [*train, "model=dnn", "data=digits", "logger=none", *quiet, *first]
     yield WHOLE, [*train, *whole, *quiet]
-    yield WHOLE_PLAIN, [sys.executable, "-m", "pellucid.benchmark.plain", fashion, "5"]
+    yield WHOLE_PLAIN, [sys.executable, str(HERE / "plain.py"), fashion, "5"]
 
 
 def _run(line: list[str], folder: Path, code: int) -> tuple[float, float]:
     """Seconds, and MiB at the most."""
+    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-S", "-c", BETWEEN, *line],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), *filter(None, path)])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,1 +1,0 @@
-"""How fast training is, beside a plain PyTorch loop. May import all below."""
