@@ -21,8 +21,8 @@ PAGES = {
 README = PAGES[Path("README.md")]
 COMMANDS = re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", "\n".join(PAGES.values()))
 # What the reader is to write: a net, and files that begin with their path.
-WRITTEN = set(re.findall(r"^# (conf/\S+\.yaml)$", "\n".join(PAGES.values()), flags=re.MULTILINE))
-THEIRS = ("MyNet", *(f"experiment={Path(path).stem}" for path in WRITTEN))
+WRITTEN = set(re.findall(r"^# (\S+\.(?:py|yaml))$", "\n".join(PAGES.values()), flags=re.MULTILINE))
+THEIRS = ("MyNet", *WRITTEN, *(f"experiment={Path(path).stem}" for path in WRITTEN))
 
 
 def test_it_is_short() -> None:

@@ -17,6 +17,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
 from pellucid.explainer.saliency import Saliency
+from tests.callbacks.drawn import OURS, VIEWS
 from tests.helpers import compose, metrics, same, weights
 
 # Every view after every epoch, and what it draws after each.
@@ -44,6 +45,16 @@ def check(tmp_path: Path, options: list[str]) -> None:
     result = metrics(tmp_path / "seen")
     assert not [key for key in result if key.startswith("look/failed")]
     assert same(seen, unseen)
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS.keys() - OURS))
+def test_one_of_ones_own_draws_and_changes_nothing(tmp_path: Path, name: str) -> None:
+    for model in ("cnn", "autoencoder"):
+        seen = trained(tmp_path / model / "seen", f"model={model}", f"callbacks={name}")
+        unseen = trained(tmp_path / model / "unseen", f"model={model}", "callbacks=none")
+        assert not [key for key in metrics(tmp_path / model / "seen") if key.startswith("look/failed")]
+        assert same(seen, unseen)
+    assert list(tmp_path.rglob("figures/**/*.png")), "a picture of one of them"
 
 
 @pytest.mark.slow
