@@ -39,7 +39,7 @@ def test_the_intervals_of_a_task_that_notes_its_steps() -> None:
     for index in torch.split(torch.arange(50), 16):
         _, logits = task._step((images[index], labels[index]), "test")
         losses.append(functional.cross_entropy(logits, labels[index], reduction="none"))
-    alone.note(torch.cat(losses), task.noted["test"])
+    alone.note(torch.cat(losses), task.steps["test"])
     values = {name: float(value) for name, value in task.compute_metrics("test").items()}
     said = task(images).argmax(1)
     for name, inputs in alone.inputs(values, 50).items():

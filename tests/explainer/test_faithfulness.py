@@ -1,4 +1,4 @@
-"""Every method, with its options as they are, on nets whose answer is known."""
+"""Faithfulness of maps, on nets whose answer is known."""
 
 from __future__ import annotations
 
@@ -6,127 +6,133 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid.config.build import build
 from pellucid.explainer.base import Explainer
-from pellucid.explainer.trust import Judge
-from tests.explainer.test_contract import EXPLAINERS, options
-
-ON_A_LINEAR_NET = {"saliency", "integrated_gradients", "occlusion"}  # Grad-CAM needs a layer with maps
-SIDE = 64
-
-
-def make(name: str) -> Explainer:
-    explainer: Explainer = build(options(name), "explainer")
-    return explainer
-
-
-def test_every_method_is_proved_here() -> None:
-    """One's own by the tests of the quadrant alone."""
-    assert ON_A_LINEAR_NET | {"grad_cam"} <= set(EXPLAINERS)
+from pellucid.explainer.faithfulness import ORDERS, SHARES, DeletionInsertion, Faithfulness, ranks
+from pellucid.explainer.integrated_gradients import IntegratedGradients
+from pellucid.explainer.occlusion import Occlusion
+from pellucid.explainer.saliency import Saliency
 
 
 class Quadrant(nn.Module):
-    """A convolutional net that looks at the upper left quadrant alone; its maps are 0 elsewhere."""
+    """Class 1 is as likely as its upper left quadrant is bright; nothing else matters."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.middle = side // 2
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(8, 8, 1, bias=False),
-            nn.ReLU(),
-            nn.ZeroPad2d((0, self.middle, 0, self.middle)),
-        )
-        self.head = nn.Linear(8, 3)
+        self.weight = nn.Parameter(torch.tensor(8.0))
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        maps_BCHW = self.features(images_BCHW[:, :, : self.middle, : self.middle])
-        logits_BK: Tensor = self.head(maps_BCHW.mean(dim=(2, 3)))
-        return logits_BK
+        half = images_BCHW.shape[2] // 2
+        bright_B = self.weight * (images_BCHW[:, :, :half, :half].mean(dim=(1, 2, 3)) - 0.5)
+        return torch.stack([-bright_B, bright_B], dim=1)
 
 
-@pytest.fixture(scope="module")
-def looked() -> tuple[Quadrant, Tensor, Tensor]:
-    """The net, images, and the classes that it gives them; its scores far enough apart to be followed."""
-    torch.manual_seed(0)
-    net = Quadrant(SIDE).eval()
-    with torch.no_grad():
-        net.head.weight.mul_(300)
-    images = torch.rand(4, 3, SIDE, SIDE) * 2
-    return net, images, net(images).argmax(dim=1)
+def checkered(count: int = 6, size: int = 28) -> Tensor:
+    """Images of which black and blur take the brightness, everywhere in part."""
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.6
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
-def test_a_net_that_looks_at_one_quadrant_is_explained_there(
-    name: str, looked: tuple[Quadrant, Tensor, Tensor]
-) -> None:
-    """At least 95 % of each map's mass; and the map beats every random order."""
-    net, images, target = looked
-    black = torch.zeros(3, SIDE, SIDE)
-    maps = make(name).explain(net, images, target, black).maps_BHW
-    half = SIDE // 2
-    inside = maps[:, :half, :half].abs().sum(dim=(1, 2)) / maps.abs().sum(dim=(1, 2))
-    assert inside.min() >= 0.95
-    blind = maps[:, half:, half:].abs().max()
-    assert blind <= 1e-5 * maps.abs().max(), "nothing where the net is blind"
-    judge = Judge(net, images, target, black, seed=0)
-    if name != "saliency":  # the gradient's sign is no measure of what the pixel does
-        assert judge.judge(maps).better.all()
-    random = torch.rand(4, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
-    trust = judge.judge(random)
-    low, high = trust.random_gain.min(), trust.random_gain.max()
-    width = high - low
-    assert ((trust.gain > low - width) & (trust.gain < high + width)).all(), "a random map scores as random"
+BLACK = torch.zeros(3, 28, 28)
 
 
-def linear(seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
-    """A linear net for 2 × 8 × 8 images, and the weights of each class in the images' shape."""
-    torch.manual_seed(seed)
-    layer = nn.Linear(2 * 8 * 8, 3)
-    black = torch.tensor([-1.0, -2.0])[:, None, None].expand(2, 8, 8)
-    return nn.Sequential(nn.Flatten(), layer), layer.weight.detach().view(3, 2, 8, 8), black
+def deletion_insertion(images: Tensor) -> DeletionInsertion:
+    return DeletionInsertion(Quadrant(), images, torch.ones(len(images), dtype=torch.long), BLACK, seed=0)
 
 
-@pytest.mark.parametrize("name", sorted(ON_A_LINEAR_NET))
-def test_a_linear_net_is_explained_exactly(name: str) -> None:
-    """The gradient is the weight, what a pixel adds is its weight times its distance from black."""
-    net, weight_KCHW, black = linear()
-    images, target = torch.randn(5, 2, 8, 8), torch.tensor([0, 1, 2, 1, 0])
-    found = make(name).explain(net, images, target, black)
-    weight_BCHW = weight_KCHW[target]
-    added_BHW = (weight_BCHW * (images - black)).sum(dim=1)
-    if name == "saliency":
-        expected = weight_BCHW.sum(dim=1)
-    elif name == "integrated_gradients":
-        expected = added_BHW
-    else:  # of each window of 2 × 2 pixels the sum, on each of them
-        windows = nn.functional.avg_pool2d(added_BHW[:, None], 2) * 4
-        expected = windows.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)[:, 0]
-    assert torch.allclose(found.maps_BHW, expected, atol=1e-5)
-    assert expected.abs().max() > 0.1
+@pytest.mark.parametrize(
+    "explainer",
+    [Saliency(), IntegratedGradients(steps=3, most=9), Occlusion(window=0.25, stride=0.25)],
+    ids=lambda e: e.title,
+)
+def test_the_maps_of_a_net_that_sees_one_quadrant_are_better_than_random(explainer: Explainer) -> None:
+    images = checkered()
+    maps = explainer.explain(Quadrant(), images, torch.ones(6, dtype=torch.long), BLACK).maps_BHW
+    found = deletion_insertion(images).measure(maps)
+    assert found.better.all()
+    assert found.deletion_B.max() < found.random_deletion_RB.min()
 
 
-def test_grad_cam_of_a_linear_head_is_the_class_activation_map() -> None:
-    """Zhou et al. 2016: the maps before the average, each times its weight for the class, over the places."""
-    torch.manual_seed(0)
-    convolution, head = nn.Conv2d(3, 6, 3, padding=1), nn.Linear(6, 4)
-    net = nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
-    images, target = torch.randn(3, 3, 16, 16), torch.tensor([3, 0, 2])
-    maps = make("grad_cam").explain(net, images, target, torch.zeros(3, 16, 16)).maps_BHW
-    with torch.no_grad():
-        weight_BC = head.weight[target]
-        expected = (convolution(images) * weight_BC[:, :, None, None]).sum(dim=1).relu() / (16 * 16)
-    assert torch.allclose(maps, expected, atol=1e-6)
-    assert expected.max() > 1e-3
+def test_a_gain_that_cannot_be_seen_is_no_gain() -> None:
+    zeros_RB = torch.zeros(ORDERS, 4)
+    noisy_RB = torch.linspace(-0.3, 0.3, ORDERS)[:, None].expand(-1, 4)
+    gains_B = torch.tensor([1e-6, 0.01, 0.31, 0.6])
+    found = [
+        Faithfulness(zeros_RB[0], gains_B, zeros_RB, random_RB).better for random_RB in (zeros_RB, noisy_RB)
+    ]
+    assert found[0].tolist() == [False, False, True, True]
+    assert found[1].tolist() == [False, False, False, True]
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
-def test_a_net_that_looks_at_nothing_has_no_map(name: str) -> None:
-    torch.manual_seed(0)
-    net = Quadrant(SIDE)
-    with torch.no_grad():
-        net.head.weight.zero_()
-    images = torch.rand(2, 3, SIDE, SIDE)
-    maps = make(name).explain(net, images, torch.tensor([0, 1]), torch.zeros(3, SIDE, SIDE)).maps_BHW
-    assert maps.abs().max() <= 1e-6
+def test_a_random_map_scores_as_random() -> None:
+    images = checkered(40)
+    found = deletion_insertion(images).measure(
+        torch.rand(40, 28, 28, generator=torch.Generator().manual_seed(5))
+    )
+    assert found.better.float().mean() < 0.3, f"one in {ORDERS + 1} by chance"
+    assert found.gain.mean() == pytest.approx(float(found.random_gain.mean()), abs=0.02)
+
+
+def test_the_wrong_place_scores_worse_than_random() -> None:
+    images = checkered()
+    maps = torch.ones(6, 28, 28)
+    maps[:, :14, :14] = 0
+    found = deletion_insertion(images).measure(maps)
+    assert not found.better.any()
+    assert (found.gain < found.random_gain.min(dim=0).values).all()
+
+
+def test_areas_by_hand() -> None:
+    """The share is 1 while the only place that matters is there, which goes first."""
+
+    class Corner(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            there = (images[:, 0, 0, 0] > 0.9).float() * 200 - 100
+            return torch.stack([-there, there], dim=1)
+
+    images = torch.zeros(1, 1, 8, 8)
+    images[:, 0, 0, 0] = 1
+    maps = images[:, 0]
+    one = DeletionInsertion(
+        Corner(), images, torch.ones(1, dtype=torch.long), torch.zeros(1, 8, 8), seed=0
+    ).measure(maps)
+    assert float(one.deletion_B) == pytest.approx(0.05), "half of the first step, of a tenth"
+    assert float(one.insertion_B) == pytest.approx(0.95)
+
+
+def test_ranks_by_hand() -> None:
+    maps = torch.tensor([[[0.1, 0.9], [0.5, -1.0]]])
+    assert ranks(maps).tolist() == [[[0.5, 0.0], [0.25, 0.75]]]
+    assert len(set(ranks(torch.rand(2, 56, 56)).flatten().tolist())) == 14 * 14
+
+
+def test_the_net_runs_as_often_as_needed() -> None:
+    """Six times an order, and three times for what no order changes."""
+
+    class Counting(Quadrant):
+        runs = 0
+
+        def forward(self, images_BCHW: Tensor) -> Tensor:
+            type(self).runs += len(images_BCHW)
+            return super().forward(images_BCHW)
+
+    images = checkered(5)
+    measure = DeletionInsertion(Counting(), images, torch.ones(5, dtype=torch.long), BLACK, seed=0)
+    assert Counting.runs == 5 * (3 + ORDERS * 2 * len(SHARES))
+    measure.measure(images.mean(dim=1))
+    assert Counting.runs == 5 * (3 + (ORDERS + 1) * 2 * len(SHARES))
+
+
+def test_an_image_is_judged_alike_beside_others() -> None:
+    images = checkered(4)
+    alone, beside = deletion_insertion(images[2:3]), deletion_insertion(images)
+    assert torch.allclose(alone.random_deletion_RB[:, 0], beside.random_deletion_RB[:, 2])
+    assert not torch.allclose(beside.random_deletion_RB[:, 1], beside.random_deletion_RB[:, 2], atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 33])
+def test_any_size(size: int) -> None:
+    images = torch.rand(2, 1, size, size)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(size**2, 2))
+    found = DeletionInsertion(
+        net, images, torch.zeros(2, dtype=torch.long), torch.zeros(1, size, size), seed=0
+    )
+    assert found.measure(torch.rand(2, size, size)).gain.shape == (2,)

@@ -26,7 +26,8 @@ from pellucid.engine.build import make_explainers
 from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.explainer.base import Explainer, Explanation
-from pellucid.explainer.trust import ORDERS, Judge, likeness, randomised
+from pellucid.explainer.faithfulness import ORDERS, DeletionInsertion
+from pellucid.explainer.randomization import randomized, rank_correlation
 from pellucid.inside.capture import Layers, captured
 from pellucid.inside.pixels import to_rgb
 from pellucid.inside.predictor import Predictor
@@ -127,7 +128,7 @@ class _Classifier:
     ) -> None:
         self.predictor, self.trained, self.folder, self.named = predictor, trained, folder, named
         self.net, self.target = self.trained.net, target
-        self.other = randomised(self.net, self.trained.config["seed"])
+        self.other = randomized(self.net, self.trained.config["seed"])
         self.rows: list[dict[str, Any]] = []
         (self.black_CHW,) = predictor.black()
         self.explainers = _that_apply(explainers, self.net, predictor.black())
@@ -143,15 +144,16 @@ class _Classifier:
         logits_BK = self.predictor.run(images_BCHW).cpu()
         target_B = self._targets(files, logits_BK)
         some = [place for place, file in enumerate(files) if file in self.measured]
-        judge = None
+        faithfulness = None
         if some:
             seed = self.trained.config["seed"]
-            judge = Judge(self.net, images_BCHW[some], target_B[some], self.black_CHW, seed=seed)
+            inputs_BCHW, black_CHW = images_BCHW[some], self.black_CHW
+            faithfulness = DeletionInsertion(self.net, inputs_BCHW, target_B[some], black_CHW, seed=seed)
         found: dict[str, Explained] = {}
         for name, explainer in self.explainers.items():
             yield len(found) / len(self.explainers)
             maps = explainer.explain(self.net, images_BCHW, target_B, self.black_CHW)
-            found[name] = self._measure(explainer, maps, images_BCHW, target_B, judge, some)
+            found[name] = self._measure(explainer, maps, images_BCHW, target_B, faithfulness, some)
         self.titles = {name: one.found.title for name, one in found.items()}
         self._note(files, target_B, found)
         shown = to_rgb(self.trained.spec, images_BCHW)
@@ -165,18 +167,18 @@ class _Classifier:
         maps: Explanation,
         images_BCHW: Tensor,
         target_B: Tensor,
-        judge: Judge | None,
+        faithfulness: DeletionInsertion | None,
         some: Sequence[int],
     ) -> Explained:
-        if judge is None:
+        if faithfulness is None:
             return Explained(maps, {}, None, torch.zeros(0))
         others = explainer.explain(self.other, images_BCHW[some], target_B[some], self.black_CHW)
         own_BHW = maps.maps_BHW[some]
         return Explained(
             maps,
             {place: at for at, place in enumerate(some)},
-            judge.judge(own_BHW),
-            likeness(own_BHW, others.maps_BHW),
+            faithfulness.measure(own_BHW),
+            rank_correlation(own_BHW, others.maps_BHW),
         )
 
     def _targets(self, files: Sequence[Path], logits_BK: Tensor) -> Tensor:

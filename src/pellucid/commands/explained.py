@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pellucid.explainer.base import NO_MAP, Explanation
-from pellucid.explainer.trust import Trust
+from pellucid.explainer.faithfulness import Faithfulness
 
 LONGEST = 160  # bytes of a file's name, so that a layer's can follow
 ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
@@ -48,7 +48,7 @@ class Explained:
 
     found: Explanation
     places: Mapping[int, int]
-    trust: Trust | None
+    trust: Faithfulness | None
     likeness_B: Tensor
 
     def verdict(self, place: int) -> tuple[str, bool | None]:

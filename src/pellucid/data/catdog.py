@@ -15,11 +15,11 @@ from torchvision import datasets
 
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
-from pellucid.data.drawn import draw_faces
 from pellucid.data.find import is_folder
 from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.photos import load_together
+from pellucid.data.synthetic_catdog import draw_faces
 from pellucid.errors import UserError
 from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
 

@@ -119,7 +119,7 @@ class PredictionCollector(Callback):
         if own := self.values.pop("own", []):
             self._alone.note(torch.cat(own))
         elif self.labels:  # before the task forgets what it has noted
-            self._alone.note(torch.cat(self.values["loss"]), pl_module.noted["test"])
+            self._alone.note(torch.cat(self.values["loss"]), pl_module.steps["test"])
 
     def evaluation(self, trainer: Trainer, order: Order) -> Evaluation:
         """Of the test that the trainer has done, of images in that order."""

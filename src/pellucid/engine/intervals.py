@@ -21,7 +21,7 @@ from torchmetrics import Metric
 from pellucid.errors import OPTION_ERRORS, first_line
 from pellucid.metrics.intervals import RESAMPLES, bootstrap
 from pellucid.task.base import Task
-from pellucid.task.noted import Noted
+from pellucid.task.step_buffer import StepBuffer
 
 MOST_BYTES = 2**28  # of what one metric is computed from
 MOST_SECONDS = 30.0  # that the resamples of one metric may take
@@ -99,10 +99,10 @@ class Alone:
     def __init__(self, task: Task) -> None:
         self._metrics, self._net = task.stage_metrics("test"), _Given()
         self._recorders = {name: _Recorder() for name in self._metrics}
-        self._twin, self._noted, self._failed = copy.copy(task), Noted(), ""
+        self._twin, self._steps, self._failed = copy.copy(task), StepBuffer(), ""
         metrics = nn.ModuleDict({"test_metrics": nn.ModuleDict(self._recorders)})
         modules = {**task._modules, "net": self._net, "metrics": metrics}
-        self._twin.__dict__ |= {"_modules": modules, "noted": {"test": self._noted}, "_trainer": None}
+        self._twin.__dict__ |= {"_modules": modules, "steps": {"test": self._steps}, "_trainer": None}
 
     @torch.no_grad()
     def step(self, images_BCHW: Tensor, labels_B: Tensor, output_B: Tensor) -> Tensor:
@@ -118,11 +118,11 @@ class Alone:
             return torch.full((len(labels_B),), torch.nan)
         return torch.stack(losses)
 
-    def note(self, losses_N: Tensor, noted: Noted | None = None) -> None:
+    def note(self, losses_N: Tensor, steps: StepBuffer | None = None) -> None:
         """Update with each image's loss what the task makes of its notes: its own, or those of ``step``."""
-        noted = noted or self._noted
-        if len(noted) and not self._failed:
-            _, _, seen = noted.all()
+        steps = steps or self._steps
+        if len(steps) and not self._failed:
+            _, _, seen = steps.all()
             losses_N = losses_N.to(seen[0].device)
             try:
                 self._twin._update_metrics("test", losses_N, torch.ones_like(losses_N), *seen)

@@ -1,4 +1,4 @@
-"""What all explanation methods share: the net left as found, maps on the CPU and finite.
+"""The base of explanation methods: the net left as found, maps on the CPU and finite.
 
 Shapes: B images, C channels, H × W pixels.
 """
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import preserve_state
 
-AT_ONCE = 64  # images in one pass, also where a method runs several variants of each,
-PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
+MAX_IMAGES = 64  # in one pass, also where a method runs several variants of each,
+MAX_PIXELS = 2**19  # and no more of them than have so many pixels: for gradients what all layers give is kept
 # A net that moves no class score by more, from black or noise to the image, is blind: so much, and
 CONSTANT = 0.05
 FLAT, NOISE = 0.1, 1e-5  # such a share of the largest score, but always where it is rounding
@@ -27,7 +27,7 @@ NO_MAP = "✗ no map: constant net"
 
 @dataclass(frozen=True)
 class Explanation:
-    """One map an image at the image's size, float32 on the CPU, and one short text an image, '' for none.
+    """Attribution maps at the images' size, (B, H, W) float32 on the CPU, and a short text each, '' for none.
 
     A text that begins with ✗ speaks against the map. ``title``: the method's, with the layer that it is of.
     """
@@ -43,7 +43,7 @@ class Explanation:
 
 
 class Explainer(ABC):
-    """A method. ``signed``: values below 0 speak against the class; otherwise there are none.
+    """An attribution method. ``signed``: values below 0 speak against the class; otherwise there are none.
 
     What is explained is a class score before softmax: its gradient does not vanish where the net is sure,
     and the other classes are not mixed in.
@@ -81,15 +81,17 @@ class Explainer(ABC):
         maps: list[Tensor] = []
         notes: list[str] = []
         with preserve_state(net) as plain:
-            black_CHW = placed(plain, black_CHW)
-            few = at_once(images_BCHW)
-            title = self.titled(plain, placed(plain, images_BCHW[:1]))
-            for images, target in zip(torch.split(images_BCHW, few), torch.split(target_B, few), strict=True):
-                images = placed(plain, images)
+            black_CHW = copied_to(plain, black_CHW)
+            count = images_per_pass(images_BCHW)
+            title = self.titled(plain, copied_to(plain, images_BCHW[:1]))
+            for images, target in zip(
+                torch.split(images_BCHW, count), torch.split(target_B, count), strict=True
+            ):
+                images = copied_to(plain, images)
                 target = target.to(images.device, torch.long, copy=True)
-                found_BHW, texts = self._attribute(plain, images, target, black_CHW)
+                part_BHW, texts = self._attribute(plain, images, target, black_CHW)
                 same_B = _constant(plain, images, black_CHW)
-                maps.append(found_BHW.detach().float().cpu())
+                maps.append(part_BHW.detach().float().cpu())
                 notes += [NO_MAP if same else text for same, text in zip(same_B, texts, strict=True)]
             maps_BHW = torch.cat(maps)
         if maps_BHW.shape != images_BCHW[:, 0].shape or len(notes) != len(maps_BHW):
@@ -129,12 +131,12 @@ def _constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
     return blind_B.cpu()
 
 
-def at_once(images_BCHW: Tensor) -> int:
-    """How many such images a pass may take, so that memory is bounded."""
-    return min(AT_ONCE, max(1, PIXELS // images_BCHW.shape[2:].numel()))
+def images_per_pass(images_BCHW: Tensor) -> int:
+    """How many such images one pass of the net may take, so that memory is bounded."""
+    return min(MAX_IMAGES, max(1, MAX_PIXELS // images_BCHW.shape[2:].numel()))
 
 
-def placed(net: nn.Module, tensor: Tensor) -> Tensor:
+def copied_to(net: nn.Module, tensor: Tensor) -> Tensor:
     """A copy on the net's device and in its precision, without history."""
     tensors = (*net.parameters(), *net.buffers())
     like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))

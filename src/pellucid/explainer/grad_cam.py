@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, placed
+from pellucid.explainer.base import Explainer, copied_to
 from pellucid.inside.capture import find_layers
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.trace import has_maps, traced
@@ -38,7 +38,7 @@ class GradCAM(Explainer):
 
     def reason(self, net: nn.Module, images_BCHW: Tensor) -> str | None:
         with preserve_state(net) as plain:
-            images_BCHW = placed(plain, images_BCHW[:1])
+            images_BCHW = copied_to(plain, images_BCHW[:1])
             if self.layer == "auto":
                 return NO_MAPS if last_layer_with_maps(plain, images_BCHW) is None else None
             self._find_layer(plain, images_BCHW)

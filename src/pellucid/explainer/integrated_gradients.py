@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, at_once
+from pellucid.explainer.base import Explainer, images_per_pass
 from pellucid.inside.summary import operations
 
 ERROR = 0.01  # of the score's rise: where the sum misses no more of it, the points are enough
 WORK = 1e11  # additions and multiplications an image that points may cost, beyond ``steps``; images share
-FEW = 3  # them where they are more than so many
-LARGE = 0.1  # of the rise: a map whose sum misses more is not to be trusted
+MIN_SHARING = 3  # them where they are more than so many
+MAX_ERROR = 0.1  # of the rise: a map whose sum misses more is not to be trusted
 
 
 @final
@@ -54,9 +54,9 @@ class IntegratedGradients(Explainer):
         way = _Way(net, images_BCHW, target_B, black_CHW)
         paths = [_Path() for _ in images_BCHW]
         even = torch.linspace(0, 1, self.steps, dtype=torch.float64).tolist()
-        way.walk([(path, place, share) for place, path in enumerate(paths) for share in even])
+        way.walk([(path, image, share) for image, path in enumerate(paths) for share in even])
         cost = max(operations(net, images_BCHW[:1]), 1)
-        left = int(WORK * max(len(paths), FEW) / cost) - self.steps * len(paths)
+        left = int(WORK * max(len(paths), MIN_SHARING) / cost) - self.steps * len(paths)
         while left > 0 and (wanted := _worst(paths, self.most)[:left]):
             way.walk(wanted)
             left -= len(wanted)
@@ -81,8 +81,8 @@ class _Path:
 
     def missed(self, start: float, end: float) -> float:
         """How much more the slopes say than the score rises between two neighbours."""
-        one, other = self.points[start], self.points[end]
-        return (end - start) * (one.slope + other.slope) / 2 - (other.score - one.score)
+        first, last = self.points[start], self.points[end]
+        return (end - start) * (first.slope + last.slope) / 2 - (last.score - first.score)
 
     def rise(self) -> float:
         return self.points[1.0].score - self.points[0.0].score
@@ -100,13 +100,13 @@ class _Path:
             return []
         missed = sorted(((abs(self.missed(a, b)), (a + b) / 2) for a, b in self.intervals()), reverse=True)
         left = sum(miss for miss, _ in missed)
-        found = []
+        needed = []
         for miss, middle in missed[: max(most - len(self.points), 0)]:
             if left <= allowed:
                 break
             left -= miss
-            found.append((miss / max(allowed, 1e-12), middle))
-        return found
+            needed.append((miss / max(allowed, 1e-12), middle))
+        return needed
 
     def map(self) -> Tensor:
         """The integral, (H, W)."""
@@ -115,16 +115,16 @@ class _Path:
 
     def note(self) -> str:
         error, rise = self.error(), abs(self.rise())
-        if rise and error / rise > LARGE:
+        if rise and error / rise > MAX_ERROR:
             return f"✗ too few points: Δ {error / rise:.0%}"
         small = 0.0005 <= error < 0.1
         return f"Δ {error:{'.1g' if small else '.2f'}}" + (f" ({error / rise:.1%})" if rise else "")
 
 
 def _worst(paths: Sequence[_Path], most: int) -> list[tuple[_Path, int, float]]:
-    """Points that are wanted of all images, the most needed first: of which path, its place, the share."""
+    """Points that are wanted of all images, the most needed first: of which path, its image, the share."""
     wanted = [(need, path, i, share) for i, path in enumerate(paths) for need, share in path.missing(most)]
-    return [(path, i, share) for _, path, i, share in sorted(wanted, key=lambda one: -one[0])]
+    return [(path, i, share) for _, path, i, share in sorted(wanted, key=lambda point: -point[0])]
 
 
 @dataclass(frozen=True)
@@ -138,17 +138,17 @@ class _Way:
 
     def walk(self, wanted: Sequence[tuple[_Path, int, float]]) -> None:
         """Look at these points: of which path, which image it is, and the share of the way."""
-        step = at_once(self.images_BCHW)
+        step = images_per_pass(self.images_BCHW)
         for start in range(0, len(wanted), step):
-            some = wanted[start : start + step]
-            place_M = torch.tensor([place for _, place, _ in some], device=self.images_BCHW.device)
-            share_M = torch.tensor([share for _, _, share in some]).to(self.images_BCHW)
-            rise_MCHW = self.images_BCHW[place_M] - self.black_CHW
+            batch = wanted[start : start + step]
+            image_M = torch.tensor([image for _, image, _ in batch], device=self.images_BCHW.device)
+            share_M = torch.tensor([share for _, _, share in batch]).to(self.images_BCHW)
+            rise_MCHW = self.images_BCHW[image_M] - self.black_CHW
             points_MCHW = self.black_CHW + share_M[:, None, None, None] * rise_MCHW
             points_MCHW.requires_grad_()
-            scores_M = self.net(points_MCHW).gather(1, self.target_B[place_M][:, None])[:, 0]
+            scores_M = self.net(points_MCHW).gather(1, self.target_B[image_M][:, None])[:, 0]
             (slope_MCHW,) = torch.autograd.grad(scores_M.sum(), points_MCHW)
             maps_MHW = (slope_MCHW * rise_MCHW).sum(dim=1).float().cpu()
             slopes = maps_MHW.double().sum(dim=(1, 2)).tolist()
-            for (path, _, share), *values in zip(some, scores_M.tolist(), slopes, maps_MHW, strict=True):
+            for (path, _, share), *values in zip(batch, scores_M.tolist(), slopes, maps_MHW, strict=True):
                 path.points[share] = _Point(*values)

@@ -14,7 +14,7 @@ from typing import final
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, at_once
+from pellucid.explainer.base import Explainer, images_per_pass
 
 
 @final
@@ -38,8 +38,10 @@ class Occlusion(Explainer):
         self.stride = stride
 
     def passes(self, sides: tuple[int, ...]) -> int:
-        places = (-(-(side - _pixels(self.window, side)) // _pixels(self.stride, side)) + 1 for side in sides)
-        return math.prod(places)
+        windows = (
+            -(-(side - _pixels(self.window, side)) // _pixels(self.stride, side)) + 1 for side in sides
+        )
+        return math.prod(windows)
 
     def _attribute(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor
@@ -53,7 +55,7 @@ class Occlusion(Explainer):
             strides=(channels, *(_pixels(self.stride, side) for side in sides)),
             baselines=black_CHW[None],
             target=target_B,
-            perturbations_per_eval=max(1, at_once(images_BCHW) // len(images_BCHW)),
+            perturbations_per_eval=max(1, images_per_pass(images_BCHW) // len(images_BCHW)),
         )
         return fall_BCHW.mean(dim=1), [""] * len(images_BCHW)  # the channels, hidden together, are equal
 

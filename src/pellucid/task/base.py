@@ -21,7 +21,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
-from pellucid.task.noted import Noted
+from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
 STAGES = ("train", "val", "test")
@@ -62,7 +62,7 @@ class Task(LightningModule, ABC):
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
         )
-        self.noted = {stage: Noted() for stage in STAGES}
+        self.steps = {stage: StepBuffer() for stage in STAGES}
         if not any(parameter.requires_grad for parameter in net.parameters()):
             raise UserError(
                 f"No parameter of {type(net).__name__} is trained: each has requires_grad=False, or it has "
@@ -100,15 +100,20 @@ class Task(LightningModule, ABC):
 
     def compute_metrics(self, stage: str) -> dict[str, Tensor]:
         """The stage's metrics over all that was noted since its beginning, of all ranks."""
-        if len(self.noted[stage]):
-            losses_S, counts_S, seen = self.noted[stage].all()
+        if len(self.steps[stage]):
+            losses_S, counts_S, seen = self.steps[stage].all()
             self._update_metrics(stage, losses_S, counts_S, *seen)
-            self.noted[stage] = Noted()
+            self.steps[stage] = StepBuffer()
         values = {}
         for name, metric in self.stage_metrics(stage).items():
             values[name] = metric.compute()
             metric.reset()
         return values
+
+    @property
+    def noted(self) -> dict[str, StepBuffer]:
+        """The name that ``steps`` had, in tasks of users."""
+        return self.steps
 
     def stage_metrics(self, stage: str) -> dict[str, Metric]:
         """The metrics of ``train``, ``val`` or ``test``."""
@@ -126,13 +131,13 @@ class Task(LightningModule, ABC):
         return output
 
     def on_train_epoch_start(self) -> None:
-        self.noted["train"] = Noted()
+        self.steps["train"] = StepBuffer()
 
     def on_validation_epoch_start(self) -> None:
-        self.noted["val"] = Noted()
+        self.steps["val"] = StepBuffer()
 
     def on_test_epoch_start(self) -> None:
-        self.noted["test"] = Noted()
+        self.steps["test"] = StepBuffer()
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # Dropout of this step is a function of seed, epoch, rank and step alone.

@@ -71,7 +71,7 @@ class Classification(Task):
         loss = self._loss(logits_BK, labels_B)
         for others_BK in auxiliary:
             loss = loss + AUXILIARY * self._loss(others_BK, labels_B)
-        self.noted[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
+        self.steps[stage].add(loss, logits_BK.argmax(dim=1), labels_B)
         return loss, logits_BK
 
     def frozen_features(self, image_shape: tuple[int, int, int]) -> FrozenFeatures | None:

@@ -57,7 +57,7 @@ class Reconstruction(Task):
         images_BCHW, labels_B = batch
         redrawn_BCHW = self(images_BCHW)
         loss = functional.mse_loss(redrawn_BCHW, self._target(images_BCHW))
-        self.noted[stage].add(loss, labels_B)
+        self.steps[stage].add(loss, labels_B)
         return loss, redrawn_BCHW
 
     def predictions(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pellucid.task.noted import Noted
+from pellucid.task.step_buffer import StepBuffer
 
 
 @pytest.mark.parametrize("sizes", [[3], [1, 2], [2, 300, 1], [4] * 200])
 def test_all_is_kept_in_order(sizes: list[int]) -> None:
-    noted = Noted()
+    buffer = StepBuffer()
     labels = [torch.arange(size) + 1000 * step for step, size in enumerate(sizes)]
     for step, labels_B in enumerate(labels):
         loss = torch.tensor(float(step), dtype=torch.bfloat16, requires_grad=True)
-        noted.add(loss, labels_B, labels_B > 2)
-    losses_S, counts_S, (labels_N, flags_N) = noted.all()
+        buffer.add(loss, labels_B, labels_B > 2)
+    losses_S, counts_S, (labels_N, flags_N) = buffer.all()
     assert losses_S.dtype == torch.float32
     assert torch.equal(losses_S, torch.arange(len(sizes)).bfloat16().float())
     assert not losses_S.requires_grad

@@ -1,8 +1,7 @@
-"""How far to trust a map: does the score follow its order of places, and does the map know the weights?
+"""Faithfulness of a map, by deletion and insertion: does the score follow its order of places?
 
 Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of black-box models", 2018: a good
-map's first places destroy the score when they are hidden, and make it when they are shown. Adebayo et al.,
-"Sanity checks for saliency maps", 2018: a map that is the same for other weights does not explain these.
+map's first places destroy the score when they are hidden, and make it when they are shown.
 
 Shapes: B images, V variants of them, C channels, H × W pixels, P places of a grid, S shares of
 them, R random orders.
@@ -10,27 +9,26 @@ them, R random orders.
 
 from __future__ import annotations
 
-import copy
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.explainer.base import at_once, placed
+from pellucid.explainer.base import copied_to, images_per_pass
 from pellucid.inside.preserve_state import preserve_state
 
 GRID = 14  # places a side: single pixels are noise, and hiding them breaks nets in ways of its own
 SHARES = (0.1, 0.3, 0.6)  # of the places at which the curves are measured, with none and all: they fall early
 ORDERS = 9  # random ones; a map must beat all of them: by chance one in ten does
-SEEN = 0.02  # of the class's share: a gain below is none, whatever random orders gain
+MIN_GAIN = 0.02  # of the class's share: a gain below is none, whatever random orders gain
 BLUR = 0.1  # of the side: the standard deviation of what is shown before anything is
 
 
 @dataclass(frozen=True)
-class Trust:
+class Faithfulness:
     """Areas under the curves of the class's softmax share over the share of places, in [0, 1].
 
     ``deletion_B``: of places hidden in the map's order (lower is better); ``insertion_B``: of places shown
@@ -56,12 +54,12 @@ class Trust:
         """Whether each map does better than every random order, and its gain is told from zero: by two
         standard deviations of what a random order gains, and enough to be seen.
         """
-        told = (2 * self.random_gain.std(dim=0)).clamp(min=SEEN)
-        return (self.gain > self.random_gain.max(dim=0).values) & (self.gain > told)
+        least = (2 * self.random_gain.std(dim=0)).clamp(min=MIN_GAIN)
+        return (self.gain > self.random_gain.max(dim=0).values) & (self.gain > least)
 
 
-class Judge:
-    """Tests maps of the same images, for the same classes, against the same random orders."""
+class DeletionInsertion:
+    """The faithfulness of maps of the same images, for the same classes, beside the same random orders."""
 
     def __init__(
         self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor, *, seed: int
@@ -75,13 +73,13 @@ class Judge:
         random = [_random(image_CHW, seed) for image_CHW in images_BCHW]
         areas = [self._areas(torch.stack(maps_B)) for maps_B in zip(*random, strict=True)]
         self.random_deletion_RB, self.random_insertion_RB = (
-            torch.stack(found) for found in zip(*areas, strict=True)
+            torch.stack(areas_B) for areas_B in zip(*areas, strict=True)
         )
 
-    def judge(self, maps_BHW: Tensor) -> Trust:
+    def measure(self, maps_BHW: Tensor) -> Faithfulness:
         """How the score follows the maps' order."""
         deletion_B, insertion_B = self._areas(maps_BHW)
-        return Trust(deletion_B, insertion_B, self.random_deletion_RB, self.random_insertion_RB)
+        return Faithfulness(deletion_B, insertion_B, self.random_deletion_RB, self.random_insertion_RB)
 
     def _areas(self, maps_BHW: Tensor) -> tuple[Tensor, Tensor]:
         """Under the curves of deletion and of insertion."""
@@ -98,18 +96,19 @@ class Judge:
     def _share(self, images_VCHW: Tensor) -> Tensor:
         """The classes' shares (V / B, B) of variants of all images, one after another."""
         target_V = self.target_B.repeat(len(images_VCHW) // len(self.target_B))
-        found, few = [], at_once(images_VCHW)
+        shares, count = [], images_per_pass(images_VCHW)
         with preserve_state(self.net) as net, torch.no_grad():
-            for images, target in zip(torch.split(images_VCHW, few), torch.split(target_V, few), strict=True):
-                logits = net(placed(net, images)).float().cpu()
-                found.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])
-        return torch.cat(found).view(-1, len(self.target_B))
+            batches = zip(torch.split(images_VCHW, count), torch.split(target_V, count), strict=True)
+            for images, target in batches:
+                logits = net(copied_to(net, images)).float().cpu()
+                shares.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])
+        return torch.cat(shares).view(-1, len(self.target_B))
 
 
 def _random(image_CHW: Tensor, seed: int) -> Tensor:
     """Maps (R, H, W) without meaning: others for each image, the same beside whatever other images."""
-    own = zlib.crc32(image_CHW.float().cpu().numpy().tobytes())
-    random = torch.Generator().manual_seed(seed + own)
+    checksum = zlib.crc32(image_CHW.float().cpu().numpy().tobytes())
+    random = torch.Generator().manual_seed(seed + checksum)
     return torch.rand(ORDERS, *image_CHW.shape[1:], generator=random)
 
 
@@ -135,31 +134,6 @@ def blurred(images_BCHW: Tensor) -> Tensor:
     from torchvision.transforms.functional import gaussian_blur
 
     sigma = max(BLUR * max(images_BCHW.shape[2:]), 0.5)
-    most = 2 * ((min(images_BCHW.shape[2:]) - 1) // 2) + 1  # it reflects at the edge
-    size = min(2 * round(2 * sigma) + 1, most)
+    largest = 2 * ((min(images_BCHW.shape[2:]) - 1) // 2) + 1  # it reflects at the edge
+    size = min(2 * round(2 * sigma) + 1, largest)
     return gaussian_blur(images_BCHW, [size, size], [sigma, sigma]) if size > 1 else images_BCHW
-
-
-def randomised(net: nn.Module, seed: int) -> nn.Module:
-    """A copy of the net whose every parameter has its values in another order."""
-    other = copy.deepcopy(net)
-    random = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            order = torch.randperm(parameter.numel(), generator=random)
-            parameter.copy_(parameter.flatten()[order.to(parameter.device)].view_as(parameter))
-    return other
-
-
-def likeness(maps_BHW: Tensor, others_BHW: Tensor) -> Tensor:
-    """Spearman's rank correlation of the maps' absolute values, (B,), in [-1, 1]; 0 of a constant map."""
-    return torch.tensor(list(_likeness(maps_BHW.abs().flatten(1), others_BHW.abs().flatten(1))))
-
-
-def _likeness(one_BN: Tensor, other_BN: Tensor) -> Iterator[float]:
-    from scipy.stats import rankdata
-
-    for one_N, other_N in zip(one_BN.numpy(), other_BN.numpy(), strict=True):
-        left, right = (rankdata(values) - (len(values) + 1) / 2 for values in (one_N, other_N))
-        both = float(((left**2).sum() * (right**2).sum()) ** 0.5)
-        yield float((left * right).sum()) / both if both else 0.0

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.data.catdog import DRAWN
-from pellucid.data.drawn import KINDS, Kind, draw_face, draw_faces
+from pellucid.data.synthetic_catdog import KINDS, Kind, draw_face, draw_faces
 
 
 @pytest.mark.parametrize("size", [8, 32, 64, 129])

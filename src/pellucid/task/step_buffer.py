@@ -1,4 +1,4 @@
-"""What the steps of a stage gave, kept until its metrics are computed.
+"""Outputs of a stage's steps, kept until its metrics are computed.
 
 Shapes: S steps, N images of all of them, B of one.
 """
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 
-class Noted:
-    """Losses of steps, and tensors with one entry an image, in few tensors that grow.
+class StepBuffer:
+    """A buffer of steps: their losses, and tensors with one entry an image, in few tensors that grow.
 
     Kept one by one, small tensors among a step's large ones would scatter the memory: 26 MiB for the fully
     connected net on Fashion-MNIST.
