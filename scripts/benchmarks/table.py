@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks import processes
 from benchmarks.measure import LOADER, MEMORY, OURS, PICTURES, Result
 from benchmarks.processes import Spent
+from pellucid.system.console import console
 from pellucid.system.files import write_atomically
 
 HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADER}", f"ours / {MEMORY}")
@@ -67,11 +68,10 @@ def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
 
 
 def shown(title: str, header: Sequence[str], lines: Iterator[list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
+    table = console.table(title, header, left=header[:1], box=SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, False
-    for index, name in enumerate(header):
-        word = max(map(len, name.split()))
-        table.add_column(name, justify="right" if index else "left", min_width=word)
+    for column, name in zip(table.columns, header, strict=True):
+        column.min_width = max(map(len, name.split()))
     for line in lines:
         table.add_row(*line)
     return table

@@ -72,9 +72,7 @@ def _short(count: int) -> str:
 
 
 def _rich_table(layers: list[Layer], title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    for name in HEADER:
-        table.add_column(name, justify="left" if name in ("layer", "kind") else "right")
+    table = console.table(title, HEADER, left=("layer", "kind"))
     for layer in layers[:-1]:
         table.add_row(*_cells(layer))
     table.add_section()

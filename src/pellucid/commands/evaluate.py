@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from rich.box import SIMPLE_HEAD
-from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -208,8 +207,7 @@ def _write_mistakes(
 
 def _summary(trained: LoadedRun, found: Mapping[str, Evaluation], intervals: Mapping[str, Interval]) -> Table:
     """Each metric on validation and on the split, with its interval there."""
-    table = Table(title=trained.name, title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("")
+    table = console.table(trained.name, ("",))
     for name in found:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
@@ -227,9 +225,7 @@ def _class_table(matrix: Confusion) -> Table:
     if len(chosen) > MOST_CLASSES:
         title = f"The {MOST_CLASSES} worst of {counted(len(chosen), 'class')}"
         chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    for name in ("class", "precision", "recall", "F1", "images"):
-        table.add_column(name, justify="left" if name == "class" else "right")
+    table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
     for label in chosen:
         table.add_row(Text(plain(classes[label])), *matrix.texts(label))
     return table
@@ -237,17 +233,11 @@ def _class_table(matrix: Confusion) -> Table:
 
 def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     """Narrow enough for three splits in a console of 80 columns."""
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for name in rows[0]:
-        side: JustifyMethod = "left" if name == "checkpoint" else "right"
-        table.add_column(name.replace("/", "\n"), justify=side, vertical="bottom", overflow="fold")
+    heads = [name.replace("/", "\n") for name in rows[0]]
+    form: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+    table = console.table(title, heads, left=("checkpoint",), overflow="fold", **form)
+    for column in table.columns:
+        column.vertical = "bottom"
     for row in rows:
         table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
     return table

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
@@ -52,9 +51,7 @@ def predict(
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
     steps = -(-len(files) // batch_size)
-    for named, pixels_BCHW in track(
-        batches, "Looking", total=steps, transient=True, console=console, disable=not console.is_terminal
-    ):
+    for named, pixels_BCHW in console.track(batches, "Looking", steps):
         said = _said(trained, predictor, pixels_BCHW, top)
         rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
@@ -99,8 +96,7 @@ def _said(
 
 
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("file", overflow="fold")
+    table = console.table(title, ("file",), overflow="fold")
     if "class" not in rows[0]:
         names = [name for name in rows[0] if name != "file"]
         for name in names:

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
@@ -93,7 +92,7 @@ def units(
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)
     chosen = _chosen(units, count, chosen_layer)
     looked = _looked(trained, images, split, data)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with console.progress() as progress:
         found = _find(predictor, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
     rows = [_row(trained, found, looked, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")
@@ -305,12 +304,8 @@ def _notes(row: dict[str, Any], layer: UnitLayer) -> list[str]:
 
 def _tell(trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]) -> None:
     layer = found.layer
-    table = Table(
-        title=f"{layer.name} of {trained.name}", title_justify="left", title_style="bold", header_style="dim"
-    )
     heads = ["unit", "fires", *(["at places"] if layer.places else []), "largest", "mean", "made"]
-    for head in [*heads, "strongest"]:
-        table.add_column(head, justify="left" if head == "strongest" else "right")
+    table = console.table(f"{layer.name} of {trained.name}", [*heads, "strongest"], left=("strongest",))
     for unit in found.chosen:
         row = rows[unit]
         rates = [f"{row['firing_rate']:.1%}", *([f"{row['firing_places']:.1%}"] if layer.places else [])]

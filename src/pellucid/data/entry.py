@@ -26,6 +26,7 @@ from torch import Tensor
 
 from pellucid.data.decode import WORKERS, in_threads
 from pellucid.errors import UserError, first_line
+from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
 
@@ -156,14 +157,11 @@ def _checksum(
     digests_N: NDArray[np.uint64],
 ) -> str:
     """Of all that an entry holds, and of its place, in threads."""
-    from rich.progress import track
-
     digest = hashlib.sha256(json.dumps([key, root, broken, odd]).encode())
     digest.update(digests_N.data)
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
-        few = len(parts) < LONG
-        for part in track(digests, "Verifying photos", total=len(parts), transient=True, disable=few):
+        for part in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= LONG):
             digest.update(part)
     return digest.hexdigest()
 

@@ -28,6 +28,7 @@ from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
 from pellucid.spec import Values
+from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
 
@@ -170,8 +171,6 @@ def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
 
 
 def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Values) -> None:
-    from rich.progress import track
-
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         half_built = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
@@ -189,7 +188,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
         ):
-            shown = track(decoded, "Decoding photos, once", total=len(files), transient=True)
+            shown = console.track(decoded, "Decoding photos, once", len(files))
             for file, (result, content) in zip(files, shown, strict=True):
                 if isinstance(result, str):
                     broken[str(file.relative_to(root))] = result

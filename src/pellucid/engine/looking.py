@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.progress import track
 from torch import Tensor
 
 from pellucid.data.stream import Stream
@@ -44,14 +43,7 @@ class Looking:
         """Each batch of the stream, and its images as the net takes them, with a progress bar."""
         batch_size = self.trained.batch_size
         steps = -(-stream.count // batch_size)
-        for batch in track(
-            stream.batches(batch_size),
-            text,
-            total=steps,
-            transient=True,
-            console=console,
-            disable=not console.is_terminal,
-        ):
+        for batch in console.track(stream.batches(batch_size), text, steps):
             yield batch, self.predictor.inputs(batch.pixels_BCHW)
 
     def checked(self, batch: Images, images_BCHW: Tensor) -> Tensor:

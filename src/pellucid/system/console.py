@@ -13,17 +13,30 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    JustifyMethod,
+    OverflowMethod,
+    RenderHook,
+    RenderResult,
+)
 from rich.segment import Segment
 
 from pellucid.errors import plain, without_secrets
 from pellucid.system.files import descriptor
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 NEAREST = str.maketrans("×−–—✓✗→…≤·│─", "x---+x>.<.|-")
@@ -44,7 +57,49 @@ class _Plain(RenderHook):
                 yield Segment(text if control else lines_of(text), style, control)
 
 
-console = Console(highlight=False, markup=False)  # names of users stay as they are
+class _Console(Console):
+    def table(
+        self,
+        title: str,
+        heads: Iterable[str],
+        *,
+        left: Collection[str] | None = None,
+        overflow: OverflowMethod = "ellipsis",
+        no_wrap: bool = False,
+        **options: Any,
+    ) -> Table:
+        """An empty table; columns in ``left`` (None: all) hold texts, the others numbers, at the right."""
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", **options)
+        for head in heads:
+            side: JustifyMethod = "left" if left is None or head in left else "right"
+            table.add_column(head, justify=side, overflow=overflow, no_wrap=no_wrap)
+        return table
+
+    def track(
+        self, sequence: Iterable[T], text: str, total: int | None = None, *, shown: bool = True
+    ) -> Iterable[T]:
+        """The sequence, with a progress bar on a terminal while it is gone through."""
+        from rich.progress import track
+
+        return track(
+            sequence,
+            text,
+            total=total,
+            console=self,
+            transient=True,
+            disable=not (shown and self.is_terminal),
+        )
+
+    def progress(self) -> Progress:
+        """Progress bars on a terminal, for what ``track`` cannot count."""
+        from rich.progress import Progress
+
+        return Progress(console=self, transient=True, disable=not self.is_terminal)
+
+
+console = _Console(highlight=False, markup=False)  # names of users stay as they are
 console.push_render_hook(_Plain())
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from pellucid.commands.compare.comparison import (
@@ -139,12 +138,8 @@ def _look(
 ) -> list[Side]:
     index_N = choose_points(len(data[0][1]), IMAGES, both[0].config["seed"])
     sides = []
-    for trained, (images, split), names in track(
-        list(zip(both, data, chosen, strict=True)),
-        "Comparing",
-        transient=True,
-        console=console,
-        disable=not console.is_terminal,
+    for trained, (images, split), names in console.track(
+        list(zip(both, data, chosen, strict=True)), "Comparing"
     ):
         found = evaluation(trained, images, "test")
         layers = _layers(trained, images, names, index_N) if len(index_N) >= LEAST else {}

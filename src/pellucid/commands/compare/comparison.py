@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
@@ -85,9 +84,7 @@ def figures(sides: Sequence[Side]) -> dict[str, Any]:
 
 def tell(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     title = f"Two runs on {counted(content['images'], 'test image')}"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    for head in ("", "1", "2", "2 less 1", "95 % interval"):
-        table.add_column(head, justify="right" if head else "left", no_wrap=True)
+    table = console.table(title, ("", "1", "2", "2 less 1", "95 % interval"), left=("",), no_wrap=True)
     for name, (one, other) in content["metrics"].items():
         ends = content["intervals"][name]
         interval = "{:+.4f} to {:+.4f}".format(*ends) if ends else "none"
@@ -219,11 +216,7 @@ def write_options(folder: Path, both: Sequence[LoadedRun]) -> None:
     if not found:
         log.info("All options are the same.")
         return
-    table = Table(
-        title="What was set otherwise", title_justify="left", title_style="bold", header_style="dim"
-    )
-    for head in ("option", "1", "2"):
-        table.add_column(head, overflow="fold")
+    table = console.table("What was set otherwise", ("option", "1", "2"), overflow="fold")
     for row in found[:OPTIONS]:
         table.add_row(*(Text(plain(value)) for value in row))
     console.print(table)

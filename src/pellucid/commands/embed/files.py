@@ -31,6 +31,7 @@ from pellucid.metrics.layout import (
     reduced,
 )
 from pellucid.metrics.projection import LEAST_POINTS
+from pellucid.system.console import console
 from pellucid.system.files import write_atomically
 
 
@@ -176,9 +177,8 @@ class EmbeddingFiles:
 
     def table(self, figures: Mapping[str, Any]) -> Table:
         """What was embedded, and how well the classes lie apart."""
-        table = Table(title=self.trained.name, title_justify="left", title_style="bold", show_header=False)
-        table.add_column(style="dim")
-        table.add_column(overflow="fold")
+        table = console.table(self.trained.name, ("", ""), show_header=False)
+        table.columns[0].style, table.columns[1].overflow = "dim", "fold"
         embedded = "the code" if "mse" in self.embedded.predictions else "what the last linear layer sees"
         sees = f" ({embedded})" if self.layer == EMBED else ""
         where = self.embedded.stream.source

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
@@ -171,11 +170,8 @@ class NeighbourReport:
         name = f"{self.layer}_neighbours".replace("/", "_")
         write_csv(folder / f"{name}.csv", self.rows)
         write_png(folder / f"{name}.png", self.picture)
-        table = Table(
-            title=plain(self._title()), title_justify="left", title_style="bold", header_style="dim"
-        )
-        for head in ("image", "class", "nearest: class, distance", "classes of the nearest"):
-            table.add_column(head, overflow="fold")
+        heads = ("image", "class", "nearest: class, distance", "classes of the nearest")
+        table = console.table(plain(self._title()), heads, overflow="fold")
         firsts = self.rows[:: len(self.rows) // len(self.queries)]
         for row, counts in zip(firsts[:SHOWN], self.counts, strict=False):
             near = "the same image" if row["same_image"] else f"{row['class']}, {row['distance']:.4f}"

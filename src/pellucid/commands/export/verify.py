@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from pellucid.data.base import ImageData
@@ -90,15 +89,7 @@ def verify(sample: Sample, given: Answer, expected: Answer, *, classifies: bool)
     Raises UserError where the net's are not finite, or no image can be read.
     """
     agreement = Agreement()
-    bar = track(
-        sample.batches,
-        "Checking",
-        total=-(-sample.count // BATCH_SIZE),
-        transient=True,
-        console=console,
-        disable=not console.is_terminal,
-    )
-    for images_BCHW in bar:
+    for images_BCHW in console.track(sample.batches, "Checking", -(-sample.count // BATCH_SIZE)):
         if not agreement.images:
             for few in (images_BCHW[:1], images_BCHW.repeat(3, 1, 1, 1)[:3]):
                 agreement.add(given(few), expected(few))
