@@ -23,7 +23,7 @@ from PIL import Image
 from pellucid.commands.compare.compare import compare
 from pellucid.commands.embed.embed import embed
 from pellucid.commands.evaluate import evaluate
-from pellucid.commands.explain import explain
+from pellucid.commands.explain.explain import explain
 from pellucid.commands.export.export import export
 from pellucid.commands.predict import predict
 from pellucid.commands.report import report

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from pellucid.commands.evaluate import evaluate
-from pellucid.commands.explain import explain
+from pellucid.commands.explain.explain import explain
 from pellucid.commands.report import report
 from pellucid.commands.train import train
 from pellucid.config.command_line import split

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pellucid.commands.explain import explain
-from pellucid.commands.explained import Named
+from pellucid.commands.explain.explain import explain
+from pellucid.commands.explain.names import OutputNames
 from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path
 from pellucid.errors import UserError
@@ -112,7 +112,7 @@ def test_every_file_has_a_name_of_its_own(tmp_path: Path) -> None:
         tmp_path / "a_b.png",
         *(tmp_path / f"{n}{'猫' * 80}.png" for n in "12"),
     ]
-    names = [Named(files, tmp_path).pieces[file] for file in files]
+    names = [OutputNames(files, tmp_path).name(file) for file in files]
     assert names[:2] == ["a_b.png", "a_b.png_2"]
     assert names[2:] == ["猫" * 52 + ".png", "猫" * 52 + ".png_2"]
 
@@ -140,7 +140,7 @@ def test_trust_is_measured_on_some_images(
     assert measured(2) == [0, 15]
     assert measured(0) == []
     assert measured("all") == measured("auto") == list(range(16)), "of a small net"
-    monkeypatch.setattr("pellucid.commands.explain.WORK", 0)
+    monkeypatch.setattr("pellucid.commands.explain.classes.MAX_OPERATIONS", 0)
     assert measured("auto") == [0, 8, 15], "of a large net three"
     assert len(list(tmp_path.glob("*.npz"))) == 16
     for trust in ("some", -1, 2.5, True):

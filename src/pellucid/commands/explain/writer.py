@@ -1,0 +1,96 @@
+"""Writers of what is seen of image files: figures and arrays of each, a table of all."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.commands.explain.names import OutputNames
+from pellucid.draw.maps import feature_maps
+from pellucid.draw.png import write_png
+from pellucid.draw.reconstructions import extremes
+from pellucid.engine.loaded_run import LoadedRun
+from pellucid.errors import counted
+from pellucid.inside.capture import Layers, captured
+from pellucid.inside.pixels import to_rgb
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.trace import layers_with_maps
+
+log = logging.getLogger(__name__)
+
+
+class Writer(ABC):
+    """Explanations of one kind of net: the files of each image, and the ``rows`` of the file ``table``."""
+
+    table: str
+
+    def __init__(self, run: LoadedRun, predictor: Predictor, folder: Path, names: OutputNames) -> None:
+        self.predictor, self.run, self.folder, self.names = predictor, run, folder, names
+        self.rows: list[dict[str, Any]] = []
+
+    @abstractmethod
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
+        """Explain these images; yields how much of it is done, up to 1."""
+
+    @abstractmethod
+    def summarise(self) -> None:
+        """Tell of all images on the console."""
+
+
+class ErrorWriter(Writer):
+    """Reconstructions of an autoencoder, with where their error is."""
+
+    table = "errors.csv"
+
+    def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
+        spec = self.run.spec
+        original, reconstruction = (
+            images.permute(0, 2, 3, 1).cpu().numpy()
+            for images in (spec.denormalise(images_BCHW), self.predictor.run(images_BCHW))
+        )
+        for position, file in enumerate(files):
+            one = slice(position, position + 1)
+            error = float(((original[position] - reconstruction[position]) ** 2).mean())
+            self.rows.append({"file": str(file), "mse": error})
+            groups = {"": (original[one], reconstruction[one], [""])}
+            name = self.names.name(file)
+            title = f"{self.names.shown(file)}, {self.run.name}"
+            write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
+            yield (position + 1) / len(files)
+
+    def summarise(self) -> None:
+        errors = [row["mse"] for row in self.rows]
+        log.info("Mean squared error of %s: %.4f.", counted(len(errors), "image"), np.mean(errors))
+
+
+class FeatureMapWriter:
+    """Feature maps of the chosen layers, as figures. Raises UserError for a layer that has no maps."""
+
+    def __init__(
+        self, run: LoadedRun, predictor: Predictor, layers: Layers, folder: Path, names: OutputNames
+    ) -> None:
+        self.predictor, self.run, self.folder, self.names = predictor, run, folder, names
+        with preserve_state(self.run.net) as net, torch.no_grad():
+            self.layers = layers_with_maps(net, layers, predictor.black().to(predictor.dtype))
+        if not self.layers:
+            log.info("Left out: feature maps (no convolutions).")
+
+    def write(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
+        shown = to_rgb(self.run.spec, images_BCHW)
+        with preserve_state(self.run.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
+            net(images_BCHW.to(self.predictor.dtype))
+        for layer in self.layers:
+            maps = outputs[layer].float().cpu().numpy()
+            for position, file in enumerate(files):
+                one = slice(position, position + 1)
+                title = f"{layer}, {self.names.shown(file)}, {self.run.name}"
+                picture = feature_maps(shown[one], [""], maps[one], shown=16, title=title)
+                write_png(self.folder / f"{self.names.name(file)}_{layer}.png", picture)
