@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassF1Score
 
-from pellucid.engine.intervals import Alone, Inputs
+from pellucid.engine.intervals import Inputs, PerImageTest
 from pellucid.task.classification import Classification
 
 
@@ -35,7 +35,7 @@ def test_the_intervals_of_a_task_that_notes_its_steps() -> None:
     task = Scored(net=net, image_shape=(1, 2, 2), num_classes=3, seed=0, **options).eval()
     random = torch.Generator().manual_seed(0)
     images, labels = torch.randn(50, 1, 2, 2, generator=random), torch.randint(3, (50,), generator=random)
-    alone, losses = Alone(task), []
+    alone, losses = PerImageTest(task), []
     for index in torch.split(torch.arange(50), 16):
         _, logits = task._step((images[index], labels[index]), "test")
         losses.append(functional.cross_entropy(logits, labels[index], reduction="none"))

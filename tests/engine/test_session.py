@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pellucid.commands.train import train
 from pellucid.engine.build import assemble, restore_task
-from pellucid.engine.checkpoint import Checkpoint
+from pellucid.engine.checkpoint import CheckpointKeeper
 from pellucid.errors import UserError
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.system.process import as_user_error
@@ -157,7 +157,9 @@ def test_a_best_checkpoint_that_is_not_there(tmp_path: Path, caplog: pytest.LogC
     run(tmp_path / "run", "model=dnn", "keep_every=1", "trainer.max_epochs=3")
     folder = tmp_path / "run" / "checkpoints"
     recorder: Any = None
-    keep = Checkpoint(folder=folder, monitor="x", mode="max", keep_every=1, recorder=recorder, last=None)
+    keep = CheckpointKeeper(
+        folder=folder, monitor="x", mode="max", keep_every=1, recorder=recorder, last=None
+    )
     rows = [{"x": 0.5}, {"x": 0.9}, {"x": 0.7}]
     best, second = folder / "best.ckpt", (folder / "epoch_0002.ckpt").read_bytes()
     logging.getLogger("pellucid").propagate = True

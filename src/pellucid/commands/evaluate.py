@@ -23,7 +23,7 @@ from pellucid.draw.curves import curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.engine.evaluation import Evaluation, evaluation
-from pellucid.engine.intervals import Interval, to_dict, told
+from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.pixels import pixels
@@ -75,7 +75,7 @@ def evaluate(
     intervals = found[split].intervals(trained.config["seed"])
     _write(folder, trained, images, found[split], split, intervals)
     console.print(_summary(trained, found, intervals))
-    for line in told(*to_dict(intervals).values()):
+    for line in interval_notes(*to_dict(intervals).values()):
         log.info("%s", line)
     if found[split].predictions.has_classes:
         console.print(_class_table(confusion(found[split].predictions, trained.spec.classes)))

@@ -52,9 +52,9 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     return task
 
 
-def _since(node: Mapping[str, Any], place: str, packages: Sequence[str]) -> dict[str, Any]:
+def _since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
-    make = locate(str(node["_target_"]), place, packages).__init__  # type: ignore[misc]
+    make = locate(str(node["_target_"]), slot, packages).__init__  # type: ignore[misc]
     if getattr(make, "__module__", "").partition(".")[0] != "pellucid":
         return {}
     return {name: value for name, value in ADDED.items() if name not in node}

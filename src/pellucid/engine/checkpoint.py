@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -28,7 +28,7 @@ from pellucid.task.base import FUSED
 log = logging.getLogger(__name__)
 
 
-class Checkpoint(LightningCheckpoint):
+class CheckpointKeeper(Checkpoint):
     """After every epoch; the best is the one with the best ``monitor`` on validation so far.
 
     ``keep_every`` n keeps ``epoch_0003.ckpt`` (epochs counted from 1) after every n-th epoch, 0 none.
@@ -82,8 +82,10 @@ class Checkpoint(LightningCheckpoint):
         kept = self.folder / f"epoch_{best:04d}.ckpt"
         source = kept if _epoch_of(kept) == best else self.folder / "last.ckpt"
         if source != kept:
-            told = "%s is not that of epoch %d, the best; until a better one, that of epoch %d stands in."
-            log.warning(told, path, best, len(rows))
+            log.warning(
+                "%s is not that of epoch %d, the best; until a better one, that of epoch %d stands in.",
+                *(path, best, len(rows)),
+            )
         write_checkpoint(path, source.read_bytes())
 
     def copy_last(self, rows: Rows) -> None:
@@ -117,7 +119,7 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         groups = zip(optimizer.param_groups, state["param_groups"], strict=True)
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         return (
-            all(_like(own[key], given[key]) for own, given in groups for key in own if key != "params")
+            all(_like(ours[key], given[key]) for ours, given in groups for key in ours if key != "params")
             and set(state["state"]) <= set(range(len(parameters)))
             and len({_kinds(values) for values in state["state"].values()}) <= 1
             and all(
@@ -134,11 +136,13 @@ def _kinds(values: Mapping[str, Any]) -> frozenset[tuple[str, type]]:
     return frozenset((name, type(value)) for name, value in values.items())
 
 
-def _like(own: Any, given: Any) -> bool:
+def _like(default: Any, given: Any) -> bool:
     """Whether two options of an optimizer are of one kind: a number, numbers, or a choice left open."""
-    if isinstance(own, tuple | list):
-        return isinstance(given, tuple | list) and len(own) == len(given) and all(map(_like, own, given))
-    if isinstance(own, bool) or own is None:
+    if isinstance(default, tuple | list):
+        return (
+            isinstance(given, tuple | list) and len(default) == len(given) and all(map(_like, default, given))
+        )
+    if isinstance(default, bool) or default is None:
         return given is None or isinstance(given, bool | int | float)
     return isinstance(given, Tensor | int | float) and not isinstance(given, bool) and math.isfinite(given)
 

@@ -16,7 +16,7 @@ from pellucid.data.base import ImageData
 from pellucid.run.folder import FORMAT
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
-ROOMS = ("model", "data", "task", "optimizer", "scheduler")  # whose options are hyper-parameters
+GROUPS = ("model", "data", "task", "optimizer", "scheduler")  # whose options are hyper-parameters
 TRAINER = ("max_epochs", "precision", "accumulate_grad_batches", "gradient_clip_val")
 
 
@@ -43,12 +43,12 @@ def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> di
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options that TensorBoard's HPARAMS tab shows, flat: ``model: CNN``, ``model.dropout: 0.25`` …"""
     shown: dict[str, Any] = {"seed": config["seed"]}
-    for room in ROOMS:
-        options = {**(config[room] or {})}
+    for group in GROUPS:
+        options = {**(config[group] or {})}
         target = str(options.pop("_target_", "none"))
         options.pop("_partial_", None)
         options.pop("seed", None)  # the run's own
-        shown |= {room: target.rpartition(".")[2], **flatten(options, f"{room}.")}
+        shown |= {group: target.rpartition(".")[2], **flatten(options, f"{group}.")}
     return shown | flatten({key: config["trainer"].get(key) for key in TRAINER}, "trainer.")
 
 
@@ -56,17 +56,9 @@ def _git_commit() -> str | None:
     """The commit of the working directory, with + where files have changed since; None outside git."""
     try:
         # A monitor that a repository of anybody's names is a program, which git would start.
-        command = [
-            "git",
-            "-c",
-            "core.fsmonitor=false",
-            "describe",
-            "--always",
-            "--abbrev=40",
-            "--dirty=+",
-            "--exclude=*",
-        ]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        options = ("--always", "--abbrev=40", "--dirty=+", "--exclude=*")
+        command = ["git", "-c", "core.fsmonitor=false", "describe", *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.data.loader import Order
-from pellucid.engine.intervals import Alone, Inputs, Interval, resampled
+from pellucid.engine.intervals import Inputs, Interval, PerImageTest, resampled
 from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.process import quiet_warnings
@@ -87,7 +87,7 @@ class PredictionCollector(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, Task)
         self._handle = pl_module.net.register_forward_hook(self._keep)
-        self._alone = Alone(pl_module)
+        self._alone = PerImageTest(pl_module)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._handle.remove()

@@ -14,7 +14,7 @@ from pellucid.errors import UserError
 class FiniteLoss(Callback):
     """Looks at the losses of the last steps together, as reading each would make a GPU wait."""
 
-    LOOK_EVERY = 50  # steps
+    CHECK_EVERY = 50  # steps
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -31,7 +31,7 @@ class FiniteLoss(Callback):
         batch_idx: int,
     ) -> None:
         self._losses.append(outputs["loss"].detach())
-        if len(self._losses) < self.LOOK_EVERY and not trainer.is_last_batch:
+        if len(self._losses) < self.CHECK_EVERY and not trainer.is_last_batch:
             return
         bad = ~torch.stack(self._losses).isfinite()
         # Every process stops, also where only another one's loss was bad.

@@ -23,8 +23,8 @@ from pellucid.metrics.intervals import RESAMPLES, bootstrap
 from pellucid.task.base import Task
 from pellucid.task.step_buffer import StepBuffer
 
-MOST_BYTES = 2**28  # of what one metric is computed from
-MOST_SECONDS = 30.0  # that the resamples of one metric may take
+MAX_BYTES = 2**28  # of what one metric is computed from
+MAX_SECONDS = 30.0  # that the resamples of one metric may take
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Inputs:
     metric: Metric
     arguments: Mapping[str, Tensor]
 
-    def value(self, places_N: np.ndarray | None = None) -> float:
+    def value(self, index_N: np.ndarray | None = None) -> float:
         """The metric of those images, or of all."""
-        chosen = slice(None) if places_N is None else torch.from_numpy(places_N)
+        chosen = slice(None) if index_N is None else torch.from_numpy(index_N)
         rows = {name: values[chosen] for name, values in self.arguments.items()}
         self.metric.reset()
-        by_place = [rows.pop(name) for name in list(rows) if name.isdigit()]
-        self.metric.update(*by_place, **rows)
+        positional = [rows.pop(name) for name in list(rows) if name.isdigit()]
+        self.metric.update(*positional, **rows)
         return float(self.metric.compute())
 
 
@@ -60,7 +60,7 @@ def resampled(statistic: Callable[[np.ndarray], float], images: int, seed: int) 
         try:
             statistic(np.arange(images))
             seconds = RESAMPLES * (time.perf_counter() - start)
-            if seconds > MOST_SECONDS:
+            if seconds > MAX_SECONDS:
                 return Interval(None, f"{RESAMPLES:,} resamples would take {seconds:,.0f} seconds")
             low, high = bootstrap(statistic, images, seed=seed)
         except OPTION_ERRORS as error:
@@ -80,16 +80,16 @@ def to_dict(intervals: Mapping[str, Interval]) -> dict[str, Any]:
     }
 
 
-def told(intervals: Mapping[str, Any], methods: Mapping[str, str]) -> list[str]:
+def interval_notes(intervals: Mapping[str, Any], methods: Mapping[str, str]) -> list[str]:
     """A sentence for each method, with the metrics that it was used for, or that have none because of it."""
     names: dict[str, list[str]] = {}
     for name, ends in intervals.items():
-        said = f"95 % interval by {methods[name]}" if ends else f"no interval, as {methods[name]}"
-        names.setdefault(said, []).append(name)
-    return [f"{', '.join(some)}: {said}." for said, some in names.items()]
+        note = f"95 % interval by {methods[name]}" if ends else f"no interval, as {methods[name]}"
+        names.setdefault(note, []).append(name)
+    return [f"{', '.join(metrics)}: {note}." for note, metrics in names.items()]
 
 
-class Alone:
+class PerImageTest:
     """The steps of a task's test as if each image were a batch of its own: what its metrics are made of.
 
     A twin of the task does them around what the net has given, so that the net is not asked again and the
@@ -109,10 +109,10 @@ class Alone:
         """Each image's own loss, (B,); NaN where the task cannot do with one image."""
         losses = []
         try:
-            for place in range(len(labels_B)):
-                one = slice(place, place + 1)
-                self._net.output = output_B[one]
-                losses.append(self._twin._step((images_BCHW[one], labels_B[one]), "test")[0].reshape(()))
+            for index in range(len(labels_B)):
+                image = slice(index, index + 1)
+                self._net.output = output_B[image]
+                losses.append(self._twin._step((images_BCHW[image], labels_B[image]), "test")[0].reshape(()))
         except (*OPTION_ERRORS, AttributeError) as error:
             self._failed = f"the task cannot do with one image ({first_line(error)})"
             return torch.full((len(labels_B),), torch.nan)
@@ -136,20 +136,20 @@ class Alone:
 
     def _input(self, name: str, value: float, images: int) -> Inputs | str:
         recorder = self._recorders[name]
-        if recorder.size > MOST_BYTES:
-            return f"what it is computed from takes more than {MOST_BYTES // 2**20} MiB"
+        if recorder.size > MAX_BYTES:
+            return f"what it is computed from takes more than {MAX_BYTES // 2**20} MiB"
         arguments = recorder.arguments()
         if not arguments or any(len(rows) != images for rows in arguments.values()):
             return "it is not computed from the images one by one"
         metric = copy.deepcopy(self._metrics[name]).cpu()
-        found = Inputs(metric, arguments)
+        inputs = Inputs(metric, arguments)
         try:
-            again = found.value()
+            again = inputs.value()
         except (*OPTION_ERRORS, AttributeError) as error:
             return f"it cannot be computed of images one by one ({first_line(error)})"
         if not math.isclose(again, value, rel_tol=0.01, abs_tol=1e-4):  # half precision is as far off
             return f"it depends on the batches (of images one by one: {again:.4f})"
-        return found
+        return inputs
 
 
 class _Given(nn.Module):
@@ -170,11 +170,11 @@ class _Recorder(nn.Module):
         self.size = 0  # bytes
 
     def update(self, *arguments: Any, **named: Any) -> None:
-        call = {**{str(place): value for place, value in enumerate(arguments)}, **named}
+        call = {**{str(index): value for index, value in enumerate(arguments)}, **named}
         rows = {name: torch.as_tensor(value).detach() for name, value in call.items()}
         rows = {name: value if value.ndim else value.reshape(1) for name, value in rows.items()}
         self.size += sum(value.nbytes for value in rows.values())
-        if self.size <= MOST_BYTES:
+        if self.size <= MAX_BYTES:
             self.calls.append({name: value.cpu() for name, value in rows.items()})
 
     forward = update

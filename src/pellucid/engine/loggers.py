@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
@@ -27,6 +28,23 @@ def go_on(loggers: Sequence[Logger], last_step: int | None) -> None:
             for _ in range(2):  # TensorBoard takes the first that it meets for the beginning
                 start = SessionLog(status=SessionLog.START)
                 logger.experiment._get_file_writer().add_event(Event(step=last_step + 1, session_log=start))
+
+
+def log_final(
+    loggers: Sequence[Logger], final: Mapping[str, float], hyperparameters: Mapping[str, Any], step: int
+) -> None:
+    """Log what the best checkpoint has reached, of validation by ``best/…`` in TensorBoard's HPARAMS.
+
+    ``step``: behind the training, so that a run that goes on from its last checkpoint hides them.
+    """
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            metrics = {f"best/{k}" if k.startswith("val/") else k: v for k, v in final.items()}
+            logger.log_hyperparams(dict(hyperparameters), metrics, step)
+            logger.finalize("success")
+        else:
+            logger.log_metrics({k: v for k, v in final.items() if k.startswith("test/")}, step=step)
+            logger.save()
 
 
 class _Rows(ExperimentWriter):

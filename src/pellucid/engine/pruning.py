@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from pellucid.engine.trial import TrialContext
 from pellucid.run.epoch import whole_epoch
+from pellucid.task.base import Task
+
+
+def make_pruning(sweep: Mapping[str, Any] | None, trial: TrialContext | None, task: Task) -> Pruning | None:
+    """In every process of a run whose sweep prunes, as they must agree; the first has a ``trial``."""
+    if not (sweep or {}).get("pruner"):
+        return None
+    if trial is None:
+        return Pruning(metric=task.monitor, should_stop=None)
+    return Pruning(metric=trial.metric, should_stop=trial.should_stop)
 
 
 class Pruning(Callback):

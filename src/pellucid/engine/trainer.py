@@ -12,16 +12,19 @@ from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.config.build import build
-from pellucid.engine.checkpoint import Checkpoint
+from pellucid.data.base import ImageData
+from pellucid.engine.checkpoint import CheckpointKeeper
 from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 from pellucid.run.checkpoint import AtomicCheckpointIO
 from pellucid.run.folder import Run
+from pellucid.system.process import is_of_options, is_of_restoring
 from pellucid.task.base import Task
 
+QUIET = {"num_sanity_val_steps": 0, "enable_progress_bar": False, "enable_model_summary": False}
 # Which would tell a log that is not shown; so they write profile.txt and the like.
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 
@@ -44,13 +47,8 @@ def make_trainer(
     ``last``: the checkpoint that the training goes on from; the loggers forget what came after it.
     ``main``: in the run's first process.
     """
-    packages = config["packages"]
-    offered = {
-        "image_shape": image_shape,
-        "config": recorder.config,
-        "save_dir": str(run.folder),
-        "figures": figures,
-    }
+    packages, folder = config["packages"], str(run.folder)
+    offered = {"image_shape": image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
     callbacks, loggers = (
         [build(node, group, packages=packages, **offered) for node in (config[group] or {}).values()]
         for group in ("callbacks", "logger")
@@ -61,7 +59,7 @@ def make_trainer(
     if main:
         last_step = last["global_step"] if last else -1
         go_on(loggers, last_step if resume else None)
-    keep = Checkpoint(
+    keep = CheckpointKeeper(
         folder=run.checkpoints,
         monitor=task.monitor,
         mode=task.mode,
@@ -74,19 +72,12 @@ def make_trainer(
     ours: dict[str, Any] = {
         # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
         # does the epoch again.
-        "callbacks": [
-            *(FiniteLoss(), recorder, figures),
-            *callbacks,
-            *([pruning] if pruning else []),
-            keep,
-        ],
+        "callbacks": [FiniteLoss(), recorder, figures, *callbacks, *([pruning] if pruning else []), keep],
         "logger": loggers,
         # Within a job of Slurm too: Lightning's own handling would requeue beside the launcher's.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
-        "default_root_dir": str(run.folder),
-        "num_sanity_val_steps": 0,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
+        "default_root_dir": folder,
+        **QUIET,
     }
     if (profiler := config["trainer"].get("profiler")) in PROFILERS:
         ours["profiler"] = PROFILERS[profiler](dirpath=run.folder, filename="profile")
@@ -95,3 +86,28 @@ def make_trainer(
         raise UserError(f"trainer.strategy={node['strategy']}: expected ddp, whose processes are commands.")
     trainer: Trainer = build(node, "trainer", packages=packages, **ours)
     return trainer
+
+
+def fit(
+    trainer: Trainer,
+    task: Task,
+    data: ImageData,
+    *,
+    run: Run,
+    recorder: Recorder,
+    last: Mapping[str, Any] | None,
+) -> None:
+    """Train, from the ``last`` checkpoint where there is one. Raises UserError for what does not fit."""
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=str(run.last) if last else None)
+    except Exception as error:
+        if not recorder.started and is_of_options(error):
+            raise UserError(f"The trainer's options: {first_line(error)}") from error
+        has_trained = last is None or len(recorder.rows) > int(last["epoch"]) + 1
+        if has_trained or not is_of_restoring(error):
+            raise
+        raise UserError(
+            f"{run.last} cannot be continued from: its state of the training does not fit "
+            f"({type(error).__name__}: {first_line(error)}). To continue from the best epoch, copy "
+            f"{run.best} over it."
+        ) from error

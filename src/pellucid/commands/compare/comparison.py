@@ -24,7 +24,7 @@ from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.engine.evaluation import Evaluation
-from pellucid.engine.intervals import Interval, to_dict, told
+from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
@@ -93,7 +93,7 @@ def tell(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     for place, side in enumerate(sides, start=1):
         log.info("%d: %s", place, side.trained.name)
     console.print(table)
-    for line in told(content["intervals"], content["interval_methods"]):
+    for line in interval_notes(content["intervals"], content["interval_methods"]):
         log.info("%s", line)
     classifier = sides[0].found.predictions.has_classes
     log.info(

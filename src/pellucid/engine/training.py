@@ -1,0 +1,217 @@
+"""One process's training of a run: built, fitted, its best checkpoint tested, its page written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
+from pellucid.config.build import from_environment
+from pellucid.config.trainer import trainer_problems
+from pellucid.config.trust import named
+from pellucid.data.base import ImageData
+from pellucid.data.image_cache import ImageCache
+from pellucid.data.manifest import Manifest
+from pellucid.engine.build import assemble, make_explainers
+from pellucid.engine.describe import describe, hyperparameters
+from pellucid.engine.evaluation import PredictionCollector
+from pellucid.engine.loggers import log_final
+from pellucid.engine.page import RunPage, WritePage
+from pellucid.engine.pruning import Pruning, make_pruning
+from pellucid.engine.recorder import Recorder
+from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
+from pellucid.engine.trainer import fit, make_trainer
+from pellucid.engine.trial import TrialContext
+from pellucid.errors import UserError, counted, encodable
+from pellucid.run.checkpoint import load_checkpoint
+from pellucid.run.folder import Run, quoted
+from pellucid.system.process import check_device
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+MAX_EPOCHS = 1000  # that a schedule is tried for
+
+
+class Training:
+    """One process's work on a run."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        run: Run,
+        *,
+        main: bool,
+        resume: bool,
+        trial: TrialContext | None,
+        page: WritePage | None,
+    ) -> None:
+        # As it was written, so that it may be kept, and with what the environment says now.
+        self.config, self.values = config, from_environment(config)
+        self.run, self.main, self.resume, self.trial, self.page = run, main, resume, trial, page
+        self.start = time.perf_counter()
+        self.pruning: Pruning | None = None
+        self.recorder: Recorder | None = None
+        self.figures: FigureLogger | None = None
+        self.before = run.metrics() if resume else {}
+        self.last: dict[str, Any] | None = None
+        self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
+
+    def has_trained(self) -> bool:
+        return self.recorder is not None and self.recorder.started
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        if self.main:
+            self.run.record(values)
+
+    def account(self) -> dict[str, Any]:
+        """What is known of the whole run by now."""
+        account: dict[str, Any] = self.recorder.account() if self.recorder else {}
+        account |= self.figures.account() if self.figures else {}
+        seconds = self.before.get("seconds/total", 0) + time.perf_counter() - self.start
+        return {**account, "seconds/total": round(seconds, 3)}
+
+    def close(self, status: str, **more: Any) -> None:
+        self.record({"status": status, **more, **self.account()})
+
+    def interrupted(self) -> None:
+        """Note it, and say how to continue; in a sweep, that says so itself."""
+        self.close("interrupted")
+        if self.trial is None:
+            log.warning("Interrupted. Continue by: python train.py resume=%s", self.again())
+
+    def execute(self) -> None:
+        config, run = self.values, self.run
+        given = config["trainer"]
+        if self.resume:  # what an older run ignored
+            given = {"num_nodes": given.get("num_nodes")}
+        if problems := list(trainer_problems(given)):
+            raise UserError("\n".join(problems))
+        check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
+        if self.resume and run.last.exists():
+            self.last = load_last(run)
+        data, task = assemble(config) if self.last is None else assemble_as_then(config, self.last)
+        task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
+        images = self.trial.images if self.trial else ImageCache()
+        trained_on = history(run, self.config, self.last) if self.resume else None
+        room = config.get("device_images", 0)
+        images.setup(data, config["data"], history=trained_on, device_images=room)
+        check_images(data, run, self.before)
+        if config.get("compile"):
+            task.net.compile()
+        if net := task.frozen_features(data.spec.image_shape):
+            data.remember(net.embed, net.augmentations_per_image)
+        self.recorder = Recorder(
+            run=run,
+            config=self._own_config(),
+            spec=data.spec.to_dict(),
+            log_every=config["trainer"].get("log_every_n_steps", 0),
+        )
+        self.figures = FigureLogger(
+            run=run, data=data, seed=config["seed"], explainers=make_explainers(config)
+        )
+        self.pruning = make_pruning(self.config.get("sweep"), self.trial, task)
+        trainer = make_trainer(
+            config,
+            task,
+            image_shape=data.spec.image_shape,
+            run=run,
+            recorder=self.recorder,
+            figures=self.figures,
+            pruning=self.pruning,
+            last=self.last,
+            resume=self.resume,
+            main=self.main,
+        )
+        if self.main:
+            self._note_start(trainer, data)
+        # For the other processes of a ddp run, which believe this one, and not the files of the run.
+        os.environ["PELLUCID_RUN"] = json.dumps([str(run.folder), self.config])
+        start = time.perf_counter()
+        try:
+            fit(trainer, task, data, run=run, last=self.last, recorder=self.recorder)
+        finally:
+            del os.environ["PELLUCID_RUN"]
+            seconds = self.before.get("seconds/fit", 0) + time.perf_counter() - start
+            self.record({"seconds/fit": round(seconds, 3)})
+        self._test(trainer, task, data)
+
+    def _note_start(self, trainer: Trainer, data: ImageData) -> None:
+        """Keep with the run what it begins with, and tell of it."""
+        if self.resume:  # from here on with the new budget and device
+            self.run.save_config(self.config)
+        known, now = data.history.manifest, data.divided.whole
+        (known.merged(now) if known else Manifest.of(now)).save(self.run.manifest)
+        facts = describe(self.values, data, trainer)
+        facts |= data_changes(data, self.before, facts["data/fingerprint"])
+        self.record({"status": "running", "error": None, **facts})
+        if self.last is None:
+            for logger in tensorboards(trainer.loggers):
+                logger.experiment.add_text("data/source", encodable(data.source), 0)
+        log.info("Data: %s (%s)", data.source, _counts(data))
+        log.info("Run folder: %s", self.run.folder)
+
+    def _own_config(self) -> dict[str, Any]:
+        """The run's own configuration, without that of the sweep around it."""
+        return {name: node for name, node in self.config.items() if name != "sweep"}
+
+    def _test(self, trainer: Trainer, task: Task, data: ImageData) -> None:
+        if not self.run.best.exists():
+            log.warning("No whole epoch was trained, so there is no checkpoint and nothing to test.")
+            return
+        best = load_checkpoint(self.run.best)
+        tested = {}
+        collector = PredictionCollector()
+        if not (self.pruning and self.pruning.pruned):
+            task.load_state_dict(best["state_dict"])
+            if self._reports() and trainer.world_size == 1:
+                trainer.callbacks.append(collector)  # type: ignore[attr-defined]
+            trainer.test(task, datamodule=data, verbose=False)
+            tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
+        assert self.recorder is not None
+        row = self.recorder.rows[best["epoch"]]
+        final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
+        if not self.main:
+            return
+        self.record({**final, "best/epoch": row["epoch"], **self.account()})
+        shown = self.trial.parameters if self.trial else hyperparameters(self.config)
+        log_final(trainer.loggers, final, shown, step=trainer.global_step + 1)
+        if self._reports():
+            assert self.page is not None
+            assert self.figures is not None
+            page = RunPage(self.page, self.run, self.recorder.config, self.figures)
+            if trainer.world_size == 1:
+                page.write_tested(trainer, task, data, collector, best)
+            else:
+                self._write_later = partial(page.write_alone, task, data, best)
+        figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
+        log.info("Best epoch %d:   %s", row["epoch"], figures)
+        log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
+        if tensorboards(trainer.loggers):
+            log.info(
+                "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
+                quoted(self.run.folder),
+            )
+
+    def _reports(self) -> bool:
+        """Whether it writes its page: not as a trial of a sweep."""
+        return bool(self.page) and bool(self.config.get("report", True)) and self.trial is None and self.main
+
+    def write_later(self) -> None:
+        """Write the page of a run of several processes."""
+        if self._write_later is not None:
+            self._write_later()
+
+    def again(self) -> str:
+        return f"{quoted(self.run.folder)}{named(self.config['packages'])}"
+
+
+def _counts(data: ImageData) -> str:
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
+    return f"{sizes} images, {counted(len(data.spec.classes), 'class')}"
