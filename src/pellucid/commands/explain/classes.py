@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.table import Table
 from torch import Tensor, nn
 
 from pellucid.commands.explain.attribution import Attribution
@@ -164,9 +163,8 @@ class ClassWriter(Writer):
     def summarise(self) -> None:
         """How far to trust each method, over all images."""
         title = f"How far to trust the maps of {self.run.name}"
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-        for head in ("method", "images", "better than random", "gain", "random", "alike with other weights"):
-            table.add_column(head, justify="left" if head == "method" else "right")
+        heads = ("method", "images", "better than random", "gain", "random", "alike with other weights")
+        table = console.table(title, heads, left=("method",))
         blind = [row["method"] for row in self.rows if row.get("map") is False]
         measured = [row for row in self.rows if "deletion" in row]
         if not blind and not measured:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from rich.progress import Progress
 
 from pellucid.commands.explain.classes import ClassWriter
 from pellucid.commands.explain.names import OutputNames, folder_of
@@ -67,7 +66,7 @@ def explain(
     else:
         writer = ErrorWriter(trained, predictor, folder, names)
     maps = FeatureMapWriter(trained, predictor, layers, folder, names) if layers else None
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with console.progress() as progress:
         bar = progress.add_task("Explaining", total=len(files))
         for batch, pixels_BCHW in pictures.batches(BATCH_SIZE):
             before = progress.tasks[bar].completed
