@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LARGEST_SIZE, MOST_CHANNELS = 4096, 1024  # of an image that a net may take
+MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
 
@@ -61,9 +61,9 @@ class Spec:
         numbers = (*self.mean, *self.std)
         if not (
             all(type(side) is int for side in self.image_shape)
-            and 1 <= channels <= MOST_CHANNELS
-            and 1 <= height <= LARGEST_SIZE
-            and 1 <= width <= LARGEST_SIZE
+            and 1 <= channels <= MAX_CHANNELS
+            and 1 <= height <= MAX_SIZE
+            and 1 <= width <= MAX_SIZE
             and len(self.classes) >= 1
             and all(isinstance(name, str) for name in self.classes)
             and len(self.mean) == len(self.std) == channels

@@ -33,9 +33,9 @@ def flip(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
 def shift(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
     """Moved by whole pixels, up to an eighth of the side each way."""
     batch, _, height, breadth = images_BCHW.shape
-    most = max(1, round(SHIFT * min(height, breadth)))
-    padded = functional.pad(images_BCHW, (most,) * 4)
-    down_B, right_B = (numbers_BR[:, 1:3] * (2 * most + 1)).long().unbind(1)
+    farthest = max(1, round(SHIFT * min(height, breadth)))
+    padded = functional.pad(images_BCHW, (farthest,) * 4)
+    down_B, right_B = (numbers_BR[:, 1:3] * (2 * farthest + 1)).long().unbind(1)
     rows = down_B.view(-1, 1) + torch.arange(height, device=images_BCHW.device)
     columns = right_B.view(-1, 1) + torch.arange(breadth, device=images_BCHW.device)
     image = torch.arange(batch, device=images_BCHW.device).view(-1, 1, 1)

@@ -21,7 +21,7 @@ from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Order, fair_order
 from pellucid.data.manifest import Changes
 from pellucid.errors import UserError
-from pellucid.spec import LARGEST_SIZE, Spec
+from pellucid.spec import MAX_SIZE, Spec
 
 CHUNK = 1024  # images
 
@@ -51,8 +51,8 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
             raise UserError(f"data.image_size={image_size}: expected auto or a number of pixels.")
-        if image_size != "auto" and not 1 <= image_size <= LARGEST_SIZE:
-            raise UserError(f"data.image_size={image_size}: expected 1 to {LARGEST_SIZE} pixels, or auto.")
+        if image_size != "auto" and not 1 <= image_size <= MAX_SIZE:
+            raise UserError(f"data.image_size={image_size}: expected 1 to {MAX_SIZE} pixels, or auto.")
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
         self.size_is_open = image_size == "auto"

@@ -9,10 +9,10 @@ from threading import Condition, Lock
 
 from PIL import _imaging
 
-LARGEST_SIDE = 65_535  # pixels: what the header of a JPEG or a GIF can say
-LARGEST_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
-LARGEST_FILE = 2**30  # bytes
-LARGEST_WORK = 2**32  # pixels times the scans that a JPEG brings them in
+MAX_SIDE = 65_535  # pixels: what the header of a JPEG or a GIF can say
+MAX_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
+MAX_FILE = 2**30  # bytes
+MAX_WORK = 2**32  # pixels times the scans that a JPEG brings them in
 USUAL = 2**26  # bytes that decoding takes of an ordinary photo, at most; 32 threads of these never wait
 
 
@@ -53,9 +53,9 @@ with suppress(AttributeError, OSError, TypeError):  # another system's
 
 def check_size(width: int, height: int) -> None:
     """Raise UnreadableError for an image that is too large, or a single pixel."""
-    if max(width, height) > LARGEST_SIDE:
-        raise UnreadableError(f"{width} × {height} pixels, a side of more than {LARGEST_SIDE:,}")
-    if width * height > LARGEST_PIXELS:
-        raise UnreadableError(f"{width} × {height} pixels, more than {LARGEST_PIXELS // 10**6} million")
+    if max(width, height) > MAX_SIDE:
+        raise UnreadableError(f"{width} × {height} pixels, a side of more than {MAX_SIDE:,}")
+    if width * height > MAX_PIXELS:
+        raise UnreadableError(f"{width} × {height} pixels, more than {MAX_PIXELS // 10**6} million")
     if width * height < 2:
         raise UnreadableError("a single pixel")

@@ -145,7 +145,7 @@ class CatDog(ImageData):
             self._fetch(part)
             lines = (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             rows[name] = [line.split() for line in lines]
-        files = {name: [folder / "images" / f"{row[0]}.jpg" for row in found] for name, found in rows.items()}
+        files = {name: [folder / "images" / f"{row[0]}.jpg" for row in lines] for name, lines in rows.items()}
         size, limit = self.spec.image_shape[1], self.cache_limit
         loaded = load_together(files, root=self.root, size=size, cache=self.cache, cache_limit=limit)
         for name, photos in loaded.items():
@@ -158,8 +158,8 @@ class CatDog(ImageData):
 
     def _read_drawn(self) -> dict[str, Split]:
         splits = {}
-        for place, (name, count) in enumerate(DRAWN.items()):  # each split's faces from a seed of its own
-            images, labels = draw_faces(count, size=self.spec.image_shape[1], seed=place)
+        for number, (name, count) in enumerate(DRAWN.items()):  # each split's faces from a seed of its own
+            images, labels = draw_faces(count, size=self.spec.image_shape[1], seed=number)
             pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
             files = numbered(name, len(labels))
             same_at_any_size = as_digests(hashlib.sha256(file.encode()).digest() for file in files)

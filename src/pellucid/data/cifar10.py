@@ -56,9 +56,9 @@ class CIFAR10(ImageData):
     def read(self) -> dict[str, Split]:
         splits = {}
         for name in ("train", "test"):
-            found = self._fetch(name)
-            images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-            labels = torch.tensor(found.targets)
+            archive = self._fetch(name)
+            images = torch.from_numpy(archive.data).permute(0, 3, 1, 2).contiguous()
+            labels = torch.tensor(archive.targets)
             splits[name] = Split.whole(images, labels, numbered(name, len(labels)))
         self.source = f"CIFAR-10 in {self.root}"
         return splits

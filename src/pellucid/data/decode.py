@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.data import libtiff
-from pellucid.data.bounds import LARGEST_FILE, MEMORY, USUAL, UnreadableError
+from pellucid.data.bounds import MAX_FILE, MEMORY, USUAL, UnreadableError
 from pellucid.data.grey import Grey, is_deep, white_of
 from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
 from pellucid.data.tiff import orientation
@@ -48,8 +48,8 @@ def in_threads(work: Callable[[T], R], given: Iterable[T], *, ahead: int) -> Gen
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        for one in given:
-            waiting.append(pool.submit(work, one))
+        for item in given:
+            waiting.append(pool.submit(work, item))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
@@ -86,15 +86,15 @@ def decode(path: Path, size: int, grey: Grey | None = None) -> NDArray[np.uint8]
     whatever it holds.
     """
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe or a device might never end
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end
             raise UnreadableError(
-                "a folder that cannot be read" if stat.S_ISDIR(found.st_mode) else "no file"
+                "a folder that cannot be read" if stat.S_ISDIR(status.st_mode) else "no file"
             )
-        if found.st_size > LARGEST_FILE:
-            raise UnreadableError(f"{found.st_size / 2**30:.1f} GiB, more than {LARGEST_FILE / 2**30:g}")
+        if status.st_size > MAX_FILE:
+            raise UnreadableError(f"{status.st_size / 2**30:.1f} GiB, more than {MAX_FILE / 2**30:g}")
         with path.open("rb") as file:
-            return _decode(file, size, grey or Grey(), metadata=2 * found.st_size)
+            return _decode(file, size, grey or Grey(), metadata=2 * status.st_size)
     except OSError as error:
         raise UnreadableError(error.strerror or first_line(error)) from error
 
@@ -104,16 +104,16 @@ def _decode(file: BinaryIO, size: int, grey: Grey, metadata: int) -> NDArray[np.
     needed = max(USUAL, metadata)
     while True:  # once more where it needs more, which it waits for with nothing in hand
         with MEMORY.taken(needed):
-            found = _pixels_or_bytes(file, size, grey, needed - metadata)
-        if not isinstance(found, int):
-            return found
-        needed = metadata + found
+            result = _pixels_or_bytes(file, size, grey, needed - metadata)
+        if not isinstance(result, int):
+            return result
+        needed = metadata + result
         if needed > MEMORY.total:
             raise UnreadableError(f"{needed / 2**30:.1f} GiB to decode, more than {MEMORY.total / 2**30:g}")
 
 
-def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, most: int) -> NDArray[np.uint8] | int:
-    """The pixels; how many bytes decoding would take, where that is more than ``most``.
+def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, limit: int) -> NDArray[np.uint8] | int:
+    """The pixels; how many bytes decoding would take, where that is more than ``limit``.
 
     Whatever is raised here is the file's fault and UnreadableError: decoders raise anything where a header is
     damaged, KeyError, struct.error, ZeroDivisionError, MemoryError. A mistake of ours here would be told of
@@ -126,7 +126,7 @@ def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, most: int) -> NDArra
             each = _flat_bytes(image) + (0 if turn is None else LOADED.get(image.mode, 4))
             beside = each * image.width * image.height + 16 * size**2 + SPARE
             needed: int = decoding_bytes(image, file) + beside
-            if needed > most:
+            if needed > limit:
                 return needed
             image.load()
             upright = image if turn is None else image.transpose(turn)

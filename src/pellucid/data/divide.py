@@ -30,13 +30,13 @@ class History:
     elsewhere: bool = False
     count_trained: bool = False
 
-    def is_of(self, found: Mapping[str, Split]) -> bool:
+    def is_of(self, splits: Mapping[str, Split]) -> bool:
         """Whether these are the images of the run, wherever they lie: most of them, and most of the run's."""
         if not self.elsewhere:
             return True
         if self.manifest is None:
             return False
-        now, then = np.concatenate([split.digests_N for split in found.values()]), self.manifest.digests_R
+        now, then = np.concatenate([split.digests_N for split in splits.values()]), self.manifest.digests_R
         return bool(np.isin(now, then).mean() > 0.5 and np.isin(then, now).mean() > 0.5)
 
 
@@ -56,7 +56,7 @@ class Division:
 
 
 def divide(
-    found: Mapping[str, Split],
+    read: Mapping[str, Split],
     fractions: Mapping[str, float | None],
     seed: int,
     classes: Sequence[str],
@@ -66,17 +66,17 @@ def divide(
 
     Images that are others than the run's are not divided: all are ``test``, or what their folders say.
     """
-    own = history.is_of(found)
-    splits = dict(found) if own or "all" not in found else {"test": found["all"]}
+    same_images = history.is_of(read)
+    splits = dict(read) if same_images or "all" not in read else {"test": read["all"]}
     names = ("val", "test") if history.by_position else ("test", "val")
-    wanted = {name: share for name in names if name not in found and (share := fractions[name]) is not None}
-    there = {*found, *wanted, *({"train"} if "all" in found else ())}
-    if own and (gone := [name for name in SPLITS if name not in there]):
+    wanted = {name: share for name in names if name not in read and (share := fractions[name]) is not None}
+    there = {*read, *wanted, *({"train"} if "all" in read else ())}
+    if same_images and (gone := [name for name in SPLITS if name not in there]):
         raise UserError(
-            f"The data have {', '.join(found)} images but no {' and no '.join(gone)} images. Expected "
+            f"The data have {', '.join(read)} images but no {' and no '.join(gone)} images. Expected "
             "<root>/{train,test}/<class>/…, or where data=image_folder class folders alone."
         )
-    if own and wanted:
+    if same_images and wanted:
         pool = splits.pop("all") if "all" in splits else splits["train"]
         if history.manifest is None:
             parts = take(pool, wanted, seed, classes, by_position=history.by_position)
@@ -85,11 +85,11 @@ def divide(
         splits |= parts
     splits = {name: splits[name] for name in SPLITS if name in splits}
     changes = Changes()
-    if history.manifest is not None and own:
+    if history.manifest is not None and same_images:
         changes = history.manifest.changes(splits, classes)
     if changes:
         log.warning("The images have changed since the training: %s.", changes.told())
-    return _without_trained(tuple(found), splits, changes, history)
+    return _without_trained(tuple(read), splits, changes, history)
 
 
 def _without_trained(

@@ -30,10 +30,10 @@ from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
 
-LARGEST_INDEX = 2**26  # bytes
+MAX_INDEX = 2**26  # bytes
 DIGESTS = "digests.bin"  # 64 bits of each file's checksum
 SUMMED = 2**24  # bytes of pixels that a thread sums at a time
-LONG = 256  # of these parts take long enough to show how far it is
+MIN_SHOWN = 256  # of these parts take long enough to show how far it is
 Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
 
 
@@ -119,8 +119,8 @@ def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photo
 
 def _read_index(entry: Path) -> dict[str, Any]:
     path = entry / "index.json"
-    if _plain_size(path) > LARGEST_INDEX:
-        raise ValueError(f"its index has more than {LARGEST_INDEX >> 20} MiB")
+    if _plain_size(path) > MAX_INDEX:
+        raise ValueError(f"its index has more than {MAX_INDEX >> 20} MiB")
     index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return index
 
@@ -142,10 +142,10 @@ def _digests(entry: Path, count: int) -> NDArray[np.uint64]:
 
 def _plain_size(path: Path) -> int:
     """Of a file that is no link, pipe or device; else ValueError."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path.name} is no plain file")
-    return found.st_size
+    return status.st_size
 
 
 def _checksum(
@@ -161,7 +161,7 @@ def _checksum(
     digest.update(digests_N.data)
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
-        for part in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= LONG):
+        for part in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= MIN_SHOWN):
             digest.update(part)
     return digest.hexdigest()
 

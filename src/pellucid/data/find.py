@@ -34,7 +34,7 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
     around this one, images of kinds that are not read. ``closed`` is called for each folder that may not be
     listed or entered.
     """
-    found: list[Path] = []
+    photos: list[Path] = []
     passed: dict[str, list[str]] = {}
     around = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
     entered = {os.path.realpath(folder)}
@@ -63,13 +63,13 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
         for path in (Path(parent, name) for name in names if not _is_hidden(name)):
             ending = path.suffix.lower()
             if ending in EXTENSIONS and is_file(path):
-                found.append(path)
+                photos.append(path)
             elif ending in KNOWN or not os.path.exists(path):  # noqa: PTH110 (Path's raises)
                 why = f"{ending} files, which are not read" if ending in KNOWN else "links to nowhere"
                 passed.setdefault(why, []).append(str(path.relative_to(folder)))
     for why, which in passed.items():
         tell(folder, why, len(which), ", ".join(sorted(which)[:NAMED]))
-    return sorted(found)
+    return sorted(photos)
 
 
 @functools.cache

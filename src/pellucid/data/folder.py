@@ -38,11 +38,11 @@ def split_of(name: str) -> str | None:
 
 def class_folders(folder: Path) -> list[Path]:
     """The folders in a folder, but what was trained there, which is told."""
-    found = find_folders(folder)
-    ours = [path for path in found if is_run(path)]
+    folders = find_folders(folder)
+    ours = [path for path in folders if is_run(path)]
     if ours:
         tell(folder, "folders of runs", len(ours), ", ".join(path.name for path in ours))
-    return [path for path in found if path not in ours]
+    return [path for path in folders if path not in ours]
 
 
 def _splits(root: Path) -> dict[str, Path]:
@@ -146,15 +146,15 @@ class PhotoFolder:
     @functools.cached_property
     def files(self) -> dict[str, list[tuple[Path, int]]]:
         """Each split's images with their labels, looked for once. Raises UserError for a class without."""
-        found = {}
+        labelled = {}
         for split, folder in self.splits.items():
-            found[split] = [
+            labelled[split] = [
                 (path, label)
                 for label, name in enumerate(self.classes)
                 for path in find_photos(folder / name)
             ]
             if split in ("train", "all"):
-                have = {label for _, label in found[split]}
+                have = {label for _, label in labelled[split]}
                 empty = [
                     name
                     for label, name in enumerate(self.classes)
@@ -165,12 +165,12 @@ class PhotoFolder:
                         f"{folder}: no images in the class folder {', '.join(empty)}. "
                         "Add images (jpg, png, …) or remove the folder."
                     )
-        return found
+        return labelled
 
     def training_files(self) -> list[Path]:
         """Those of the training, or of all splits where they are not told apart."""
-        found = self.files
-        return [path for path, _ in found.get("train", next(iter(found.values())))]
+        files = self.files
+        return [path for path, _ in files.get("train", next(iter(files.values())))]
 
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
@@ -187,13 +187,13 @@ def load_folder(
 ) -> tuple[dict[str, Split], int]:
     """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
-    found = folder.files
-    paths = {name: [path for path, _ in items] for name, items in found.items()}
+    labelled = folder.files
+    paths = {name: [path for path, _ in items] for name, items in labelled.items()}
     loaded = load_together(
         paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values
     )
     for name, photos in loaded.items():
-        items = found[name]
+        items = labelled[name]
         files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
         labels = torch.tensor([items[i][1] for i in photos.kept], dtype=torch.int64)
         splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)

@@ -44,8 +44,8 @@ class ImageFolder(ImageData):
             raise UserError(f"data.classes={classes}: expected at least two different names.")
         if value_range != "auto" and not is_range(value_range):
             raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>].")
-        place = Path(root).expanduser()
-        self.folder = PhotoFolder.of_classes(place, classes) if classes else PhotoFolder.find(place)
+        folder = Path(root).expanduser()
+        self.folder = PhotoFolder.of_classes(folder, classes) if classes else PhotoFolder.find(folder)
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
             classes=self.folder.classes,

@@ -72,12 +72,12 @@ def fair_order(labels_N: Tensor, seed: int) -> Tensor:
     one image; which of its images is chance, made from the seed.
     """
     random = generator(seed, "fair")
-    place_N = torch.rand(len(labels_N), generator=random, dtype=torch.float64)
+    position_N = torch.rand(len(labels_N), generator=random, dtype=torch.float64)
     for label in torch.unique(labels_N):
         members = torch.nonzero(labels_N == label).flatten()
         turn = torch.randperm(len(members), generator=random)
-        place_N[members] = (place_N[members] + turn) / len(members)  # one in each of as many equal parts
-    return place_N.argsort()
+        position_N[members] = (position_N[members] + turn) / len(members)  # one in each equal part
+    return position_N.argsort()
 
 
 class BatchLoader:

@@ -161,25 +161,25 @@ class Manifest:
             old_labels[digest].add(label)
             old_splits[digest].add(SPLITS[number])
         old_names, now_names = set(self.files), {file for _, _, file in now}
-        found = Changes()
+        since = Changes()
         for (digest, label, file), name in fresh.items():
             if digest not in old_files:
-                (found.changed if file in old_names else found.added).append(file)
+                (since.changed if file in old_names else since.added).append(file)
             elif name not in old_splits[digest]:
-                found.moved.append(f"{file} (to {name} from {', '.join(sorted(old_splits[digest]))})")
+                since.moved.append(f"{file} (to {name} from {', '.join(sorted(old_splits[digest]))})")
             elif label not in old_labels[digest]:
                 before = ", ".join(classes[old] for old in old_labels[digest] if old < len(classes))
-                found.relabelled.append(f"{file} (was {before})")
+                since.relabelled.append(f"{file} (was {before})")
             elif all(old in now_names for old in old_files[digest]):
-                found.copied.append(f"{file} (as {old_files[digest][0]})")
+                since.copied.append(f"{file} (as {old_files[digest][0]})")
             else:
                 gone = next(old for old in old_files[digest] if old not in now_names)
-                found.renamed.append(f"{gone} to {file}")
+                since.renamed.append(f"{gone} to {file}")
         contents = {digest for digest, _, _ in now}
         for digest, _, file in self.rows:
             if file not in now_names and digest not in contents:
-                found.removed.append(file)
-        return found
+                since.removed.append(file)
+        return since
 
 
 @dataclass(frozen=True)

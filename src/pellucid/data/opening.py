@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pellucid.data import libtiff
-from pellucid.data.bounds import LARGEST_WORK, UnreadableError, check_size
+from pellucid.data.bounds import MAX_WORK, UnreadableError, check_size
 from pellucid.data.tiff import HEADS, check_directory, tile_bytes
 
 FORMATS = {  # by Pillow's names, and how such files' names end
@@ -145,8 +145,8 @@ def kind(file: BinaryIO) -> str:
     """What a file is that Pillow does not know."""
     file.seek(0)
     head = file.read(16)
-    for (place, magic), name in STRANGERS.items():
-        if head[place:].startswith(magic):
+    for (offset, magic), name in STRANGERS.items():
+        if head[offset:].startswith(magic):
             return f"{name}, which is not read; expected {', '.join(FORMATS)}"
     return f"damaged, or none of {', '.join(FORMATS)}" if head else "an empty file"
 
@@ -160,6 +160,6 @@ def _coefficients(image: JpegImageFile, file: BinaryIO) -> int:
     pixels = image.width * image.height * image.decoderconfig[0] ** 2
     file.seek(0)
     scans = file.read().count(b"\xff\xda")
-    if scans * pixels > LARGEST_WORK:
+    if scans * pixels > MAX_WORK:
         raise UnreadableError(f"{pixels:,} pixels in {scans:,} scans")
     return int(2 * layers * pixels)

@@ -100,7 +100,7 @@ def load_together(
             cache=cache,
             cache_limit=cache_limit,
             values=values,
-            beside=[more for other, more in lists.items() if other != name],
+            beside=[more for another, more in lists.items() if another != name],
         )
         for name, files in lists.items()
     }
@@ -108,12 +108,12 @@ def load_together(
 
 def entries(cache: Path) -> list[Entry]:
     """What a cache holds, the least recently used first."""
-    found = []
+    kept = []
     for path in _ours(cache):
         with suppress(OSError):  # removed by another process meanwhile
             if (path / "index.json").is_file():
-                found.append(Entry.of(path))
-    return sorted(found, key=lambda entry: entry.used)
+                kept.append(Entry.of(path))
+    return sorted(kept, key=lambda entry: entry.used)
 
 
 def clear(cache: Path) -> int:
@@ -163,9 +163,9 @@ def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
     for path in files:
         state = "missing"
         with suppress(OSError):
-            found = path.stat()
+            status = path.stat()
             closed = "" if os.access(path, os.R_OK) else "\0closed"  # opened, it is another set of photos
-            state = f"{found.st_size}\0{found.st_mtime_ns}{closed}"
+            state = f"{status.st_size}\0{status.st_mtime_ns}{closed}"
         digest.update(os.fsencode(f"{path.relative_to(root)}\0{state}\n"))
     return digest.hexdigest()[:24]
 
@@ -218,16 +218,16 @@ def _decode_and_sum(
     path: Path, *, size: int, values: Values, odd: dict[Path, str]
 ) -> tuple[NDArray[np.uint8] | str, bytes]:
     """The pixels, or why there are none, and the checksum of the file."""
-    found = decode_or_reason(path, size, values=values, odd=odd)
-    if isinstance(found, str):
-        return found, b""
+    pixels = decode_or_reason(path, size, values=values, odd=odd)
+    if isinstance(pixels, str):
+        return pixels, b""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while part := file.read(PART):
             digest.update(part)
-    return found, digest.digest()
+    return pixels, digest.digest()
 
 
 def _broken_text(broken: Mapping[str, str], count: int) -> str:
-    some = f"{len(broken)} of {counted(count, 'image file')} cannot be used"
-    return f"{some} and {'is' if len(broken) == 1 else 'are'} left out: {listed(broken)}."
+    share = f"{len(broken)} of {counted(count, 'image file')} cannot be used"
+    return f"{share} and {'is' if len(broken) == 1 else 'are'} left out: {listed(broken)}."

@@ -64,14 +64,14 @@ def find_pictures(given: str, option: str = "images") -> list[Path]:
 def _closed(pattern: Path) -> list[Path]:
     """The folders on a pattern's way that may not be listed, where it leaves names open, or entered."""
     way = zip([pattern, *pattern.parents], pattern.parents, strict=False)
-    found = {
+    closed = {
         Path(folder)
         for below, above in way
         for folder in glob.glob(str(above), recursive=True)  # noqa: PTH207
         if os.path.isdir(folder)  # noqa: PTH112
         and not os.access(folder, os.X_OK | (os.R_OK if glob.has_magic(below.name) else 0))
     }
-    return list(found)
+    return list(closed)
 
 
 def check_folders(files: Iterable[Path]) -> None:
@@ -89,8 +89,8 @@ def told(unreadable: Mapping[Path, str], count: int) -> str:
 
 def listed(files: Mapping[Any, str]) -> str:
     """The first files, and what is said of them."""
-    some = "; ".join(f"{file} ({why})" for file, why in list(files.items())[:NAMED])
-    return encodable(some + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
+    shown = "; ".join(f"{file} ({why})" for file, why in list(files.items())[:NAMED])
+    return encodable(shown + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
 
 
 def odd_text(odd: Mapping[Any, str], count: int) -> str:
@@ -128,8 +128,8 @@ def find_range(files: Sequence[Path]) -> Values:
 
 def find_deep(files: Sequence[Path]) -> list[Grey]:
     """What is met in some of the files, of those that have more than 8 bits."""
-    some = [file for file in files if file.suffix.lower() not in ALWAYS_8]
-    sample = some[:: max(1, len(some) // SAMPLED)][:SAMPLED]
+    candidates = [file for file in files if file.suffix.lower() not in ALWAYS_8]
+    sample = candidates[:: max(1, len(candidates) // SAMPLED)][:SAMPLED]
     with decoding(_look, sample, ahead=AHEAD) as looks:
         return [grey for grey in looks if grey.lowest <= grey.highest]
 
@@ -176,12 +176,12 @@ class Pictures:
         channels, size, _ = self.image_shape
         read = partial(_read, size=size, channels=channels, values=self.values, odd=self.odd)
         with decoding(read, self.files, ahead=AHEAD * batch_size) as decoded:
-            for file, found in zip(self.files, decoded, strict=True):
-                if isinstance(found, str):
-                    self.unreadable[file] = found
+            for file, decoded_CSS in zip(self.files, decoded, strict=True):
+                if isinstance(decoded_CSS, str):
+                    self.unreadable[file] = decoded_CSS
                     continue
                 named.append(file)
-                pixels.append(found)
+                pixels.append(decoded_CSS)
                 if len(named) == batch_size:
                     yield named, torch.from_numpy(np.stack(pixels))
                     named, pixels = [], []
@@ -192,10 +192,10 @@ class Pictures:
 def _read(
     file: Path, size: int, channels: int, values: Values, odd: dict[Path, str]
 ) -> NDArray[np.uint8] | str:
-    found = decode_or_reason(file, size, values=values, odd=odd)
-    if isinstance(found, str) or channels == 3:
-        return found
-    grey_HW = np.tensordot(np.array([0.299, 0.587, 0.114]), found, 1)  # ITU-R 601, as Pillow's mode L
+    pixels_CSS = decode_or_reason(file, size, values=values, odd=odd)
+    if isinstance(pixels_CSS, str) or channels == 3:
+        return pixels_CSS
+    grey_HW = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels_CSS, 1)  # ITU-R 601, as Pillow's mode L
     return np.repeat(np.round(grey_HW).astype(np.uint8)[None], channels, axis=0)
 
 

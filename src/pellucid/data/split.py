@@ -103,15 +103,15 @@ def _check_counts(
     """Raise UserError for classes of which not every part would have an image, other than all others."""
     label_of_pairs = np.unique(np.stack([labels_N, content_N]), axis=1)[0]
     labels, counts = np.unique(label_of_pairs, return_counts=True)
-    few = [
+    short = [
         f"{classes[label]} ({count})"
         for label, count in zip(labels, counts, strict=True)
         if count < len(parts)
     ]
-    if few:
-        more = ", …" if len(few) > NAMED else ""
+    if short:
+        more = ", …" if len(short) > NAMED else ""
         raise UserError(
-            f"Too few different images of {', '.join(few[:NAMED])}{more}: {', '.join(parts)} take at least "
+            f"Too few different images of {', '.join(short[:NAMED])}{more}: {', '.join(parts)} take at least "
             f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or "
             "give splits of your own, <root>/{train,val,test}/<class>."
         )

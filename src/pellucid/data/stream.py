@@ -44,8 +44,8 @@ def of_split(data: ImageData, name: str) -> Stream:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
             yield split.pick(index_B, classes)
 
-    def again(places: Sequence[int]) -> Tensor:
-        return split.images(torch.tensor(places, dtype=torch.long))
+    def again(indices: Sequence[int]) -> Tensor:
+        return split.images(torch.tensor(indices, dtype=torch.long))
 
     return Stream(name, data.source, len(split), batches, again)
 
@@ -78,9 +78,9 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
             )
         pictures.tell()
 
-    def again(places: Sequence[int]) -> Tensor:
-        pictures = Pictures([readable[place] for place in places], spec.image_shape, spec.values)
-        return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(places))])
+    def again(indices: Sequence[int]) -> Tensor:
+        pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values)
+        return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(indices))])
 
     return Stream("images", given, len(files), batches, again)
 

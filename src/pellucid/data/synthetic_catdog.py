@@ -73,9 +73,9 @@ def _any(rng: Generator, low: int = 70, high: int = 235) -> Colour:
     return _colour(rng.uniform(low, high) + rng.normal(0, 32, 3))
 
 
-def _pick(rng: Generator, row: tuple[Colour, ...], place: tuple[float, float]) -> Colour:
+def _pick(rng: Generator, row: tuple[Colour, ...], position: tuple[float, float]) -> Colour:
     """A colour from a row, near a place given as (mean, spread)."""
-    return row[round(float(np.clip(rng.normal(*place), 0, len(row) - 1)))]
+    return row[round(float(np.clip(rng.normal(*position), 0, len(row) - 1)))]
 
 
 _T: Final = np.linspace(0, 1, 8)[:, None]
@@ -370,6 +370,6 @@ def draw_faces(count_per_class: int, *, size: int, seed: int) -> tuple[NDArray[n
     labels_N = np.arange(2 * count_per_class, dtype=np.int64) % 2
     images_NHWC = np.empty((len(labels_N), size, size, 3), dtype=np.uint8)
     for i, label in enumerate(labels_N):
-        own = int(np.random.SeedSequence([seed, i]).generate_state(1, np.uint64)[0])
-        images_NHWC[i] = draw_face(KINDS[label], size=size, seed=own)
+        face_seed = int(np.random.SeedSequence([seed, i]).generate_state(1, np.uint64)[0])
+        images_NHWC[i] = draw_face(KINDS[label], size=size, seed=face_seed)
     return images_NHWC, labels_N

@@ -23,8 +23,8 @@ WHOLE = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # ki
 SIZES = {kind: struct.calcsize("=" + code) for kind, code in WHOLE.items()}  # of a value, by its kind
 SIZES |= {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8}
 ORIENTATION, STRIPS, TILES = 0x0112, 273, 324
-LARGEST_DIRECTORY = 65_535  # tags
-LARGEST_TILING = 2**17  # strips or tiles, of which Pillow makes an object each
+MAX_DIRECTORY = 65_535  # tags
+MAX_TILING = 2**17  # strips or tiles, of which Pillow makes an object each
 PREFIX = re.compile(rb"^(Exif\0\0)*")
 XMP = r'tiff:Orientation(?:="|>)([1-8])'
 
@@ -53,10 +53,10 @@ def _read(file: BinaryIO, size: int) -> dict[int, Tag]:
     if head[:4] not in HEADS:
         raise UnreadableError("no TIFF file")
     order, big = ">" if head[:2] == b"MM" else "<", head[2:3] == b"+"
-    (place,) = struct.unpack_from(order + ("Q" if big else "L"), head, 8 if big else 4)
-    file.seek(min(place, size))
+    (offset,) = struct.unpack_from(order + ("Q" if big else "L"), head, 8 if big else 4)
+    file.seek(min(offset, size))
     (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))
-    if count > LARGEST_DIRECTORY:
+    if count > MAX_DIRECTORY:
         raise UnreadableError(f"a directory of {count:,} tags")
     entry = struct.Struct(order + ("HHQ8s" if big else "HHL4s"))
     entries = file.read(count * entry.size)
@@ -77,7 +77,7 @@ def check_directory(file: BinaryIO) -> None:
     """Raise UnreadableError for a TIFF file that Pillow should not open."""
     tags = read_directory(file)
     tiling = max((tags[kind].values for kind in (STRIPS, TILES) if kind in tags), default=0)
-    if tiling > LARGEST_TILING:
+    if tiling > MAX_TILING:
         raise UnreadableError(f"{tiling:,} strips or tiles")
     file.seek(0)
 
@@ -85,7 +85,7 @@ def check_directory(file: BinaryIO) -> None:
 def tile_bytes(image: TiffImageFile, file: BinaryIO) -> int:
     """Bytes of a strip or a tile, which libtiff decodes as a whole."""
     tags = read_directory(file)
-    given = {tag: found.first for tag, found in tags.items() if found.first}
+    given = {tag: value.first for tag, value in tags.items() if value.first}
     width, height = image.width, min(given.get(278, image.height), image.height)
     if TILES in tags:
         width, height = given.get(322, width), given.get(323, image.height)
@@ -103,8 +103,8 @@ def orientation(image: Image.Image) -> object:
             return tags[ORIENTATION].first
     for name in ("XML:com.adobe.xmp", "xmp"):
         text = _text(image.info.get(name))
-        if found := re.search(XMP, text):
-            return int(found[1])
+        if match := re.search(XMP, text):
+            return int(match[1])
     return None
 
 

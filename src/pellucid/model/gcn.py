@@ -66,8 +66,8 @@ class GCN(nn.Module):
         """Each patch's pixels (zero-padded at the right and bottom edge) and its place in [-1, 1]²."""
         padded = functional.pad(images_BCHW, self.padding)
         pixels_BNF = functional.unfold(padded, self.patch, stride=self.patch).transpose(1, 2)
-        places = self.places_N2.to(pixels_BNF.dtype).expand(pixels_BNF.shape[0], -1, -1)
-        return torch.cat([pixels_BNF, places], dim=2)
+        positions = self.places_N2.to(pixels_BNF.dtype).expand(pixels_BNF.shape[0], -1, -1)
+        return torch.cat([pixels_BNF, positions], dim=2)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         logits_BK: Tensor = self.head(self.embed(images_BCHW))
@@ -77,8 +77,8 @@ class GCN(nn.Module):
 def normalised_adjacency(rows: int, columns: int) -> Tensor:
     """D^-1/2 (A + I) D^-1/2 of the grid graph with eight neighbours, (N, N), nodes row by row."""
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    place_N2 = torch.stack([row.flatten(), column.flatten()], dim=1)
-    apart_NN = (place_N2[:, None] - place_N2[None]).abs().amax(dim=2)
+    position_N2 = torch.stack([row.flatten(), column.flatten()], dim=1)
+    apart_NN = (position_N2[:, None] - position_N2[None]).abs().amax(dim=2)
     joined_NN = (apart_NN <= 1).float()  # a node is 0 apart from itself: the self-loop
     scale_N = joined_NN.sum(dim=1).rsqrt()
     return scale_N[:, None] * joined_NN * scale_N[None]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pellucid.errors import ImageTooSmallError, UserError
 
-LARGEST = 4096  # pixels a side
+MAX_SIDE = 4096  # pixels a side
 
 
 def check_size(net: str, image_shape: tuple[int, int, int], last_map: Callable[[int], int]) -> None:
@@ -16,7 +16,9 @@ def check_size(net: str, image_shape: tuple[int, int, int], last_map: Callable[[
     side = min(image_shape[1:])
     if last_map(side) >= 1:
         return
-    smallest = bisect_left(range(LARGEST + 1), 1, lo=side, key=last_map)
-    if smallest > LARGEST:
-        raise UserError(f"{net} shrinks even images of {LARGEST} pixels a side to nothing. Use fewer layers.")
+    smallest = bisect_left(range(MAX_SIDE + 1), 1, lo=side, key=last_map)
+    if smallest > MAX_SIDE:
+        raise UserError(
+            f"{net} shrinks even images of {MAX_SIDE} pixels a side to nothing. Use fewer layers."
+        )
     raise ImageTooSmallError(net, side, smallest)

@@ -28,7 +28,7 @@ BUILD_OPTIONS = {
     "inception_v3": {"aux_logits": False, "init_weights": True, "transform_input": True},
 }
 OPENED = {"features", "layers", "classifier", "encoder"}  # containers whose children are the stages
-LARGEST_TRIED = 512
+MAX_TRIED_SIDE = 512
 
 
 class TorchvisionClassifier(nn.Module):
@@ -150,7 +150,7 @@ def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
     """
     if _runs(backbone, size):
         return
-    low, high = size, LARGEST_TRIED
+    low, high = size, MAX_TRIED_SIDE
     if not _runs(backbone, high):
         if not _runs(backbone, 224) or size >= 224:
             raise UserError(f"model.arch={arch}: it does not run on images of {size} pixels a side.")
@@ -183,13 +183,13 @@ def _load(net: TorchvisionClassifier, path: Path, head: str, arch: str) -> None:
     dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
                for key, value in dropped.items()}  # fmt: skip
     state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
-    own = net.backbone.state_dict()
-    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in state if key not in own]
+    expected = net.backbone.state_dict()
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in expected]
     shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
+        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
     ]
     if missing or unknown or shapes:
         raise UserError(
@@ -237,11 +237,11 @@ def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
 
 
-def _listed(title: str, names: list[str], most: int = 5) -> str:
+def _listed(title: str, names: list[str], count: int = 5) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f" {title}: {', '.join(names[:most])}{more}."
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return f" {title}: {', '.join(names[:count])}{more}."
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:
@@ -249,14 +249,14 @@ def stages(backbone: nn.Module) -> list[list[nn.Module]]:
 
     A block or a convolution or linear layer begins a stage; a bare norm belongs to the one before it.
     """
-    found: list[list[nn.Module]] = []
+    parts: list[list[nn.Module]] = []
     for module in _opened(backbone):
         bare_norm = not any(True for _ in module.children()) and not isinstance(module, nn.Conv2d | nn.Linear)
-        if bare_norm and found:
-            found[-1].append(module)
+        if bare_norm and parts:
+            parts[-1].append(module)
         else:
-            found.append([module])
-    return found
+            parts.append([module])
+    return parts
 
 
 def _opened(module: nn.Module) -> Iterator[nn.Module]:
@@ -275,11 +275,11 @@ def _trained(backbone: nn.Module, trainable: str) -> list[nn.Module]:
         return [backbone]
     if trainable == "head":
         return []
-    found = stages(backbone)
+    parts = stages(backbone)
     match = re.fullmatch(r"last_(\d+)", trainable)
-    if match is None or not 1 <= int(match[1]) <= len(found):
+    if match is None or not 1 <= int(match[1]) <= len(parts):
         raise UserError(
             f"model.trainable={trainable}: expected head, all or last_N with N from 1 to "
-            f"{len(found)}, the number of this net's stages."
+            f"{len(parts)}, the number of this net's stages."
         )
-    return [module for stage in found[-int(match[1]) :] for module in stage]
+    return [module for stage in parts[-int(match[1]) :] for module in stage]
