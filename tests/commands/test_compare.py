@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from pellucid.commands.compare.compare import compare
-from pellucid.commands.compare.comparison import OPTIONS, write_options
+from pellucid.commands.compare.comparison import MAX_OPTIONS, write_option_differences
 from pellucid.config.command import Command
 from pellucid.config.command_line import split
 from pellucid.config.data_override import read_data
@@ -273,9 +273,9 @@ def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     run = restore(dnn, accelerator="cpu")
     other = replace(run, config={**run.config, "seed": 7, "extra": {f"key{n}": n for n in range(300)}})
     one = replace(run, config={**run.config, "extra": {f"key{n}": -n - 1 for n in range(300)}})
-    write_options(tmp_path, [one, other])
+    write_option_differences(tmp_path, [one, other])
     assert len(rows(tmp_path / "options.csv")) == 301
-    assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == OPTIONS - 1
+    assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == MAX_OPTIONS - 1
 
 
 def test_a_room_that_one_run_lacks_is_one_difference() -> None:
