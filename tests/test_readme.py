@@ -122,3 +122,13 @@ def test_the_table_names_choices_that_there_are(room: str, heading: str, least: 
     named = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
     assert len(named) >= least
     assert set(named) <= {path.stem for path in (CONF / room).glob("*.yaml")}
+
+
+def test_the_glossary_has_the_words_of_the_code() -> None:
+    files = [path for folder in ("src", "conf") for path in (ROOT / folder).rglob("*.*") if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.suffix in (".py", ".yaml")]
+    said = "\n".join([*(str(path.relative_to(ROOT)) for path in files), *texts])
+    rows = [line.split(" | ") for line in PAGES[Path("docs/glossary.md")].splitlines() if "`" in line]
+    words = {word for row in rows if len(row) == 4 for word in re.findall(r"`([^`]+)`", row[1])}
+    assert len(words) > 60
+    assert not {word for word in words if not re.search(rf"\b{re.escape(word)}\b", said)}
