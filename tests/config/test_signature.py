@@ -29,7 +29,6 @@ def test_equals_inspect(target: str) -> None:
     assert found is not None
     named = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     assert list(found.annotations) == list(named)
-    assert found.required == {name for name, p in named.items() if p.default is p.empty}
     assert found.open == any(p.kind == p.VAR_KEYWORD for p in parameters.values())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pellucid.config.space import Parameter
 from pellucid.errors import UserError
-from pellucid.run.folder import Run
+from pellucid.run.folder import FORMAT, Run
 from pellucid.sweep.plan import Plan
 from pellucid.sweep.study import MAX_KILLED, Study
 from pellucid.system.lock import FileLock
@@ -139,6 +139,14 @@ def test_its_definition_is_plain(plan: Plan) -> None:
     found = json.loads((plan.folder / "sweep.json").read_text())
     assert found["space"]["lr"] == {**found["space"]["lr"], "low": 0.0, "high": 1.0}
     assert found["sweep"]["metric"] == "val/accuracy"
+
+
+def test_a_sweep_of_a_newer_version_is_told(plan: Plan) -> None:
+    begin(plan)
+    file = plan.folder / "sweep.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": FORMAT + 1}))
+    with pytest.raises(UserError, match="by a newer pellucid"):
+        begin(plan)
 
 
 @pytest.mark.parametrize("database", [False, True])

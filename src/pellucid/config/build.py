@@ -48,7 +48,7 @@ FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
 
 
 def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = (), **offered: Any) -> Any:
-    """The object that a ``_target_`` mapping describes, of its slot's kind; its factory if ``_partial_``.
+    """Instantiate a ``_target_`` mapping: the object, of its slot's kind; a factory of it if ``_partial_``.
 
     ``offered`` are arguments that the class gets if it names them and the node does not. Of ``packages``,
     which the user has named, any class of that kind is allowed.
@@ -84,7 +84,7 @@ def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = ()
 
 
 def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
-    """What a class takes by name, also by ``**kwargs``, which it hands on to those that it is made of."""
+    """The named parameters of a class, also those by ``**kwargs``, which its bases take."""
     parameters: dict[str, inspect.Parameter] = {}
     makers = [cls, *(base.__init__ for base in cls.__mro__[1:] if "__init__" in vars(base))]  # type: ignore[misc]
     for maker in makers:

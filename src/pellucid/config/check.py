@@ -66,7 +66,7 @@ def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signat
 
 
 def type_problem(value: Any, annotation: ast.expr | None) -> str | None:
-    """What was expected where ``value`` does not fit ``annotation``; None where it fits or is open."""
+    """The expected type, in words, where ``value`` does not fit; None where it fits or anything does."""
     if isinstance(value, str) and value == "???":
         return "a value: it must be given"
     if isinstance(value, Mapping) and "_target_" in value:
@@ -85,7 +85,7 @@ def is_typed(annotation: ast.expr | None) -> bool:
 
 
 def kind_problem(value: Any, default: Any) -> str | None:
-    """What was expected where ``value`` is of another kind than the YAML's number or truth value."""
+    """The expected type, in words, where ``value`` is of another than the YAML's number or truth value."""
     if isinstance(value, str) and "${" in value:
         return None
     if isinstance(default, bool):

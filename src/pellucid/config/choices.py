@@ -17,7 +17,7 @@ OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/s
 
 
 def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
-    """The choices of each group of the configuration files."""
+    """Choices by config group, of the configuration files and of those that ``--config-dir`` adds."""
     groups: dict[str, list[str]] = {}
     for folder in (conf, *([Path(line.config_dir)] if line.config_dir else [])):
         for path in sorted(folder.glob("*/*.yaml")):
@@ -26,7 +26,7 @@ def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
 
 
 class Choices:
-    """``groups``: the choices by config group, of those that the command chooses from."""
+    """The config groups of a command. ``groups``: the choices of each."""
 
     def __init__(self, line: CommandLine, command: Command) -> None:
         self.line, self.command = line, command
@@ -41,7 +41,7 @@ class Choices:
         return key in self.groups or "/" in key or override.package is not None
 
     def problems(self, override: Override) -> Iterator[str]:
-        """What is wrong with an override, whatever the configuration is that it leads to."""
+        """Problems of an override, whatever the configuration is that it leads to."""
         key, text = override.key_or_group, str(override.input_line)
         if override.is_sweep_override() and not self.line.multirun:
             trains = self.command.name == "train"

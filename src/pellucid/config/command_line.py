@@ -16,10 +16,7 @@ from hydra.errors import HydraException
 from pellucid.config.command import KEPT_PATHS, TRAINING_PATHS, TRAINING_TEXTS, Command
 from pellucid.errors import UserError, did_you_mean, first_line
 
-SHOW_ONLY = {
-    *("--help", "-h", "--hydra-help", "--version", "--info", "-i"),
-    *("--shell-completion", "-sc"),
-}
+SHOW_ONLY = {*("--help", "-h", "--hydra-help", "--version", "--info", "-i"), *("--shell-completion", "-sc")}
 FLAGS = {
     *(*SHOW_ONLY, "--cfg", "-c", "--resolve", "--package", "-p"),
     *("--multirun", "-m", "--run", "-r", "--config-dir", "-cd"),

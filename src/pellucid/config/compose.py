@@ -56,7 +56,7 @@ def _compose(
 
 
 def load(path: Path) -> Any:
-    """What a YAML file of anybody's holds, interpolations as they are. Raises OSError and ValueError."""
+    """The content of a YAML file of anybody's, interpolations as they are. Raises OSError and ValueError."""
     check_yaml(path)
     try:
         return OmegaConf.load(path)
@@ -65,7 +65,7 @@ def load(path: Path) -> Any:
 
 
 def container(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain containers, without Hydra's part, interpolations resolved.
+    """A composed configuration as plain containers, without Hydra's part, interpolations resolved.
 
     Texts from the environment stay as they were written, ``${oc.env:TOKEN}``: they may be secrets, and what
     is returned is kept in checkpoints and pages. ``from_environment`` gives them, where an object is built.

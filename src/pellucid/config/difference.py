@@ -11,7 +11,7 @@ NONE = "–"  # the option is not there
 def option_differences(
     left: Mapping[str, Any], right: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Dotted names and both values, as text, of the options that are not the same.
+    """Differing options: dotted names and both values, as text.
 
     A whole config group entry that only one has, such as a callback, is one entry, told by its class.
     """

@@ -21,7 +21,7 @@ OPEN_MAPPINGS = ("callbacks", "logger")  # to which a user may add by any name
 
 
 def key_problems(override: Override, value: Any, base: DictConfig, config: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with an override, or with that one of its values, in the configuration that it leads to.
+    """Problems of an override, or of that one of its values, in the configuration that it leads to.
 
     ``base``: that of the line's choices alone.
     """
@@ -67,7 +67,7 @@ def _may_be_added(key: str, config: dict[str, Any]) -> bool:
 
 
 def mapping_problems(config: dict[str, Any]) -> Iterator[str]:
-    """What is no class under a name, as one's own YAML may put it there."""
+    """Problems of mappings by name: what is no class, as one's own YAML may put it there."""
     for group in MAPPINGS:
         nodes = config.get(group) or {}
         if isinstance(nodes, Mapping) and "_target_" in nodes:
@@ -82,7 +82,7 @@ def mapping_problems(config: dict[str, Any]) -> Iterator[str]:
 
 
 def required_problems(config: dict[str, Any], given: Collection[str]) -> Iterator[str]:
-    """What must be given and is not; what was ``given``, if wrongly, has been told."""
+    """Missing values: what must be given and is not; what was ``given``, if wrongly, has been told."""
     for key, value in config.items():
         if value == "???" and key not in given:
             yield f"{key}: it must be given: {key}=…"

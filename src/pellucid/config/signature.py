@@ -11,14 +11,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Signature:
-    """What a class or function takes.
+    """The parameters of a class or function.
 
-    ``annotations`` maps each named parameter to its annotation (None: not annotated);
-    ``required`` holds those without a default; ``open`` is true where ``**kwargs`` takes any name.
+    ``annotations`` maps each named parameter to its annotation (None: not annotated); ``open`` is true where
+    ``**kwargs`` takes any name.
     """
 
     annotations: dict[str, ast.expr | None]
-    required: frozenset[str]
     open: bool
 
 
@@ -85,7 +84,7 @@ def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str,
             return None
     bases = [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "ABC")]
     if not bases and not node.decorator_list:  # object's constructor takes nothing
-        return Signature(annotations={}, required=frozenset(), open=False)
+        return Signature(annotations={}, open=False)
     for base in bases:  # the constructor is inherited
         if isinstance(base, ast.Name):
             return _find(module, base.id, seen)
@@ -94,13 +93,5 @@ def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str,
 
 def _signature(node: ast.FunctionDef, *, skip_first: bool) -> Signature:
     positional = [*node.args.posonlyargs, *node.args.args][1 if skip_first else 0 :]
-    keyword = node.args.kwonlyargs
-    optional = {a.arg for a in positional[len(positional) - len(node.args.defaults) :]} | {
-        a.arg for a, d in zip(keyword, node.args.kw_defaults, strict=True) if d is not None
-    }
-    annotations = {a.arg: a.annotation for a in [*positional, *keyword]}
-    return Signature(
-        annotations=annotations,
-        required=frozenset(annotations.keys() - optional),
-        open=node.args.kwarg is not None,
-    )
+    annotations = {a.arg: a.annotation for a in [*positional, *node.args.kwonlyargs]}
+    return Signature(annotations=annotations, open=node.args.kwarg is not None)

@@ -21,7 +21,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Parameter:
-    """One option with several values.
+    """A searched parameter: one option with several values.
 
     A list has ``values``, an interval ``low`` and ``high``, a range both. Both ends belong to it.
     ``key`` is as on the line, ``+optimizer.weight_decay``.
@@ -73,7 +73,7 @@ class Parameter:
 
 
 def read_space(overrides: Iterable[Override], groups: Mapping[str, list[str]]) -> tuple[Parameter, ...]:
-    """The parameters, one for each override with several values; of a key given twice the last counts."""
+    """The search space: a parameter for each override with several values; of a key's two the last."""
     space: dict[str, Parameter] = {}
     for override in overrides:
         space.pop(override.key_or_group, None)
@@ -83,14 +83,14 @@ def read_space(overrides: Iterable[Override], groups: Mapping[str, list[str]]) -
 
 
 def combinations(space: tuple[Parameter, ...]) -> Iterator[dict[str, Scalar]]:
-    """Every combination, the last parameter changing fastest."""
+    """The grid of all values, the last parameter changing fastest."""
     names = [parameter.name for parameter in space]
     for values in itertools.product(*(parameter.values or () for parameter in space)):
         yield dict(zip(names, values, strict=True))
 
 
 def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[str]:
-    """What cannot be searched, one line each; ``sampled``: by a sampler, not every combination."""
+    """Problems of a search space, one line each; ``sampled``: by a sampler, not every combination."""
     if sampled and not space:
         yield (
             "There is nothing to search: give an option several values, e.g. optimizer.lr=1e-3,1e-2 or "
@@ -123,7 +123,7 @@ def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[s
 
 
 def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) -> Iterator[str]:
-    """What cannot be among the sweep's own options, one line each."""
+    """Problems of the sweep's own options, one line each."""
     if options["seeds"] != 1 and any(parameter.name == "seed" for parameter in space):
         yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
     for key, minimum, alternative in (

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import (
 
 
 def sweep_values(override: Override, groups: Mapping[str, list[str]]) -> list[Any]:
-    """Every value that an override stands for; the two ends of an interval."""
+    """Values that an override stands for; the two ends of an interval."""
     value = override._value
     if isinstance(value, ChoiceSweep):
         return [_unquoted(item) for item in value.list]

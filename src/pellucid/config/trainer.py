@@ -34,7 +34,7 @@ MINIMUM = {
 
 
 def trainer_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
-    """What a trainer of these options would ignore, wait for, or refuse in the midst of a training."""
+    """Problems of a Trainer's options: what it would ignore, wait for, or refuse in the midst."""
     for name, remedy in INSTEAD.items():
         value = trainer.get(name)
         if value is not None and not (name == "num_nodes" and value == 1):

@@ -54,7 +54,7 @@ VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds besid
 
 
 def config_problem(config: Any) -> str:
-    """What is not as a run's configuration is, in a sentence; the empty text where all is."""
+    """The first problem of a run's configuration, in a sentence; the empty text where there is none."""
     if not isinstance(config, Mapping):
         return f"expected options by name, got {config!r:.60}."
     if not _is_plain(config):

@@ -1,4 +1,4 @@
-"""Keeps ``last.ckpt``, ``best.ckpt`` and, if asked, one checkpoint every few epochs.
+"""The checkpoints of a run: ``last.ckpt``, ``best.ckpt`` and, if asked, one every few epochs.
 
 ``last.ckpt`` is where a run stands: all that an epoch has logged is on disk before it, and the others are
 copies of it, which a run that was killed in between makes up for.
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointKeeper(Checkpoint):
-    """After every epoch; the best is the one with the best ``monitor`` on validation so far.
+    """Checkpoints after every epoch; the best is the one with the best ``monitor`` on validation so far.
 
     ``keep_every`` n keeps ``epoch_0003.ckpt`` (epochs counted from 1) after every n-th epoch, 0 none.
     ``last``: the checkpoint that the training goes on from; None for a new one.

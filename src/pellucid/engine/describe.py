@@ -1,4 +1,4 @@
-"""What a run's figures must travel with: data, seed, device, versions, commit, hyper-parameters."""
+"""Provenance of a run's figures: data, seed, device, versions, commit, hyper-parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stops at a loss that is not a number, before it reaches a checkpoint."""
+"""A guard against non-finite losses: stops before one reaches a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pellucid.errors import UserError
 
 
 class FiniteLoss(Callback):
-    """Looks at the losses of the last steps together, as reading each would make a GPU wait."""
+    """Checks the losses of the last steps together, as reading each would make a GPU wait."""
 
     CHECK_EVERY = 50  # steps
 
@@ -23,12 +23,7 @@ class FiniteLoss(Callback):
         self._losses.clear()
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._losses.append(outputs["loss"].detach())
         if len(self._losses) < self.CHECK_EVERY and not trainer.is_last_batch:

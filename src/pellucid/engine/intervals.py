@@ -1,4 +1,4 @@
-"""A task's metrics computed anew of other images: what is uncertain about them, whatever metrics they are.
+"""Confidence intervals of a task's metrics, whatever they are, by computing them anew of resampled images.
 
 Axes: B images of a batch, N of a split, S steps.
 """
@@ -29,7 +29,7 @@ MAX_SECONDS = 30.0  # that the resamples of one metric may take
 
 @dataclass(frozen=True)
 class Interval:
-    """The ends of a 95 % interval and its ``method``; None where there is none, and ``method`` says why."""
+    """The ends of a 95 % confidence interval and its ``method``, which says why where there is none."""
 
     ends: tuple[float, float] | None
     method: str

@@ -1,4 +1,4 @@
-"""Ends a trial of a sweep that the sweep's pruner gives up."""
+"""Pruning: ends a trial that the sweep's pruner gives up."""
 
 from __future__ import annotations
 

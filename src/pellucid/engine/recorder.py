@@ -1,4 +1,4 @@
-"""Keeps the run's record: a row an epoch in ``metrics.csv``, the newest figures in ``metrics.json``.
+"""The record of a run: a row an epoch in ``metrics.csv``, the newest figures in ``metrics.json``.
 
 The rows are part of the checkpoint, so the record of a resumed run is that of one never interrupted.
 """
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorder(Callback):
-    """``config`` and ``spec`` are plain containers, held by every checkpoint.
+    """Writes the record. ``config`` and ``spec`` are plain containers, held by every checkpoint.
 
     ``log_every``: the loss of every so many steps goes to the loggers.
     """
@@ -57,12 +57,7 @@ class Recorder(Callback):
         self._epoch_start = time.perf_counter()
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.is_last_batch:
             if pl_module.device.type == "cuda":

@@ -1,4 +1,4 @@
-"""What a run that goes on takes from its last checkpoint, and whether its images are still those."""
+"""Resuming a run: what it takes from its last checkpoint, and whether its images are still those."""
 
 from __future__ import annotations
 

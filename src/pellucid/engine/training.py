@@ -40,7 +40,7 @@ MAX_EPOCHS = 1000  # that a schedule is tried for
 
 
 class Training:
-    """One process's work on a run."""
+    """The training of a run in one process."""
 
     def __init__(
         self,

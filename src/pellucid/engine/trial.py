@@ -1,4 +1,4 @@
-"""What a run of a sweep has beside its configuration."""
+"""The context of a run within a sweep: what it has beside its configuration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pellucid.data.image_cache import ImageCache
 
 @dataclass(frozen=True)
 class TrialContext:
-    """Of one run of a trial. ``parameters``: the searched options; ``metric``: what the sweep optimises.
+    """A trial as one of its runs knows it.
 
+    ``parameters``: the searched options; ``metric``: what the sweep optimises.
     ``should_stop(epoch, metric)`` is asked after each epoch, counted from 1; None: the run is never pruned.
     """
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.config.trust import config_problem
 from pellucid.errors import UserError, first_line
-from pellucid.run.folder import FORMAT
+from pellucid.run.folder import check_format
 from pellucid.spec import Spec
 from pellucid.system.files import check_packed, write_atomically
 
@@ -69,8 +69,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict):
         raise UserError(f"{path} is a checkpoint, but not one of pellucid's: it names no configuration.")
-    if isinstance(ours.get("format"), int) and ours["format"] > FORMAT:
-        raise UserError(f"{path} was written by a newer pellucid (format {ours['format']}). Update.")
+    check_format(ours.get("format"), path)
     if problem := _problem(checkpoint, PARTS) or config_problem(ours.get("config")):
         raise UserError(f"{path} is damaged: {problem} Use another checkpoint of the run.")
     return {**checkpoint, KEY: {**ours, "config": {**ours["config"], "packages": []}}}

@@ -1,4 +1,4 @@
-"""Which ends of epochs count, and which epoch is the best."""
+"""Ends of epochs that count, and the best epoch."""
 
 from __future__ import annotations
 

@@ -38,10 +38,7 @@ FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: image
 OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
 OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
-WHOLE = (
-    *("format", "epochs", "seed", "best/epoch", "devices"),
-    *(f"data/{split}" for split in ("train", "val", "test")),
-)
+WHOLE = ("format", "epochs", "seed", "best/epoch", "devices", "data/train", "data/val", "data/test")
 NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
 
 
@@ -51,18 +48,11 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
+        self.best, self.last = self.checkpoints / "best.ckpt", self.checkpoints / "last.ckpt"
         self.log = folder / "train.log"
         self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
         self._warned = False
         self._lock: FileLock | None = None
-
-    @property
-    def best(self) -> Path:
-        return self.checkpoints / "best.ckpt"
-
-    @property
-    def last(self) -> Path:
-        return self.checkpoints / "last.ckpt"
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -74,14 +64,12 @@ class Run:
                 f"{folder}: this folder {state}. Expected the folder of a run, "
                 "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml."
             )
-        made = run.metrics().get("format", 1)  # the first versions did not say
-        if isinstance(made, int) and made > FORMAT:
-            raise UserError(f"{folder} was written by a newer pellucid (format {made}). Update.")
+        check_format(run.metrics().get("format"), folder)
         return run
 
     @classmethod
     def begin(cls, folder: Path, config: DictConfig, hydra: DictConfig) -> Run:
-        """A new run with its configuration. Raises UserError for a folder that holds one, or is being begun.
+        """Create a run folder with its configuration. Raises UserError where one is, or is being begun.
 
         ``config`` and ``hydra``, Hydra's own part under that name, are kept as they were composed: what they
         refer to may be a secret.
@@ -124,7 +112,7 @@ class Run:
             return {}
 
     def overrides(self) -> list[str]:
-        """What its line said; empty where that is not kept."""
+        """The overrides of its command line; empty where that is not kept."""
         path = self.folder / ".hydra" / "overrides.yaml"
         try:
             return [str(text) for text in OmegaConf.to_container(load(path)) or []]
@@ -231,6 +219,12 @@ def _is_right(name: str, value: Any) -> bool:
         number = type(value) is float or (type(value) is int and abs(value) < 2**63)
         return value is None or (number and (math.isfinite(value) or not name.startswith("seconds/")))
     return value is None or isinstance(value, str | int | float)
+
+
+def check_format(made: Any, path: str | Path) -> None:
+    """Raise UserError for what a newer version has written; the first ones did not say their format."""
+    if isinstance(made, int) and made > FORMAT:
+        raise UserError(f"{path} was written by a newer pellucid (format {made}). Update.")
 
 
 def check_new_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a sweep's storage holds, checked before it is used: anybody may have written it."""
+"""Validation of a sweep's storage, before it is used: anybody may have written what it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep is defined by: kept in its ``sweep.json``, the same whenever the sweep is continued."""
+"""The definition of a sweep: kept in its ``sweep.json``, the same whenever the sweep is continued."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pellucid.config.line_check import compose_line
 from pellucid.config.space import Parameter, Scalar, space_problems
 from pellucid.config.trust import check_kept_files, own_packages
 from pellucid.errors import UserError, first_line
-from pellucid.run.folder import FORMAT
+from pellucid.run.folder import check_format
 from pellucid.system.files import (
     check_writable,
     read_json,
@@ -75,12 +75,13 @@ class SweepFolder:
         """What the sweep was defined as; empty before its beginning. Raises UserError for a damaged file."""
         try:
             definition: dict[str, Any] = read_json(self.definition_file)
-            made = definition.get("format") if isinstance(definition, dict) else None
-            if isinstance(made, int) and made > FORMAT:
-                raise UserError(f"{self.folder} was written by a newer pellucid (format {made}). Update.")
+            if isinstance(definition, dict):
+                check_format(definition.get("format"), self.folder)
             _check(definition)
         except FileNotFoundError:
             return {}
+        except UserError:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
                 f"{self.definition_file} is damaged and does not say what the sweep is: {first_line(error)}. "

@@ -1,4 +1,4 @@
-"""Where a sweep's trials are kept: Optuna's journal in the sweep's folder, or any storage of Optuna's."""
+"""The storage of a sweep's trials: Optuna's journal in the sweep's folder, or any storage of Optuna's."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class _Memory(BaseJournalBackend):
 
 
 class Replayed:
-    """What can be used of a journal: ``lines``, and a ``storage`` in memory; ``lost`` entries cannot be.
+    """The usable part of a journal: ``lines``, and a ``storage`` in memory; ``lost`` entries cannot be.
 
     A trial's number is how many began before it: where a beginning is lost, so is all that came after.
     """

@@ -1,4 +1,4 @@
-"""What a sweep is: its space, its fixed options, and how it goes about it. Plain values that can be sent."""
+"""The plan of a sweep: its search space, fixed options, and how it goes about it. Values that can be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes of this one, which end with it, whatever ends it."""
+"""Child processes of this one, which end with it, whatever ends it."""
 
 from __future__ import annotations
 

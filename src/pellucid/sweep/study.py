@@ -1,4 +1,4 @@
-"""The trials of a sweep, shared by every process that works on it: who does which, and what came out."""
+"""An Optuna study shared by every process that works on a sweep: who does which trial, and what came out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that is this process's until it is told or released."""
+    """A claimed trial: this process's until it is told or released."""
 
     trial: Trial
     values: Mapping[str, Scalar]

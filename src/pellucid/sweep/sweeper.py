@@ -1,4 +1,4 @@
-"""What ``-m`` does: plan the sweep, run or launch its trials, say what came out."""
+"""The sweeper behind ``-m``: plan the sweep, run or launch its trials, say what came out."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
         ) from error
     summary = SweepSummary(study.folder, study.optuna, total=plan.total)
     summary.write(wait=True)
-    _say(summary.collect(), plan, study.stopped())
+    _report(summary.collect(), plan, study.stopped())
     if study.left() or study.count(TrialState.FAIL):
         raise SystemExit(1)
 
@@ -169,7 +169,7 @@ def _launcher(master: DictConfig) -> str:
     return str(master.hydra.launcher._target_).rpartition(".")[2]
 
 
-def _say(sweep: Sweep, plan: Plan, stopped: str) -> None:
+def _report(sweep: Sweep, plan: Plan, stopped: str) -> None:
     """How the sweep ended, in a few lines."""
     counts = [
         f"{count} {state}"

@@ -1,4 +1,4 @@
-"""One process's work on a sweep: trial after trial, until there is none left to begin."""
+"""A worker process of a sweep: trial after trial, until there is none left to begin."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def _write(summary: SweepSummary) -> None:
 
 
 def shown_value(value: Any) -> str:
-    """A value as a line of the console shows it."""
+    """A parameter's value as a line of the console shows it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
