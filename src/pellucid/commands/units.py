@@ -17,7 +17,7 @@ from rich.text import Text
 from torch import Tensor
 
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
-from pellucid.data.stream import Looked, of_files, of_split
+from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
 from pellucid.draw.units import UnitRow, unit_sheet
@@ -91,13 +91,13 @@ def units(
     trace = traced(trained.net, predictor.black(2))
     chosen_layer = find_units(trace, trained.net, str(layer), batch=2)
     chosen = _chosen(units, count, chosen_layer)
-    looked = _looked(trained, images, split, data)
+    stream = _stream(trained, images, split, data)
     with console.progress() as progress:
-        found = _find(predictor, trace, chosen_layer, chosen, looked, progress, steps=steps, seed=seed)
-    rows = [_row(trained, found, looked, unit) for unit in range(chosen_layer.units)]
+        found = _find(predictor, trace, chosen_layer, chosen, stream, progress, steps=steps, seed=seed)
+    rows = [_row(trained, found, stream, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")
-    _write(folder, trained, found, looked, rows)
-    _tell(trained, found, looked, rows)
+    _write(folder, trained, found, stream, rows)
+    _tell(trained, found, stream, rows)
     log.info("Written: %s", folder)
     return rows
 
@@ -125,10 +125,10 @@ def _chosen(units: str | int | Sequence[int], count: int, layer: UnitLayer) -> l
     return list(dict.fromkeys(numbers))
 
 
-def _looked(trained: LoadedRun, images: str | None, split: str, data: DataOverride | None) -> Looked:
+def _stream(trained: LoadedRun, images: str | None, split: str, data: DataOverride | None) -> Stream:
     if images is not None:
-        return Looked(of_files(images, trained.spec, "images"))
-    return Looked(of_split(trained.data(data), split))
+        return of_files(images, trained.spec, "images")
+    return of_split(trained.data(data), split)
 
 
 def _find(
@@ -136,19 +136,19 @@ def _find(
     trace: Trace,
     layer: UnitLayer,
     chosen: list[int],
-    looked: Looked,
+    stream: Stream,
     progress: Progress,
     *,
     steps: int,
     seed: int,
 ) -> Found:
     watch = Watch(layer.units)
-    bar = progress.add_task("Looking", total=looked.stream.count)
+    bar = progress.add_task("Looking", total=stream.count)
     with preserve_state(predictor.net) as net:
         with torch.no_grad():
-            for pixels_BCHW in looked.batches(AT_ONCE):
-                watch.see(layer.outputs(net, predictor.inputs(pixels_BCHW)))
-                progress.advance(bar, len(pixels_BCHW))
+            for images in stream.batches(AT_ONCE):
+                watch.see(layer.outputs(net, predictor.inputs(images.pixels_BCHW)))
+                progress.advance(bar, len(images))
         seen = watch.found()
         progress.add_task("Finding what each unit sees", total=None)
         places = _places(layer, seen, chosen)
@@ -203,7 +203,7 @@ def _size(boxes_S4: Tensor) -> tuple[int, int]:
     return int(sizes_S2[:, 0].max()), int(sizes_S2[:, 1].max())
 
 
-def _row(trained: LoadedRun, found: Found, looked: Looked, unit: int) -> dict[str, Any]:
+def _row(trained: LoadedRun, found: Found, stream: Stream, unit: int) -> dict[str, Any]:
     seen = found.seen
     row: dict[str, Any] = {
         "unit": unit,
@@ -216,10 +216,10 @@ def _row(trained: LoadedRun, found: Found, looked: Looked, unit: int) -> dict[st
         "made": float(found.made.value_B[found.chosen.index(unit)]) if unit in found.chosen else None,
     }
     index_K = _images(seen, unit)
-    labels = [trained.spec.classes[looked.labels[i]] for i in index_K if looked.labels[i] != UNKNOWN]
+    labels = [trained.spec.classes[stream.labels[i]] for i in index_K if stream.labels[i] != UNKNOWN]
     (common, times), *_ = Counter(labels).most_common(1) or [("", 0)]
     row |= {"class_of_most": common, "images_of_that_class": times, "images": len(index_K)}
-    return row | {f"image_{rank}": looked.files[index] for rank, index in enumerate(index_K, start=1)}
+    return row | {f"image_{rank}": stream.files[index] for rank, index in enumerate(index_K, start=1)}
 
 
 def _images(seen: TopActivations, unit: int) -> list[int]:
@@ -227,13 +227,13 @@ def _images(seen: TopActivations, unit: int) -> list[int]:
 
 
 def _write(
-    folder: Path, trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]
+    folder: Path, trained: LoadedRun, found: Found, stream: Stream, rows: Sequence[dict[str, Any]]
 ) -> None:
     pictures = {}
     for start in range(0, len(found.chosen), A_SHEET):
         some = found.chosen[start : start + A_SHEET]
         name = f"units_{some[0]:03d}.png" if len(some) == 1 else f"units_{some[0]:03d}_{some[-1]:03d}.png"
-        pictures[name] = _sheet(trained, found, looked, rows, some)
+        pictures[name] = _sheet(trained, found, stream, rows, some)
     write_csv(folder / "units.csv", rows)
     content = io.BytesIO()
     arrays = {
@@ -253,12 +253,12 @@ def _write(
 
 
 def _sheet(
-    trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]], some: Sequence[int]
+    trained: LoadedRun, found: Found, stream: Stream, rows: Sequence[dict[str, Any]], some: Sequence[int]
 ) -> np.ndarray:
     layer, filters = found.layer, found.filters
-    note = f"{layer.kind}, {layer.size}; {looked.source}. Fires: above 0. Dead: the same for all of them."
+    note = f"{layer.kind}, {layer.size}; {stream.given}. Fires: above 0. Dead: the same for all of them."
     return unit_sheet(
-        [_drawn(trained, found, looked, rows[unit]) for unit in some],
+        [_drawn(trained, found, stream, rows[unit]) for unit in some],
         colours=filters is not None and filters.pixels,
         size=_size(torch.cat([found.boxes_UK4.flatten(0, 1), found.made_boxes_A4])),
         title=f"Units of {layer.name}, {trained.name}",
@@ -267,15 +267,15 @@ def _sheet(
     )
 
 
-def _drawn(trained: LoadedRun, found: Found, looked: Looked, row: dict[str, Any]) -> UnitRow:
+def _drawn(trained: LoadedRun, found: Found, stream: Stream, row: dict[str, Any]) -> UnitRow:
     unit = row["unit"]
     index_K, place = _images(found.seen, unit), found.chosen.index(unit)
     photos_NHWC = np.zeros((0, *trained.spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
-        photos_NHWC = to_rgb(trained.spec, prepare(looked.stream.again(index_K), trained.spec))
+        photos_NHWC = to_rgb(trained.spec, prepare(stream.again(index_K), trained.spec))
     captions = []
     for index, value in zip(index_K, found.seen.value_UK[unit].tolist(), strict=False):
-        label = looked.labels[index]
+        label = stream.labels[index]
         captions.append(number(value) + ("" if label == UNKNOWN else f"\n{trained.spec.classes[label]}"))
     made_HWC = found.made.images_BCHW[place].permute(1, 2, 0).numpy() / 255
     moved = row["made"] > row["min"] or not row["dead"]
@@ -302,7 +302,7 @@ def _notes(row: dict[str, Any], layer: UnitLayer) -> list[str]:
     return [*fires, f"mean {number(row['mean'])}", f"{number(row['min'])} to {number(row['max'])}"]
 
 
-def _tell(trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[str, Any]]) -> None:
+def _tell(trained: LoadedRun, found: Found, stream: Stream, rows: Sequence[dict[str, Any]]) -> None:
     layer = found.layer
     heads = ["unit", "fires", *(["at places"] if layer.places else []), "largest", "mean", "made"]
     table = console.table(f"{layer.name} of {trained.name}", [*heads, "strongest"], left=("strongest",))
@@ -319,5 +319,5 @@ def _tell(trained: LoadedRun, found: Found, looked: Looked, rows: Sequence[dict[
     log.info("%s: %s, %s. Dead: %d%s.", layer.name, layer.kind, layer.size, len(dead), listed)
     log.info(
         "Of %s. Fires: share of images in which it is above 0. Made: what an image made for it gives.",
-        looked.source,
+        stream.given,
     )

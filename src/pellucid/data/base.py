@@ -18,7 +18,7 @@ from pellucid.data.augment import find_augment, none
 from pellucid.data.divide import Division, History, divide
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
-from pellucid.data.loader import BatchLoader, Order, fair_order
+from pellucid.data.loader import BatchLoader, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
@@ -121,7 +121,7 @@ class ImageData(LightningDataModule, ABC):
         self.history = history or self.history
         splits = self.read()
         for name, split in splits.items():
-            self._check(name, split)
+            split.check(f"{type(self).__name__}.read, split {name}", self.spec)
         divided = divide(splits, self.fractions, self.seed, self.spec.classes, self.history)
         for name, split in divided.splits.items():
             if len(split) == 0:
@@ -137,21 +137,6 @@ class ImageData(LightningDataModule, ABC):
                 "run's own are all test images, or what their folders, <root>/{train,val,test}/…, say."
             )
         return self.splits[name]
-
-    def _check(self, name: str, split: Split) -> None:
-        """Raise UserError where what was read, by a user's class, is not as it should be."""
-        channels, classes, labels_N = self.spec.image_shape[0], len(self.spec.classes), split.labels_N
-        whole = split.store.dtype == torch.uint8 and split.store.shape[1:2] == (channels,)
-        counted = split.store.ndim == 4 and len(split.rows_N) == len(labels_N) == len(split.files)
-        right = labels_N.dtype == torch.int64 and bool(((labels_N >= 0) & (labels_N < classes)).all())
-        if not (whole and counted and right):
-            raise UserError(
-                f"{type(self).__name__}.read, split {name}: expected a store (N, {channels}, H, W) of uint8, "
-                f"and for each image an int64 label from 0 to {classes - 1} and a file's name; got a store "
-                f"{tuple(split.store.shape)} of {split.store.dtype}, {len(split.rows_N)} images, "
-                f"{len(split.files)} names and {len(labels_N)} labels of {labels_N.dtype}, "
-                f"{sorted(set(labels_N.tolist()))[:10]}."
-            )
 
     def remember(self, embed: Embed, augmentations: int) -> None:
         """In training and validation give, in place of images, what ``embed`` makes of them, computed once.
@@ -209,7 +194,7 @@ class ImageData(LightningDataModule, ABC):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
-        if trainer and _is_limited(trainer, name, len(order)):
+        if trainer and is_limited(trainer, name, len(order)):
             order.shuffle, order.order_N = False, fair_order(split.labels_N, self.seed)
         return BatchLoader(
             split=split,
@@ -248,14 +233,3 @@ class ImageData(LightningDataModule, ABC):
 
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
-
-
-def _is_limited(trainer: Trainer, name: str, batches: int) -> bool:
-    """Whether the trainer takes the same first batches of the split each time, and not all."""
-    limits = {
-        "train": trainer.overfit_batches or 1.0,  # type: ignore[attr-defined]
-        "val": trainer.limit_val_batches,
-        "test": trainer.limit_test_batches,
-    }
-    limit = limits[name]
-    return limit < (1 if isinstance(limit, float) else batches)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor
 
 from pellucid.data.augment import NUMBERS, Augment, none
@@ -131,3 +132,14 @@ class BatchLoader:
             if numbers_NR is not None:
                 images_BCHW = self.augment(images_BCHW, numbers_NR[index_B].to(self.device))
             yield index_B, images_BCHW
+
+
+def is_limited(trainer: Trainer, name: str, batches: int) -> bool:
+    """Whether the trainer takes the same first batches of the split each time, and not all."""
+    limits = {
+        "train": trainer.overfit_batches or 1.0,  # type: ignore[attr-defined]
+        "val": trainer.limit_val_batches,
+        "test": trainer.limit_test_batches,
+    }
+    limit = limits[name]
+    return limit < (1 if isinstance(limit, float) else batches)

@@ -22,32 +22,49 @@ from pellucid.spec import Spec
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stream:
-    """``name``: train, val, test or images. ``count``: so many images, fewer where files cannot be read.
+    """A stream of images: a batch at a time, with the files and labels of those that were given so far.
 
-    ``again`` gives the pixels of some once more, numbered as they came in batches.
+    ``name``: train, val, test or images. ``count``: so many images, fewer where files cannot be read.
+    ``again`` gives the pixels of images once more, numbered as they came in batches.
     """
 
     name: str
     source: str
     count: int
-    batches: Callable[[int], Iterator[Images]]
+    read: Callable[[int], Iterator[Images]]
     again: Callable[[Sequence[int]], Tensor]
+    files: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+
+    def batches(self, batch_size: int) -> Iterator[Images]:
+        """The images from the first one."""
+        self.files, self.labels = [], []
+        for images in self.read(batch_size):
+            self.files += images.files
+            self.labels += images.labels_B.tolist()
+            yield images
+
+    @property
+    def given(self) -> str:
+        """``200 test images of …``."""
+        kind = "" if self.name == "images" else f"{self.name} "
+        return f"{len(self.files):,} {kind}images of {self.source}"
 
 
 def of_split(data: ImageData, name: str) -> Stream:
     """The images of a split, in its order."""
     split, classes = data.split(name), data.spec.classes
 
-    def batches(batch_size: int) -> Iterator[Images]:
+    def read(batch_size: int) -> Iterator[Images]:
         for index_B in torch.split(torch.arange(len(split)), batch_size):
             yield split.pick(index_B, classes)
 
     def again(indices: Sequence[int]) -> Tensor:
         return split.images(torch.tensor(indices, dtype=torch.long))
 
-    return Stream(name, data.source, len(split), batches, again)
+    return Stream(name, data.source, len(split), read, again)
 
 
 def of_files(given: str, spec: Spec, option: str) -> Stream:
@@ -63,7 +80,7 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
 
     readable: list[Path] = []
 
-    def batches(batch_size: int) -> Iterator[Images]:
+    def read(batch_size: int) -> Iterator[Images]:
         readable.clear()
         pictures = Pictures(files, spec.image_shape, spec.values)
         for paths, pixels_BCSS in pictures.batches(batch_size):
@@ -82,26 +99,4 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
         pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values)
         return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(indices))])
 
-    return Stream("images", given, len(files), batches, again)
-
-
-@dataclass
-class Looked:
-    """The images of a stream with the files and labels of those seen so far, numbered as they came."""
-
-    stream: Stream
-    files: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-
-    def batches(self, batch_size: int) -> Iterator[Tensor]:
-        """Pixels, (B, C, S, S) uint8."""
-        for batch in self.stream.batches(batch_size):
-            self.files += batch.files
-            self.labels += batch.labels_B.tolist()
-            yield batch.pixels_BCHW
-
-    @property
-    def source(self) -> str:
-        """``200 test images of …``."""
-        kind = "" if self.stream.name == "images" else f"{self.stream.name} "
-        return f"{len(self.files):,} {kind}images of {self.stream.source}"
+    return Stream("images", given, len(files), read, again)

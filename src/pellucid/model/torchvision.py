@@ -8,7 +8,6 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from pellucid.errors import ImageTooSmallError, UserError, did_you_mean, first_line
-
-log = logging.getLogger(__name__)
+from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
+from pellucid.model.state_file import load_state
 
 # Builders that need more than a name: auxiliary heads off, the initialisation chosen, and from images
 # normalised as ImageNet's to those that these two nets were trained on.
@@ -68,7 +66,7 @@ class TorchvisionClassifier(nn.Module):
         self.head = nn.Linear(width, num_classes)
         _check_size(self.backbone, arch, image_shape[1])
         if weights not in ("none", "default"):
-            _load(self, Path(weights).expanduser(), name, arch)
+            load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
         trained = _trained(self.backbone, trainable)
         self.backbone.requires_grad_(trainable == "all")
         for module in trained:
@@ -173,75 +171,6 @@ def _runs(backbone: nn.Module, size: int) -> bool:
     except (RuntimeError, AssertionError, ZeroDivisionError):
         return False
     return True
-
-
-def _load(net: TorchvisionClassifier, path: Path, head: str, arch: str) -> None:
-    """Fill the net from a state dict file; a head of another size is dropped, with one line."""
-    state = _read_state(path)
-    named = (f"{name}.{kind}" for name in (head, "head") for kind in ("weight", "bias"))
-    dropped = {key: state.pop(key) for key in named if key in state}
-    dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
-               for key, value in dropped.items()}  # fmt: skip
-    state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
-    expected = net.backbone.state_dict()
-    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in state if key not in expected]
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-        for key in expected
-        if key in state and state[key].shape != expected[key].shape
-    ]
-    if missing or unknown or shapes:
-        raise UserError(
-            f"model.weights={path}: this file does not fit {arch}."
-            + _listed("Missing", missing)
-            + _listed("Not in the net", unknown)
-            + _listed("Of another shape", shapes)
-            + " Give the model.arch that the file was made for."
-        )
-    net.backbone.load_state_dict(state, strict=False)
-    if dropped and all(value.shape == net.head.state_dict()[key].shape for key, value in dropped.items()):
-        net.head.load_state_dict(dropped)
-    elif dropped:
-        log.warning(
-            "%s: its head for %d classes was dropped; the new head for %d starts at random.",
-            path.name,
-            len(dropped["weight"]),
-            net.head.out_features,
-        )
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise UserError(
-            f"model.weights={path}: there is no such file. Expected none, default or the path of a "
-            "state dict (torch.save(net.state_dict(), path))."
-        )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise UserError(
-            f"model.weights={path}: not a file of plain tensors, so it was not read "
-            f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
-        ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = _of_ours(state["state_dict"])
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
-    return {key.removeprefix("module."): value for key, value in state.items()}
-
-
-def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of a checkpoint of ours, or of a net that was exported, under torchvision's names."""
-    of_net = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
-    return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
-
-
-def _listed(title: str, names: list[str], count: int = 5) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return f" {title}: {', '.join(names[:count])}{more}."
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:

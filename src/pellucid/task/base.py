@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
+from pellucid.task.net_check import check_state, copy_inputs, try_net
 from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
@@ -70,14 +70,14 @@ class Task(LightningModule, ABC):
             )
         images_BCHW = torch.zeros(2, *image_shape)
         with preserve_state(net) as plain, torch.no_grad():
-            self._check_output(images_BCHW, _tried(plain, images_BCHW.clone()))
+            self._check_output(images_BCHW, try_net(plain, images_BCHW.clone()))
             if type(net).__module__.startswith("pellucid.model."):  # ours write into no image, nor surprise
                 return
-            _check_state(net)
-            net.register_forward_pre_hook(_copied)
+            check_state(net)
+            net.register_forward_pre_hook(copy_inputs)
             if type(self).__module__.startswith("pellucid.task."):  # a user's step may take anything
                 plain.train()
-                self._check_output(images_BCHW, _tried(plain, images_BCHW))
+                self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
     @abstractmethod
     def _make_metrics(self) -> dict[str, Metric]:
@@ -239,40 +239,3 @@ class Task(LightningModule, ABC):
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(self.trainer.callback_metrics["val/loss"])
-
-
-def shape_of(output: object) -> str:
-    """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
-    return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
-
-
-def _check_state(net: nn.Module) -> None:
-    """Raise UserError where a checkpoint cannot keep what modules give by ``get_extra_state``."""
-    extra = {name: value for name, value in net.state_dict().items() if not isinstance(value, Tensor)}
-    kept = io.BytesIO()
-    try:
-        torch.save(extra, kept)
-        torch.load(io.BytesIO(kept.getvalue()), weights_only=True)
-    except Exception as error:  # whatever their own classes raise
-        raise UserError(
-            f"{', '.join(extra)} of {type(net).__name__}: expected numbers, texts, tensors and containers of "
-            f"them from get_extra_state, as nothing in a checkpoint is executed ({first_line(error)})."
-        ) from error
-
-
-def _copied(net: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A net may write into what it is given: it gets a copy, so that nobody else sees that."""
-    return tuple(value.clone() if isinstance(value, Tensor) else value for value in inputs)
-
-
-def _tried(net: nn.Module, images_BCHW: Tensor) -> object:
-    """What the net gives. Raises UserError, that names the net, where it does not take such images."""
-    try:
-        return net(images_BCHW)
-    except UserError:
-        raise
-    except OPTION_ERRORS as error:
-        shape = " × ".join(str(length) for length in images_BCHW.shape[1:])
-        raise UserError(
-            f"{type(net).__name__} does not take float32 images of {shape}: {first_line(error)}."
-        ) from error

@@ -12,8 +12,9 @@ from torchmetrics.classification import MulticlassAccuracy
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
-from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.metric import MeanOverImages
+from pellucid.task.net_check import shape_of
 
 AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tutorial trains Inception-v3
 

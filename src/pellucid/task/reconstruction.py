@@ -9,8 +9,9 @@ from torch.optim import Adam
 from torchmetrics import Metric
 
 from pellucid.errors import UserError
-from pellucid.task.base import MakeOptimizer, MakeScheduler, Task, shape_of
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.metric import MeanOverImages
+from pellucid.task.net_check import shape_of
 
 
 class Reconstruction(Task):

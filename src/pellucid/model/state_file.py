@@ -1,0 +1,87 @@
+"""State dict files: weights of torchvision's nets, of checkpoints and of exported nets of ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import UserError, first_line
+
+log = logging.getLogger(__name__)
+
+
+def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch: str) -> None:
+    """Fill a backbone and its head, which is the layer ``name`` of the file.
+
+    A head of another size is dropped, with one line. Raises UserError for a file that is none or does not
+    fit.
+    """
+    state = _read_state(path)
+    named = (f"{prefix}.{kind}" for prefix in (name, "head") for kind in ("weight", "bias"))
+    dropped = {key: state.pop(key) for key in named if key in state}
+    dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
+               for key, value in dropped.items()}  # fmt: skip
+    state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
+    expected = backbone.state_dict()
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in expected]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
+    ]
+    if missing or unknown or shapes:
+        raise UserError(
+            f"model.weights={path}: this file does not fit {arch}."
+            + _listed("Missing", missing)
+            + _listed("Not in the net", unknown)
+            + _listed("Of another shape", shapes)
+            + " Give the model.arch that the file was made for."
+        )
+    backbone.load_state_dict(state, strict=False)
+    if dropped and all(value.shape == head.state_dict()[key].shape for key, value in dropped.items()):
+        head.load_state_dict(dropped)
+    elif dropped:
+        log.warning(
+            "%s: its head for %d classes was dropped; the new head for %d starts at random.",
+            path.name,
+            len(dropped["weight"]),
+            head.out_features,
+        )
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UserError(
+            f"model.weights={path}: there is no such file. Expected none, default or the path of a "
+            "state dict (torch.save(net.state_dict(), path))."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise UserError(
+            f"model.weights={path}: not a file of plain tensors, so it was not read "
+            f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = _of_ours(state["state_dict"])
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a checkpoint of ours, or of a net that was exported, under torchvision's names."""
+    of_net = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
+    return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
+
+
+def _listed(title: str, names: list[str], count: int = 5) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return f" {title}: {', '.join(names[:count])}{more}."

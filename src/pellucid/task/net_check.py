@@ -1,0 +1,48 @@
+"""What is asked of a net before it is trained: that it takes the images and can be kept in a checkpoint."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import OPTION_ERRORS, UserError, first_line
+
+
+def shape_of(output: object) -> str:
+    """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
+    return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+
+
+def check_state(net: nn.Module) -> None:
+    """Raise UserError where a checkpoint cannot keep what modules give by ``get_extra_state``."""
+    extra = {name: value for name, value in net.state_dict().items() if not isinstance(value, Tensor)}
+    kept = io.BytesIO()
+    try:
+        torch.save(extra, kept)
+        torch.load(io.BytesIO(kept.getvalue()), weights_only=True)
+    except Exception as error:  # whatever their own classes raise
+        raise UserError(
+            f"{', '.join(extra)} of {type(net).__name__}: expected numbers, texts, tensors and containers of "
+            f"them from get_extra_state, as nothing in a checkpoint is executed ({first_line(error)})."
+        ) from error
+
+
+def copy_inputs(net: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A net may write into what it is given: it gets a copy, so that nobody else sees that."""
+    return tuple(value.clone() if isinstance(value, Tensor) else value for value in inputs)
+
+
+def try_net(net: nn.Module, images_BCHW: Tensor) -> object:
+    """What the net gives. Raises UserError, that names the net, where it does not take such images."""
+    try:
+        return net(images_BCHW)
+    except UserError:
+        raise
+    except OPTION_ERRORS as error:
+        shape = " × ".join(str(length) for length in images_BCHW.shape[1:])
+        raise UserError(
+            f"{type(net).__name__} does not take float32 images of {shape}: {first_line(error)}."
+        ) from error
