@@ -25,7 +25,7 @@ from benchmarks.measure import (
 from benchmarks.run import benchmark
 from benchmarks.table import HEADER, rows, write
 from pellucid.errors import UserError
-from tests.helpers import command, compose
+from tests.helpers import ROOT, command, compose
 
 OPTIONS: dict[str, Any] = {
     **{"nets": ["dnn"], "rounds": 1, "fashion": None, "photos": None, "views": 0},
@@ -72,7 +72,8 @@ def test_both_are_given_the_same_images(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_round_times_all_of_them() -> None:
-    result = Measured("dnn", compose("model=dnn"), compose("callbacks=default")["callbacks"]).run(2)
+    views = compose("callbacks=[samples,predictions]")["callbacks"]
+    result = Measured("dnn", compose("model=dnn"), views).run(2)
     assert set(result.seconds) == {LOADER, MEMORY, OURS, PICTURES}
     assert all(len(taken) == 2 and min(taken) > 0 for taken in result.seconds.values())
     assert min(result.seconds[PICTURES]) > min(result.seconds[OURS])
@@ -165,13 +166,18 @@ def test_memory_is_the_commands_own(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_command(tmp_path: Path, fashion: Path) -> None:
     few = f"fashion={fashion}"
-    done = command("nets=[dnn]", "rounds=1", few, "out=here", script="scripts/benchmark.py", cwd=tmp_path)
+    line = ("nets=[dnn]", "rounds=1", "commands=false", few, "out=here")
+    done = command(*line, script="scripts/benchmark.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"Written: {tmp_path / 'here' / 'benchmark.md'}" in done.stdout
     found = json.loads((tmp_path / "here" / "benchmark.json").read_text())
     assert found["epochs"]["dnn"]["images"] == 270
-    assert (
-        found["commands"][processes.HELP]["seconds"][0]
-        < found["commands"][processes.BARE_IMPORT]["seconds"][0]
-    )
     assert "ours / loader" in (tmp_path / "here" / "benchmark.md").read_text()
+
+
+@pytest.mark.slow
+def test_every_command_that_is_timed(tmp_path: Path, fashion: Path) -> None:
+    seconds = {}
+    for name, line in processes._lines(ROOT / "train.py", str(fashion)):
+        seconds[name], _ = processes._run(line, tmp_path, code=2 if name == processes.MISTAKE else 0)
+    assert seconds[processes.HELP] < seconds[processes.BARE_IMPORT]

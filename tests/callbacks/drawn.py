@@ -38,6 +38,8 @@ CLASSIFIER = {"predictions", "confusion", "explanations"}
 
 AUTOENCODER = {"reconstructions", "latent"}
 
+NARROW = ((8, 8), (16, 16), (32, 32, 32), (64, 64, 64), (64, 64, 64))  # XAI with an eighth of its channels
+
 
 def looked(result: dict[str, Any]) -> set[str]:
     """Our views that took time, and so were drawn; and the total."""

@@ -17,7 +17,8 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
 from pellucid.explainer.saliency import Saliency
-from tests.callbacks.drawn import OURS, VIEWS
+from pellucid.model import xai
+from tests.callbacks.drawn import NARROW, OURS, VIEWS
 from tests.helpers import compose, metrics, same, weights
 
 # Every view after every epoch, and what it draws after each.
@@ -65,7 +66,10 @@ def test_weights_are_bitwise_those_of_a_run_without_views(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("model", ["dnn", "cnn", "xai", "resnet_frozen", "autoencoder"])
-def test_weights_of_every_model(tmp_path: Path, photos: Path, model: str, accumulate: int) -> None:
+def test_weights_of_every_model(
+    tmp_path: Path, photos: Path, model: str, accumulate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xai, "STAGES", NARROW)
     options = [f"model={model}", f"trainer.accumulate_grad_batches={accumulate}"]
     if model in ("xai", "resnet_frozen"):
         options += [

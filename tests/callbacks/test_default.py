@@ -10,7 +10,18 @@ import pytest
 from PIL import Image
 
 from pellucid.commands.train import train
-from tests.callbacks.drawn import AUTOENCODER, CLASSIFIER, OURS, VIEWS, events, failures, looked, pictures
+from pellucid.model import xai
+from tests.callbacks.drawn import (
+    AUTOENCODER,
+    CLASSIFIER,
+    NARROW,
+    OURS,
+    VIEWS,
+    events,
+    failures,
+    looked,
+    pictures,
+)
 from tests.fakes import write_photos
 from tests.helpers import command, compose, metrics
 
@@ -70,6 +81,9 @@ def test_tensorboard_holds_the_same_pictures(classifier: Path) -> None:
         assert np.array_equal(np.asarray(shown), np.asarray(kept)), tag
 
 
+ONCE = "data.image_size=32 trainer.max_epochs=1"  # of large nets
+
+
 class TestOtherKindsOfData:
     """Every view on what it was not made with."""
 
@@ -127,18 +141,19 @@ class TestOtherKindsOfData:
         [
             "model=gcn",
             "model=xai data.image_size=34 trainer.precision=bf16-mixed",
-            "model=resnet_frozen model.weights=none data.image_size=32",
-            "model=resnet_frozen model.arch=densenet121 model.weights=none data.image_size=32",
-            "model=resnet_finetune model.arch=vit_b_16 model.weights=none data.image_size=32",
+            "model=resnet_frozen model.weights=none {once}",
+            "model=resnet_frozen model.arch=densenet121 model.weights=none {once}",
+            "model=resnet_finetune model.arch=vit_b_16 model.weights=none {once}",
             "model=cnn trainer.precision=bf16-true data.image_size=16",
             "model=cnn data.image_size=16 +trainer.limit_val_batches=1 +trainer.check_val_every_n_epoch=2",
         ],
     )
     def test_other_nets_and_precisions(
-        self, photos: Path, tmp_path: Path, everything: list[str], model: str
+        self, photos: Path, tmp_path: Path, everything: list[str], model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(xai, "STAGES", NARROW)
         data = ["data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}"]
-        result = train(compose(*model.split(), *data, *everything), tmp_path / "run")
+        result = train(compose(*data, *everything, *model.format(once=ONCE).split()), tmp_path / "run")
         assert not failures(result), (tmp_path / "run" / "train.log").read_text()
         without = {"feature_maps", "filters"} if "gcn" in model else set()
         assert looked(result) == {*OURS, "total"} - AUTOENCODER - without

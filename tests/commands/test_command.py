@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,27 +29,33 @@ def wait_for_epochs(process: subprocess.Popen[str], folder: Path, count: int) ->
         time.sleep(0.01)
 
 
-def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
-    done = command(cwd=tmp_path, cold=True)
+def first_command(folder: Path, *options: str) -> dict[str, Any]:
+    """The README's, from nothing, and its evaluation; what the run has recorded."""
+    done = command(*options, cwd=folder, cold=True)
     assert done.returncode == 0, done.stderr
-    folder = next((tmp_path / "outputs" / "cnn_digits").iterdir())
-    assert metrics(folder)["test/accuracy"] >= 0.97
     assert done.stderr == "", "no warning"
-    for said in ("configuration", "parameters", "FLOPs", "epoch 10/10", "tensorboard --logdir"):
-        assert said in done.stdout
-    (tmp_path / "elsewhere").mkdir()
-    tested = command(f"run={folder}", script="scripts/evaluate.py", cwd=tmp_path / "elsewhere")
+    (run,) = (folder / "outputs" / "cnn_digits").iterdir()
+    epochs = metrics(run)["epochs"]
+    for said in ("configuration", "parameters", "FLOPs", f"epoch {epochs}/{epochs}", "tensorboard --logdir"):
+        assert said in re.sub(" +", " ", done.stdout)
+    (folder / "elsewhere").mkdir()
+    tested = command(f"run={run}", script="scripts/evaluate.py", cwd=folder / "elsewhere")
     assert tested.returncode == 0, tested.stderr
-    assert f"{metrics(folder)['test/accuracy']:.4f}" in tested.stdout
-    assert f"{metrics(folder)['test/loss']:.4f}" in tested.stdout
-    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert f"{metrics(run)['test/accuracy']:.4f}" in tested.stdout
+    assert f"{metrics(run)['test/loss']:.4f}" in tested.stdout
+    assert list((folder / "elsewhere").iterdir()) == []
+    return metrics(run)
+
+
+def test_the_first_command_of_the_readme_on_less(tmp_path: Path) -> None:
+    assert first_command(tmp_path, "trainer.max_epochs=2")["test/accuracy"] >= 0.93
 
 
 @pytest.mark.timed
-def test_the_first_command_takes_no_minute(tmp_path: Path) -> None:
-    assert command(cwd=tmp_path, cold=True).returncode == 0
-    (folder,) = (tmp_path / "outputs" / "cnn_digits").iterdir()
-    assert metrics(folder)["seconds/total"] < 60, "a quarter of a minute on an idle machine"
+def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
+    recorded = first_command(tmp_path)
+    assert recorded["test/accuracy"] >= 0.97
+    assert recorded["seconds/total"] < 60, "a quarter of a minute on an idle machine"
 
 
 @pytest.mark.parametrize(
@@ -147,26 +155,17 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
-    options = [*QUIET, "model=cnn", "data.augment=shift", "trainer.max_epochs=20"]
-    assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
-    folder = tmp_path / "killed = [1]"
-    killed_in = kill_and_resume(folder, options, random.Random(0))
-    assert 1 <= killed_in < 20
-    assert same(weights(tmp_path / "whole"), weights(folder))
-    assert same(weights(tmp_path / "whole", "best"), weights(folder, "best"))
-
-
-@pytest.mark.slow
-def test_killed_at_five_random_moments(tmp_path: Path) -> None:
-    options = [*QUIET, "model=cnn", "data.augment=shift", "scheduler=cosine", "trainer.max_epochs=20"]
+def test_killed_at_five_random_moments_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
+    small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=30"]
+    options = [*QUIET, *small, "data.augment=shift", "scheduler=cosine"]
     assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
     for turn in range(5):
-        folder = tmp_path / f"killed_{turn}"
+        folder = tmp_path / f"killed = [{turn}]"
         epoch = kill_and_resume(folder, options, random.Random(turn))
-        equal = same(weights(tmp_path / "whole"), weights(folder))
-        print(f"killed after {epoch} epochs, resumed: bitwise equal {equal}")
-        assert equal
+        print(f"killed after {epoch} epochs")
+        assert 1 <= epoch < 30
+        for name in ("last", "best"):
+            assert same(weights(tmp_path / "whole", name), weights(folder, name))
 
 
 @pytest.mark.slow

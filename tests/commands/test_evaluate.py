@@ -173,6 +173,13 @@ def of_own_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def of_classes(true: np.ndarray, said: np.ndarray) -> tuple[float, float]:
+    """Macro recall and F1, as scikit-learn has them where every class is there, a hundred times as fast."""
+    counts = np.bincount(10 * true + said, minlength=100).reshape(10, 10)
+    hits, of_true, of_said = counts.diagonal(), counts.sum(1), counts.sum(0)
+    return float((hits / of_true).mean()), float((2 * hits / (of_true + of_said)).mean())
+
+
 def by_hand(statistic: Callable[[np.ndarray], float], images: int) -> Any:
     """Of a bootstrap: the metric of so many images that are drawn again, a thousand times."""
     random = np.random.default_rng(0)
@@ -190,14 +197,11 @@ def test_an_interval_is_of_its_own_metric(of_own_task: Path) -> None:
     focal = (1 - np.exp(-cross)) ** 2 * cross
     intervals, methods = content["intervals"], content["interval_methods"]
 
-    def balanced(places: np.ndarray) -> float:
-        return float(recall_score(true[places], said[places], average="macro"))
-
-    def f1(places: np.ndarray) -> float:
-        return float(f1_score(true[places], said[places], average="macro"))
-
-    assert intervals["f1"] == by_hand(f1, len(true))
-    assert intervals["accuracy"] == by_hand(balanced, len(true)), "it is no share of images"
+    known = [float(score(true, said, average="macro")) for score in (recall_score, f1_score)]
+    assert of_classes(true, said) == pytest.approx(known)
+    assert intervals["f1"] == by_hand(lambda places: of_classes(true[places], said[places])[1], len(true))
+    balanced = by_hand(lambda places: of_classes(true[places], said[places])[0], len(true))
+    assert intervals["accuracy"] == balanced, "it is no share of images"
     assert intervals["sure"] == by_hand(lambda places: sure[places].mean(), len(true))
     assert intervals["loss"] == by_hand(lambda places: focal[places].mean(), len(true))
     assert methods["f1"] == "bootstrap, 1,000 resamples of 359 images"
@@ -225,8 +229,8 @@ def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) ->
     one, another = (np.array([int(row["predicted"]) for row in table]) for table in tables)
 
     def gain(places: np.ndarray) -> float:
-        after, before = (f1_score(true[places], said[places], average="macro") for said in (another, one))
-        return float(after - before)
+        (_, after), (_, before) = (of_classes(true[places], said[places]) for said in (another, one))
+        return after - before
 
     assert found["intervals"]["f1"] == by_hand(gain, len(true))
 
