@@ -83,20 +83,17 @@ class _Console(Console):
         """The sequence, with a progress bar on a terminal while it is gone through."""
         from rich.progress import track
 
-        return track(
-            sequence,
-            text,
-            total=total,
-            console=self,
-            transient=True,
-            disable=not (shown and self.is_terminal),
-        )
+        if not (shown and self.is_terminal):
+            return sequence
+        return track(sequence, text, total=total, console=self, transient=True)
 
     def progress(self) -> Progress:
         """Progress bars on a terminal, for what ``track`` cannot count."""
         from rich.progress import Progress
 
-        return Progress(console=self, transient=True, disable=not self.is_terminal)
+        if not self.is_terminal:  # rich 14 ends one that is not shown by an empty line
+            return Progress(console=Console(file=io.StringIO()), disable=True)
+        return Progress(console=self, transient=True)
 
 
 console = _Console(highlight=False, markup=False)  # names of users stay as they are
