@@ -15,14 +15,14 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from pellucid.commands.embed.embed import embed, observe
+from pellucid.commands.embed.embed import embed
 from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path, split
 from pellucid.config.data_override import read_data
 from pellucid.data.stream import of_split
 from pellucid.engine.loaded_run import restore
-from pellucid.engine.looking import Looking
 from pellucid.errors import UserError
+from pellucid.view.embedding import observe
 from tests.fakes import write_photos
 from tests.helpers import CONF, command, make_run, same
 
@@ -99,12 +99,12 @@ def test_vectors_are_those_of_the_net(classifier: Path, tmp_path: Path) -> None:
 
 def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp_path: Path) -> None:
     before = restore(classifier, accelerator="cpu")
-    looking = Looking(before, before.predictor(), "features.0")
     state = {name: value.clone() for name, value in before.net.state_dict().items()}
-    seen = observe(looking, of_split(before.data(), "val"), None, 3)
+    batches = of_split(before.data(), "val").batches(6)
+    seen = observe(before.predictor(), batches, "features.0", count=6, points=3, side=32, seed=0)
     assert same(state, before.net.state_dict())
     assert not any(module._forward_hooks or module.training for module in before.net.modules())
-    assert len(seen.index_P) == len(seen.thumbnails_PHWC) == 3
+    assert len(seen.shown.files) == len(seen.thumbnails_PHWC) == 3
     assert (
         run_embed(classifier, layer="features.0", split="val", out=str(tmp_path / "o = [1]"))["images"] == 6
     )
@@ -263,16 +263,16 @@ def test_what_cannot_be_looked_at(classifier: Path, tmp_path: Path, monkeypatch:
     for option in ("images", "neighbours"):
         with pytest.raises(UserError, match=rf"{option}=.*1 file, no image"):
             run_embed(classifier, **{option: str(tmp_path), "out": str(tmp_path / "out")})
-    monkeypatch.setattr("pellucid.commands.embed.embed.MAX_BYTES", 16 * 120 * 4 - 1)
+    monkeypatch.setattr("pellucid.view.embedding.MAX_BYTES", 16 * 120 * 4 - 1)
     with pytest.raises(UserError, match="16 vectors of 120 numbers would take"):
         run_embed(classifier, out=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     trained = restore(classifier, accelerator="cpu")
-    looking = Looking(trained, trained.predictor(), "embed")
     with torch.no_grad():
         next(trained.net.parameters()).fill_(torch.nan)
+    batches = of_split(trained.data(), "test").batches(6)
     with pytest.raises(UserError, match=r"layer=embed: what it gives for \S*000.jpg is not finite"):
-        observe(looking, of_split(trained.data(), "test"), None, 5)
+        observe(trained.predictor(), batches, "embed", count=16, points=5, side=32, seed=0)
 
 
 def test_paths_and_layers_are_taken_to_the_letter() -> None:

@@ -26,10 +26,10 @@ from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.report import mistakes as of_mistakes
 from pellucid.report.curves import HEIGHT, WIDTH, panels
+from pellucid.report.embedding import _points
 from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.mistakes import _choose, _members
 from pellucid.report.picture import address, sheet_of, shrunk
-from pellucid.report.places import _points
 from pellucid.run.folder import Run
 from tests.browser import FLAGS, Browser, browser
 from tests.fakes import write_photos

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
@@ -16,15 +15,8 @@ from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
-from pellucid.metrics.layout import (
-    METHODS,
-    arrange,
-    axes_names,
-    check_methods,
-    measures,
-    measures_told,
-    reduced,
-)
+from pellucid.metrics.layout import METHODS, axes_names, check_methods, measures_told
+from pellucid.view.embedding import Embedding, embed_images
 
 
 class Embeddings(Visualizer):
@@ -65,84 +57,63 @@ class Embeddings(Visualizer):
     def draw(self, snapshot: Snapshot) -> None:
         predictions, split = snapshot.predictions, snapshot.data.splits["val"]
         seen_N = torch.arange(len(split)) if predictions is None else predictions.index_N
-        places_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
-        index_N = seen_N[places_N]
-        vectors_ND = snapshot.predictor.embed_all(snapshot.batches("val", index_N), self.layer).numpy()
-        columns: dict[str, Sequence[object]] = {
-            "index": index_N.tolist(),
-            "file": [split.files[place] for place in index_N.tolist()],
-            "true": [snapshot.classes[label] for label in split.labels_N[index_N].tolist()],
-        }
+        rows_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
+        index_N = seen_N[rows_N]
+        predicted = {}
         if predictions is not None:
-            said = predictions.subset(places_N)
-            columns |= {
-                "predicted": [snapshot.classes[label] for label in said.predicted.tolist()],
-                "correct": ["yes" if right else "no" for right in said.right().tolist()],
-                "confidence": [f"{share:.4f}" for share in said.confidence.tolist()],
-            }
-        reduced_ND = reduced(vectors_ND)
-        self._project(snapshot, index_N, reduced_ND, columns)
-        self._draw(snapshot, index_N, reduced_ND, self._measures(snapshot, index_N, vectors_ND))
+            subset = predictions.subset(rows_N)
+            predicted = {name: subset.values[name].numpy() for name in ("predicted", "confidence")}
+        embedding = embed_images(
+            snapshot.predictor,
+            snapshot.batches("val", index_N),
+            self.layer,
+            index_N=index_N.numpy(),
+            predictions=predicted,
+        )
+        self._project(snapshot, embedding)
+        separation = embedding.separation(snapshot.figures.seed)
+        snapshot.scalars({f"{self.name}/{name}": value for name, value in separation.items()})
+        self._draw(snapshot, embedding, measures_told(separation))
 
-    def _project(
-        self,
-        snapshot: Snapshot,
-        index_N: Tensor,
-        vectors_ND: np.ndarray,
-        columns: Mapping[str, Sequence[object]],
-    ) -> None:
+    def _project(self, snapshot: Snapshot, embedding: Embedding) -> None:
         if not snapshot.boards:
             return
-        thumbnails = np.concatenate(
-            [
-                snapshot.predictor.pixels(snapshot.images("val", index_B))
-                for index_B in torch.split(index_N, 256)
-            ]
-        )
+        batches = snapshot.batches("val", torch.from_numpy(embedding.index_N))
+        thumbnails = np.concatenate([snapshot.predictor.pixels(images) for images in batches])
         if snapshot.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
             thumbnails = thumbnails[..., :1]
         for _, folder in snapshot.boards:
-            place = folder / "projector" / f"epoch_{snapshot.epoch:04d}"
-            earlier = sorted(path for path in place.parent.glob("epoch_*") if path.name < place.name)
+            path = folder / "projector" / f"epoch_{snapshot.epoch:04d}"
+            earlier = sorted(other for other in path.parent.glob("epoch_*") if other.name < path.name)
             size = write_projector(
-                place,
+                path,
                 name=f"epoch {snapshot.epoch}, {self.layer}",
-                vectors_ND=vectors_ND,
-                columns=columns,
+                vectors_ND=embedding.components,
+                columns=embedding.columns(snapshot.classes),
                 thumbnails_NHWC=thumbnails,
                 same_as=earlier[-1] if earlier else None,
             )
             snapshot.figures.spent(self.name, size=size)
 
-    def _measures(self, snapshot: Snapshot, index_N: Tensor, vectors_ND: np.ndarray) -> str:
-        """How well the classes lie apart, to the loggers and as words; none for too few images."""
-        labels_N = snapshot.data.splits["val"].labels_N[index_N].numpy()
-        found = measures(vectors_ND, labels_N, snapshot.figures.seed)
-        snapshot.scalars({f"{self.name}/{name}": value for name, value in found.items()})
-        return measures_told(found)
-
-    def _draw(self, snapshot: Snapshot, index_N: Tensor, vectors_ND: np.ndarray, told: str) -> None:
-        split = snapshot.data.splits["val"]
-        labels_N = split.labels_N[index_N].numpy()
+    def _draw(self, snapshot: Snapshot, embedding: Embedding, separation: str) -> None:
         before = self._layouts_before(snapshot.epoch)
         kept: dict[str, np.ndarray] = {}
         for method in self.methods:
-            if method == "tsne":
-                some = choose_points(len(index_N), self.tsne_points, snapshot.figures.seed).numpy()
-            else:
-                some = np.arange(len(index_N))
-            chosen = index_N.numpy()[some]
-            old = before.get(method)
-            if old is not None and not np.array_equal(before[f"{method}_index"], chosen):
-                old = None  # another share of the images: the number of processes has changed
-            layout = arrange(method, vectors_ND[some], seed=snapshot.figures.seed, previous_N2=old)
-            kept |= {method: layout, f"{method}_index": chosen, f"{method}_labels": labels_N[some]}
+            layout = embedding.layout(
+                method,
+                seed=snapshot.figures.seed,
+                tsne_points=self.tsne_points,
+                previous=(before[f"{method}_index"], before[method]) if method in before else None,
+            )
+            labels = embedding.labels_N[layout.rows_S]
+            kept |= {method: layout.points_S2, f"{method}_index": layout.index_S, f"{method}_labels": labels}
+            images = counted(len(snapshot.data.splits["val"]), "validation image")
             picture = scatter(
-                layout,
-                labels_N[some],
+                layout.points_S2,
+                labels,
                 snapshot.classes,
                 title=f"{METHODS[method]} of {self.layer} {snapshot.title}",
-                note=f"{len(some):,} of {counted(len(split), 'validation image')}{told}",
+                note=f"{len(labels):,} of {images}{separation}",
                 axes_names=axes_names(method),
             )
             snapshot.show(picture, f"{self.name}/{method}")

@@ -52,6 +52,10 @@ class Stream:
         kind = "" if self.name == "images" else f"{self.name} "
         return f"{len(self.files):,} {kind}images of {self.source}"
 
+    def steps(self, batch_size: int) -> int:
+        """How many batches of that size there are at most."""
+        return -(-self.count // batch_size)
+
 
 def of_split(data: ImageData, name: str) -> Stream:
     """The images of a split, in its order."""

@@ -18,13 +18,13 @@ from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.report.context import Context
 from pellucid.report.curves import HEIGHT, WIDTH, panels
+from pellucid.report.embedding import HEIGHT as SCATTER_HEIGHT
+from pellucid.report.embedding import WIDTH as SCATTER_WIDTH
+from pellucid.report.embedding import Scatters, embedding
 from pellucid.report.facts import facts
 from pellucid.report.film import film
 from pellucid.report.mistakes import mistakes
 from pellucid.report.page import beside, embedded, template
-from pellucid.report.places import HEIGHT as PLACES_HEIGHT
-from pellucid.report.places import WIDTH as PLACES_WIDTH
-from pellucid.report.places import Places, places
 from pellucid.report.redrawn import reconstructions
 from pellucid.report.walk import walk
 from pellucid.system.files import write_atomically
@@ -80,7 +80,7 @@ def page(context: Context, *, why_no_data: str = "") -> str:
     seen = predictions is not None
     classifies = predictions is not None and predictions.has_classes
     redraws = predictions is not None and "mse" in predictions.values
-    spots = places(context) if seen else None
+    scatters = embedding(context) if seen else None
     text = template("run.html").render(
         facts=facts(trained, context.data, context.evaluation, context.noted),
         classes=context.classes,
@@ -88,23 +88,23 @@ def page(context: Context, *, why_no_data: str = "") -> str:
         mistakes=mistakes(context) if classifies else None,
         reconstructions=reconstructions(context) if redraws else None,
         walk=walk(context) if seen else None,
-        places=spots,
+        embedding=scatters,
         film=film(context) if seen else None,
         why_no_data=why_no_data,
         other="" if context.as_trained or context.data is None else context.data.source,
-        sizes={"curves": (WIDTH, HEIGHT), "places": (PLACES_WIDTH, PLACES_HEIGHT)},
+        sizes={"curves": (WIDTH, HEIGHT), "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT)},
         markers=MARKERS,
         small=max(trained.spec.image_shape[1:]) <= 32,
         style=beside("page.css") + beside("run.css"),
         script="\n".join(beside(f"{name}.js") for name in SCRIPTS),
-        data=embedded(_data(spots, context.classes)),
+        data=embedded(_data(scatters, context.classes)),
     )
     return encodable(text)
 
 
-def _data(spots: Places | None, classes: tuple[str, ...]) -> dict[str, Any]:
+def _data(scatters: Scatters | None, classes: tuple[str, ...]) -> dict[str, Any]:
     """What scripts say in words."""
-    if spots is None:
+    if scatters is None:
         return {}
-    names = [classes[label] for label in spots.labels]
-    return {"files": [encodable(file) for file in spots.files], "names": names}
+    names = [classes[label] for label in scatters.labels]
+    return {"files": [encodable(file) for file in scatters.files], "names": names}

@@ -1,0 +1,113 @@
+"""Nearest neighbours: of images in the space of a layer, the nearest of many others.
+
+Axes: Q queries, K nearest, B images of a batch, H × W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.inside.images import Images
+from pellucid.inside.predictor import Predictor
+from pellucid.metrics.neighbours import Nearest, same_image
+from pellucid.view.embedding import finite_vectors, predict_numbers
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One of the nearest images, uint8 RGB; ``same``: it is the query itself."""
+
+    file: str
+    label: int
+    distance: float
+    same: bool
+    pixels_HWC: np.ndarray
+
+
+@dataclass(frozen=True)
+class Query:
+    """Image whose neighbours are sought, uint8 RGB; ``label`` −1 where its class is not known."""
+
+    file: str
+    label: int
+    pixels_HWC: np.ndarray
+    predictions: dict[str, Any]
+
+    @property
+    def predicted(self) -> int:
+        """The predicted class; −1 where the task has none."""
+        return int(self.predictions.get("predicted", -1))
+
+    @property
+    def compared(self) -> int:
+        """The class that neighbours are measured by: its own, else that which is predicted; −1 for none."""
+        return self.label if self.label >= 0 else self.predicted
+
+    def is_right(self, neighbour: Neighbour) -> bool | None:
+        """Whether a neighbour is of the class that they are measured by."""
+        return neighbour.label == self.compared if self.compared >= 0 else None
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """A query and its neighbours, the nearest first."""
+
+    query: Query
+    neighbours: Sequence[Neighbour]
+
+    @property
+    def votes(self) -> list[tuple[int, int]]:
+        """How many neighbours, but for the query itself, are of each class: (label, count), most first."""
+        return Counter(one.label for one in self.neighbours if not one.same).most_common()
+
+
+def nearest_neighbours(
+    predictor: Predictor,
+    queries: Iterable[Images],
+    others: Iterable[Images],
+    pick: Callable[[Tensor], Images],
+    *,
+    layer: str,
+    count: int,
+    distance: str,
+) -> list[Neighbourhood]:
+    """The ``count`` nearest of the others to each query; of the others none are kept but these.
+
+    ``pick`` gives those of the others once more, numbered as they came. Raises UserError for vectors that are
+    not finite.
+    """
+    sought, vectors = [], []
+    for images in queries:
+        inputs_BCHW = predictor.inputs(images.pixels_BCHW)
+        vectors.append(finite_vectors(predictor, images, inputs_BCHW, layer))
+        predictions, _ = predict_numbers(predictor, inputs_BCHW)
+        shown_BHWC = predictor.shown(inputs_BCHW)
+        for position, file in enumerate(images.files):
+            values = {name: values_B[position].item() for name, values_B in predictions.items()}
+            sought.append(Query(file, int(images.labels_B[position]), shown_BHWC[position], values))
+    nearest = Nearest(torch.cat(vectors), count=count, distance=distance)
+    for images in others:
+        nearest.see(finite_vectors(predictor, images, predictor.inputs(images.pixels_BCHW), layer))
+    return [
+        _neighbourhood(predictor, query, pick(index_K), distances_K.tolist())
+        for query, index_K, distances_K in zip(sought, nearest.index_QK, nearest.distances_QK, strict=True)
+    ]
+
+
+def _neighbourhood(
+    predictor: Predictor, query: Query, images: Images, distances: Sequence[float]
+) -> Neighbourhood:
+    neighbours = [
+        Neighbour(file, label, distance, same_image(query.pixels_HWC, shown_HWC, distance), shown_HWC)
+        for file, label, distance, shown_HWC in zip(
+            images.files, images.labels_B.tolist(), distances, predictor.pixels(images), strict=True
+        )
+    ]
+    return Neighbourhood(query, neighbours)
