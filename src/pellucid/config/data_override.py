@@ -43,11 +43,11 @@ def read_data(line: CommandLine, conf: Path) -> dict[str, Any]:
     return options
 
 
-def override_data(own: Mapping[str, Any], override: DataOverride | None) -> dict[str, Any]:
+def override_data(options: Mapping[str, Any], override: DataOverride | None) -> dict[str, Any]:
     """The options of a run's data, those of ``override`` in their place. Raises UserError for others."""
     if override and "_target_" in override:
         return dict(override)
-    changed = copy.deepcopy(dict(own))
+    changed = copy.deepcopy(dict(options))
     for name, value in (override or {}).items():
         if name not in changed:
             raise UserError(f"data.{name}: the run's data have no such option.{did_you_mean(name, changed)}")

@@ -37,11 +37,11 @@ def each_value(
     overrides: list[Override], groups: Mapping[str, list[str]]
 ) -> Iterator[list[tuple[Override, Any]]]:
     """All first values together, then each further value of a sweep in its place."""
-    every = [sweep_values(override, groups) for override in overrides]
-    start = [(override, items[0]) for override, items in zip(overrides, every, strict=True)]
+    values = [sweep_values(override, groups) for override in overrides]
+    start = [(override, items[0]) for override, items in zip(overrides, values, strict=True)]
     yield start
     for index, override in enumerate(overrides):
-        for value in every[index][1:]:
+        for value in values[index][1:]:
             yield [*start[:index], (override, value), *start[index + 1 :]]
 
 

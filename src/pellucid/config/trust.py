@@ -25,23 +25,12 @@ OWN = "pellucid.callbacks."
 # Of Lightning's, those that write nothing but into the run's folder, and start nothing.
 HARMLESS = {
     "lightning.pytorch.callbacks.": {
-        "BackboneFinetuning",
-        "DeviceStatsMonitor",
-        "EarlyStopping",
-        "GradientAccumulationScheduler",
-        "LearningRateMonitor",
-        "ModelSummary",
-        "RichModelSummary",
-        "RichProgressBar",
-        "StochasticWeightAveraging",
-        "Timer",
-        "TQDMProgressBar",
-        "WeightAveraging",
+        *("BackboneFinetuning", "DeviceStatsMonitor", "EarlyStopping", "GradientAccumulationScheduler"),
+        *("LearningRateMonitor", "ModelSummary", "RichModelSummary", "RichProgressBar", "Timer"),
+        *("StochasticWeightAveraging", "TQDMProgressBar", "WeightAveraging"),
     },
     "lightning.pytorch.loggers.": {"CSVLogger", "TensorBoardLogger"},
 }
-
-
 TARGETS = ("model", "data", "task", "optimizer", "trainer")  # which every run has
 MAPPINGS = ("callbacks", "logger", "explainer")  # of things by any name
 VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds beside
@@ -150,18 +139,18 @@ def check_kept_files(kept: Path, source: Path, packages: list[str]) -> None:
         if same.is_file():
             with suppress(UserError):  # broken since: it says nothing
                 asked -= _of_hydra(_loaded(same))
-        bad = [f"what it says of Hydra ({text})" for text in sorted(asked) if not _is_of_space(text)]
-        bad += [
+        problems = [f"what it says of Hydra ({text})" for text in sorted(asked) if not _is_of_space(text)]
+        problems += [
             f"{where}: {node['_target_']}"
             for where, node in targets(loaded)
             if str(node["_target_"]).split(".")[0] not in packages
             and not _is_harmless(str(node["_target_"]), node)
             and not is_of_nets(str(node["_target_"]))
         ]
-        if bad:
+        if problems:
             raise UserError(
-                f"{path} is not the same as yours, and {bad[0]} could do more than train. If the file is "
-                f"right, make yours the same: {same}."
+                f"{path} is not the same as yours, and {problems[0]} could do more than train. If the file "
+                f"is right, make yours the same: {same}."
             )
 
 

@@ -86,7 +86,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
         for name, node in (config.get("explainer") or {}).items()
     }
     for name, explainer in explainers.items():
-        if lacking := [one for one in ("title", "signed") if not hasattr(explainer, one)]:
+        if lacking := [part for part in ("title", "signed") if not hasattr(explainer, part)]:
             raise UserError(f"explainer.{name}: its class says no {' and '.join(lacking)}. Write them in it.")
     return explainers
 

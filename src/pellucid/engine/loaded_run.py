@@ -173,11 +173,7 @@ class LoadedRun:
 
 
 def restore(
-    source: str | Path,
-    *,
-    checkpoint: str = "best",
-    accelerator: str = "auto",
-    packages: Sequence[str] = (),
+    source: str | Path, *, checkpoint: str = "best", accelerator: str = "auto", packages: Sequence[str] = ()
 ) -> LoadedRun:
     """The trained net of a run folder, or of a checkpoint file. Raises UserError for anything else.
 

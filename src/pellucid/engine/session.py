@@ -70,8 +70,8 @@ def train(
             with suppress(OSError, UserError):  # a full disk, a folder that is gone: which is what is told
                 if main and (trial or not isinstance(wrapped, UserError)):
                     add_to_log(run.log, traceback.format_exc())
-                said = f"{type(wrapped).__name__}: {wrapped}".splitlines()[0]
-                session.close("failed", error=without_secrets(said))
+                line = f"{type(wrapped).__name__}: {wrapped}".splitlines()[0]
+                session.close("failed", error=without_secrets(line))
         if wrapped is error:
             raise
         raise wrapped from error

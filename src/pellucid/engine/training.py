@@ -100,8 +100,8 @@ class Training:
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
         images = self.trial.images if self.trial else ImageCache()
         trained_on = history(run, self.config, self.last) if self.resume else None
-        room = config.get("device_images", 0)
-        images.setup(data, config["data"], history=trained_on, device_images=room)
+        gib = config.get("device_images", 0)
+        images.setup(data, config["data"], history=trained_on, device_images=gib)
         check_images(data, run, self.before)
         if config.get("compile"):
             task.net.compile()

@@ -60,8 +60,8 @@ class Plan:
         if self.sampled:
             assert wanted is not None
             return wanted
-        every = math.prod(len(parameter.values or ()) for parameter in self.space)
-        return every if wanted is None else min(wanted, every)
+        combinations = math.prod(len(parameter.values or ()) for parameter in self.space)
+        return combinations if wanted is None else min(wanted, combinations)
 
     @property
     def seeds(self) -> tuple[int, ...]:
