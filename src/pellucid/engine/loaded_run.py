@@ -27,6 +27,7 @@ from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import FORMAT, Run
 from pellucid.spec import Spec
+from pellucid.system.console import quiet_lightning
 from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
@@ -87,6 +88,7 @@ class LoadedRun:
 
     def trainer(self, **options: Any) -> Trainer:
         """A quiet Trainer of ``precision`` on the chosen accelerator. Raises UserError."""
+        quiet_lightning()
         try:
             with quiet_warnings():
                 return Trainer(

@@ -219,8 +219,7 @@ def start_logging(file: Path | None, *, console_level: int | None = logging.INFO
         to_console = ConsoleHandler(console_level)
         to_console.setFormatter(_Formatter())
         ours.addHandler(to_console)
-    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quiet_lightning()
     # That a process of several has died, as the others end with it.
     logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script").setLevel(logging.INFO)
     if file is None:
@@ -232,6 +231,12 @@ def start_logging(file: Path | None, *, console_level: int | None = logging.INFO
         return
     to_file.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours.addHandler(to_file)
+
+
+def quiet_lightning() -> None:
+    """Let Lightning only warn. It sets its own level when it is imported, which may be later than our log."""
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def is_quiet() -> bool:
