@@ -1,4 +1,4 @@
-"""Training and coming back to it: build, session, checkpoints, the trained net.
+"""Training and coming back to it: the session and what every training has, evaluation, the loaded run.
 
 May import all below.
 """

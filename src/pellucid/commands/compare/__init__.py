@@ -1,1 +1,1 @@
-"""``scripts/compare.py``."""
+"""The command ``compare``: two runs side by side."""

@@ -1,1 +1,1 @@
-"""``scripts/embed.py``."""
+"""The command ``embed``: vectors of a layer, the nearest images, anomalies."""

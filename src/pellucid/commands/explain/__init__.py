@@ -1,1 +1,1 @@
-"""``scripts/explain.py``."""
+"""The command ``explain``: maps of image files, and how far to trust them."""

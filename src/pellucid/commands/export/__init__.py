@@ -1,1 +1,1 @@
-"""``scripts/export.py``."""
+"""The command ``export``: a net as a file for other programs, verified."""
