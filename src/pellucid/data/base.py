@@ -1,4 +1,4 @@
-"""The one abstract base of all data modules."""
+"""The abstract base of data modules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNK = 1024  # images
 
 
 class ImageData(LightningDataModule, ABC):
-    """A data set in three splits, ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
+    """A data module: splits ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
 
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and

@@ -1,4 +1,4 @@
-"""What an image may take: of files that strangers made, a small one may claim to be endless."""
+"""Bounds of memory: of files that strangers made, a small one may claim to be endless."""
 
 from __future__ import annotations
 

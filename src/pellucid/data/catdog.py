@@ -31,7 +31,7 @@ DRAWN_SOURCE = "drawn cat and dog faces, not photos"
 
 
 class CatDog(ImageData):
-    """Two classes, ``cat`` and ``dog``.
+    """Photos or drawings of two classes, ``cat`` and ``dog``.
 
     ``source`` is ``folder`` (``root/{train,test}/{cat,dog}``), ``pets`` (downloaded to root), ``drawn``, or
     ``auto``: the first of these that can be had.

@@ -21,7 +21,7 @@ CLASSES = (
 
 
 class CIFAR10(ImageData):
-    """``root`` holds ``cifar-10-batches-py``; torchvision checks the files and downloads them."""
+    """CIFAR-10. ``root`` holds ``cifar-10-batches-py``; torchvision checks the files and downloads them."""
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ R = TypeVar("R")
 
 
 def in_threads(work: Callable[[T], R], given: Iterable[T], *, ahead: int) -> Generator[R, None, None]:
-    """What ``work`` makes of each, in order; so many results, and no more, wait to be taken."""
+    """The results of ``work`` in threads, in order; so many results, and no more, wait to be taken."""
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(WORKERS)
     try:

@@ -18,7 +18,7 @@ CLASSES = tuple("0123456789")
 
 
 class Digits(ImageData):
-    """1 × 8 × 8, ten classes, split by the seed."""
+    """Handwritten digits, 1 × 8 × 8, ten classes, split by the seed."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""From the splits that a data set has to ``train``, ``val`` and ``test``, also of a run that goes on."""
+"""Division of a data set's splits into ``train``, ``val`` and ``test``, also of a run that goes on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class History:
-    """What is known of the run that images are read for again; of a new run nothing is.
+    """The past of a run that images are read for again: what was trained on; of a new run nothing.
 
     ``by_position``: its splits are those of format 1. ``elsewhere``: the user has named the images, which may
     be others than those of the run. ``count_trained``: test images that were trained on are not left out.
@@ -42,7 +42,7 @@ class History:
 
 @dataclass(frozen=True)
 class Division:
-    """Splits; the files of val and test images that were trained on; and what has changed since the run.
+    """A division into splits, with files of val and test that were trained on, and changes since the run.
 
     ``given``: the splits that the data set itself has. ``whole``: ``splits`` with the images that were
     trained on, also where they are left out.

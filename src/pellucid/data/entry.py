@@ -39,9 +39,7 @@ Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
 
 @dataclass(frozen=True)
 class Photos:
-    """Decoded photos: (N, 3, S, S) uint8, mapped from the cache, which of the files they are, and digests of
-    these, (N,).
-    """
+    """Decoded photos, (N, 3, S, S) uint8, mapped from the cache; which files they are of, and digests."""
 
     images: Tensor
     kept: list[int]

@@ -29,7 +29,7 @@ FILES = {"train": "train", "test": "t10k"}
 
 
 class FashionMNIST(ImageData):
-    """``root`` holds the four idx files, gzipped or not, directly or under ``FashionMNIST/raw``."""
+    """Fashion-MNIST. ``root``, or ``FashionMNIST/raw`` in it, holds the four idx files, gzipped or not."""
 
     def __init__(
         self,

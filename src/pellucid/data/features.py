@@ -1,4 +1,4 @@
-"""What the frozen part of a net gives for the images of a split, computed once and kept.
+"""Features of a split's images by the frozen part of a net, computed once and kept.
 
 Shapes: N images, B of a batch, D embedding.
 """
@@ -23,9 +23,10 @@ Embed = Callable[[Tensor], Tensor]
 
 
 class Features:
-    """Tables (N, D) float32, one for each of the ``augmentations``, computed when it is first asked for.
+    """Tables of features, (N, D) float32, one for each of the ``augmentations``.
 
-    ``folder`` is where a file that nobody else sees is kept when they are large.
+    Each is computed when it is first asked for. ``folder`` is where a file that nobody else sees is kept
+    when they are large.
     """
 
     def __init__(self, *, embed: Embed, count: int, augmentations: int, folder: Path) -> None:

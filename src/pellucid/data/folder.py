@@ -90,7 +90,7 @@ def _check_names(root: Path, classes: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """Where a tree's splits and classes are; found by looking at names only.
+    """A tree of photos: where its splits and classes are, found by looking at names only.
 
     ``splits`` maps train, val, test to their folders, or ``all`` to the root where there are none.
     """

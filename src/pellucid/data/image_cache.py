@@ -1,4 +1,4 @@
-"""Images that the runs of one process share."""
+"""A cache of images that the runs of one process share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own folder of images, one folder a class."""
+"""Image folders of a user's own, one folder a class."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ AUTO_SIZE = 128
 
 
 class ImageFolder(ImageData):
-    """``root/<class>/…`` or ``root/{train,val,test}/<class>/…``; photos of any size, mode and format.
+    """A folder of photos of any kind, ``root/<class>/…`` or ``root/{train,val,test}/<class>/…``.
 
     ``classes`` are those that are looked for, in this order; without, all folders are, by their names. Raises
     UserError at construction where the folder has none of them.

@@ -21,7 +21,7 @@ from pellucid.spec import Spec
 
 @dataclass(frozen=True)
 class Split:
-    """N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file.
+    """A split of a data set, N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file.
 
     ``labels_N`` are int64, ``files`` their names; ``digests_N``, of the content, are alike where images are.
     Subsets share the store.

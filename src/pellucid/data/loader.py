@@ -19,7 +19,7 @@ from pellucid.system.seeding import generator
 
 
 class Order:
-    """Which images are in which batch of this rank: whole batches of ``batch_size`` on each rank.
+    """A batch sampler: which images are in which batch of this rank, ``batch_size`` of them on each.
 
     Every image is in exactly one batch of one rank, and every rank has as many batches. In training the
     order is shuffled for each epoch, and a last batch with fewer than two images a rank is joined to the one
@@ -82,7 +82,7 @@ def fair_order(labels_N: Tensor, seed: int) -> Tensor:
 
 
 class BatchLoader:
-    """Batches ``(images_BCHW, labels_B)`` of a split on a device: resized, normalised, augmented.
+    """A loader of batches ``(images_BCHW, labels_B)`` on a device: resized, normalised, augmented.
 
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images.

@@ -1,4 +1,4 @@
-"""Which images a run was trained, validated and tested on, kept in its folder: ``splits.npz``.
+"""The manifest of a run, ``splits.npz``: which images it was trained, validated and tested on.
 
 Data change while a run stays. So an image that the run knows keeps its split, by its content or else by its
 name; a new one gets that of its neighbour in the order of ``split.py``; and what has changed is told.
@@ -30,7 +30,7 @@ Row = tuple[int, int, str]  # digest, label, file
 
 @dataclass(frozen=True)
 class Manifest:
-    """R images: digests of their content, splits as numbers of ``SPLITS``, labels, and file names."""
+    """The R images of a run: digests of their content, splits (numbers of ``SPLITS``), labels, file names."""
 
     digests_R: Digests
     splits_R: np.ndarray

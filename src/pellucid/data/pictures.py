@@ -151,7 +151,7 @@ def find_base(given: str) -> Path:
 
 @dataclass
 class Pictures:
-    """Files as images of the net's size, grey of more than 8 bits over ``values``.
+    """A reader of image files as images of the net's size, grey of more than 8 bits over ``values``.
 
     ``unreadable`` says, as they are met, why some are left out; ``odd`` what of others did not fit.
     """

@@ -1,4 +1,4 @@
-"""Images to be looked at, of a split or of files alike: a batch at a time, with what is known of each.
+"""Streams of images, of a split or of files alike: a batch at a time, with what is known of each.
 
 Shapes: B images, C channels, S pixels a side.
 """

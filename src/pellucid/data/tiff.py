@@ -30,7 +30,7 @@ XMP = r'tiff:Orientation(?:="|>)([1-8])'
 
 
 class Tag(NamedTuple):
-    """``first``: where the values stand in the directory and are whole numbers."""
+    """A tag of a directory. ``first``: where the values stand in the directory and are whole numbers."""
 
     values: int
     first: int | None

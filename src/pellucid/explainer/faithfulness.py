@@ -29,7 +29,7 @@ BLUR = 0.1  # of the side: the standard deviation of what is shown before anythi
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Areas under the curves of the class's softmax share over the share of places, in [0, 1].
+    """Areas under the curves of the class's probability over the share of places, in [0, 1].
 
     ``deletion_B``: of places hidden in the map's order (lower is better); ``insertion_B``: of places shown
     (higher is better); those of random orders beside them.

@@ -24,7 +24,7 @@ NO_MAPS = "what it reads its scores from are no maps of the image"
 
 @final
 class GradCAM(Explainer):
-    """A layer's maps, each times its mean gradient, summed, cut below 0, and enlarged bilinearly.
+    """Grad-CAM: a layer's maps, each times its mean gradient, summed, cut below 0, and enlarged bilinearly.
 
     ``layer``: a name, or ``auto`` for the last layer with maps (see ``last_layer_with_maps``). Of a layer
     that runs several times, the last run.

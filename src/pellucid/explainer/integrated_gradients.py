@@ -29,12 +29,12 @@ MAX_ERROR = 0.1  # of the rise: a map whose sum misses more is not to be trusted
 
 @final
 class IntegratedGradients(Explainer):
-    """A map's sum is the image's score less that of black, but for the note's Δ, the integral's error; it is
-    marked above 10 %.
+    """Integrated gradients, whose sum is the image's score less that of black, but for an error.
 
-    The integral is taken at ``steps`` points, black and the image among them, by the trapezoid rule. Where
-    its error is above 1 %, intervals are halved until it is not, there are ``most`` points, or all images'
-    together cost more than 10¹¹ operations an image. Raises UserError for fewer than two steps.
+    The error of the integral is Δ in the note, marked above 10 %. The integral is taken at ``steps``
+    points, black and the image among them, by the trapezoid rule. Where its error is above 1 %, intervals
+    are halved until it is not, there are ``most`` points, or all images' together cost more than 10¹¹
+    operations an image. Raises UserError for fewer than two steps.
     """
 
     title = "integrated gradients"

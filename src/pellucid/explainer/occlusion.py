@@ -19,7 +19,7 @@ from pellucid.explainer.base import Explainer, images_per_pass
 
 @final
 class Occlusion(Explainer):
-    """A black window slides over the image; a pixel's value is the mean fall of the score under it.
+    """Occlusion: a pixel's value is the mean fall of the score under a black window that slides over it.
 
     ``window`` and ``stride`` are fractions of a side, at least one pixel.
     Raises UserError unless 0 < stride <= window <= 1.

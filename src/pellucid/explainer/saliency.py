@@ -18,7 +18,7 @@ from pellucid.explainer.base import Explainer
 
 @final
 class Saliency(Explainer):
-    """How the score rises with a pixel's channels, per unit of normalised brightness."""
+    """The gradient: how the score rises with a pixel's channels, per unit of normalised brightness."""
 
     title = "saliency"
     signed = True

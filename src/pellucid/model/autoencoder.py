@@ -13,7 +13,10 @@ from torch import Tensor, nn
 
 
 class Autoencoder(nn.Module):
-    """784 → 128 → 64 → 12 → 3 → 12 → 64 → 128 → 784 for Fashion-MNIST, ReLU between, Sigmoid last."""
+    """A fully connected autoencoder, ReLU between its layers, Sigmoid last.
+
+    784 → 128 → 64 → 12 → 3 → 12 → 64 → 128 → 784 for Fashion-MNIST.
+    """
 
     def __init__(self, *, image_shape: tuple[int, int, int], sizes: Sequence[int] = (128, 64, 12, 3)) -> None:
         super().__init__()

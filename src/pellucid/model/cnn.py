@@ -12,8 +12,9 @@ from pellucid.model.size import check_size
 
 
 class CNN(nn.Module):
-    """Conv 1→32 (padding 1), Conv 32→64 (none), each pooled by 2; Linear 600, Dropout, Linear 120.
+    """A small convolutional classifier, by default of two blocks and two linear layers before its head.
 
+    Conv 1→32 (padding 1), Conv 32→64 (none), each pooled by 2; Linear 600, Dropout, Linear 120.
     There is no activation between the linear layers, as in the net that it follows.
     Raises ImageTooSmallError below 8 × 8 pixels (for two blocks).
     """

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class DNN(nn.Module):
-    """784 → 256 → ReLU → Dropout → 128 → ReLU → 10 for Fashion-MNIST and ``hidden=[256, 128]``."""
+    """A fully connected classifier: 784 → 256 → ReLU → Dropout → 128 → ReLU → 10 for Fashion-MNIST."""
 
     def __init__(
         self,

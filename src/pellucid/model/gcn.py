@@ -17,7 +17,7 @@ from torch.nn import functional
 
 
 class GraphConvolution(nn.Module):
-    """Â X W + b (Kipf and Welling 2017, equation 2, before the activation)."""
+    """A graph convolution, Â X W + b (Kipf and Welling 2017, equation 2, before the activation)."""
 
     def __init__(self, *, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class GraphConvolution(nn.Module):
 
 
 class GCN(nn.Module):
-    """Patches → graph convolutions with ReLU → mean over nodes → linear head."""
+    """A graph convolutional classifier: patches → convolutions with ReLU → mean over nodes → linear head."""
 
     adjacency_NN: Tensor
     places_N2: Tensor

@@ -20,9 +20,10 @@ DROPOUT_AFTER = (1, 3, 5, 6, 8, 9, 11, 12)
 
 
 class XAI(nn.Module):
-    """Convolutions are ``features.0``, ``features.4`` … ``features.48``; ``dropout`` holds three rates.
+    """A deep convolutional classifier; ``dropout`` holds three rates.
 
-    Raises ImageTooSmallError below 34 × 34 pixels.
+    Its convolutions are ``features.0``, ``features.4`` … ``features.48``. Raises ImageTooSmallError below
+    34 × 34 pixels.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The one abstract base of all tasks."""
+"""The abstract base of tasks: what a net learns, by which loss and optimizer, measured how."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MakeScheduler = Callable[[Optimizer], Any]
 
 
 class Task(LightningModule, ABC):
-    """Loss, metrics and optimizer around a net.
+    """A net with its loss, metrics and optimizer.
 
     A task implements ``_step`` and says which metric chooses the best checkpoint (``monitor``, ``mode``).
     What metrics are made of stays on the device; they are computed once an epoch, not at every step.

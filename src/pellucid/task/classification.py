@@ -1,4 +1,4 @@
-"""Which class is it? Cross-entropy and accuracy."""
+"""Image classification: cross-entropy and accuracy."""
 
 from collections.abc import Iterable, Mapping
 
@@ -20,10 +20,10 @@ AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tu
 
 
 class Classification(Task):
-    """For nets whose ``forward`` gives ``num_classes`` scores an image. Raises UserError for another.
+    """Image classification, for nets whose ``forward`` gives ``num_classes`` scores an image.
 
-    In training mode it may give several such tensors, in a tuple or mapping: those of the main head, then
-    those of auxiliary ones, which share in the loss.
+    Raises UserError for another. In training mode it may give several such tensors, in a tuple or
+    mapping: those of the main head, then those of auxiliary ones, which share in the loss.
     """
 
     monitor, mode = "val/accuracy", "max"

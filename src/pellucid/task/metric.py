@@ -6,7 +6,7 @@ from torchmetrics import Metric
 
 
 class MeanOverImages(Metric):
-    """Mean over all images of what was given as means over S batches.
+    """The mean over all images of what was given as means over S batches.
 
     torchmetrics' ``MeanMetric`` either looks for NaN at every step, which makes a GPU wait, or (1.9) drops
     the weights.

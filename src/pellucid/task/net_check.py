@@ -1,4 +1,4 @@
-"""What is asked of a net before it is trained: that it takes the images and can be kept in a checkpoint."""
+"""Checks of a net before it is trained: it takes the images and can be kept in a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 
 
 def shape_of(output: object) -> str:
-    """What a net gave, for messages: the shape of a tensor, the kind of anything else."""
+    """A net's output, for messages: the shape of a tensor, the kind of anything else."""
     return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
 
 
@@ -31,12 +31,12 @@ def check_state(net: nn.Module) -> None:
 
 
 def copy_inputs(net: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A net may write into what it is given: it gets a copy, so that nobody else sees that."""
+    """A forward hook's copies of the inputs: what the net may write into them, nobody else sees."""
     return tuple(value.clone() if isinstance(value, Tensor) else value for value in inputs)
 
 
 def try_net(net: nn.Module, images_BCHW: Tensor) -> object:
-    """What the net gives. Raises UserError, that names the net, where it does not take such images."""
+    """The net's output. Raises UserError, that names the net, where it does not take such images."""
     try:
         return net(images_BCHW)
     except UserError:

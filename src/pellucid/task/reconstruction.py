@@ -1,4 +1,4 @@
-"""Draw the image again: mean squared error over pixels in [0, 1]."""
+"""Image reconstruction: mean squared error over pixels in [0, 1]."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from pellucid.task.net_check import shape_of
 
 
 class Reconstruction(Task):
-    """For nets whose ``forward`` gives images in [0, 1]. Raises UserError for another.
+    """Image reconstruction, for nets whose ``forward`` gives images in [0, 1]. Raises UserError for another.
 
     The net sees normalised images; its target are the same images in [0, 1], undone by ``mean`` and
     ``std``, so that the error is in units of pixels whatever the data set's statistics.
