@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pellucid.draw.filters import filters, kernel_tiles, norms, relative_change
-from pellucid.draw.maps import dead_maps, feature_maps, flat_maps, limits, own_scale, shared_scale
+from pellucid.draw.maps import draw_feature_maps, own_scale, shared_scale
 from pellucid.draw.sheet import DEAD, SEQUENTIAL, colourise
+from pellucid.metrics.maps import dead_maps, flat_maps
 
 
 def ramps(count: int) -> np.ndarray:
@@ -58,21 +59,15 @@ def test_maps_of_one_pixel_are_dead_only_if_nothing_moves_them() -> None:
 def test_all_maps_dead() -> None:
     maps = np.zeros((2, 16, 4, 4))
     assert dead_maps(maps).all()
-    assert feature_maps(np.zeros((2, 8, 8, 3), np.uint8), ["a", "b"], maps, shown=16, title="t").ndim == 3
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([0, 1, 3], (0, 3)), ([-1, 0, 3], (-3, 3)), ([-5, -1, 0], (-5, 5)), ([2], (0, 2))],
-)
-def test_limits(values: list[float], expected: tuple[float, float]) -> None:
-    assert limits(np.array(values, dtype=float)) == expected
+    assert (
+        draw_feature_maps(np.zeros((2, 8, 8, 3), np.uint8), ["a", "b"], maps, shown=16, title="t").ndim == 3
+    )
 
 
 @pytest.mark.parametrize(("maps", "side"), [(1, 1), (3, 8), (64, 3), (200, 224)])
 def test_any_number_and_size_of_maps(maps: int, side: int) -> None:
     values = np.random.default_rng(0).normal(size=(1, maps, side, side))
-    picture = feature_maps(np.zeros((1, 5, 5, 3), np.uint8), ["x"], values, shown=16, title="layer")
+    picture = draw_feature_maps(np.zeros((1, 5, 5, 3), np.uint8), ["x"], values, shown=16, title="layer")
     assert picture.dtype == np.uint8
     assert picture.shape[2] == 3
 

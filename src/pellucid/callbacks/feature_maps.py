@@ -1,19 +1,19 @@
-"""View: what the layers of a net see in the probe images."""
+"""View: feature maps of the reference images."""
 
 from __future__ import annotations
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.draw.maps import feature_maps
-from pellucid.inside.capture import Layers, captured
-from pellucid.inside.trace import layers_with_maps
+from pellucid.draw.maps import draw_feature_maps
+from pellucid.inside.capture import Layers
+from pellucid.view.feature_maps import feature_maps, mapped_layers
 
-MOST_MAPS, MOST_IMAGES = 400, 32
+MAX_MAPS, MAX_IMAGES = 400, 32
 
 
 class FeatureMaps(Visualizer):
-    """The first ``maps`` maps of each of the ``layers`` for ``images`` probe images.
+    """The first ``maps`` maps of each of the ``layers`` for ``images`` reference images.
 
     ``layers``: names, or auto: the first, middle and last convolution. A map is the layer's own output,
     before an activation that follows it. Raises UserError for a layer that has no maps.
@@ -31,30 +31,21 @@ class FeatureMaps(Visualizer):
         figures: FigureLogger,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
-        self.check_count("maps", maps, most=MOST_MAPS)
-        self.check_count("images", images, most=MOST_IMAGES)
+        self.check_count("maps", maps, most=MAX_MAPS)
+        self.check_count("images", images, most=MAX_IMAGES)
         self.layers, self.maps, self.images = layers, maps, images
         self.chosen: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        self.chosen = layers_with_maps(
-            snapshot.net, self.layers, snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
-        )
+        self.chosen = mapped_layers(snapshot.predictor, self.layers)
         return None if self.chosen else "no convolutions"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.reference_images(self.images)
-        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
-        with captured(snapshot.net, self.chosen) as outputs:
-            snapshot.predictor.run(inputs_BCHW)
-        for layer in self.chosen:
+        images, predictor = snapshot.reference_images(self.images), snapshot.predictor
+        pixels = predictor.pixels(images)
+        for output in feature_maps(predictor, predictor.inputs(images.pixels_BCHW), self.chosen):
+            title = f"{output.layer} {snapshot.title}"
             snapshot.show(
-                feature_maps(
-                    snapshot.predictor.pixels(probes),
-                    probes.names,
-                    outputs[layer].float().cpu().numpy(),
-                    shown=self.maps,
-                    title=f"{layer} {snapshot.title}",
-                ),
-                f"{self.name}/{layer}",
+                draw_feature_maps(pixels, images.names, output.values, shown=self.maps, title=title),
+                f"{self.name}/{output.layer}",
             )

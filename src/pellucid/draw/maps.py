@@ -22,24 +22,9 @@ from pellucid.draw.sheet import (
     number,
     square_columns,
 )
+from pellucid.metrics.maps import dead_maps, flat_maps, limits
 
-FLAT = 1e-3  # of the layer's range: a map that varies less shows noise when it is stretched
 TILE = 28  # pixels of a tile's longer side, at least: a cross needs some
-
-
-def flat_maps(maps_MHW: np.ndarray) -> np.ndarray:
-    """For each map of one image whether it is the same everywhere, or nearly so beside the others."""
-    flat: np.ndarray = np.ptp(maps_MHW, axis=(1, 2)) <= FLAT * float(np.ptp(maps_MHW))
-    return flat
-
-
-def dead_maps(maps_NMHW: np.ndarray) -> np.ndarray:
-    """For each map whether it is the same everywhere in all of the images: nothing moves it."""
-    ranges_M = np.ptp(maps_NMHW, axis=(0, 2, 3))
-    dead: np.ndarray = ranges_M <= FLAT * float(np.ptp(maps_NMHW))
-    if maps_NMHW[:, 0].size == 1:  # one pixel of one image cannot tell
-        dead = np.zeros_like(dead)
-    return dead
 
 
 def own_scale(maps_MHW: np.ndarray, dead_M: np.ndarray) -> np.ndarray:
@@ -69,16 +54,7 @@ def enlarged(tile_HWC: np.ndarray) -> np.ndarray:
     return tile_HWC.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def limits(maps: np.ndarray) -> tuple[float, float]:
-    """Limits of a shared scale: symmetric about 0 where there are values below 0, else from 0."""
-    low, high = float(maps.min()), float(maps.max())
-    if low < 0:
-        most = max(-low, high)
-        return -most, most
-    return 0.0, high
-
-
-def feature_maps(
+def draw_feature_maps(
     photos_NHWC: np.ndarray,
     names: Sequence[str],
     maps_NMHW: np.ndarray,

@@ -22,11 +22,11 @@ from pellucid.report.embedding import HEIGHT as SCATTER_HEIGHT
 from pellucid.report.embedding import WIDTH as SCATTER_WIDTH
 from pellucid.report.embedding import Scatters, embedding
 from pellucid.report.facts import facts
+from pellucid.report.feature_maps import feature_maps
 from pellucid.report.film import film
 from pellucid.report.mistakes import mistakes
 from pellucid.report.page import beside, embedded, template
 from pellucid.report.redrawn import reconstructions
-from pellucid.report.walk import walk
 from pellucid.system.files import write_atomically
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
@@ -87,7 +87,7 @@ def page(context: Context, *, why_no_data: str = "") -> str:
         panels=panels(rows, trained.epoch) if rows else [],
         mistakes=mistakes(context) if classifies else None,
         reconstructions=reconstructions(context) if redraws else None,
-        walk=walk(context) if seen else None,
+        feature_maps=feature_maps(context) if seen else None,
         embedding=scatters,
         film=film(context) if seen else None,
         why_no_data=why_no_data,

@@ -5,24 +5,23 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pellucid.commands.explain.names import OutputNames
-from pellucid.draw.maps import feature_maps
+from pellucid.draw.maps import draw_feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted
-from pellucid.inside.capture import Layers, captured
-from pellucid.inside.pixels import to_rgb
+from pellucid.inside.capture import Layers
 from pellucid.inside.predictor import Predictor
-from pellucid.inside.preserve_state import preserve_state
-from pellucid.inside.trace import layers_with_maps
+from pellucid.view.feature_maps import feature_maps, mapped_layers
 
 log = logging.getLogger(__name__)
 
@@ -77,20 +76,18 @@ class FeatureMapWriter:
     def __init__(
         self, run: LoadedRun, predictor: Predictor, layers: Layers, folder: Path, names: OutputNames
     ) -> None:
-        self.predictor, self.run, self.folder, self.names = predictor, run, folder, names
-        with preserve_state(self.run.net) as net, torch.no_grad():
-            self.layers = layers_with_maps(net, layers, predictor.black().to(predictor.dtype))
+        # In the arithmetic of the weights, as they are explained, also where the run was of mixed precision.
+        self.predictor = replace(predictor, precision=nullcontext)
+        self.run, self.folder, self.names = run, folder, names
+        self.layers = mapped_layers(predictor, layers)
         if not self.layers:
             log.info("Left out: feature maps (no convolutions).")
 
     def write(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
-        shown = to_rgb(self.run.spec, images_BCHW)
-        with preserve_state(self.run.net) as net, captured(net, self.layers) as outputs, torch.no_grad():
-            net(images_BCHW.to(self.predictor.dtype))
-        for layer in self.layers:
-            maps = outputs[layer].float().cpu().numpy()
+        shown = self.predictor.shown(images_BCHW)
+        for output in feature_maps(self.predictor, images_BCHW, self.layers):
             for position, file in enumerate(files):
                 one = slice(position, position + 1)
-                title = f"{layer}, {self.names.shown(file)}, {self.run.name}"
-                picture = feature_maps(shown[one], [""], maps[one], shown=16, title=title)
-                write_png(self.folder / f"{self.names.name(file)}_{layer}.png", picture)
+                title = f"{output.layer}, {self.names.shown(file)}, {self.run.name}"
+                picture = draw_feature_maps(shown[one], [""], output.values[one], shown=16, title=title)
+                write_png(self.folder / f"{self.names.name(file)}_{output.layer}.png", picture)

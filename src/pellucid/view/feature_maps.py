@@ -1,0 +1,96 @@
+"""What layers give of images: maps of convolutions, units of linear layers, probabilities at the end.
+
+Axes: N images, M maps, U units, h × w pixels of a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.inside.capture import Layers
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import preserve_state
+from pellucid.inside.trace import layers_with_maps
+from pellucid.metrics.spread import evenly_spread
+
+
+@dataclass(frozen=True)
+class LayerOutput:
+    """The output of one layer: maps (N, M, h, w) or vectors (N, U), float32; ``kind`` is its class."""
+
+    layer: str
+    kind: str
+    values: np.ndarray
+
+    def first(self, count: int, max_side: int) -> np.ndarray:
+        """The first maps, averaged to at most ``max_side`` pixels a side."""
+        maps = torch.from_numpy(self.values[:, :count])
+        side = max(maps.shape[2:])
+        if side > max_side:
+            height, width = (max(1, round(length * (max_side / side))) for length in maps.shape[2:])
+            maps = functional.adaptive_avg_pool2d(maps, (height, width))
+        array: np.ndarray = maps.numpy()
+        return array
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """Some of the ``total`` layers in their order, and for each image its likeliest (class, probability)."""
+
+    layers: Sequence[LayerOutput]
+    total: int
+    likeliest: Sequence[Sequence[tuple[str, float]]]
+
+
+def mapped_layers(predictor: Predictor, layers: Layers) -> list[str]:
+    """Names of the chosen layers, of which each gives maps. Raises UserError for one that does not."""
+    with preserve_state(predictor.net) as net, torch.no_grad():
+        return layers_with_maps(net, layers, predictor.black().to(predictor.dtype))
+
+
+def feature_maps(predictor: Predictor, inputs_NCHW: Tensor, layers: Sequence[str]) -> list[LayerOutput]:
+    """The maps of each of those layers."""
+    outputs, _ = predictor.outputs(inputs_NCHW, layers)
+    kinds = dict(predictor.net.named_modules())
+    return [LayerOutput(name, type(kinds[name]).__name__, outputs[name].numpy()) for name in layers]
+
+
+def forward_pass(
+    predictor: Predictor, inputs_NCHW: Tensor, *, max_layers: int, max_classes: int
+) -> ForwardPass | None:
+    """Images through convolutions and linear layers, evenly spread; None where none gives maps or vectors."""
+    kinds = {
+        name: type(module).__name__
+        for name, module in predictor.net.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+    outputs, output = predictor.outputs(inputs_NCHW, list(kinds))
+    found = [
+        LayerOutput(name, kinds[name], values.numpy())
+        for name, values in outputs.items()
+        if len(values) == len(inputs_NCHW) and values.ndim in ((2, 4) if kinds[name][:4] == "Conv" else (2,))
+    ]
+    if not found:
+        return None
+    values = predictor.interpret(inputs_NCHW, output, None)
+    return ForwardPass(
+        layers=[found[index] for index in evenly_spread(len(found), max_layers)],
+        total=len(found),
+        likeliest=_likeliest(values["probabilities"], predictor.spec.classes, max_classes)
+        if "probabilities" in values
+        else [],
+    )
+
+
+def _likeliest(probabilities_NK: Tensor, classes: Sequence[str], most: int) -> list[list[tuple[str, float]]]:
+    top = probabilities_NK.cpu().topk(min(most, probabilities_NK.shape[1]))
+    return [
+        [(classes[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
+        for labels, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    ]
