@@ -1,4 +1,4 @@
-"""Test a run's checkpoints: metrics with what is uncertain about them, by class, by confidence, by image."""
+"""Evaluation of a run's checkpoints: metrics with their intervals, by class, by confidence, by image."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from pellucid.view.confusion import confusion
 
 log = logging.getLogger(__name__)
 
-MISTAKES = 24
-MOST_CLASSES = 30  # in the console's table
+MAX_MISTAKES = 24
+MAX_CLASSES = 30  # in the console's table
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def evaluate(
     packages: Sequence[str] = (),
     out: PathText | None = None,
 ) -> list[dict[str, Any]]:
-    """Test a run's checkpoints, print a table and write files; one row of metrics for each checkpoint.
+    """Evaluation of a run's checkpoints, printed and written; one row of metrics for each checkpoint.
 
     ``run``: a run folder or a checkpoint. ``checkpoint``: best, last, all, or a path. ``trained_on``:
     leave_out or count val and test images that the net was trained on. Files go to ``evaluation/`` of the run
@@ -70,16 +70,16 @@ def evaluate(
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
-    found: dict[str, Evaluation] = {name: evaluation(trained, images, name) for name in names}
-    row = _row(trained, found)
-    intervals = found[split].intervals(trained.config["seed"])
-    _write(folder, trained, images, found[split], split, intervals)
-    console.print(_summary(trained, found, intervals))
+    evaluations: dict[str, Evaluation] = {name: evaluation(trained, images, name) for name in names}
+    row = _row(trained, evaluations)
+    intervals = evaluations[split].intervals(trained.config["seed"])
+    _write(folder, trained, images, evaluations[split], split, intervals)
+    console.print(_summary(trained, evaluations, intervals))
     for line in interval_notes(*to_dict(intervals).values()):
         log.info("%s", line)
-    if found[split].predictions.has_classes:
-        console.print(_class_table(confusion(found[split].predictions, trained.spec.classes)))
-    log.info("%s of %s.", counted(len(found[split].predictions), f"{split} image"), images.source)
+    if evaluations[split].predictions.has_classes:
+        console.print(_class_table(confusion(evaluations[split].predictions, trained.spec.classes)))
+    log.info("%s of %s.", counted(len(evaluations[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
@@ -111,22 +111,24 @@ def _evaluate_all(
     return rows
 
 
-def _row(trained: LoadedRun, found: Mapping[str, Evaluation]) -> dict[str, Any]:
+def _row(trained: LoadedRun, evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
     row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
-    return row | {f"{split}/{name}": v for split, one in found.items() for name, v in one.metrics.items()}
+    return row | {
+        f"{split}/{name}": v for split, each in evaluations.items() for name, v in each.metrics.items()
+    }
 
 
 def _write(
     folder: Path,
     trained: LoadedRun,
     data: ImageData,
-    found: Evaluation,
+    evaluated: Evaluation,
     split: str,
     intervals: Mapping[str, Interval],
 ) -> None:
     """``metrics.json``, ``images.csv`` and pictures."""
     classes = trained.spec.classes
-    predictions = found.predictions
+    predictions = evaluated.predictions
     where = f"{counted(len(predictions), f'{split} image')} of {data.source}"
     files = data.splits[split].files
     content: dict[str, Any] = {
@@ -136,7 +138,7 @@ def _write(
         "data": data.source,
         "split": split,
         "images": len(predictions),
-        "metrics": dict(found.metrics),
+        "metrics": dict(evaluated.metrics),
         "changed_since_training": data.divided.changes.counts(),
         "trained_on": list(data.divided.trained_on.get(split, [])),
         **to_dict(intervals),
@@ -146,7 +148,9 @@ def _write(
         head = ("class", "precision", "recall", "f1", "images")
         by_class = [(name, *matrix.texts(label)) for label, name in enumerate(classes)]
         write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
-        note = f"{where}, accuracy {found.metrics['accuracy']:.4f}; colour: share of the true class's images"
+        note = (
+            f"{where}, accuracy {evaluated.metrics['accuracy']:.4f}; colour: share of the true class's images"
+        )
         write_png(folder / "confusion.png", draw_confusion(matrix, title=trained.name, note=note))
         bins = calibration(predictions.confidence.numpy(), predictions.right().numpy())
         content["ece"] = bins.ece
@@ -168,9 +172,9 @@ def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]
         if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
     }
     rows, losses = [], loss_N.tolist()
-    for place, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
-        row = {"file": file, "class": classes[label], "loss": losses[place]}
-        row |= {name: values[place] for name, values in numbers.items()}
+    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
+        row = {"file": file, "class": classes[label], "loss": losses[index]}
+        row |= {name: values[index] for name, values in numbers.items()}
         if predictions.has_classes:
             row["predicted"] = classes[row["predicted"]]
             row["right"] = row["predicted"] == row["class"]
@@ -181,12 +185,12 @@ def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]
 def _write_mistakes(
     folder: Path, trained: LoadedRun, data: ImageData, predictions: Predictions, split: str
 ) -> None:
-    worst = predictions.worst_mistakes(MISTAKES)
+    worst = predictions.worst_mistakes(MAX_MISTAKES)
     rows = data.splits[split].subset(worst.index_N)
     classes = trained.spec.classes
     captions = [
-        f"{classes[said]} {share:.2f}\n({classes[true]})"
-        for said, true, share in zip(
+        f"{classes[predicted]} {confidence:.2f}\n({classes[true]})"
+        for predicted, true, confidence in zip(
             worst.predicted.tolist(), worst.labels_N.tolist(), worst.confidence.tolist(), strict=True
         )
     ]
@@ -205,14 +209,16 @@ def _write_mistakes(
     )
 
 
-def _summary(trained: LoadedRun, found: Mapping[str, Evaluation], intervals: Mapping[str, Interval]) -> Table:
+def _summary(
+    trained: LoadedRun, evaluations: Mapping[str, Evaluation], intervals: Mapping[str, Interval]
+) -> Table:
     """Each metric on validation and on the split, with its interval there."""
     table = console.table(trained.name, ("",))
-    for name in found:
+    for name in evaluations:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
     for name, interval in intervals.items():
-        values = (f"{one.metrics[name]:.4f}" for one in found.values())
+        values = (f"{each.metrics[name]:.4f}" for each in evaluations.values())
         table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
     return table
 
@@ -222,9 +228,9 @@ def _class_table(matrix: Confusion) -> Table:
     scores, classes = matrix.scores, matrix.classes
     chosen = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
-    if len(chosen) > MOST_CLASSES:
-        title = f"The {MOST_CLASSES} worst of {counted(len(chosen), 'class')}"
-        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MOST_CLASSES]
+    if len(chosen) > MAX_CLASSES:
+        title = f"The {MAX_CLASSES} worst of {counted(len(chosen), 'class')}"
+        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
     table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
     for label in chosen:
         table.add_row(Text(plain(classes[label])), *matrix.texts(label))
