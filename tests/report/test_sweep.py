@@ -19,18 +19,18 @@ from typing import Any
 
 import pytest
 
-from pellucid.report.sweep import Parameter, State, Sweep, Trial, page, table
+from pellucid.report.sweep import SearchAxis, State, Sweep, TrialRecord, page, table
 from tests.browser import Browser, browser
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-LR = Parameter(name="optimizer.lr", choices=None, low=1e-5, high=1e-1, log=True)
-MODEL = Parameter(name="model", choices=("cnn", "vit", None), low=None, high=None, log=False)
-LAYERS = Parameter(name="model.hidden=[512,256,128]", choices=None, low=1, high=6, log=False)
+LR = SearchAxis(name="optimizer.lr", choices=None, low=1e-5, high=1e-1, log=True)
+MODEL = SearchAxis(name="model", choices=("cnn", "vit", None), low=None, high=None, log=False)
+LAYERS = SearchAxis(name="model.hidden=[512,256,128]", choices=None, low=1, high=6, log=False)
 EPOCHS = 20
 
 
-def trial(number: int, state: State = "finished", value: float | None = 0.5, **changes: Any) -> Trial:
-    plain = Trial(
+def trial(number: int, state: State = "finished", value: float | None = 0.5, **changes: Any) -> TrialRecord:
+    plain = TrialRecord(
         number=number,
         state=state,
         parameters={"optimizer.lr": 1e-3, "model": "cnn"},
@@ -47,7 +47,7 @@ def trial(number: int, state: State = "finished", value: float | None = 0.5, **c
     return replace(plain, **changes)
 
 
-def sweep(*trials: Trial, **changes: Any) -> Sweep:
+def sweep(*trials: TrialRecord, **changes: Any) -> Sweep:
     plain = Sweep(
         name="learning rates",
         metric="val/accuracy",
@@ -215,7 +215,7 @@ def hostile() -> Sweep:
     """Markup wherever a user's text may stand."""
     bad = trial(0, parameters={"model": HOSTILE, HOSTILE: 1}, folder=HOSTILE, page=HOSTILE, command=HOSTILE)
     broken = trial(1, "failed", None, error=HOSTILE, parameters={"model": HOSTILE})
-    named = Parameter(name=HOSTILE, choices=(1, HOSTILE), low=None, high=None, log=False)
+    named = SearchAxis(name=HOSTILE, choices=(1, HOSTILE), low=None, high=None, log=False)
     said = {HOSTILE: HOSTILE}
     return sweep(
         *(bad, broken, trial(2, test={HOSTILE: 0.5})),
@@ -337,10 +337,12 @@ root.dispatchEvent(new PointerEvent(arguments[2], {
 """
 
 
-def numbers_by(given: Sweep, key: Callable[[Trial], float | None], *, falling: bool = False) -> list[int]:
+def numbers_by(
+    given: Sweep, key: Callable[[TrialRecord], float | None], *, falling: bool = False
+) -> list[int]:
     """Numbers in that order, those without a key last, equal ones by number."""
 
-    def order(found: Trial) -> tuple[bool, float, int]:
+    def order(found: TrialRecord) -> tuple[bool, float, int]:
         value = key(found)
         return value is None, (-value if falling else value) if value is not None else 0.0, found.number
 
@@ -473,7 +475,7 @@ def test_before_anything_has_finished(look: Look, states: tuple[State, ...], sai
 @pytest.mark.parametrize("count", [1, 12])
 def test_any_number_of_parameters(look: Look, width: int, count: int) -> None:
     named = [
-        Parameter(name=f"层.{n}={'[512,256,128]' * 3}", choices=("一", "二"), low=None, high=None, log=False)
+        SearchAxis(name=f"层.{n}={'[512,256,128]' * 3}", choices=("一", "二"), low=None, high=None, log=False)
         for n in range(count)
     ]
     trials = [trial(n, value=n / 7, parameters={p.name: "一" for p in named}) for n in range(5)]

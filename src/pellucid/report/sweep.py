@@ -34,8 +34,8 @@ CURVE_DIGITS = 6  # more cannot be seen in a picture, and would double the page'
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """Something that is searched over: ``choices`` of a categorical one, or the ends of a range."""
+class SearchAxis:
+    """A parameter of the search space: ``choices`` of a categorical one, or the ends of a range."""
 
     name: str
     choices: tuple[Any, ...] | None
@@ -45,7 +45,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRecord:
     """One configuration.
 
     ``value`` is the metric's mean over seeds, of a pruned trial what it had reached; ``seeds`` has it by
@@ -81,13 +81,13 @@ class Sweep:
     direction: Literal["maximize", "minimize"]
     total: int
     seeds: int
-    parameters: tuple[Parameter, ...]
-    trials: tuple[Trial, ...]
+    parameters: tuple[SearchAxis, ...]
+    trials: tuple[TrialRecord, ...]
     importance: dict[str, float]
     description: dict[str, str]
     command: str
 
-    def best(self) -> Trial | None:
+    def best(self) -> TrialRecord | None:
         """The best finished trial whose value is a finite number, of equal ones the earliest."""
         sign = {"maximize": -1, "minimize": 1}[self.direction]
         ranked = [
@@ -138,7 +138,7 @@ def table(sweep: Sweep) -> str:
     return encodable(file.getvalue())
 
 
-def _by_number(sweep: Sweep) -> list[Trial]:
+def _by_number(sweep: Sweep) -> list[TrialRecord]:
     return sorted(sweep.trials, key=lambda trial: trial.number)
 
 
@@ -146,7 +146,7 @@ def _option(value: Any) -> Any:
     return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
-def _deviation(trial: Trial) -> float | None:
+def _deviation(trial: TrialRecord) -> float | None:
     """Sample standard deviation over seeds; None for fewer than two, or one that is not a number."""
     values = list(trial.seeds.values())
     if len(values) < 2 or not all(map(math.isfinite, values)):
@@ -166,7 +166,7 @@ def _data(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
+def _trial(trial: TrialRecord) -> dict[str, Any]:
     fields = {name: value for name, value in vars(trial).items() if name != "curves"}
     return {
         **plain(fields),

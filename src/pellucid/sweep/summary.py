@@ -51,7 +51,7 @@ class SweepSummary:
         self.definition = folder.definition()
         self.metric: str = self.definition["sweep"]["metric"]
         self.space = [Parameter.from_dict(kept) for kept in self.definition["space"].values()]
-        self._done: dict[int, report.Trial] = {}
+        self._done: dict[int, report.TrialRecord] = {}
 
     def write(self, *, wait: bool) -> None:
         """Both files, whole. Unless it is to ``wait``, it is left to another process that is at it now."""
@@ -88,7 +88,7 @@ class SweepSummary:
             command=self.definition["command"],
         )
 
-    def _trial(self, frozen: FrozenTrial) -> report.Trial:
+    def _trial(self, frozen: FrozenTrial) -> report.TrialRecord:
         if frozen.number in self._done:
             return self._done[frozen.number]
         home = self.folder.trial(frozen.number)
@@ -98,7 +98,7 @@ class SweepSummary:
         values = {seed: value for seed, value in pairs if seed is not None and value is not None}
         parameters = frozen.params or frozen.system_attrs.get("fixed_params", {})
         pages = [run.folder / "report.html" for run in runs if (run.folder / "report.html").is_file()]
-        trial = report.Trial(
+        trial = report.TrialRecord(
             number=frozen.number,
             state=STATES[frozen.state],
             parameters=parameters,
@@ -195,9 +195,9 @@ def _of_a_run(overrides: list[str]) -> list[str]:
     return [text for text in overrides if not text.lstrip("+").startswith(("sweep=", "sweep."))]
 
 
-def _described(parameter: Parameter) -> report.Parameter:
+def _described(parameter: Parameter) -> report.SearchAxis:
     numeric = parameter.low is not None and parameter.values is None
-    return report.Parameter(
+    return report.SearchAxis(
         name=parameter.name,
         choices=None if numeric else parameter.values,
         low=parameter.low if numeric else None,
