@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from pellucid.config import compose as composing
+from pellucid.system.lock import FileLock
 from tests.forked import WARNINGS, Forked
 
 T = TypeVar("T")
@@ -40,6 +41,17 @@ def make_run(folder: Path, *overrides: str) -> Path:
     train(config, folder)
     Run(folder).save_config(config)
     return folder
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder for all workers to read, filled by ``make`` for the first that asks for it."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with FileLock(root / f"{name}.lock"):
+        if not (root / f"{name}.made").exists():
+            make(root / name)
+            (root / f"{name}.made").touch()
+    return root / name
 
 
 def metrics(folder: Path) -> dict[str, Any]:

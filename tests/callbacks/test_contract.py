@@ -59,14 +59,11 @@ def test_one_of_ones_own_draws_and_changes_nothing(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.slow
-def test_weights_are_bitwise_those_of_a_run_without_views(tmp_path: Path) -> None:
-    check(tmp_path, ["model=cnn", "trainer.accumulate_grad_batches=2"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("accumulate", [1, 2])
-@pytest.mark.parametrize("model", ["dnn", "cnn", "xai", "resnet_frozen", "autoencoder"])
-def test_weights_of_every_model(
+@pytest.mark.parametrize(
+    ("model", "accumulate"),
+    [("dnn", 1), ("cnn", 1), ("cnn", 2), ("xai", 2), ("resnet_frozen", 2), ("autoencoder", 2)],
+)
+def test_weights_are_bitwise_those_of_a_run_without_views(
     tmp_path: Path, photos: Path, model: str, accumulate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xai, "STAGES", NARROW)

@@ -156,14 +156,14 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
 
 @pytest.mark.slow
 def test_killed_at_five_random_moments_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
-    small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=30"]
+    small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=60"]
     options = [*QUIET, *small, "data.augment=shift", "scheduler=cosine"]
     assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
     for turn in range(5):
         folder = tmp_path / f"killed = [{turn}]"
         epoch = kill_and_resume(folder, options, random.Random(turn))
         print(f"killed after {epoch} epochs")
-        assert 1 <= epoch < 30
+        assert 1 <= epoch < 60
         for name in ("last", "best"):
             assert same(weights(tmp_path / "whole", name), weights(folder, name))
 
@@ -325,25 +325,6 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
     resumed = command(f"resume={folder}", "trainer.max_epochs=4", "report=false", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert same(weights(tmp_path / "whole"), weights(folder)), "both processes went on from the checkpoint"
-
-
-@pytest.mark.slow
-def test_two_processes_inside_a_grid_share_the_hyper_parameters(tmp_path: Path) -> None:
-    ddp = [
-        "callbacks=none",
-        "logger=none",
-        "report=false",
-        "trainer=ddp",
-        "trainer.accelerator=cpu",
-        "trainer.devices=2",
-    ]
-    done = command("-m", *ddp, "model=dnn", "optimizer.lr=1e-2,1e-3", "trainer.max_epochs=1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    folders = sorted((tmp_path / "outputs" / "sweeps").glob("*/[0-9]*"))
-    assert [metrics(folder)["devices"] for folder in folders] == [2, 2]
-    single = [QUIET[0], QUIET[1], "trainer=cpu", "model=dnn", "trainer.max_epochs=1", "optimizer.lr=1e-3"]
-    config = torch.load(folders[1] / "checkpoints" / "last.ckpt", weights_only=True)["pellucid"]["config"]
-    assert config["optimizer"]["lr"] == float(single[-1].partition("=")[2])
 
 
 @pytest.mark.slow

@@ -148,18 +148,10 @@ def cluster() -> Iterator[Slurm]:
 def test_slurm(tmp_path: Path, cluster: Slurm) -> None:
     before = cluster.jobs()
     argv = line(tmp_path, *TWO, *experiment(tmp_path, SLURM), meet=2)
-    run(tmp_path, *argv, env=cluster.environment)
-    check(tmp_path, 4, threads=1)
+    run(tmp_path, *argv, env={**cluster.environment, "OMP_NUM_THREADS": "7"})
+    check(tmp_path, 4, threads=1)  # as many as a job has processors
     assert again(tmp_path, 4) == {}
     assert len(processes(tmp_path)) == len(set(cluster.jobs()) - set(before)) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.timed
-def test_a_job_of_slurm_has_as_many_threads_as_processors(tmp_path: Path, cluster: Slurm) -> None:
-    argv = line(tmp_path, "sweep.workers=1", "sweep.trials=1", *experiment(tmp_path, SLURM))
-    run(tmp_path, *argv, env={**cluster.environment, "OMP_NUM_THREADS": "7"})
-    check(tmp_path, 1, threads=1)
 
 
 def job_of(process: int) -> str:

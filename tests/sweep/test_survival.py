@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.run.checkpoint import load_checkpoint
 from tests.helpers import command, metrics, same, start, weights
 
 pytestmark = pytest.mark.slow
@@ -151,7 +152,10 @@ def test_every_rank_of_a_ddp_trial_has_the_trials_options(tmp_path: Path) -> Non
         assert {(str(e["lr"]), str(e["size"])) for e in of_trial} == {
             (row["optimizer.lr"], row["data.batch_size"])
         }
-        assert len(of_trial) == metrics(folder / row["number"])["epochs"]
+        recorded = metrics(folder / row["number"])
+        assert (recorded["devices"], recorded["epochs"]) == (2, len(of_trial))
+        checkpoint = load_checkpoint(folder / row["number"] / "checkpoints" / "last.ckpt")
+        assert str(checkpoint["pellucid"]["config"]["optimizer"]["lr"]) == row["optimizer.lr"]
     assert len(list((tmp_path / "outputs").iterdir())) == 1  # no folder of a rank of its own
 
 
@@ -180,9 +184,9 @@ def test_a_rank_that_fails_does_not_end_the_sweep(tmp_path: Path) -> None:
 def test_twelve_trials_take_a_third_of_twelve_processes(tmp_path: Path) -> None:
     quick = ("model=dnn", "data=digits", "trainer.max_epochs=2", "callbacks=none")
     begin = time.perf_counter()
-    for seed in range(3):
+    for seed in range(2):
         assert command(*quick, f"seed={seed}", cwd=tmp_path, cold=True).returncode == 0
-    separate = 4 * (time.perf_counter() - begin)
+    separate = 6 * (time.perf_counter() - begin)
     begin = time.perf_counter()
     grid = ("-m", "optimizer.lr=1e-3,2e-3,5e-3,1e-2", "model.dropout=0.1,0.2,0.3", "sweep.name=twelve")
     assert command(*quick, *grid, cwd=tmp_path, cold=True).returncode == 0
@@ -212,14 +216,14 @@ def test_memory_does_not_grow_with_the_number_of_trials(tmp_path: Path) -> None:
             "trainer.max_epochs=1",
             "callbacks=[samples,feature_maps]",
         ),
-        *("-m", "sweep=random", "sweep.trials=40", LOG, "sweep.name=memory"),
+        *("-m", "sweep=random", "sweep.trials=28", LOG, "sweep.name=memory"),
         *("packages=[memory]", "+callbacks.memory._target_=memory.Memory"),
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path)},
     )
     assert ended.returncode == 0, ended.stderr
     pages = [int(text) for text in (tmp_path / "memory.txt").read_text().split()]
-    grown = (pages[-1] - pages[9]) * resource.getpagesize() / 2**20 / 30
+    grown = (pages[-1] - pages[9]) * resource.getpagesize() / 2**20 / 18
     print(f"{grown:.2f} MiB a trial, {pages[-1] * resource.getpagesize() / 2**20:.0f} in the end")
-    assert len(pages) == 40
+    assert len(pages) == 28
     assert grown < 1.0

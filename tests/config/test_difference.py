@@ -1,0 +1,23 @@
+"""In which options two configurations differ, by hand."""
+
+from __future__ import annotations
+
+from pellucid.config.difference import NONE, option_differences
+
+
+def test_options_that_differ_in_the_order_of_the_first() -> None:
+    left = {"seed": 0, "model": {"_target_": "a.CNN", "hidden": [8]}, "callbacks": {}, "same": {"x": 1}}
+    right = {
+        "seed": 1,
+        "model": {"_target_": "a.CNN", "hidden": [8, 4]},
+        "callbacks": {"stop": {"_target_": "b.EarlyStopping", "patience": 3}},
+        "same": {"x": 1},
+        "scheduler": {"gamma": 0.5},
+    }
+    assert list(option_differences(left, right)) == [
+        ("seed", "0", "1"),
+        ("model.hidden", "[8]", "[8, 4]"),
+        ("callbacks.stop", NONE, "EarlyStopping"),
+        ("scheduler", NONE, "gamma"),
+    ]
+    assert list(option_differences(right, right)) == []
