@@ -113,9 +113,9 @@ def _evaluate_all(
 
 def _row(trained: LoadedRun, evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
     row: dict[str, Any] = {"checkpoint": trained.checkpoint.name, "epoch": trained.epoch}
-    return row | {
-        f"{split}/{name}": v for split, each in evaluations.items() for name, v in each.metrics.items()
-    }
+    for split, evaluated in evaluations.items():
+        row |= {f"{split}/{name}": value for name, value in evaluated.metrics.items()}
+    return row
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""What a trained net says of image files."""
+"""Predictions of a trained net for image files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pellucid.system.files import write_csv
 
 log = logging.getLogger(__name__)
 
-SHOWN = 20  # rows in the console's table; all are in the file
+MAX_SHOWN = 20  # rows in the console's table; all are in the file
 
 
 def predict(
@@ -51,28 +51,28 @@ def predict(
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)
     steps = -(-len(files) // batch_size)
-    for named, pixels_BCHW in console.track(batches, "Looking", steps):
-        said = _said(trained, predictor, pixels_BCHW, top)
-        rows += [{"file": str(file), **values} for file, values in zip(named, said, strict=True)]
+    for batch, pixels_BCHW in console.track(batches, "Looking", steps):
+        predicted = _predicted(trained, predictor, pixels_BCHW, top)
+        rows += [{"file": str(file), **values} for file, values in zip(batch, predicted, strict=True)]
     unreadable = [{"file": str(file), "error": why} for file, why in pictures.unreadable.items()]
     pictures.tell()
     if not rows:
         raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
-    shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:SHOWN]]
+    shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:MAX_SHOWN]]
     console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
-    if len(rows) > SHOWN:
-        log.info("… and %d more.", len(rows) - SHOWN)
+    if len(rows) > MAX_SHOWN:
+        log.info("… and %d more.", len(rows) - MAX_SHOWN)
     log.info("Written: %s", path / "predictions.csv")
     check_folders(pictures.unreadable)
     return rows
 
 
-def _said(
+def _predicted(
     trained: LoadedRun, predictor: Predictor, pixels_BCHW: Tensor, top: int
 ) -> Iterator[dict[str, Any]]:
-    """Of each image: the ``top`` classes with their probabilities, or what else the task predicts."""
+    """Predictions of each image: the ``top`` classes with their probabilities, or what else the task predicts."""
     classes = trained.spec.classes
     images_BCHW = predictor.inputs(pixels_BCHW)
     predictions = predictor.predictions(images_BCHW)
@@ -86,12 +86,12 @@ def _said(
             )
         yield from (dict(zip(numbers, row, strict=True)) for row in zip(*numbers.values(), strict=True))
         return
-    shares_BT, labels_BT = predictions["probabilities"].topk(min(top, len(classes)))
-    for shares, labels in zip(shares_BT.tolist(), labels_BT.tolist(), strict=True):
+    probabilities_BT, labels_BT = predictions["probabilities"].topk(min(top, len(classes)))
+    for probabilities, labels in zip(probabilities_BT.tolist(), labels_BT.tolist(), strict=True):
         row: dict[str, Any] = {}
-        for place, (share, label) in enumerate(zip(shares, labels, strict=True), start=1):
-            number = "" if place == 1 else f"_{place}"
-            row |= {f"class{number}": classes[label], f"confidence{number}": round(share, 6)}
+        for rank, (probability, label) in enumerate(zip(probabilities, labels, strict=True), start=1):
+            number = "" if rank == 1 else f"_{rank}"
+            row |= {f"class{number}": classes[label], f"confidence{number}": round(probability, 6)}
         yield row
 
 
@@ -104,21 +104,21 @@ def _table(rows: list[dict[str, Any]], title: str) -> Table:
         for row in rows:
             table.add_row(Text(plain(row["file"])), *(f"{row[name]:.4f}" for name in names))
         return table
-    places = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
+    suffixes = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
     columns = {
-        place: [
-            Text.assemble(plain(row[f"class{place}"]), (f" {row[f'confidence{place}']:.4f}", "dim"))
+        suffix: [
+            Text.assemble(plain(row[f"class{suffix}"]), (f" {row[f'confidence{suffix}']:.4f}", "dim"))
             for row in rows
         ]
-        for place in places
+        for suffix in suffixes
     }
     files = [Text(plain(row["file"])) for row in rows]
     shown = _that_fit(files, columns)
-    if len(shown) < len(places):
-        table.title = f"{title}, {len(shown)} of {len(places)} classes (all in the file)"
-    for place in shown:
-        table.add_column(f"then {place[1:]}" if place else "class", overflow="fold")
-    for cells in zip(files, *(columns[place] for place in shown), strict=True):
+    if len(shown) < len(suffixes):
+        table.title = f"{title}, {len(shown)} of {len(suffixes)} classes (all in the file)"
+    for suffix in shown:
+        table.add_column(f"then {suffix[1:]}" if suffix else "class", overflow="fold")
+    for cells in zip(files, *(columns[suffix] for suffix in shown), strict=True):
         table.add_row(*cells)
     return table
 
