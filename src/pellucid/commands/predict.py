@@ -72,7 +72,7 @@ def predict(
 def _predicted(
     trained: LoadedRun, predictor: Predictor, pixels_BCHW: Tensor, top: int
 ) -> Iterator[dict[str, Any]]:
-    """Predictions of each image: the ``top`` classes with their probabilities, or what else the task predicts."""
+    """Predictions of each image: the ``top`` classes and their probabilities, or what the task has else."""
     classes = trained.spec.classes
     images_BCHW = predictor.inputs(pixels_BCHW)
     predictions = predictor.predictions(images_BCHW)
