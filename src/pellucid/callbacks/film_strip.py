@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pellucid.callbacks.explanations import find_methods
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.reconstructions import redraw
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.explanations import map_picture, strength
@@ -21,6 +20,7 @@ from pellucid.inside.images import Images
 from pellucid.inside.trace import has_maps, traced
 from pellucid.task.classification import Classification
 from pellucid.task.reconstruction import Reconstruction
+from pellucid.view.reconstructions import reconstruct
 
 FRAMES, MOST = "film_strip/frames", 32
 
@@ -91,9 +91,9 @@ class FilmStrip(Visualizer):
                 yield epoch_of(name), arrays
 
     def _redrawn(self, snapshot: Snapshot, inputs_BCHW: Tensor) -> dict[str, np.ndarray]:
-        originals, redrawn = redraw(snapshot, inputs_BCHW)
-        errors_B = ((originals - redrawn) ** 2).mean(axis=(1, 2, 3))
-        return {"image/reconstruction": np.round(redrawn * 255).astype(np.uint8), "mse": errors_B}
+        seen = reconstruct(snapshot.predictor, inputs_BCHW)
+        outputs_BHWC = np.round(seen.outputs_BHWC * 255).astype(np.uint8)
+        return {"image/reconstruction": outputs_BHWC, "mse": seen.errors}
 
     def _seen(self, snapshot: Snapshot, probes: Images) -> dict[str, np.ndarray]:
         inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)

@@ -26,7 +26,7 @@ from pellucid.report.feature_maps import feature_maps
 from pellucid.report.film import film
 from pellucid.report.mistakes import mistakes
 from pellucid.report.page import beside, embedded, template
-from pellucid.report.redrawn import reconstructions
+from pellucid.report.reconstructions import reconstructions
 from pellucid.system.files import write_atomically
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order

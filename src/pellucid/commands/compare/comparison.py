@@ -33,6 +33,7 @@ from pellucid.metrics.significance import mcnemar
 from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
 
@@ -206,8 +207,8 @@ def draw_reconstructions(folder: Path, sides: Sequence[Side]) -> None:
 
 def _reconstructions(side: Side, index_M: Tensor) -> np.ndarray:
     predictor = side.run.predictor()
-    outputs_MCHW = predictor.run(predictor.inputs(side.split.images(index_M)))
-    return outputs_MCHW.clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+    seen = reconstruct(predictor, predictor.inputs(side.split.images(index_M)))
+    return seen.outputs_BHWC.clip(0, 1)
 
 
 def write_option_differences(folder: Path, runs: Sequence[LoadedRun]) -> None:

@@ -22,6 +22,7 @@ from pellucid.errors import counted
 from pellucid.inside.capture import Layers
 from pellucid.inside.predictor import Predictor
 from pellucid.view.feature_maps import feature_maps, mapped_layers
+from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,11 @@ class ErrorWriter(Writer):
     table = "errors.csv"
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
-        spec = self.run.spec
-        original, reconstruction = (
-            images.permute(0, 2, 3, 1).cpu().numpy()
-            for images in (spec.denormalise(images_BCHW), self.predictor.run(images_BCHW))
-        )
-        for position, file in enumerate(files):
+        seen = reconstruct(self.predictor, images_BCHW)
+        for position, (file, error) in enumerate(zip(files, seen.errors.tolist(), strict=True)):
             one = slice(position, position + 1)
-            error = float(((original[position] - reconstruction[position]) ** 2).mean())
             self.rows.append({"file": str(file), "mse": error})
-            groups = {"": (original[one], reconstruction[one], [""])}
+            groups = {"": (seen.originals_BHWC[one], seen.outputs_BHWC[one], [""])}
             name = self.names.name(file)
             title = f"{self.names.shown(file)}, {self.run.name}"
             write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
