@@ -60,7 +60,8 @@ class FilmStrip(Visualizer):
             return None
         if not isinstance(snapshot.task, Classification):
             return "neither a classifier nor an autoencoder"
-        probe = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
+        pixels_1CHW = snapshot.reference_images(1).pixels_BCHW
+        probe = snapshot.predictor.inputs(pixels_1CHW).to(snapshot.predictor.dtype)
         explainers = snapshot.figures.explainers
         for name in dict.fromkeys([self.method, *explainers]):
             if name in explainers and explainers[name].reason(snapshot.net, probe) is None:

@@ -23,7 +23,8 @@ class Graph(Visualizer):
         return None if snapshot.boards else "no TensorBoard logger"
 
     def draw(self, snapshot: Snapshot) -> None:
-        image_1CHW = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
+        pixels_1CHW = snapshot.reference_images(1).pixels_BCHW
+        image_1CHW = snapshot.predictor.inputs(pixels_1CHW).to(snapshot.predictor.dtype)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the tracer's own remarks
             warnings.simplefilter("ignore")
             for writer, _ in snapshot.boards:
