@@ -140,7 +140,7 @@ def test_trust_is_measured_on_some_images(
     assert measured(2) == [0, 15]
     assert measured(0) == []
     assert measured("all") == measured("auto") == list(range(16)), "of a small net"
-    monkeypatch.setattr("pellucid.commands.explain.classes.MAX_OPERATIONS", 0)
+    monkeypatch.setattr("pellucid.view.explanations.MAX_OPERATIONS", 0)
     assert measured("auto") == [0, 8, 15], "of a large net three"
     assert len(list(tmp_path.glob("*.npz"))) == 16
     for trust in ("some", -1, 2.5, True):

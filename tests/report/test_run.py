@@ -24,11 +24,9 @@ from pellucid.config.data_override import read_data
 from pellucid.data.manifest import SPLITS, Manifest
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
-from pellucid.report import mistakes as of_mistakes
 from pellucid.report.curves import HEIGHT, WIDTH, panels
 from pellucid.report.embedding import _points
 from pellucid.report.facts import _aim, _commands, _duration, _twice
-from pellucid.report.mistakes import _choose, _members
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.run.folder import Run
 from tests.browser import FLAGS, Browser, browser
@@ -291,17 +289,6 @@ def test_a_single_epoch_and_values_that_are_no_numbers(tmp_path: Path) -> None:
     assert rows == [{"epoch": 1}, {"epoch": 2, "val/loss": 1.5}]
     (panel,) = panels(rows, 1)
     assert len(panel.lines[0].points) == 1
-
-
-def test_cells_take_turns_and_mistakes_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    true_N = np.array([0, 0, 0, 0, 1, 1])
-    said_N = np.array([0, 0, 1, 1, 1, 1])
-    confidence_N = np.array([0.9, 0.6, 0.7, 0.8, 0.5, 0.99])
-    members = _members(true_N, said_N, confidence_N)
-    assert members == {(0, 0): [1, 0], (0, 1): [3, 2], (1, 1): [4, 5]}
-    assert _choose(members) == [3, 1, 4, 2, 0, 5]
-    monkeypatch.setattr(of_mistakes, "EACH", 1)
-    assert _choose(members) == [3, 1, 4]
 
 
 def test_points_keep_their_distances() -> None:

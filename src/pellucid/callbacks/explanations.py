@@ -10,15 +10,17 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.explanations import Column, explanations
 from pellucid.errors import UserError
-from pellucid.task.classification import Classification
+from pellucid.explainer.base import Explainer
+from pellucid.view.explanations import applicable, attributions, explained_scores
 
-MOST = 64
+MAX_IMAGES = 64
 
 
 class Explanations(Visualizer):
-    """``images`` probe images beside their maps by each of the ``methods``, names of the room explainer.
+    """``images`` reference images beside their maps by each of the ``methods``.
 
-    ``methods``: all, or a list. Explained is the score before softmax of the predicted class.
+    ``methods``: all, or names of the config group explainer. Explained is the score before softmax of the
+    predicted class.
     """
 
     name = "explanations"
@@ -32,56 +34,42 @@ class Explanations(Visualizer):
         figures: FigureLogger,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
-        self.check_count("images", images, most=MOST)
+        self.check_count("images", images, most=MAX_IMAGES)
         self.methods = find_methods(figures, methods, "callbacks.explanations.methods")
         self.images = images
-        self.chosen: list[str] = []
+        self.chosen: dict[str, Explainer] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        if not isinstance(snapshot.task, Classification):
+        if not snapshot.predictor.has_classes:
             return "not a classifier"
-        probe = snapshot.predictor.inputs(snapshot.reference_images(1).pixels_BCHW)
-        refused = {m: snapshot.figures.explainers[m].reason(snapshot.net, probe) for m in self.methods}
-        self.chosen = [method for method, why_not in refused.items() if why_not is None]
-        for method, why_not in refused.items():
-            if why_not is not None and self.chosen:
-                snapshot.figures.leave_out(snapshot.figures.explainers[method].title, why_not)
+        explainers = snapshot.figures.explainers
+        found = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
+        self.chosen = dict(found.explainers)
+        for method, why_not in found.refused.items():
+            if self.chosen:
+                snapshot.figures.leave_out(explainers[method].title, why_not)
         return None if self.chosen else "no method applies"
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.reference_images(self.images)
-        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
-        scores_BK = snapshot.predictor.run(inputs_BCHW).cpu()
-        predicted_B = scores_BK.argmax(dim=1)
-        columns = {}
-        for method in self.chosen:
-            explainer = snapshot.figures.explainers[method]
-            found = explainer.explain(
-                snapshot.net,
-                inputs_BCHW,
-                predicted_B.to(snapshot.predictor.device),
-                snapshot.predictor.black()[0],
-            )
-            columns[found.title] = Column(found.shown(), explainer.signed, found.notes)
+        images, predictor = snapshot.reference_images(self.images), snapshot.predictor
+        inputs_BCHW = predictor.inputs(images.pixels_BCHW)
+        scores = explained_scores(predictor, inputs_BCHW, "predicted")
+        columns = {
+            each.maps.title: Column(each.maps.shown(), self.chosen[method].signed, each.maps.notes)
+            for method, each in attributions(predictor, self.chosen, inputs_BCHW, scores.target_B)
+        }
+        predicted = [snapshot.classes[label] for label in scores.target_B.tolist()]
         titles = [
-            f"true {true}, predicted {snapshot.classes[said]}; explained: {snapshot.classes[said]}, "
-            f"score {float(scores_K[said]):.2f}"
-            for true, said, scores_K in zip(probes.names, predicted_B.tolist(), scores_BK, strict=True)
+            f"true {true}, predicted {name}; explained: {name}, score {max(scores_K):.2f}"
+            for true, name, scores_K in zip(images.names, predicted, scores.scores_BK.tolist(), strict=True)
         ]
-        right = (predicted_B == probes.labels_B).tolist()
-        snapshot.show(
-            explanations(
-                snapshot.predictor.pixels(probes),
-                titles,
-                right,
-                columns,
-                title=f"Explanations {snapshot.title}",
-            )
-        )
+        right = (scores.target_B == images.labels_B).tolist()
+        title = f"Explanations {snapshot.title}"
+        snapshot.show(explanations(predictor.pixels(images), titles, right, columns, title=title))
 
 
 def find_methods(figures: FigureLogger, methods: Literal["all"] | Sequence[str], key: str) -> list[str]:
-    """Names of explainers. Raises UserError for one that the room explainer does not hold."""
+    """Names of explainers. Raises UserError for one that the config group explainer does not hold."""
     if methods == "all":
         return list(figures.explainers)
     chosen = [methods] if isinstance(methods, str) else list(methods)

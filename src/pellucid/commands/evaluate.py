@@ -26,6 +26,7 @@ from pellucid.engine.evaluation import Evaluation, evaluation
 from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun, find, restore
 from pellucid.errors import UserError, counted, plain
+from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.calibration import calibration
 from pellucid.metrics.confusion import Confusion
@@ -34,6 +35,7 @@ from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.view.confusion import confusion
+from pellucid.view.mistakes import mistakes
 
 log = logging.getLogger(__name__)
 
@@ -185,26 +187,18 @@ def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]
 def _write_mistakes(
     folder: Path, trained: LoadedRun, data: ImageData, predictions: Predictions, split: str
 ) -> None:
-    worst = predictions.worst_mistakes(MAX_MISTAKES)
+    worst = mistakes(predictions, trained.spec.classes, MAX_MISTAKES)
     rows = data.splits[split].subset(worst.index_N)
-    classes = trained.spec.classes
-    captions = [
-        f"{classes[predicted]} {confidence:.2f}\n({classes[true]})"
-        for predicted, true, confidence in zip(
-            worst.predicted.tolist(), worst.labels_N.tolist(), worst.confidence.tolist(), strict=True
-        )
-    ]
-    wrong = int((~predictions.right()).sum())
     write_png(
         folder / "mistakes.png",
         image_grid(
             pixels(trained.spec, rows.images()),
-            captions,
+            worst.images.captions,
             title=f"Most confident mistakes of {trained.name}",
             note="predicted class, confidence (true class); "
-            f"{counted(wrong, 'mistake')} in {counted(len(predictions), f'{split} image')}",
-            right=[False] * len(rows),
-            files=["/".join(Path(file).parts[-2:]) for file in rows.files],
+            f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}",
+            right=worst.images.right,
+            files=[short(file) for file in rows.files],
         ),
     )
 

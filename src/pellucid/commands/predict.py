@@ -19,6 +19,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.predictor import Predictor
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.view.predictions import likeliest
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,7 @@ def _predicted(
     trained: LoadedRun, predictor: Predictor, pixels_BCHW: Tensor, top: int
 ) -> Iterator[dict[str, Any]]:
     """Predictions of each image: the ``top`` classes and their probabilities, or what the task has else."""
-    classes = trained.spec.classes
-    images_BCHW = predictor.inputs(pixels_BCHW)
-    predictions = predictor.predictions(images_BCHW)
+    predictions = predictor.predictions(predictor.inputs(pixels_BCHW))
     if "probabilities" not in predictions:
         numbers = {name: values_B.tolist() for name, values_B in predictions.items() if values_B.ndim == 1}
         if not numbers:
@@ -86,12 +85,11 @@ def _predicted(
             )
         yield from (dict(zip(numbers, row, strict=True)) for row in zip(*numbers.values(), strict=True))
         return
-    probabilities_BT, labels_BT = predictions["probabilities"].topk(min(top, len(classes)))
-    for probabilities, labels in zip(probabilities_BT.tolist(), labels_BT.tolist(), strict=True):
+    for classes in likeliest(predictions["probabilities"], trained.spec.classes, top):
         row: dict[str, Any] = {}
-        for rank, (probability, label) in enumerate(zip(probabilities, labels, strict=True), start=1):
+        for rank, (name, probability) in enumerate(classes, start=1):
             number = "" if rank == 1 else f"_{rank}"
-            row |= {f"class{number}": classes[label], f"confidence{number}": round(probability, 6)}
+            row |= {f"class{number}": name, f"confidence{number}": round(probability, 6)}
         yield row
 
 

@@ -18,6 +18,7 @@ from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.trace import layers_with_maps
 from pellucid.metrics.spread import evenly_spread
+from pellucid.view.predictions import likeliest
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,7 @@ def forward_pass(
     return ForwardPass(
         layers=[found[index] for index in evenly_spread(len(found), max_layers)],
         total=len(found),
-        likeliest=_likeliest(values["probabilities"], predictor.spec.classes, max_classes)
+        likeliest=likeliest(values["probabilities"], predictor.spec.classes, max_classes)
         if "probabilities" in values
         else [],
     )
-
-
-def _likeliest(probabilities_NK: Tensor, classes: Sequence[str], most: int) -> list[list[tuple[str, float]]]:
-    top = probabilities_NK.cpu().topk(min(most, probabilities_NK.shape[1]))
-    return [
-        [(classes[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
-        for labels, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-    ]

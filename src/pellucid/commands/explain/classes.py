@@ -10,32 +10,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pellucid.commands.explain.attribution import Attribution
 from pellucid.commands.explain.names import OutputNames, folder_of
 from pellucid.commands.explain.writer import Writer
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.png import write_png
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, Explanation
-from pellucid.explainer.faithfulness import ORDERS, DeletionInsertion
-from pellucid.explainer.randomization import randomized, rank_correlation
-from pellucid.inside.pixels import to_rgb
+from pellucid.explainer.base import Explainer
+from pellucid.explainer.faithfulness import ORDERS
+from pellucid.explainer.randomization import randomized
 from pellucid.inside.predictor import Predictor
-from pellucid.inside.preserve_state import preserve_state
-from pellucid.inside.summary import operations
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
+from pellucid.view.explanations import (
+    Attribution,
+    ExplainedScores,
+    applicable,
+    attributions,
+    explained_scores,
+)
 
 log = logging.getLogger(__name__)
-
-MAX_OPERATIONS = (
-    3e12  # that measuring trust may cost in all; of MIN_MEASURED images it is measured all the same
-)
-MIN_MEASURED = 3
-PASSES = 150  # of the net, about, that it takes for an image
 
 
 class ClassWriter(Writer):
@@ -54,67 +51,32 @@ class ClassWriter(Writer):
         names: OutputNames,
     ) -> None:
         super().__init__(run, predictor, folder, names)
-        self.net, self.target = run.net, target
-        self.other = randomized(self.net, self.run.config["seed"])
-        (self.black_CHW,) = predictor.black()
-        self.explainers = _that_apply(explainers, self.net, predictor.black())
-
-    def affordable(self) -> int:
-        """Number of images of which trust is measured without asking."""
-        with preserve_state(self.net) as net:
-            cost = PASSES * operations(net, self.predictor.black().to(self.predictor.dtype))
-        return max(MIN_MEASURED, int(MAX_OPERATIONS / max(cost, 1)))
+        self.target, self.other = target, randomized(predictor.net, run.config["seed"])
+        self.explainers = _that_apply(predictor, explainers)
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
-        logits_BK = self.predictor.run(images_BCHW).cpu()
-        target_B = self._targets(files, logits_BK)
-        measured = [position for position, file in enumerate(files) if file in self.measured]
-        faithfulness = None
-        if measured:
-            seed = self.run.config["seed"]
-            inputs_BCHW, target_M = images_BCHW[measured], target_B[measured]
-            faithfulness = DeletionInsertion(self.net, inputs_BCHW, target_M, self.black_CHW, seed=seed)
-        attributions: dict[str, Attribution] = {}
-        for name, explainer in self.explainers.items():
-            yield len(attributions) / len(self.explainers)
-            maps = explainer.explain(self.net, images_BCHW, target_B, self.black_CHW)
-            attributions[name] = self._measure(explainer, maps, images_BCHW, target_B, faithfulness, measured)
-        self.titles = {name: attribution.maps.title for name, attribution in attributions.items()}
-        self._add_rows(files, target_B, attributions)
-        shown = to_rgb(self.run.spec, images_BCHW)
+        labels_B = self._labels(files) if self.target == "true" else None
+        scores = explained_scores(self.predictor, images_BCHW, self.target, labels_B)
+        found: dict[str, Attribution] = {}
+        for name, attribution in attributions(
+            self.predictor,
+            self.explainers,
+            images_BCHW,
+            scores.target_B,
+            measured=[position for position, file in enumerate(files) if file in self.measured],
+            other=self.other,
+            seed=self.run.config["seed"],
+        ):
+            found[name] = attribution
+            yield len(found) / len(self.explainers)
+        self.titles = {name: attribution.maps.title for name, attribution in found.items()}
+        self._add_rows(files, scores.target_B, found)
+        shown = self.predictor.shown(images_BCHW)
         for position, file in enumerate(files):
-            photo_1HWC = shown[position : position + 1]
-            target = int(target_B[position])
-            self._draw(file, photo_1HWC, logits_BK[position], target, position, attributions)
-        yield 1.0
+            self._draw(file, shown[position : position + 1], scores, position, found)
 
-    def _measure(
-        self,
-        explainer: Explainer,
-        maps: Explanation,
-        images_BCHW: Tensor,
-        target_B: Tensor,
-        faithfulness: DeletionInsertion | None,
-        measured: Sequence[int],
-    ) -> Attribution:
-        if faithfulness is None:
-            return Attribution(maps, {}, None, torch.zeros(0))
-        others = explainer.explain(self.other, images_BCHW[measured], target_B[measured], self.black_CHW)
-        maps_BHW = maps.maps_BHW[measured]
-        return Attribution(
-            maps,
-            {position: at for at, position in enumerate(measured)},
-            faithfulness.measure(maps_BHW),
-            rank_correlation(maps_BHW, others.maps_BHW),
-        )
-
-    def _targets(self, files: Sequence[Path], logits_BK: Tensor) -> Tensor:
-        classes = self.run.spec.classes
-        if self.target == "predicted":
-            return logits_BK.argmax(dim=1)
-        if self.target != "true":
-            return torch.full((len(files),), classes.index(self.target))
-        return torch.tensor([classes.index(folder_of(file)) for file in files])
+    def _labels(self, files: Sequence[Path]) -> Tensor:
+        return torch.tensor([self.run.spec.classes.index(folder_of(file)) for file in files])
 
     def _add_rows(
         self, files: Sequence[Path], target_B: Tensor, attributions: Mapping[str, Attribution]
@@ -128,14 +90,13 @@ class ClassWriter(Writer):
         self,
         file: Path,
         photo_1HWC: np.ndarray,
-        logits_K: Tensor,
-        target: int,
+        scores: ExplainedScores,
         position: int,
         attributions: Mapping[str, Attribution],
     ) -> None:
         classes = self.run.spec.classes
-        probability_K = logits_K.softmax(dim=0)
-        predicted = int(probability_K.argmax())
+        target, predicted = int(scores.target_B[position]), int(scores.predicted[position])
+        probability_K = scores.probabilities[position]
         title = f"predicted {classes[predicted]} {float(probability_K[predicted]):.2f}"
         if target != predicted:
             title += f"; explained: {classes[target]} {float(probability_K[target]):.2f}"
@@ -206,14 +167,10 @@ class ClassWriter(Writer):
         )
 
 
-def _that_apply(
-    explainers: Mapping[str, Explainer], net: nn.Module, images_BCHW: Tensor
-) -> dict[str, Explainer]:
-    refused = {name: explainer.reason(net, images_BCHW) for name, explainer in explainers.items()}
-    for name, why in refused.items():
-        if why is not None:
-            log.info("Left out: %s (%s).", explainers[name].title, why)
-    chosen = {name: explainer for name, explainer in explainers.items() if refused[name] is None}
-    if not chosen:
+def _that_apply(predictor: Predictor, explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
+    found = applicable(predictor, explainers)
+    for name, why in found.refused.items():
+        log.info("Left out: %s (%s).", explainers[name].title, why)
+    if not found.explainers:
         raise UserError("explainer: none of the methods applies to this net.")
-    return chosen
+    return dict(found.explainers)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from pellucid.commands.explain.classes import ClassWriter
 from pellucid.commands.explain.names import OutputNames, folder_of
 from pellucid.commands.explain.writer import ErrorWriter, FeatureMapWriter, Writer
@@ -17,9 +15,10 @@ from pellucid.data.pictures import Pictures, check_folders, find_base, find_pict
 from pellucid.engine.build import make_explainers
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError, counted, did_you_mean
+from pellucid.metrics.spread import evenly_spread
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
-from pellucid.task.classification import Classification
+from pellucid.view.explanations import affordable_measures
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +54,11 @@ def explain(
     folder = trained.place(out, "explanations")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     names = OutputNames(files, find_base(images))
-    if isinstance(trained.task, Classification):
+    if predictor.has_classes:
         config = {"explainer": explainer, "packages": trained.config["packages"]}
         _check_target(target, trained.spec.classes, files)
         classes = ClassWriter(trained, predictor, make_explainers(config), target, folder, names)
-        classes.measured = _spread(files, classes.affordable() if trust == "auto" else trust)
+        classes.measured = _spread(files, affordable_measures(predictor) if trust == "auto" else trust)
         writer: Writer = classes
     elif target != "predicted":
         raise UserError(f"target={target}: this net redraws images; it has no classes to explain.")
@@ -89,8 +88,7 @@ def _spread(files: Sequence[Path], count: str | int) -> set[Path]:
     """So many of the files, from the first to the last; all for ``all``."""
     if isinstance(count, str):
         return set(files)
-    index_M = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
-    return {files[index] for index in index_M}
+    return {files[index] for index in evenly_spread(len(files), count)}
 
 
 def _check_target(target: str, classes: Sequence[str], files: Sequence[Path]) -> None:
