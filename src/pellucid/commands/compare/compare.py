@@ -10,9 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from pellucid.commands.compare.comparison import (
     MAX_IMAGES,
@@ -31,12 +29,13 @@ from pellucid.data.images import Split
 from pellucid.engine.evaluation import evaluation
 from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted
+from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.inside.reference import choose_points
-from pellucid.inside.representations import choose_layers_of, representations
-from pellucid.metrics.similarity import LEAST, alignment, gram
+from pellucid.inside.representations import choose_layers_of
+from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
-from pellucid.task.classification import Classification
+from pellucid.view.comparison import layer_grams, layer_similarity
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +64,9 @@ def compare(
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
     folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))
-    chosen = choose_layers_of([run.net for run in both], layers)
+    chosen = choose_layers_of([unwrap_compiled(run.net) for run in both], layers)
     sides = _evaluate(both, _common(both, [run.data(data) for run in both]), chosen)
-    values_PQ = _alignments(sides)
+    values_PQ = layer_similarity(*(side.layers for side in sides))
     content = compare_metrics(sides)
     print_metrics(sides, content)
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
@@ -88,7 +87,7 @@ def _check_kinds(both: Sequence[LoadedRun]) -> None:
         names = " and ".join(f"{run.name} ({kind})" for run, kind in zip(both, kinds, strict=True))
         raise UserError(f"runs: expected two nets of one task, got {names}.")
     first, second = (run.spec.classes for run in both)
-    if first != second and isinstance(both[0].task, Classification):
+    if first != second and both[0].predictor().has_classes:
         raise UserError(
             f"runs: expected two nets of the same classes in the same order, got {len(first)} "
             f"({', '.join(first[:8])}) and {len(second)} ({', '.join(second[:8])})."
@@ -140,20 +139,7 @@ def _evaluate(
     sides = []
     for run, (images, split), names in console.track(list(zip(both, data, chosen, strict=True)), "Comparing"):
         evaluated = evaluation(run, images, "test")
-        layers = _layers(run, images, names, index_N) if len(index_N) >= LEAST else {}
+        batches = (split.pick(index, run.spec.classes) for index in torch.split(index_N, images.batch_size))
+        layers = layer_grams(run.predictor(), names, batches) if len(index_N) >= LEAST else {}
         sides.append(Side(run, images, split, evaluated, layers))
     return sides
-
-
-def _layers(run: LoadedRun, data: ImageData, names: Sequence[str], index_N: Tensor) -> dict[str, np.ndarray]:
-    """Gram matrices of the layers."""
-    predictor, split = run.predictor(), data.splits["test"]
-    batches = (predictor.inputs(split.images(index_B)) for index_B in torch.split(index_N, data.batch_size))
-    outputs = representations(run.net, names, batches, predictor.run)
-    return {name: gram(values_NP) for name, values_NP in outputs.items()}
-
-
-def _alignments(sides: Sequence[Side]) -> np.ndarray:
-    rows, columns = (side.layers for side in sides)
-    values = [[alignment(row, column) for column in columns.values()] for row in rows.values()]
-    return np.array(values).reshape(len(rows), len(columns))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.text import Text
 from torch import Tensor
 
@@ -28,11 +27,10 @@ from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
-from pellucid.metrics.intervals import paired_interval
-from pellucid.metrics.significance import mcnemar
 from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.view.comparison import better_reconstructed, disagreements, paired_test
 from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
@@ -69,17 +67,13 @@ def compare_metrics(sides: Sequence[Side]) -> dict[str, Any]:
         },
     }
     intervals = {name: left.difference(right, name, seed) for name in content["metrics"]}
-    if left.predictions.has_classes:
-        rights = [side.evaluation.predictions.right().numpy() for side in sides]
-        first, second, p = mcnemar(*rights)
-        content |= {"both_right": int((rights[0] & rights[1]).sum())}
+    test = paired_test(left.predictions, right.predictions)
+    if test.both_right is not None:
+        content["both_right"] = test.both_right
         if left.is_share_of_right("accuracy") and right.is_share_of_right("accuracy"):
-            ends = paired_interval(first, second, count)
-            intervals["accuracy"] = Interval(ends, f"Agresti and Min, {count:,} images")
-    else:
-        losses_2N = [side.evaluation.predictions.values["loss"].numpy() for side in sides]
-        first, second, p = mcnemar(losses_2N[0] < losses_2N[1], losses_2N[1] < losses_2N[0])
-    content |= {"only_first": first, "only_second": second, "p": p, **to_dict(intervals)}
+            intervals["accuracy"] = Interval(test.interval, f"Agresti and Min, {count:,} images")
+    content |= {"only_first": test.only_first, "only_second": test.only_second, "p": test.p}
+    content |= to_dict(intervals)
     return content
 
 
@@ -147,12 +141,10 @@ def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) 
 def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     """Images of which the two predict another class, the surest first: a table, and a figure of the first."""
     left, right = (side.evaluation.predictions for side in sides)
-    index_N = torch.nonzero(left.predicted != right.predicted).flatten()
-    sure_N = (left.confidence * right.confidence)[index_N]
-    index_N = index_N[sure_N.argsort(descending=True, stable=True)]
+    index_M = disagreements(left, right)
     spec, split = sides[0].run.spec, sides[0].split
     rows: list[dict[str, Any]] = []
-    for index in index_N.tolist():
+    for index in index_M.tolist():
         row = {"file": split.files[index], "class": spec.classes[int(left.labels_N[index])]}
         for name, predictions in (("first", left), ("second", right)):
             row[name] = spec.classes[int(predictions.predicted[index])]
@@ -160,7 +152,7 @@ def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
         rows.append(row)
     columns = ("file", "class", "first", "first_confidence", "second", "second_confidence")
     write_csv(folder / "disagreements.csv", rows, columns)
-    shown = split.subset(index_N[:MAX_SHOWN])
+    shown = split.subset(index_M[:MAX_SHOWN])
     note = ["below each its true class, then what 1 and 2 say of it, the surest first"]
     picture = image_grid(
         pixels(spec, shown.images()),
@@ -190,16 +182,13 @@ def draw_reconstructions(folder: Path, sides: Sequence[Side]) -> None:
     write_csv(folder / "errors.csv", rows)
     groups = {}
     for better in (0, 1):
-        gain_N = errors_2N[1 - better] - errors_2N[better]
-        index_N = np.argsort(-gain_N, kind="stable")[:MAX_RECONSTRUCTIONS]
-        index_N = index_N[gain_N[index_N] > 0]
-        index = torch.from_numpy(index_N)
-        originals = pixels(sides[0].run.spec, sides[0].split.images(index))
+        index_M = better_reconstructed(errors_2N[better], errors_2N[1 - better], MAX_RECONSTRUCTIONS)
+        originals = pixels(sides[0].run.spec, sides[0].split.images(index_M))
         groups[f"{better + 1} is better"] = (
             originals,
-            _reconstructions(sides[0], index),
-            _reconstructions(sides[1], index),
-            errors_2N[:, index_N],
+            _reconstructions(sides[0], index_M),
+            _reconstructions(sides[1], index_M),
+            errors_2N[:, index_M.numpy()],
         )
     names = _names([side.run for side in sides])
     write_png(folder / "redrawn.png", compared_reconstructions(groups, names, title="Where they differ most"))
