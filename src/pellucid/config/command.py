@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from omegaconf import OmegaConf
+import yaml
 
 from pellucid.config.check import type_problem
 from pellucid.config.signature import read_signature
@@ -28,6 +28,7 @@ DataOverride: TypeAlias = Mapping[str, Any]
 KEPT_PATHS = {"data.root", "data.cache", "model.weights"}
 TRAINING_PATHS = {"hydra.run.dir", "hydra.sweep.dir", "resume"} | KEPT_PATHS
 TRAINING_TEXTS = {"sweep.storage", "sweep.name"}
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of libyaml is 20 times as fast
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ class Command:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The YAML as it stands, nothing composed or resolved."""
-        loaded: Any = OmegaConf.to_container(OmegaConf.load(self.file))
-        return loaded  # type: ignore[no-any-return]
+        return yaml.load(self.file.read_bytes(), LOADER)  # type: ignore[no-any-return]
 
     @property
     def target(self) -> str | None:
