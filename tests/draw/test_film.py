@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.film import Frame, choose_frames, film_strip
+from pellucid.draw.film import MAX_FRAMES, Frame, film_strip
+from pellucid.metrics.spread import evenly_spread
 
 
 @pytest.mark.parametrize(("total", "expected"), [(1, [0]), (3, [0, 1, 2]), (100, 10)])
 def test_frames_are_spread_and_hold_both_ends(total: int, expected: list[int] | int) -> None:
-    chosen = choose_frames(range(total))
+    chosen = evenly_spread(total, MAX_FRAMES)
     if isinstance(expected, list):
         assert chosen == expected
     else:

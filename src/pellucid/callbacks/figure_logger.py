@@ -24,6 +24,7 @@ from pellucid.explainer.base import Explainer
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from pellucid.system.files import read_arrays, write_atomically
+from pellucid.task.base import Task
 
 if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard
     from torch.utils.tensorboard import SummaryWriter
@@ -43,7 +44,8 @@ class FigureLogger(Callback):
     def __init__(self, *, run: Run, data: ImageData, seed: int, explainers: Mapping[str, Explainer]) -> None:
         self.run, self.data, self.seed, self.explainers = run, data, seed, dict(explainers)
         self.predictions: Predictions | None = None
-        self._said: list[Tensor] = []
+        self._predicted: list[Tensor] = []  # confidences and classes of each batch
+        self._has_classes = True  # until a batch shows that the task has none
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
         before = {key: value for key, value in run.metrics().items() if key.startswith("look/")}
@@ -56,7 +58,7 @@ class FigureLogger(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.predictions = None
-        self._said = []
+        self._predicted = []
 
     def on_validation_batch_end(
         self,
@@ -67,13 +69,18 @@ class FigureLogger(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if trainer.is_global_zero and isinstance(outputs, Tensor) and outputs.ndim == 2:
-            self._said.append(torch.stack(outputs.float().softmax(dim=1).max(dim=1)))
+        if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):
+            return
+        assert isinstance(pl_module, Task)
+        values = pl_module.predictions(batch[0], outputs.float())
+        self._has_classes = "predicted" in values  # else no further batch is asked
+        if self._has_classes:
+            self._predicted.append(torch.stack([values["confidence"], values["predicted"]]))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._said:
+        if not self._predicted:
             return
-        confidence_N, predicted_N = torch.cat(self._said, dim=1).cpu()
+        confidence_N, predicted_N = torch.cat(self._predicted, dim=1).cpu()
         index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
         self.predictions = Predictions(
             index_N=index_N,

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import FAINT, Picture, Sheet, judged
+from pellucid.draw.explanations import map_picture, strength
+from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, crossed, judged, rgb
 
 CELL, GAP = 1.15, 0.08  # inches
-MOST_FRAMES = 10
+MAX_FRAMES = 10
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,6 @@ class Frame:
     caption: str
     right: bool | None
     pictures: Mapping[str, np.ndarray]
-
-
-def choose_frames(epochs: Sequence[int], most: int = MOST_FRAMES) -> list[int]:
-    """Places of at most ``most`` epochs, evenly spread, the first and last among them."""
-    return sorted({round(place) for place in np.linspace(0, len(epochs) - 1, min(most, len(epochs)))})
 
 
 def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, note: str) -> Picture:
@@ -49,3 +45,23 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
         for line, name in enumerate(rows):
             sheet.image(frame.pictures[name], x, 1.0 + line * (CELL + GAP), CELL, CELL)
     return sheet.picture()
+
+
+def row_name(key: str) -> str:
+    """What a row of pictures is called, in one or two lines."""
+    return key.partition("/")[2].replace(" map ", "\nmap ").replace(" at ", "\nat ")
+
+
+def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
+    """The epochs' arrays of one row, (E, …), as RGB with one scale for all."""
+    kind = key.partition("/")[0]
+    if kind == "image":
+        return [rgb(image) for image in values]
+    if kind == "map":
+        high = float(np.abs(values).max())
+        return [colourise(one, -high, high, DIVERGING) for one in values]
+    unit = strength(values)
+    return [
+        map_picture(one, signed=kind == "signed", unit=unit) if one.any() else crossed(*one.shape)
+        for one in values
+    ]

@@ -23,7 +23,7 @@ from pellucid.report.embedding import WIDTH as SCATTER_WIDTH
 from pellucid.report.embedding import Scatters, embedding
 from pellucid.report.facts import facts
 from pellucid.report.feature_maps import feature_maps
-from pellucid.report.film import film
+from pellucid.report.film_strip import film_strip
 from pellucid.report.mistakes import mistakes
 from pellucid.report.page import beside, embedded, template
 from pellucid.report.reconstructions import reconstructions
@@ -89,7 +89,7 @@ def page(context: Context, *, why_no_data: str = "") -> str:
         reconstructions=reconstructions(context) if redraws else None,
         feature_maps=feature_maps(context) if seen else None,
         embedding=scatters,
-        film=film(context) if seen else None,
+        film_strip=film_strip(context) if seen else None,
         why_no_data=why_no_data,
         other="" if context.as_trained or context.data is None else context.data.source,
         sizes={"curves": (WIDTH, HEIGHT), "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT)},

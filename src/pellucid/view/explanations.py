@@ -98,7 +98,8 @@ class Attribution:
 
 def applicable(predictor: Predictor, explainers: Mapping[str, Explainer]) -> Applicable:
     """Which of the methods can explain the net."""
-    reasons = {name: each.reason(predictor.net, predictor.black()) for name, each in explainers.items()}
+    black_1CHW = predictor.black().to(predictor.dtype)
+    reasons = {name: each.reason(predictor.net, black_1CHW) for name, each in explainers.items()}
     refused = {name: reason for name, reason in reasons.items() if reason is not None}
     return Applicable({name: each for name, each in explainers.items() if name not in refused}, refused)
 

@@ -1,0 +1,93 @@
+"""Images through the epochs of a training: what a frame holds, and the strip of an image.
+
+Axes: B images, E epochs, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.explainer.base import Explainer
+from pellucid.inside.capture import Layers, choose_layers
+from pellucid.inside.images import Images
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.trace import has_maps, traced
+from pellucid.view.explanations import attributions
+from pellucid.view.reconstructions import reconstruct
+
+Frame = Mapping[str, np.ndarray]  # arrays of an epoch by name, an image a row; those with a / are pictures
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One image in E epochs: ``rows`` of pictures (E, …) by their keys, and what was predicted.
+
+    ``errors`` are mean squared errors. What a net does not give is None.
+    """
+
+    rows: Mapping[str, np.ndarray]
+    predicted: Sequence[int] | None
+    confidence: Sequence[float] | None
+    errors: Sequence[float] | None
+    right: Sequence[bool | None]
+
+
+def layers_with_strips(predictor: Predictor, layers: Layers) -> list[str]:
+    """Those of the chosen layers that give maps."""
+    black_1CHW = predictor.black().to(predictor.dtype)
+    trace = traced(predictor.net, black_1CHW)
+    return [layer for layer in choose_layers(predictor.net, layers, black_1CHW) if has_maps(trace, layer)]
+
+
+def reconstruction_frame(predictor: Predictor, images: Images) -> dict[str, np.ndarray]:
+    """Reconstructions, uint8, and their errors."""
+    seen = reconstruct(predictor, predictor.inputs(images.pixels_BCHW))
+    return {"image/reconstruction": np.round(seen.outputs_BHWC * 255).astype(np.uint8), "mse": seen.errors}
+
+
+def class_frame(
+    predictor: Predictor, images: Images, explainer: Explainer | None, layers: Sequence[str], first: Frame
+) -> dict[str, np.ndarray]:
+    """Predictions, the explanation of the true class, and one map of each layer: that of the ``first`` frame,
+    or without one the map that varies most.
+    """
+    inputs_BCHW = predictor.inputs(images.pixels_BCHW)
+    outputs, output_BK = predictor.outputs(inputs_BCHW, layers)
+    values = predictor.interpret(inputs_BCHW, output_BK, None)
+    frame = {name: values[name].cpu().numpy() for name in ("predicted", "confidence")}
+    if explainer is not None:
+        for _, each in attributions(predictor, {"": explainer}, inputs_BCHW, images.labels_B):
+            kind = "signed" if explainer.signed else "unsigned"
+            known = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
+            frame[next(known, f"{kind}/{each.maps.title}")] = each.maps.shown()
+    for layer in layers:
+        maps_BMHW = outputs[layer].numpy()
+        followed = _map_of(layer, maps_BMHW, first)
+        frame[f"map/{layer} map {followed}"] = maps_BMHW[:, followed]
+    return frame
+
+
+def strip(frames: Sequence[Frame], position: int, label: int) -> Strip:
+    """The strip of the image at that position, whose class is ``label``."""
+
+    def of_image(name: str) -> list[float] | None:
+        return [frame[name][position].item() for frame in frames] if name in frames[0] else None
+
+    predicted = of_image("predicted")
+    return Strip(
+        rows={key: np.stack([frame[key][position] for frame in frames]) for key in frames[0] if "/" in key},
+        predicted=None if predicted is None else [int(value) for value in predicted],
+        confidence=of_image("confidence"),
+        errors=of_image("mse"),
+        right=[None] * len(frames) if predicted is None else [value == label for value in predicted],
+    )
+
+
+def _map_of(layer: str, maps_BMHW: np.ndarray, first: Frame) -> int:
+    for key in first:
+        if key.startswith(f"map/{layer} map "):
+            return int(key.rpartition(" ")[2])
+    return int(maps_BMHW.std(axis=(0, 2, 3)).argmax())
