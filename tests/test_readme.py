@@ -76,21 +76,21 @@ ELSEWHERE = {
     *("data=cifar10", "data=image_folder", "model=own"),  # tests of their own, with files and nets of theirs
     *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual
 }
-ROOMS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")
+GROUPS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")
 SETS = ("experiment", "debug")
-CHOICES = {f"{room}={path.stem}" for room in (*ROOMS, *SETS) for path in (CONF / room).glob("*.yaml")}
+CHOICES = {f"{group}={path.stem}" for group in (*GROUPS, *SETS) for path in (CONF / group).glob("*.yaml")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("choice", sorted(CHOICES - ELSEWHERE))
 def test_every_choice_trains_to_the_end(choice: str, fashion: Path, tmp_path: Path) -> None:
-    room = choice.partition("=")[0]
+    group = choice.partition("=")[0]
     argv = [choice, *(text.format(fashion=fashion) for text in WITH.get(choice, [])), "report=false"]
-    if room != "callbacks":
-        argv.append("callbacks=[film_strip,explanations]" if room == "explainer" else "callbacks=none")
-    if room != "trainer":
+    if group != "callbacks":
+        argv.append("callbacks=[film_strip,explanations]" if group == "explainer" else "callbacks=none")
+    if group != "trainer":
         argv += ["trainer.accelerator=cpu", "trainer.devices=1"]
-    if room != "debug":
+    if group != "debug":
         argv += ["trainer.max_epochs=1", *(f"+trainer.limit_{s}_batches=2" for s in ("train", "val", "test"))]
     line = split(argv)
     check(line, conf=CONF, name="train")
@@ -115,13 +115,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert heading in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
 
-@pytest.mark.parametrize(("room", "heading", "least"), [("model", "Models", 8), ("data", "Data sets", 5)])
-def test_the_table_names_choices_that_there_are(room: str, heading: str, least: int) -> None:
+@pytest.mark.parametrize(("group", "heading", "least"), [("model", "Models", 8), ("data", "Data sets", 5)])
+def test_the_table_names_choices_that_there_are(group: str, heading: str, least: int) -> None:
     """One's own need no row."""
     table = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     named = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
     assert len(named) >= least
-    assert set(named) <= {path.stem for path in (CONF / room).glob("*.yaml")}
+    assert set(named) <= {path.stem for path in (CONF / group).glob("*.yaml")}
 
 
 def test_the_glossary_has_the_words_of_the_code() -> None:

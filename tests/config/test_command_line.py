@@ -184,12 +184,12 @@ def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
     accepted("--config-dir", str(tmp_path), "experiment=mine")
 
 
-@pytest.mark.parametrize("room", ["callbacks", "explainer", "logger"])
-def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, room: str) -> None:
-    (tmp_path / room).mkdir()
-    (tmp_path / room / "nameless.yaml").write_text("_target_: mine.Own\nsize: 1\n")
-    told = problems("--config-dir", str(tmp_path), f"{room}=nameless")
-    assert told.startswith(f"{room}: mine.Own stands in its file without a name. Expected a name")
+@pytest.mark.parametrize("group", ["callbacks", "explainer", "logger"])
+def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, group: str) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "nameless.yaml").write_text("_target_: mine.Own\nsize: 1\n")
+    told = problems("--config-dir", str(tmp_path), f"{group}=nameless")
+    assert told.startswith(f"{group}: mine.Own stands in its file without a name. Expected a name")
     assert "\n" not in told
 
 

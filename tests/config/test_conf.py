@@ -1,4 +1,4 @@
-"""The YAML files: rooms and their words."""
+"""The YAML files: config groups and their words."""
 
 from __future__ import annotations
 
@@ -38,40 +38,40 @@ OFFERED = {
 }
 
 
-@pytest.mark.parametrize("room", OURS)
-def test_a_room_has_a_folder_of_code_and_of_tests(room: str) -> None:
-    assert (ROOT / "src" / "pellucid" / room).is_dir()
-    assert (ROOT / "tests" / room).is_dir()
+@pytest.mark.parametrize("group", OURS)
+def test_a_group_has_a_folder_of_code_and_of_tests(group: str) -> None:
+    assert (ROOT / "src" / "pellucid" / group).is_dir()
+    assert (ROOT / "tests" / group).is_dir()
 
 
-def targets(room: str) -> list[tuple[str, dict[str, object]]]:
+def targets(group: str) -> list[tuple[str, dict[str, object]]]:
     found = []
-    for path in sorted((CONF / room).glob("*.yaml")):
+    for path in sorted((CONF / group).glob("*.yaml")):
         config = OmegaConf.to_container(OmegaConf.load(path))
         nodes = [config, *config.values()] if isinstance(config, dict) else []
         found += [(path.stem, n) for n in nodes if isinstance(n, dict) and "_target_" in n]
     return found
 
 
-def constructors(room: str) -> list[tuple[type, dict[str, Any]]]:
+def constructors(group: str) -> list[tuple[type, dict[str, Any]]]:
     """The classes of ours that a group's YAML files name, each with the options stated there."""
     found = []
-    for _, node in targets(room):
+    for _, node in targets(group):
         module, _, name = str(node["_target_"]).rpartition(".")
         if module.startswith("pellucid."):
             stated = {str(key): value for key, value in node.items() if key not in ("_target_", "defaults")}
             found.append((getattr(import_module(module), name), stated))
-    written = "".join(path.read_text() for path in (CONF / room).glob("*.yaml"))
+    written = "".join(path.read_text() for path in (CONF / group).glob("*.yaml"))
     assert (
-        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(room, 4)
+        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(group, 4)
     )
     return found
 
 
-@pytest.mark.parametrize("room", OURS)
-def test_yaml_and_constructor_state_the_same_options_and_defaults(room: str) -> None:
+@pytest.mark.parametrize("group", OURS)
+def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) -> None:
     seed = OmegaConf.load(CONF / "train.yaml").seed
-    for cls, stated in constructors(room):
+    for cls, stated in constructors(group):
         parameters = inspect.signature(cls).parameters
         assert set(stated) | (OFFERED & set(parameters)) == set(parameters), cls
         assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}, cls
@@ -84,8 +84,8 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(room: str) -> 
             )
 
 
-@pytest.mark.parametrize("room", OURS)
-def test_every_class_is_made_with_what_only_the_user_knows(room: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", OURS)
+def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", {"oak": 2, "elm": 2})
     shape, made = (1, 40, 40), []
     given = {
@@ -102,7 +102,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(room: str, tmp_path: 
         "Classification": CNN(image_shape=shape, num_classes=10),
         "Reconstruction": Autoencoder(image_shape=shape),
     }
-    for cls, stated in constructors(room):
+    for cls, stated in constructors(group):
         needed = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty}
         options = {name: nets[cls.__name__] if name == "net" else given[name] for name in needed}
         offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
@@ -110,9 +110,9 @@ def test_every_class_is_made_with_what_only_the_user_knows(room: str, tmp_path: 
     assert made
 
 
-@pytest.mark.parametrize("room", THIRD_PARTY)
-def test_the_other_rooms_hold_third_party_targets_only(room: str) -> None:
-    found = targets(room)
+@pytest.mark.parametrize("group", THIRD_PARTY)
+def test_the_other_groups_hold_third_party_targets_only(group: str) -> None:
+    found = targets(group)
     assert found
     assert not any(str(node["_target_"]).startswith("pellucid.") for _, node in found)
 

@@ -62,8 +62,8 @@ class Activations(Visualizer):
                 self._gradients[name] = weight.grad.detach().norm()
 
     def draw(self, snapshot: Snapshot) -> None:
-        probes = snapshot.reference_images(IMAGES)
-        inputs_BCHW = snapshot.predictor.inputs(probes.pixels_BCHW)
+        images = snapshot.reference_images(IMAGES)
+        inputs_BCHW = snapshot.predictor.inputs(images.pixels_BCHW)
         with measured(snapshot.net, self.chosen) as found:
             snapshot.predictor.run(inputs_BCHW)
         trained = weights(snapshot, self.chosen)
@@ -83,7 +83,7 @@ class Activations(Visualizer):
                 LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
                 for name, one in found.items()
             ]
-            seen = counted(len(probes), "validation image")
+            seen = counted(len(images), "validation image")
             note = f"activations of {seen}, gradients of the epoch's last step"
             snapshot.show(layer_chart(rows, title=f"Layers {snapshot.title}", note=note))
 

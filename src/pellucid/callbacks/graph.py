@@ -12,7 +12,7 @@ from pellucid.callbacks.visualizer import Visualizer
 
 
 class Graph(Visualizer):
-    """Traced once, before training, on one probe image. The layers' table is the callback summary's."""
+    """Traced once, before training, on one reference image. The layers' table is the callback summary's."""
 
     name = "graph"
 

@@ -49,7 +49,7 @@ def facts(
     """From ``noted``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
     config = trained.config
-    names = [choices.get(room) or _class(config[room]) for room in ("model", "data")]
+    names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
     return Facts(
         title=f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
