@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
-from rich.progress import Progress
 from torch import nn
 
 from pellucid.inside.predictor import Predictor
@@ -23,20 +24,18 @@ def test_what_activates_each_unit() -> None:
     pixels = torch.tensor([[0, 0], [51, 255], [255, 0], [102, 0]], dtype=torch.uint8).view(4, 1, 1, 2)
     trace = traced(net, predictor.black(2))
     layer = find_units(trace, net, "1", batch=2)
-    with Progress(disable=True) as progress:
-        study = study_units(
-            predictor,
-            trace,
-            layer,
-            [0, 2],
-            [pixels[:3], pixels[3:]],
-            count=4,
-            steps=3,
-            seed=0,
-            progress=progress,
-        )
-        assert [task.total for task in progress.tasks] == [4, None, 2]
-        assert progress.tasks[0].completed == 4
+    heard = Counter[str]()
+    study = study_units(
+        predictor,
+        trace,
+        layer,
+        [0, 2],
+        [pixels[:3], pixels[3:]],
+        steps=3,
+        seed=0,
+        done=lambda phase, count: heard.update({phase: count}),
+    )
+    assert heard == {"Looking": 4, "Finding what each unit sees": 0, "Making images that excite": 2}
     seen = study.activations
     assert seen.rate_U.tolist() == [0.75, 0, 0]
     assert seen.mean_U.tolist() == pytest.approx([(0.2 + 1 + 0.4) / 4, -0.25, 0])

@@ -7,7 +7,6 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.confusion import draw_confusion
 from pellucid.errors import plain
-from pellucid.task.classification import Classification
 from pellucid.view.confusion import confusion
 
 
@@ -20,7 +19,7 @@ class Confusion(Visualizer):
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        return None if isinstance(snapshot.task, Classification) else "not a classifier"
+        return None if snapshot.predictor.has_classes else "not a classifier"
 
     def draw(self, snapshot: Snapshot) -> None:
         predictions = snapshot.predictions

@@ -27,7 +27,7 @@ from pellucid.inside.units import UnitLayer, find_units
 from pellucid.spec import prepare
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
-from pellucid.view.units import UnitStudy, study_units
+from pellucid.view.units import FINDING, LOOKING, MAKING, UnitStudy, study_units
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +69,23 @@ def units(
     chosen = _chosen(units, count, chosen_layer)
     stream = _stream(loaded, images, split, data)
     with console.progress() as progress:
+        totals = {LOOKING: stream.count, FINDING: None, MAKING: len(chosen)}
+        bars: dict[str, Any] = {}
+
+        def done(phase: str, count: int) -> None:
+            if phase not in bars:
+                bars[phase] = progress.add_task(phase, total=totals[phase])
+            progress.advance(bars[phase], count)
+
         study = study_units(
             predictor,
             trace,
             chosen_layer,
             chosen,
             (images.pixels_BCHW for images in stream.batches(BATCH_SIZE)),
-            count=stream.count,
             steps=steps,
             seed=seed,
-            progress=progress,
+            done=done,
         )
     rows = [_row(loaded, study, stream, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")

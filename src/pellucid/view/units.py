@@ -5,11 +5,10 @@ Axes: U units, K images of each, A units that are drawn, B images, S pairs of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from pellucid.inside.activation_maximization import ActivationMaxima, maximize_activations, middle
@@ -20,6 +19,8 @@ from pellucid.inside.top_activations import TopActivations, Watch
 from pellucid.inside.trace import Trace
 from pellucid.inside.units import UnitLayer
 from pellucid.inside.weights import Filters, find_filters
+
+LOOKING, FINDING, MAKING = "Looking", "Finding what each unit sees", "Making images that excite"
 
 
 @dataclass(frozen=True)
@@ -55,27 +56,25 @@ def study_units(
     drawn: list[int],
     batches: Iterable[Tensor],
     *,
-    count: int,
     steps: int,
     seed: int,
-    progress: Progress,
+    done: Callable[[str, int], None],
 ) -> UnitStudy:
-    """Study of a layer's units on ``batches`` of uint8 pixels (B, C, H, W), of ``count`` images in all.
+    """Study of a layer's units on ``batches`` of uint8 pixels (B, C, H, W).
 
     ``trace``: of the net. ``steps``, ``seed``: of the images that are made to excite the ``drawn`` units.
+    ``done`` hears of each of the three phases how many images it has done since it was called last.
     """
     watch = Watch(layer.units)
-    bar = progress.add_task("Looking", total=count)
     with preserve_state(predictor.net) as net:
         with torch.no_grad():
             for pixels_BCHW in batches:
                 watch.see(layer.outputs(net, predictor.inputs(pixels_BCHW)))
-                progress.advance(bar, len(pixels_BCHW))
+                done(LOOKING, len(pixels_BCHW))
         activations = watch.found()
-        progress.add_task("Finding what each unit sees", total=None)
+        done(FINDING, 0)
         positions = _positions(layer, activations, drawn)
         boxes_UK4, made_boxes_A4 = _boxes(predictor, layer, activations, drawn, positions)
-        making = progress.add_task("Making images that excite", total=len(drawn))
         made = maximize_activations(
             net,
             layer,
@@ -85,7 +84,7 @@ def study_units(
             patch=min(largest(made_boxes_A4)),
             steps=steps,
             seed=seed,
-            done=lambda number: progress.advance(making, number),
+            done=lambda number: done(MAKING, number),
         )
     filters = find_filters(trace, layer.filtered_by, predictor.spec.image_shape)
     return UnitStudy(layer, filters, activations, boxes_UK4, made_boxes_A4, drawn, made)

@@ -73,7 +73,7 @@ class Onnx(Exported):
         net = copy.deepcopy(run.net)  # which stays on the CPU
         self.path = path
         self.graph = Graph(net=net, spec=run.spec, inside=inside, classifies=self.classifies)
-        self.facts = {**facts_of_net(run), **facts_of_graph(self.graph, run.spec)}
+        self.facts = {**facts_of_net(run, classifies=self.classifies), **facts_of_graph(self.graph, run.spec)}
         self.content = to_onnx(self.graph, facts=self.facts, opset=opset)
         self.session = Session(self.content, self.graph.name)
         self.by = f"onnxruntime {self.session.version}"
@@ -124,7 +124,7 @@ class StateDict(Exported):
         self.use = use_of_state_dict(path, self.target)
         content = io.BytesIO()
         state = {name: _on_cpu(value) for name, value in run.net.state_dict().items()}
-        about = facts_of_net(run)
+        about = facts_of_net(run, classifies=self.classifies)
         torch.save(
             {"state_dict": state, "target": self.target, "arguments": arguments, "about": about}, content
         )

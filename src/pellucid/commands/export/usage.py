@@ -13,7 +13,6 @@ from pellucid.commands.export.onnx_file import Graph
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.run.folder import FORMAT
 from pellucid.spec import Spec
-from pellucid.task.classification import Classification
 
 PROGRAM = Path(__file__).with_name("onnx_predict.py")
 OUTPUTS = {
@@ -23,7 +22,7 @@ OUTPUTS = {
 }
 
 
-def facts_of_net(trained: LoadedRun) -> dict[str, Any]:
+def facts_of_net(trained: LoadedRun, *, classifies: bool) -> dict[str, Any]:
     """Provenance and constants of the net, in plain containers."""
     spec = trained.spec
     return {
@@ -31,7 +30,7 @@ def facts_of_net(trained: LoadedRun) -> dict[str, Any]:
         "run": "/".join(trained.folder.parts[-2:]),
         "checkpoint": trained.checkpoint.name,
         "epoch": trained.epoch,
-        "task": "classification" if isinstance(trained.task, Classification) else "reconstruction",
+        "task": "classification" if classifies else "reconstruction",
         "net": str(trained.config["model"]["_target_"]),
         "trained_in_precision": str(trained.config["trainer"].get("precision")),
         "classes": list(spec.classes),
