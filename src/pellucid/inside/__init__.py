@@ -1,4 +1,4 @@
 """What happens inside a net: shapes, activations, units.
 
-Knows nets, images and numbers. May import ``draw``, ``spec`` and ``system``.
+Knows nets, images and numbers. May import ``draw``, ``metrics``, ``spec`` and ``system``.
 """

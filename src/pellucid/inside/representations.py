@@ -15,16 +15,17 @@ from torch.nn import functional
 from pellucid.errors import UserError
 from pellucid.inside.capture import captured, find_layers, units_last
 from pellucid.inside.preserve_state import preserve_state
+from pellucid.metrics.spread import evenly_spread
 
 SIDE = 4  # parts a side that a map is averaged over; of a row of tokens SIDE × SIDE
-MOST_LAYERS = 24
+MAX_LAYERS = 24
 KINDS = (nn.Conv2d, nn.Linear)
 
 
 def choose_layers_of(nets: Sequence[nn.Module], layers: str | Sequence[str]) -> list[list[str]]:
     """The names of each net's layers: ``auto``, or of those named the ones that it has.
 
-    ``auto``: convolutions and linear layers, of more than ``MOST_LAYERS`` as many, evenly spread from the
+    ``auto``: convolutions and linear layers, of more than ``MAX_LAYERS`` as many, evenly spread from the
     first to the last. Raises UserError for a name that no net has, and where a net has none of them.
     """
     if isinstance(layers, str):
@@ -47,8 +48,7 @@ def choose_layers_of(nets: Sequence[nn.Module], layers: str | Sequence[str]) -> 
 
 
 def _spread(names: Sequence[str]) -> list[str]:
-    places = np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int)
-    return [names[place] for place in dict.fromkeys(places.tolist())]
+    return [names[index] for index in evenly_spread(len(names), MAX_LAYERS)]
 
 
 def representations(
