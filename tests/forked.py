@@ -121,6 +121,7 @@ def _become(args: list[str], folder: str, env: dict[str, str], *, own_session: b
     paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", *sys.path)]
     sys.path[1:1] = paths
     sys.argv = args[1:]
+    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)  # as Python itself does
     torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
     random.seed()
 
