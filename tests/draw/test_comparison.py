@@ -9,6 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from pellucid.draw.comparison import RUNS, compared_curves, compared_reconstructions, likeness_map
+from pellucid.view.curves import curves
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["1: " + "a rather long name of a run " * 6, "2: b$c_d^e"]
@@ -36,7 +37,7 @@ def test_curves_of_different_lengths(lines: list[tuple[list[float], list[float],
     one = [{"epoch": 1.0, "train/loss": 4.0, "val/loss": 5.0, "test/loss": 9.0}]
     other = [{"epoch": e, "train/loss": 1 / e, "val/loss": 2 / e} for e in (1.0, 2.0, 3.0)]
     del other[1]["val/loss"]  # an epoch without validation
-    assert uncut(compared_curves([one, other], NAMES, title="t"))
+    assert uncut(compared_curves([curves(one).metrics, curves(other).metrics], NAMES, title="t"))
     assert [(x, y) for x, y, _ in lines] == [
         ([1.0], [5.0]),
         ([1.0], [4.0]),
@@ -53,7 +54,10 @@ def test_curves_of_different_lengths(lines: list[tuple[list[float], list[float],
 def test_a_metric_of_one_run_alone_has_its_panel() -> None:
     one = [{"epoch": e, "val/loss": 1 / e, "val/accuracy": e / 4} for e in (1, 2)]
     other = [{"epoch": e, "val/loss": 1 / e, "val/top5": e / 3} for e in (1, 2)]
-    wide, narrow = (compared_curves([one, rows], NAMES, title="t") for rows in (other, one))
+    wide, narrow = (
+        compared_curves([curves(one).metrics, curves(rows).metrics], NAMES, title="t")
+        for rows in (other, one)
+    )
     assert wide.shape[1] > narrow.shape[1]
 
 

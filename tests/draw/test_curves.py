@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.curves import _apart, curves
+from pellucid.draw.curves import _apart, draw_curves
 
 
 @pytest.mark.parametrize("epochs", [1, 100])
 def test_curves(epochs: int) -> None:
-    rows = [{"epoch": e, "train/loss": 1 / e, "lr": 1e-3, "val/loss": 0.5} for e in range(1, epochs + 1)]
-    del rows[0]["val/loss"]  # an epoch without validation
-    picture = curves(rows, title="t")
+    loss = {"train": [(e, 1 / e) for e in range(1, epochs + 1)]}
+    loss |= {"val": loss["train"][1:]} if epochs > 1 else {}  # an epoch without validation
+    picture = draw_curves({"loss": loss}, title="t", lr=[(e, 1e-3) for e in range(1, epochs + 1)])
     assert (picture[:, -1] == 255).all()
 
 

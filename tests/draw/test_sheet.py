@@ -134,9 +134,9 @@ def test_drawing_needs_no_pyplot_and_changes_no_setting() -> None:
         "settings = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}\n"
         "before = settings()\n"
         "from pellucid.draw.grid import image_grid\n"
-        "from pellucid.draw.curves import curves\n"
+        "from pellucid.draw.curves import draw_curves\n"
         "image_grid(np.zeros((2, 4, 4, 3), np.uint8), ['a', 'b'], title='t')\n"
-        "curves([{'epoch': 1, 'train/loss': 1.0, 'lr': 0.1}], title='t')\n"
+        "draw_curves({'loss': {'train': [(1, 1.0)]}}, lr=[(1, 0.1)], title='t')\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert settings() == before\n"
     )

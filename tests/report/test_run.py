@@ -29,6 +29,7 @@ from pellucid.report.embedding import _points
 from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.run.folder import Run
+from pellucid.view.curves import curves
 from tests.browser import FLAGS, Browser, browser
 from tests.fakes import write_photos
 from tests.helpers import CONF, compose, make_run, metrics, same, weights
@@ -270,7 +271,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_curves_are_drawn_where_they_belong(tmp_path: Path) -> None:
     rows = [{"epoch": e, "train/loss": 2.0 / e, "val/loss": 3.0 / e} for e in (1.0, 2.0, 3.0, 4.0)]
-    (panel,) = panels(rows, 2)
+    (panel,) = panels(curves(rows), 2)
     assert panel.name == "loss"
     assert [line.stage for line in panel.lines] == ["train", "val"]
     xs = [point[0] for point in panel.lines[0].points]
@@ -287,7 +288,7 @@ def test_a_single_epoch_and_values_that_are_no_numbers(tmp_path: Path) -> None:
     path.write_text("epoch,val/loss\n1,nan\n2,1.5\n")
     rows = Run(tmp_path).rows()
     assert rows == [{"epoch": 1}, {"epoch": 2, "val/loss": 1.5}]
-    (panel,) = panels(rows, 1)
+    (panel,) = panels(curves(rows), 1)
     assert len(panel.lines[0].points) == 1
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.draw.curves import curves
+from pellucid.draw.curves import draw_curves
 from pellucid.draw.sheet import number
-from pellucid.run.epoch import best_epoch
+from pellucid.view.curves import best_point, curves
 
 
 class Curves(Visualizer):
@@ -16,8 +16,10 @@ class Curves(Visualizer):
 
     def draw(self, snapshot: Snapshot) -> None:
         rows, task = snapshot.figures.run.rows(), snapshot.task
-        note, best = f"{type(snapshot.net).__name__} on {snapshot.data.source}", None
-        if any(task.monitor in row for row in rows) and (best := best_epoch(rows, task.monitor, task.mode)):
-            value = number(rows[best - 1][task.monitor])
-            note += f"; dashed: epoch {best}, the best by {task.monitor} ({value})"
-        snapshot.keep(curves(rows, title=f"Training {snapshot.title}", note=note, best=best), "curves.png")
+        note, epoch = f"{type(snapshot.net).__name__} on {snapshot.data.source}", None
+        if best := best_point(rows, task.monitor, task.mode):
+            epoch, value = best
+            note += f"; dashed: epoch {epoch}, the best by {task.monitor} ({number(value)})"
+        found, title = curves(rows), f"Training {snapshot.title}"
+        picture = draw_curves(found.metrics, title=title, note=note, lr=found.lr, best=epoch)
+        snapshot.keep(picture, "curves.png")

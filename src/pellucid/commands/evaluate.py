@@ -17,9 +17,9 @@ from rich.text import Text
 
 from pellucid.config.command import DataOverride, PathText
 from pellucid.data.base import ImageData
-from pellucid.draw.calibration import reliability
+from pellucid.draw.calibration import draw_calibration
 from pellucid.draw.confusion import draw_confusion
-from pellucid.draw.curves import curves
+from pellucid.draw.curves import draw_curves
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.engine.evaluation import Evaluation, evaluation
@@ -28,13 +28,13 @@ from pellucid.engine.loaded_run import LoadedRun, find, restore
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels
-from pellucid.metrics.calibration import calibration
 from pellucid.metrics.confusion import Confusion
-from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
+from pellucid.view.calibration import calibration
 from pellucid.view.confusion import confusion
+from pellucid.view.curves import curves
 from pellucid.view.mistakes import mistakes
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _evaluate_all(
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
     title = f"{'/'.join(run.folder.parts[-2:])}, every kept checkpoint, in evaluation mode"
-    write_png(folder / "checkpoints.png", curves(curve, title=title))
+    write_png(folder / "checkpoints.png", draw_curves(curves(curve).metrics, title=title))
     console.print(_table(rows, images.source if images else ""))
     log.info("Written: %s", folder)
     return rows
@@ -154,11 +154,9 @@ def _write(
             f"{where}, accuracy {evaluated.metrics['accuracy']:.4f}; colour: share of the true class's images"
         )
         write_png(folder / "confusion.png", draw_confusion(matrix, title=trained.name, note=note))
-        bins = calibration(predictions.confidence.numpy(), predictions.right().numpy())
+        bins = calibration(predictions)
         content["ece"] = bins.ece
-        with np.errstate(invalid="ignore", divide="ignore"):  # bins without images
-            low_M, high_M = wilson(bins.accuracy_M, bins.images_M)
-        diagram = reliability(bins, low_M, high_M, title=f"Calibration of {trained.name}", note=where)
+        diagram = draw_calibration(bins, title=f"Calibration of {trained.name}", note=where)
         write_png(folder / "calibration.png", diagram)
         _write_mistakes(folder, trained, data, predictions, split)
     write_csv(folder / "images.csv", _rows(files, predictions, classes))

@@ -13,10 +13,8 @@ from pellucid.metrics.calibration import Calibration
 BARS = "#94a4a2"
 
 
-def reliability(
-    found: Calibration, low_M: np.ndarray, high_M: np.ndarray, *, title: str, note: str
-) -> Picture:
-    """Accuracy against confidence, ``low_M`` to ``high_M`` its intervals; below it how many images."""
+def draw_calibration(found: Calibration, *, title: str, note: str) -> Picture:
+    """Accuracy against confidence, with its intervals; below it how many images."""
     side, foot = 3.2, 0.7
     sheet = Sheet(side + 1.0, side + foot + 1.35)
     sheet.title(title, note)
@@ -24,7 +22,7 @@ def reliability(
     accuracy_M, confidence_M = found.accuracy_M[filled], found.confidence_M[filled]
     axes = sheet.axes(0.72, 0.78, side, side)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.vlines(confidence_M, low_M[filled], high_M[filled], color=COLOURS[0], linewidth=1.4)
+    axes.vlines(confidence_M, found.low_M[filled], found.high_M[filled], color=COLOURS[0], linewidth=1.4)
     axes.plot(confidence_M, accuracy_M, "o", color=COLOURS[0], markersize=4.5)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_xticklabels([])

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit, length, number, rgb
-from pellucid.metrics.curves import metrics_of
+from pellucid.metrics.curves import MetricPoints, Points
 
 RUNS = (COLOURS[0], COLOURS[2])
 STYLES = {"val": "-", "train": (0, (2, 1.5))}
@@ -21,11 +21,9 @@ NUMBERED = 0.28  # inches: in cells as large as that the number stands
 Redrawn = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # originals, two redrawn, errors (2, N)
 
 
-def compared_curves(
-    runs: Sequence[Sequence[Mapping[str, float]]], names: Sequence[str], *, title: str
-) -> Picture:
+def compared_curves(runs: Sequence[MetricPoints], names: Sequence[str], *, title: str) -> Picture:
     """A panel for each metric: validation of both runs as lines, training dotted."""
-    panels = list(dict.fromkeys(name for rows in runs for name in metrics_of(rows)))
+    panels = list(dict.fromkeys(metric for metrics in runs for metric in metrics))
     width, height, gap = 3.0, 2.4, 0.75
     sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.65)
     sheet.title(title, "lines: validation, dotted: training")
@@ -37,16 +35,14 @@ def compared_curves(
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.grid(axis="y", color="#ececec", linewidth=0.7)
-        for rows, colour in zip(runs, RUNS, strict=True):
-            _lines(axes, rows, metric, colour)
+        for metrics, colour in zip(runs, RUNS, strict=True):
+            _lines(axes, metrics.get(metric, {}), colour)
     return sheet.picture()
 
 
-def _lines(axes: Axes, rows: Sequence[Mapping[str, float]], metric: str, colour: str) -> None:
+def _lines(axes: Axes, stages: Mapping[str, Points], colour: str) -> None:
     for stage, style in STYLES.items():
-        key = f"{stage}/{metric}"
-        points = [(row["epoch"], row[key]) for row in rows if key in row]
-        if points:
+        if points := stages.get(stage):
             epochs, values = zip(*points, strict=True)
             mark = "" if len(points) > 1 else "o" if stage == "val" else "."
             axes.plot(epochs, values, color=colour, linewidth=1.5, linestyle=style, marker=mark)

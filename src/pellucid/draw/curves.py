@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
-from pellucid.metrics.curves import STAGES, metrics_of
+from pellucid.metrics.curves import STAGES, MetricPoints, Points
 
 STAGE_COLOURS = dict(zip(STAGES, (COLOURS[0], COLOURS[2], COLOURS[4]), strict=True))
 
 
-def curves(
-    rows: Sequence[Mapping[str, float]], *, title: str, note: str = "", best: int | None = None
+def draw_curves(
+    metrics: MetricPoints, *, title: str, note: str = "", lr: Points = (), best: int | None = None
 ) -> Picture:
-    """A panel for each metric, all stages together, and one for the learning rate where rows have it.
-
-    ``rows`` are an epoch's figures each, with keys such as ``epoch``, ``train/loss``, ``val/accuracy``;
-    ``best`` is the epoch that a thin line marks.
+    """A panel for each metric, all stages together, and one for the learning rate where there is one; a thin
+    line marks the ``best`` epoch.
     """
-    panels = [*metrics_of(rows), *(["lr"] if any("lr" in row for row in rows) else [])]
+    panels = {**metrics, **({"lr": {"": lr}} if lr else {})}
     width, height, gap = 2.7, 2.3, 1.25
     sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.35)
     sheet.title(title, note)
-    for place, name in enumerate(panels):
+    for place, (name, points) in enumerate(panels.items()):
         axes = sheet.axes(0.6 + place * (width + gap), 0.77, width, height)
         axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
@@ -33,15 +31,9 @@ def curves(
         axes.grid(axis="y", color="#ececec", linewidth=0.7)
         if best is not None:
             axes.axvline(best, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+        ends = [_line(axes, points[stage], STAGE_COLOURS.get(stage, INK), stage) for stage in points]
         if name == "lr":
-            ends = _line(axes, rows, "lr", INK, "")
-            axes.set_ylim(0, 1.1 * max(row["lr"] for row in rows) or 1)
-        else:
-            ends = [
-                end
-                for stage, colour in STAGE_COLOURS.items()
-                for end in _line(axes, rows, f"{stage}/{name}", colour, stage)
-            ]
+            axes.set_ylim(0, 1.1 * max(value for _, value in lr) or 1)
         _name_ends(axes, ends)
     return sheet.picture()
 
@@ -49,15 +41,12 @@ def curves(
 End = tuple[float, float, str, str]  # epoch, value, text, colour
 
 
-def _line(axes: Axes, rows: Sequence[Mapping[str, float]], key: str, colour: str, label: str) -> list[End]:
-    points = [(row["epoch"], row[key]) for row in rows if key in row]
-    if not points:
-        return []
+def _line(axes: Axes, points: Points, colour: str, label: str) -> End:
     epochs, values = zip(*points, strict=True)
     axes.plot(
         epochs, values, color=colour, linewidth=1.6, marker="o", markersize=3 if len(points) < 30 else 0
     )
-    return [(epochs[-1], values[-1], f"{label} {number(values[-1])}".strip(), colour)]
+    return epochs[-1], values[-1], f"{label} {number(values[-1])}".strip(), colour
 
 
 def _name_ends(axes: Axes, ends: list[End]) -> None:

@@ -21,8 +21,8 @@ from torch.optim import Optimizer
 
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError
+from pellucid.metrics.curves import Rows, best_epoch
 from pellucid.run.checkpoint import load_checkpoint, write_checkpoint
-from pellucid.run.epoch import Rows, best_epoch
 from pellucid.task.base import FUSED
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,20 @@
-"""Learning curves: which metrics the rows of ``metrics.csv`` hold."""
+"""Learning curves: values of metrics by stage and epoch, and which epoch is the best."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 STAGES = ("train", "val", "test")
+Rows = Sequence[Mapping[str, float]]  # an epoch each: epoch, train/loss, val/accuracy, lr …
+Points = Sequence[tuple[int, float]]  # epoch, value
+MetricPoints = Mapping[str, Mapping[str, Points]]  # of each metric and stage
 
 
-def metrics_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
-    """Names of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
-    found: dict[tuple[float | None, ...], str] = {}
-    for name in dict.fromkeys(
-        key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES
-    ):
-        found[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
-    return list(found.values())
+def best_epoch(rows: Rows, monitor: str, mode: str) -> int | None:
+    """The first epoch with the best finite value, counted from 1; without any value, the last one without."""
+    scores = {number: row[monitor] for number, row in enumerate(rows, start=1) if monitor in row}
+    finite = {number: score for number, score in scores.items() if math.isfinite(score)}
+    if finite:
+        return (max if mode == "max" else min)(finite, key=lambda number: finite[number])
+    return max((number for number in range(1, len(rows) + 1) if number not in scores), default=None)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pellucid.draw.curves import STAGE_COLOURS
-from pellucid.metrics.curves import STAGES, metrics_of
+from pellucid.metrics.curves import Points
+from pellucid.view.curves import Curves
 
 WIDTH, HEIGHT = 440, 230  # of a panel's plot, in pixels
 STAGE_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -35,20 +36,16 @@ class Panel:
     best: float | None
 
 
-def panels(rows: Sequence[Mapping[str, float]], best: int | None) -> list[Panel]:
+def panels(curves: Curves, best: int | None) -> list[Panel]:
     """A panel for each metric, all stages together."""
-    return [_panel(rows, name, best) for name in metrics_of(rows)]
+    return [_panel(name, series, curves.epochs, best) for name, series in curves.metrics.items()]
 
 
-def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> Panel:
+def _panel(name: str, series: Mapping[str, Points], epochs: Sequence[int], best: int | None) -> Panel:
     from matplotlib.ticker import MaxNLocator
 
-    series = {
-        stage: [(int(r["epoch"]), r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r]
-        for stage in STAGES
-    }
     values = [value for points in series.values() for _, value in points]
-    first, last = int(rows[0]["epoch"]), int(rows[-1]["epoch"])
+    first, last = epochs[0], epochs[-1]
     y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(values), max(values))
     low, high = float(y_ticks[0]), float(y_ticks[-1])
     decimals = max(0, 1 - math.floor(math.log10(y_ticks[1] - y_ticks[0]) + 1e-9))
@@ -73,7 +70,6 @@ def _panel(rows: Sequence[Mapping[str, float]], name: str, best: int | None) -> 
             points=[(x(epoch), y(value), epoch, value) for epoch, value in points],
         )
         for stage, points in series.items()
-        if points
     ]
     return Panel(
         name=name,

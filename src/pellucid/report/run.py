@@ -28,6 +28,7 @@ from pellucid.report.mistakes import mistakes
 from pellucid.report.page import beside, embedded, template
 from pellucid.report.reconstructions import reconstructions
 from pellucid.system.files import write_atomically
+from pellucid.view.curves import curves
 
 SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
 NAME = "report.html"
@@ -84,7 +85,7 @@ def page(context: Context, *, why_no_data: str = "") -> str:
     text = template("run.html").render(
         facts=facts(trained, context.data, context.evaluation, context.noted),
         classes=context.classes,
-        panels=panels(rows, trained.epoch) if rows else [],
+        panels=panels(curves(rows), trained.epoch),
         mistakes=mistakes(context) if classifies else None,
         reconstructions=reconstructions(context) if redraws else None,
         feature_maps=feature_maps(context) if seen else None,

@@ -31,6 +31,7 @@ from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 from pellucid.view.comparison import better_reconstructed, disagreements, paired_test
+from pellucid.view.curves import curves
 from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
@@ -107,14 +108,14 @@ def _names(runs: Sequence[LoadedRun]) -> list[str]:
 
 
 def draw_curves(folder: Path, runs: Sequence[LoadedRun]) -> None:
-    curves = []
+    metrics = []
     for loaded in runs:
         rows = loaded.run.rows() if loaded.run else []
         if not rows:
             log.info("No learning curves: %s has no metrics.csv.", loaded.name)
             return
-        curves.append(rows)
-    write_png(folder / "curves.png", compared_curves(curves, _names(runs), title="Learning curves"))
+        metrics.append(curves(rows).metrics)
+    write_png(folder / "curves.png", compared_curves(metrics, _names(runs), title="Learning curves"))
 
 
 def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) -> None:
