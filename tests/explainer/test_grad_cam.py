@@ -15,11 +15,14 @@ from torchvision.models.convnext import CNBlockConfig
 from pellucid.errors import UserError
 from pellucid.explainer.grad_cam import NO_MAPS, GradCAM, last_layer_with_maps
 from pellucid.inside.embedding import embedding
-from pellucid.inside.trace import layers_with_maps, traced
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.trace import traced
 from pellucid.inside.units import find_units
 from pellucid.model.cnn import CNN
 from pellucid.model.dnn import DNN
 from pellucid.model.gcn import GCN
+from pellucid.spec import Spec
+from pellucid.view.feature_maps import mapped_layers
 from tests.explainer.nets import small_cnn, small_resnet, small_xai
 
 
@@ -189,11 +192,13 @@ def test_maps_are_what_the_scores_are_read_from(
 
 def test_four_axes_are_no_maps() -> None:
     images = torch.randn(1, 1, 8, 8)
+    spec = Spec((1, 8, 8), ("a", "b", "c"), (0.0,), (1.0,), "none")
+    predictor = Predictor(Attention(), spec, torch.device("cpu"), lambda *_: {})
     with pytest.raises(UserError, match=r"Attention gives a tensor of shape \(1, 2, 16, 4\), which are none"):
         GradCAM(layer="k_norm").reason(Attention(), images)
     assert GradCAM(layer="patch").reason(Attention(), images) is None, "who names it wants it"
     with pytest.raises(UserError, match=r"layers: k_norm gives \(1, 2, 16, 4\). Expected maps"):
-        layers_with_maps(Attention(), ["k_norm"], images)
+        mapped_layers(predictor, ["k_norm"])
     trace = traced(Attention(), torch.randn(2, 1, 8, 8))
     with pytest.raises(UserError, match="which has no units that can be told"):
         find_units(trace, Attention(), "k_norm", batch=2)

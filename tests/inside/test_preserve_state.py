@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import captured
+from pellucid.inside.hooks import captured
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from tests.inside.looked import IMAGE, MAPS, in_place_net
 

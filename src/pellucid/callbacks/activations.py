@@ -14,8 +14,8 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.layers import LayerRow, layer_chart
 from pellucid.errors import counted
-from pellucid.inside.capture import Layers, choose_layers
-from pellucid.inside.statistics import Activity, layers_with_units, measured
+from pellucid.inside.layers import Layers, layers_with_units, select_layers
+from pellucid.inside.statistics import Activity, measured
 
 IMAGES = 256
 BINS = 64
@@ -46,8 +46,7 @@ class Activations(Visualizer):
         self._gradients: dict[str, Tensor] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        auto = self.layers == "auto"
-        self.chosen = layers_with_units(snapshot.net) if auto else choose_layers(snapshot.net, self.layers)
+        self.chosen = select_layers(snapshot.net, layers_with_units(snapshot.net), self.layers)
         return None if self.chosen else "no layers with units"
 
     def on_before_optimizer_step(

@@ -6,7 +6,7 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.maps import draw_feature_maps
-from pellucid.inside.capture import Layers
+from pellucid.inside.layers import Layers
 from pellucid.view.feature_maps import feature_maps, mapped_layers
 
 MAX_MAPS, MAX_IMAGES = 400, 32

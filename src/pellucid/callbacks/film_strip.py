@@ -16,7 +16,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.film import MAX_FRAMES, Frame, film_strip, row_name, row_pictures
 from pellucid.draw.sheet import number
 from pellucid.explainer.base import Explainer
-from pellucid.inside.capture import Layers
+from pellucid.inside.layers import Layers
 from pellucid.metrics.spread import evenly_spread
 from pellucid.system.files import read_arrays
 from pellucid.view.explanations import applicable

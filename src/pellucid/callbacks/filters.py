@@ -11,7 +11,7 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.filters import filters, relative_change
 from pellucid.errors import UserError
-from pellucid.inside.capture import Layers, choose_layers
+from pellucid.inside.layers import FEW, Layers, layers_of_kind, select_layers
 
 MOST, START = 4096, "filters/start.npz"
 
@@ -34,7 +34,8 @@ class Filters(Visualizer):
         self.chosen: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        self.chosen = choose_layers(snapshot.net, self.layers)
+        among = layers_of_kind(snapshot.net, nn.Conv2d)
+        self.chosen = select_layers(snapshot.net, among, self.layers, most=FEW)
         for layer in self.chosen:
             if not isinstance(snapshot.net.get_submodule(layer), nn.Conv2d):
                 kind = type(snapshot.net.get_submodule(layer)).__name__

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer, copied_to
-from pellucid.inside.capture import find_layers
+from pellucid.inside.layers import find_layers
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.trace import has_maps, traced
 

@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, near
+from pellucid.inside.hooks import captured
+from pellucid.inside.layers import near
 from pellucid.inside.trace import traced, unit_axis
 
 EMBED = "embed"  # what the last linear layer sees

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import captured
 from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.hooks import captured
 from pellucid.inside.images import Images
 from pellucid.inside.pixels import to_rgb
 from pellucid.inside.preserve_state import preserve_state

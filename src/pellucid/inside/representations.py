@@ -13,42 +13,34 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.errors import UserError
-from pellucid.inside.capture import captured, find_layers, units_last
+from pellucid.inside.hooks import captured
+from pellucid.inside.layers import find_layers, layers_of_kind, select_layers
 from pellucid.inside.preserve_state import preserve_state
-from pellucid.metrics.spread import evenly_spread
+from pellucid.inside.trace import units_last
 
 SIDE = 4  # parts a side that a map is averaged over; of a row of tokens SIDE × SIDE
 MAX_LAYERS = 24
 KINDS = (nn.Conv2d, nn.Linear)
 
 
-def choose_layers_of(nets: Sequence[nn.Module], layers: str | Sequence[str]) -> list[list[str]]:
-    """The names of each net's layers: ``auto``, or of those named the ones that it has.
+def select_layers_of(nets: Sequence[nn.Module], which: str | Sequence[str]) -> list[list[str]]:
+    """The layers of each net: ``auto``, or of those named the ones that it has.
 
-    ``auto``: convolutions and linear layers, of more than ``MAX_LAYERS`` as many, evenly spread from the
-    first to the last. Raises UserError for a name that no net has, and where a net has none of them.
+    ``auto``: convolutions and linear layers, at most ``MAX_LAYERS``. Raises UserError for a name that no net
+    has, and where a net has none of them.
     """
-    if isinstance(layers, str):
-        if layers != "auto":
-            raise UserError(
-                f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0,head]."
-            )
-        return [_spread([n for n, m in net.named_modules() if isinstance(m, KINDS)]) for net in nets]
-    if not layers:
+    if isinstance(which, str) and which != "auto":
+        raise UserError(f"layers={which}: expected auto or a list of names, e.g. layers=[features.0,head].")
+    if not which:
         raise UserError("layers=[] names none: expected auto or names, e.g. layers=[features.0,head].")
+    if which == "auto":
+        return [select_layers(net, layers_of_kind(net, *KINDS), most=MAX_LAYERS) for net in nets]
     known = [dict(net.named_modules()) for net in nets]
-    for name in layers:
+    for name in which:
         if not any(name and name in names for names in known):
             find_layers(nets[0], [name])  # tells which it has
-    chosen = [[name for name in dict.fromkeys(layers) if name in names] for names in known]
-    for net, found in zip(nets, chosen, strict=True):
-        if not found:
-            find_layers(net, layers)
-    return chosen
-
-
-def _spread(names: Sequence[str]) -> list[str]:
-    return [names[index] for index in evenly_spread(len(names), MAX_LAYERS)]
+    own = [[name for name in which if name in names] for names in known]
+    return [list(find_layers(net, names or which)) for net, names in zip(nets, own, strict=True)]
 
 
 def representations(

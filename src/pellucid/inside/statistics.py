@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from pellucid.inside.capture import find_layers, units_last, watched
+from pellucid.inside.hooks import watched
+from pellucid.inside.layers import find_layers
+from pellucid.inside.trace import units_last
 
 SAMPLE = 20_000  # values kept of a layer for its histogram
 
@@ -68,14 +69,3 @@ def activity(output: Tensor, *, last: bool) -> Activity:
         units=units.shape[1],
         sample=flat[::step].cpu().numpy(),
     )
-
-
-def layers_with_units(net: nn.Module) -> list[str]:
-    """Names of the linear layers, convolutions and activations, in the net's own order."""
-    activations = torch.nn.modules.activation.__name__
-    return [
-        name
-        for name, module in net.named_modules()
-        if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
-        or (type(module).__module__ == activations and not list(module.children()))
-    ]

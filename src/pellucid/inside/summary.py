@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pellucid.inside.capture import watched
+from pellucid.inside.hooks import watched
 from pellucid.inside.mode import evaluation_mode
 
 

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import UserError
-from pellucid.inside.capture import Layers, choose_layers, units_last
 from pellucid.inside.preserve_state import preserve_state
 
 WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd)
@@ -186,15 +184,10 @@ def has_maps(trace: Trace, name: str) -> bool:
     return len(trace.shapes.get(name) or ()) == 4 and unit_axis(trace, name) == 1
 
 
-def layers_with_maps(net: nn.Module, layers: Layers, image_1CHW: Tensor) -> list[str]:
-    """As ``choose_layers``. Raises UserError for a layer that gives no maps too."""
-    chosen, trace = choose_layers(net, layers, image_1CHW), traced(net, image_1CHW)
-    for layer in chosen:
-        if not has_maps(trace, layer):
-            shape = trace.shapes.get(layer)
-            gives = f"gives {shape}" if shape else "gives no tensor"
-            raise UserError(f"layers: {layer} {gives}. Expected maps, one image's channels × height × width.")
-    return chosen
+def units_last(module: nn.Module) -> bool:
+    """Whether a layer's units are the last axis of its output, as of a linear layer; else they are axis 1."""
+    rows = isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1
+    return rows or isinstance(module, nn.Linear)
 
 
 def width_of(module: nn.Module) -> int:

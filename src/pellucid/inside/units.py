@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pellucid.errors import UserError, counted
-from pellucid.inside.capture import find_layers
+from pellucid.inside.layers import find_layers
 from pellucid.inside.trace import Trace, unit_axis
 
 # Activations that a greater input never makes smaller: what maximises the one maximises the other, and the

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.inside.capture import Layers
+from pellucid.errors import UserError
+from pellucid.inside.layers import FEW, Layers, convolutions_with_maps, layers_of_kind, select_layers
 from pellucid.inside.predictor import Predictor
-from pellucid.inside.preserve_state import preserve_state
-from pellucid.inside.trace import layers_with_maps
+from pellucid.inside.trace import has_maps, traced
 from pellucid.metrics.spread import evenly_spread
 from pellucid.view.predictions import likeliest
 
@@ -51,8 +51,14 @@ class ForwardPass:
 
 def mapped_layers(predictor: Predictor, layers: Layers) -> list[str]:
     """Names of the chosen layers, of which each gives maps. Raises UserError for one that does not."""
-    with preserve_state(predictor.net) as net, torch.no_grad():
-        return layers_with_maps(net, layers, predictor.black().to(predictor.dtype))
+    trace = traced(predictor.net, predictor.black().to(predictor.dtype))
+    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=FEW)
+    for layer in chosen:
+        if not has_maps(trace, layer):
+            shape = trace.shapes.get(layer)
+            gives = f"gives {shape}" if shape else "gives no tensor"
+            raise UserError(f"layers: {layer} {gives}. Expected maps, one image's channels × height × width.")
+    return chosen
 
 
 def feature_maps(predictor: Predictor, inputs_NCHW: Tensor, layers: Sequence[str]) -> list[LayerOutput]:
@@ -66,12 +72,10 @@ def forward_pass(
     predictor: Predictor, inputs_NCHW: Tensor, *, max_layers: int, max_classes: int
 ) -> ForwardPass | None:
     """Images through convolutions and linear layers, evenly spread; None where none gives maps or vectors."""
-    kinds = {
-        name: type(module).__name__
-        for name, module in predictor.net.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
-    outputs, output = predictor.outputs(inputs_NCHW, list(kinds))
+    net = predictor.net
+    names = layers_of_kind(net, nn.Conv2d, nn.Linear)
+    kinds = {name: type(net.get_submodule(name)).__name__ for name in names}
+    outputs, output = predictor.outputs(inputs_NCHW, names)
     found = [
         LayerOutput(name, kinds[name], values.numpy())
         for name, values in outputs.items()

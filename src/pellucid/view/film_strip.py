@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.explainer.base import Explainer
-from pellucid.inside.capture import Layers, choose_layers
 from pellucid.inside.images import Images
+from pellucid.inside.layers import FEW, Layers, convolutions_with_maps, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import has_maps, traced
 from pellucid.view.explanations import attributions
@@ -37,9 +37,9 @@ class Strip:
 
 def layers_with_strips(predictor: Predictor, layers: Layers) -> list[str]:
     """Those of the chosen layers that give maps."""
-    black_1CHW = predictor.black().to(predictor.dtype)
-    trace = traced(predictor.net, black_1CHW)
-    return [layer for layer in choose_layers(predictor.net, layers, black_1CHW) if has_maps(trace, layer)]
+    trace = traced(predictor.net, predictor.black().to(predictor.dtype))
+    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=FEW)
+    return [layer for layer in chosen if has_maps(trace, layer)]
 
 
 def reconstruction_frame(predictor: Predictor, images: Images) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.inside.reference import choose_points
-from pellucid.inside.representations import choose_layers_of
+from pellucid.inside.representations import select_layers_of
 from pellucid.metrics.similarity import LEAST
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
@@ -64,7 +64,7 @@ def compare(
     both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
     _check_kinds(both)
     folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))
-    chosen = choose_layers_of([unwrap_compiled(run.net) for run in both], layers)
+    chosen = select_layers_of([unwrap_compiled(run.net) for run in both], layers)
     sides = _evaluate(both, _common(both, [run.data(data) for run in both]), chosen)
     values_PQ = layer_similarity(*(side.layers for side in sides))
     content = compare_metrics(sides)

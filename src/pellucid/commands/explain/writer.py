@@ -19,7 +19,7 @@ from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted
-from pellucid.inside.capture import Layers
+from pellucid.inside.layers import Layers
 from pellucid.inside.predictor import Predictor
 from pellucid.view.feature_maps import feature_maps, mapped_layers
 from pellucid.view.reconstructions import reconstruct

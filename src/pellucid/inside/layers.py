@@ -1,0 +1,70 @@
+"""Which layers of a net an option means: those that it names, or with ``auto`` some of those that qualify."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from torch import nn
+
+from pellucid.errors import UserError, did_you_mean
+from pellucid.inside.trace import WEIGHTED, Trace, is_activation
+
+Layers = Literal["auto"] | Sequence[str]
+FEW = 3  # first, middle, last
+LISTED = 12  # layers of a net, where none is near
+
+
+def select_layers(
+    net: nn.Module, among: Sequence[str], which: Layers = "auto", *, most: int | None = None
+) -> list[str]:
+    """The layers that ``which`` names, or of ``auto`` those ``among``; of more than ``most`` as many, evenly
+    spread from the first to the last.
+
+    Raises UserError for an unknown name, for an empty list, and for what is neither a list nor auto.
+    """
+    if isinstance(which, list | tuple):
+        if not which:
+            raise UserError(
+                "layers=[] names none: expected auto or names. To leave the view out: ~callbacks.…"
+            )
+        return list(find_layers(net, [str(name) for name in which]))  # [0]: a number on the line
+    if which != "auto":
+        raise UserError(f"layers={which}: expected auto or a list of names, e.g. layers=[features.0].")
+    count = len(among)
+    places = np.linspace(0, count - 1, count if most is None else min(most, count))
+    return [among[int(place)] for place in np.ceil(places - 0.5)]  # midway between two: the former
+
+
+def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
+    """Layers by their ``named_modules`` names. Raises UserError for an unknown one, with the nearest."""
+    known = dict(net.named_modules())
+    for name in names:
+        if not name or name not in known:
+            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{near(name, known)}")
+    return {name: known[name] for name in names}
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean x or y?``, or the first of those known where nothing is near."""
+    names = [one for one in known if one]  # the net itself has none
+    listed = f" It has {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}."
+    return did_you_mean(name, names, most=3, cutoff=0.3, quote="") or listed
+
+
+def layers_of_kind(net: nn.Module, *kinds: type[nn.Module]) -> list[str]:
+    """Names of the layers of those classes, in the order in which the net defines them."""
+    return [name for name, module in net.named_modules() if isinstance(module, kinds)]
+
+
+def layers_with_units(net: nn.Module) -> list[str]:
+    """Names of the linear layers, convolutions and activations, in that order too."""
+    return [n for n, module in net.named_modules() if isinstance(module, WEIGHTED) or is_activation(module)]
+
+
+def convolutions_with_maps(trace: Trace) -> list[str]:
+    """Names of the convolutions that gave maps of more than one pixel, in that order; of all if none did."""
+    found = layers_of_kind(trace.modules[""], nn.Conv2d)
+    return [name for name in found if math.prod((trace.shapes.get(name) or ())[2:]) > 1] or found
