@@ -52,12 +52,9 @@ def test_curves_of_different_lengths(lines: list[tuple[list[float], list[float],
 
 
 def test_a_metric_of_one_run_alone_has_its_panel() -> None:
-    one = [{"epoch": e, "val/loss": 1 / e, "val/accuracy": e / 4} for e in (1, 2)]
-    other = [{"epoch": e, "val/loss": 1 / e, "val/top5": e / 3} for e in (1, 2)]
-    wide, narrow = (
-        compared_curves([curves(one).metrics, curves(rows).metrics], NAMES, title="t")
-        for rows in (other, one)
-    )
+    one = curves([{"epoch": e, "val/loss": 1 / e, "val/accuracy": e / 4} for e in (1, 2)]).metrics
+    other = curves([{"epoch": e, "val/loss": 1 / e, "val/top5": e / 3} for e in (1, 2)]).metrics
+    wide, narrow = (compared_curves([one, metrics], NAMES, title="t") for metrics in (other, one))
     assert wide.shape[1] > narrow.shape[1]
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -15,7 +12,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.layers import LayerRow, layer_chart
 from pellucid.errors import counted
 from pellucid.inside.layers import Layers, layers_with_units, select_layers
-from pellucid.inside.statistics import Activity, measured
+from pellucid.view.activations import LayerStates, activations, gradient_norms
 
 IMAGES = 256
 BINS = 64
@@ -55,47 +52,35 @@ class Activations(Visualizer):
         if not self._applies or not trainer.is_global_zero or not trainer.is_last_batch:
             return
         snapshot = Snapshot(self, trainer, pl_module, epoch=trainer.current_epoch + 1)
-        self._gradients = {}
-        for name, weight in weights(snapshot, self.chosen).items():
-            if weight.grad is not None:
-                self._gradients[name] = weight.grad.detach().norm()
+        self._gradients = gradient_norms(snapshot.net, self.chosen)
 
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(IMAGES)
-        inputs_BCHW = snapshot.predictor.inputs(images.pixels_BCHW)
-        with measured(snapshot.net, self.chosen) as found:
-            snapshot.predictor.run(inputs_BCHW)
-        trained = weights(snapshot, self.chosen)
+        found = activations(snapshot.predictor, images, self.chosen)
         values: dict[str, float] = {}
-        for name, activity in found.items():
+        for name, activity in found.activity.items():
             values[f"activations/mean/{name}"] = activity.mean
             values[f"activations/std/{name}"] = activity.std
             values[f"activations/dead/{name}"] = activity.dead
-        for name, weight in trained.items():
-            values[f"weights/mean/{name}"] = float(weight.float().mean())
-            values[f"weights/std/{name}"] = float(weight.float().std(correction=0))
+        for name, weight in found.weights.items():
+            values[f"weights/mean/{name}"] = weight.mean
+            values[f"weights/std/{name}"] = weight.std
         gradients = {name: float(norm) for name, norm in self._gradients.items()}
         snapshot.scalars(values | {f"gradients/norm/{name}": norm for name, norm in gradients.items()})
         if snapshot.is_due(self.histogram_every_n_epochs):
-            self._histograms(snapshot, found, trained)
+            self._histograms(snapshot, found)
             rows = [
                 LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
-                for name, one in found.items()
+                for name, one in found.activity.items()
             ]
             seen = counted(len(images), "validation image")
             note = f"activations of {seen}, gradients of the epoch's last step"
             snapshot.show(layer_chart(rows, title=f"Layers {snapshot.title}", note=note))
 
-    def _histograms(self, snapshot: Snapshot, found: dict[str, Activity], trained: dict[str, Any]) -> None:
+    def _histograms(self, snapshot: Snapshot, found: LayerStates) -> None:
         for writer, _ in snapshot.boards:
-            for name, activity in found.items():
+            for name, activity in found.activity.items():
                 writer.add_histogram(f"activations/{name}", activity.sample, snapshot.step, bins=BINS)
-            for name, weight in trained.items():
-                values = weight.detach().float().cpu().numpy()
+            for name, weight in found.weights.items():
+                values = weight.values.cpu().numpy()
                 writer.add_histogram(f"weights/{name}", values, snapshot.step, bins=BINS)
-
-
-def weights(snapshot: Snapshot, layers: list[str]) -> dict[str, torch.nn.Parameter]:
-    """The weight of each of the layers that has one."""
-    named = dict(snapshot.net.named_parameters())
-    return {name: named[f"{name}.weight"] for name in layers if f"{name}.weight" in named}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.draw.filters import filters, relative_change
+from pellucid.draw.filters import draw_filters
 from pellucid.errors import UserError
 from pellucid.inside.layers import FEW, Layers, layers_of_kind, select_layers
+from pellucid.view.filters import filters, kernels
 
-MOST, START = 4096, "filters/start.npz"
+MAX_KERNELS, START = 4096, "filters/start.npz"
 
 
 class Filters(Visualizer):
@@ -29,7 +29,7 @@ class Filters(Visualizer):
         self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, figures: FigureLogger
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
-        self.check_count("kernels", kernels, most=MOST)
+        self.check_count("kernels", kernels, most=MAX_KERNELS)
         self.layers, self.kernels = layers, kernels
         self.chosen: list[str] = []
 
@@ -49,21 +49,18 @@ class Filters(Visualizer):
             self.guarded(trainer, snapshot.net, lambda: self._keep_start(snapshot))
 
     def _keep_start(self, snapshot: Snapshot) -> None:
-        snapshot.keep_arrays({layer: weights_of(snapshot.net, layer) for layer in self.chosen}, START)
+        snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.chosen}, START)
 
     def draw(self, snapshot: Snapshot) -> None:
         start = self.figures.arrays(START) or {}
         for layer in self.chosen:
-            now_OIHW = weights_of(snapshot.net, layer)
-            change = relative_change(now_OIHW, start[layer])
-            snapshot.scalars({f"{self.name}/change/{layer}": change})
-            title = f"{layer} {snapshot.title}"
-            picture = filters(now_OIHW, start[layer], kernels=self.kernels, title=title, change=change)
+            found = filters(snapshot.net, layer, start[layer])
+            snapshot.scalars({f"{self.name}/change/{layer}": found.change})
+            picture = draw_filters(
+                found.now_OIHW,
+                found.start_OIHW,
+                kernels=self.kernels,
+                title=f"{layer} {snapshot.title}",
+                change=found.change,
+            )
             snapshot.show(picture, f"{self.name}/{layer}")
-
-
-def weights_of(net: nn.Module, layer: str) -> np.ndarray:
-    """A convolution's weights, outputs × inputs × height × width, float32."""
-    weight = net.get_submodule(layer).weight
-    array: np.ndarray = weight.detach().float().cpu().numpy()  # type: ignore[operator]
-    return array

@@ -51,16 +51,7 @@ def norms(kernels_OIHW: np.ndarray) -> np.ndarray:
     return found
 
 
-def relative_change(now: np.ndarray, before: np.ndarray) -> float:
-    """‖now − before‖ / ‖before‖; infinite where it began at 0 and no longer is."""
-    change = float(np.linalg.norm(now.astype(np.float64) - before))
-    start = float(np.linalg.norm(before.astype(np.float64)))
-    if start == 0:
-        return 0.0 if change == 0 else float("inf")
-    return change / start
-
-
-def filters(
+def draw_filters(
     now_OIHW: np.ndarray, start_OIHW: np.ndarray, *, kernels: int, title: str, change: float
 ) -> Picture:
     """Kernels now and their change since the start, on one scale each; for many inputs also their norms.

@@ -18,7 +18,7 @@ class Curves:
 
 
 def curves(rows: Rows) -> Curves:
-    """Of two metrics that are the same in every epoch (loss and mse) the later one."""
+    """Series of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
     found: dict[tuple[float | None, ...], str] = {}
     for name in dict.fromkeys(
         key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES

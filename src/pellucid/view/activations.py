@@ -1,0 +1,53 @@
+"""The state of every layer: its activations, weights and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pellucid.inside.images import Images
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.statistics import Activity, measured
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A layer's weight in float32: mean, standard deviation and the values."""
+
+    mean: float
+    std: float
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class LayerStates:
+    """Of each layer that gives units what they do, and of each that has one the weight."""
+
+    activity: Mapping[str, Activity]
+    weights: Mapping[str, Weight]
+
+
+def activations(predictor: Predictor, images: Images, layers: Sequence[str]) -> LayerStates:
+    """What the layers do with those images: a unit is dead if it gives all of them the same value."""
+    inputs_BCHW = predictor.inputs(images.pixels_BCHW)
+    with measured(predictor.net, layers) as activity:
+        predictor.run(inputs_BCHW)
+    weights = {}
+    for name, weight in weights_of(predictor.net, layers).items():
+        values = weight.detach().float()
+        weights[name] = Weight(float(values.mean()), float(values.std(correction=0)), values)
+    return LayerStates(activity, weights)
+
+
+def gradient_norms(net: nn.Module, layers: Sequence[str]) -> dict[str, Tensor]:
+    """The Euclidean norm of the gradient of each weight that has one, on its device."""
+    weights = weights_of(net, layers)
+    return {name: one.grad.detach().norm() for name, one in weights.items() if one.grad is not None}
+
+
+def weights_of(net: nn.Module, layers: Sequence[str]) -> dict[str, nn.Parameter]:
+    """The weight of each of the layers that has one."""
+    named = dict(net.named_parameters())
+    return {name: named[f"{name}.weight"] for name in layers if f"{name}.weight" in named}

@@ -1,0 +1,42 @@
+"""A convolution's kernels and how far training has changed them.
+
+Axes: O outputs, I inputs, H × W pixels of a kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Kernels now and at the start, float32; ``change`` is that of the whole layer."""
+
+    now_OIHW: np.ndarray
+    start_OIHW: np.ndarray
+    change: float
+
+
+def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray) -> Filters:
+    """The kernels of that convolution beside those at the start."""
+    now_OIHW = kernels(net, layer)
+    return Filters(now_OIHW, start_OIHW, relative_change(now_OIHW, start_OIHW))
+
+
+def kernels(net: nn.Module, layer: str) -> np.ndarray:
+    """A convolution's weights, (O, I, H, W), float32."""
+    weight = net.get_submodule(layer).weight
+    array: np.ndarray = weight.detach().float().cpu().numpy()  # type: ignore[operator]
+    return array
+
+
+def relative_change(now: np.ndarray, before: np.ndarray) -> float:
+    """‖now − before‖ / ‖before‖; infinite where it began at 0 and no longer is."""
+    change = float(np.linalg.norm(now.astype(np.float64) - before))
+    start = float(np.linalg.norm(before.astype(np.float64)))
+    if start == 0:
+        return 0.0 if change == 0 else float("inf")
+    return change / start
