@@ -21,7 +21,7 @@ from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.run.folder import FORMAT, Run
 from pellucid.run.resume import resumed_config
-from tests.helpers import CONF, compose, metrics
+from tests.helpers import CONF, command, compose, metrics
 
 RUNS = sorted((Path(__file__).parent / "runs").iterdir())
 
@@ -71,3 +71,9 @@ def test_it_goes_on(run: Path) -> None:
     assert done["status"] == "finished"
     assert done["format"] == FORMAT
     assert not [key for key in done if key.startswith("look/failed")]
+
+
+def test_going_on_says_nothing_of_what_the_checkpoint_holds(run: Path) -> None:
+    done = command(f"resume={run}", "trainer.max_epochs=4", "report=false", cold=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Be aware" not in done.stdout

@@ -126,3 +126,10 @@ def test_all_its_mistakes_are_told_before_torch(toy: Path) -> None:
         "photo: it must be given: photo=…",
     }
     assert "torch" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["hydra.run.dir=x", "hydra.verbose=true", "hydra/job_logging=default"])
+def test_what_is_of_a_training_is_refused(toy: Path, option: str) -> None:
+    done = ask(toy, "photo=a", option)
+    assert done.returncode == 2
+    assert said(done).startswith(f"error: {option.partition('=')[0]}: of a training.")

@@ -404,7 +404,13 @@ def test_files_are_named_alike() -> None:
     for name in EXPLAINERS:
         assert (ROOT / "src" / "pellucid" / "explainer" / f"{name}.py").is_file()
     for path in Path(__file__).parent.glob("test_*.py"):
-        assert path.stem.removeprefix("test_") in {*EXPLAINERS, "contract", "faithfulness", "trust"}
+        assert path.stem.removeprefix("test_") in {
+            *EXPLAINERS,
+            "contract",
+            "known_answers",
+            "faithfulness",
+            "randomization",
+        }
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,11 @@ def _work(command: Command, line: CommandLine) -> None:
     """Check the line, and call the command's function with its values."""
     if line.multirun:
         raise UserError("This command takes one run; leave -m out.")
-    if line.value("hydra.run.dir") is not None:
-        raise UserError("hydra.run.dir: of a training. What a command writes goes to out=<folder>.")
+    for override in line.parsed():
+        if override.key_or_group.startswith(("hydra.", "hydra/")):
+            raise UserError(
+                f"{override.key_or_group}: of a training. What a command writes goes to out=<folder>."
+            )
     apart = {}
     for name in command.apart_from(config_groups(line, command.conf)):
         line, apart[name] = split_off(line, name)

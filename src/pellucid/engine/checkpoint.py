@@ -50,6 +50,11 @@ class CheckpointKeeper(Checkpoint):
         self.folder, self.monitor, self.mode, self.keep_every = folder, monitor, mode, keep_every
         self.recorder, self.last = recorder, last
 
+    @property
+    def state_key(self) -> str:
+        """The name under which a checkpoint of format 1 holds what this once kept there."""
+        return "Checkpoint"
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.last is None:
             return
