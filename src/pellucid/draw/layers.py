@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, number
 
@@ -29,7 +30,6 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
     height = max(len(rows), 1) * step
     sheet = Sheet(10.2, height + 1.25)
     sheet.title(title, note)
-    places = np.arange(len(rows))
     panels = {
         "activation: mean ± standard deviation": (2.2, 3.0),
         "dead units": (5.6, 1.7),
@@ -43,21 +43,42 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
         for line in range(len(rows)):
             panel.axhline(line, color="#f0f0f0", linewidth=0.6, zorder=0)
         axes.append(panel)
+    _activations(axes[0], rows)
+    _dead_units(axes[1], rows)
+    _gradients(axes[2], rows)
+    start = shared_start([row.name for row in rows])
+    for line, row in enumerate(rows):
+        name = ("…" if start else "") + row.name[start:]
+        sheet.text(name, 2.1, 0.8 + line * step + 0.045, width=2.0, size=7.5, align="right")
+    return sheet.picture()
+
+
+def _activations(axes: Axes, rows: Sequence[LayerRow]) -> None:
     means, stds = np.array([row.mean for row in rows]), np.array([row.std for row in rows])
-    axes[0].axvline(0, color="#b5b5b5", linewidth=0.7)
-    axes[0].errorbar(
-        means, places, xerr=stds, fmt="o", markersize=3, color=COLOURS[0], elinewidth=1.2, capsize=0
+    axes.axvline(0, color="#b5b5b5", linewidth=0.7)
+    axes.errorbar(
+        means,
+        np.arange(len(rows)),
+        xerr=stds,
+        fmt="o",
+        markersize=3,
+        color=COLOURS[0],
+        elinewidth=1.2,
+        capsize=0,
     )
-    axes[1].barh(places, [row.dead for row in rows], height=0.6, color=WRONG)
-    axes[1].set_xlim(0, 1)
-    axes[1].set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+
+
+def _dead_units(axes: Axes, rows: Sequence[LayerRow]) -> None:
+    axes.barh(np.arange(len(rows)), [row.dead for row in rows], height=0.6, color=WRONG)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     if not any(row.dead for row in rows):
-        axes[1].text(0.02, 0, "none", size=6.5, va="center", color=FAINT)
+        axes.text(0.02, 0, "none", size=6.5, va="center", color=FAINT)
     for line, row in enumerate(rows):
         if row.dead:
             text = f"{round(row.dead * row.units)} of {row.units}"
             inside = row.dead > 0.6
-            axes[1].text(
+            axes.text(
                 row.dead + (-0.02 if inside else 0.02),
                 line,
                 text,
@@ -66,27 +87,26 @@ def layer_chart(rows: Sequence[LayerRow], *, title: str, note: str) -> Picture:
                 ha="right" if inside else "left",
                 color="white" if inside else FAINT,
             )
+
+
+def _gradients(axes: Axes, rows: Sequence[LayerRow]) -> None:
     known = [(line, row.gradient) for line, row in enumerate(rows) if row.gradient]
-    if known:
-        lines, norms = zip(*known, strict=True)
-        axes[2].set_xscale("log")
-        axes[2].plot(norms, lines, "o", markersize=4, color=COLOURS[4])
-        axes[2].set_xlim(min(norms) / 3, max(norms) * (max(norms) / min(norms)) ** 0.5 * 12)
-        for line, norm in known:
-            axes[2].annotate(
-                number(norm),
-                (norm, line),
-                (5, 0),
-                textcoords="offset points",
-                size=6,
-                va="center",
-                color=FAINT,
-            )
-    start = shared_start([row.name for row in rows])
-    for line, row in enumerate(rows):
-        name = ("…" if start else "") + row.name[start:]
-        sheet.text(name, 2.1, 0.8 + line * step + 0.045, width=2.0, size=7.5, align="right")
-    return sheet.picture()
+    if not known:
+        return
+    lines, norms = zip(*known, strict=True)
+    axes.set_xscale("log")
+    axes.plot(norms, lines, "o", markersize=4, color=COLOURS[4])
+    axes.set_xlim(min(norms) / 3, max(norms) * (max(norms) / min(norms)) ** 0.5 * 12)
+    for line, norm in known:
+        axes.annotate(
+            number(norm),
+            (norm, line),
+            (5, 0),
+            textcoords="offset points",
+            size=6,
+            va="center",
+            color=FAINT,
+        )
 
 
 def shared_start(names: Sequence[str]) -> int:

@@ -56,11 +56,7 @@ def embed(
     ``out``, all of them after all is computed. Raises UserError.
     """
     methods = check_methods(methods, "methods")
-    if split not in ("train", "val", "test"):
-        raise UserError(f"split={split}: expected train, val or test.")
-    for option, value in (("points", points), ("tsne_points", tsne_points)):
-        if not 1 <= value <= MOST_POINTS:
-            raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
+    _check(split, points=points, tsne_points=tsne_points)
     search = NeighbourSearch(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = trained.place(out, "embeddings")
@@ -84,8 +80,7 @@ def embed(
     )
     anomaly_report = report_anomalies(trained, scorer, observed.embedding) if scorer else None
     files = EmbeddingFiles(trained, stream, observed, methods, tsne_points)
-    figures = files.write(folder)
-    console.print(files.table(figures))
+    console.print(files.table(figures := files.write(folder)))
     if nearest_images is not None:
         nearest_images.write(folder)
     if anomaly_report is not None:
@@ -93,3 +88,11 @@ def embed(
     log.info("Written: %s", folder)
     log.info("In the projector: tensorboard --logdir %s", shlex.quote(str(folder / "projector")))
     return figures
+
+
+def _check(split: str, **points: int) -> None:
+    if split not in ("train", "val", "test"):
+        raise UserError(f"split={split}: expected train, val or test.")
+    for option, value in points.items():
+        if not 1 <= value <= MOST_POINTS:
+            raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
