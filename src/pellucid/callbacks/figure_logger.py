@@ -8,6 +8,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.draw.png import png
-from pellucid.errors import first_line
+from pellucid.errors import first_line, plain
 from pellucid.explainer.base import Explainer
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from pellucid.system.files import read_arrays, write_atomically
@@ -46,6 +49,7 @@ class FigureLogger(Callback):
         self.predictions: Predictions | None = None
         self._predicted: list[Tensor] = []  # confidences and classes of each batch
         self._has_classes = True  # until a batch shows that the task has none
+        self._predictor: Predictor | None = None
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
         before = {key: value for key, value in run.metrics().items() if key.startswith("look/")}
@@ -87,6 +91,15 @@ class FigureLogger(Callback):
             labels_N=self.data.splits["val"].labels_N[index_N],
             values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
         )
+
+    def predictor(self, task: Task) -> Predictor:
+        """The task's net where it is now, one for all views, as what a Predictor knows costs passes."""
+        net = unwrap_compiled(task.net)
+        if self._predictor is None or (self._predictor.net, self._predictor.device) != (net, task.device):
+            classes = tuple(plain(name) for name in self.data.spec.classes)
+            spec = replace(self.data.spec, classes=classes)
+            self._predictor = Predictor(net, spec, task.device, task.predictions)
+        return self._predictor
 
     def leave_out(self, view: str, reason: str) -> None:
         """Note that a view does not apply to this net; told together when training starts."""

@@ -6,8 +6,6 @@ Axes: B images, C channels, H × W pixels, N images of a split.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +16,9 @@ from torch import Tensor, nn
 
 from pellucid.callbacks.figure_logger import send, tensorboards
 from pellucid.data.base import ImageData
-from pellucid.errors import counted, encodable, plain
+from pellucid.errors import counted, encodable
 from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
-from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.epoch import is_due
@@ -42,12 +39,10 @@ class Snapshot:
         self._view, self._trainer, self.task, self.epoch = view, trainer, pl_module, epoch
         self.figures = view.figures
 
-    @cached_property
+    @property
     def predictor(self) -> Predictor:
         """The net where it is trained, in the arithmetic of its weights; class names are of one line each."""
-        task, spec = self.task, self.data.spec
-        spec = replace(spec, classes=tuple(plain(name) for name in spec.classes))
-        return Predictor(unwrap_compiled(task.net), spec, task.device, task.predictions)
+        return self.figures.predictor(self.task)
 
     @property
     def net(self) -> nn.Module:

@@ -66,7 +66,6 @@ class Predictor:
         values = self.interpret(inputs_BCHW, self.run(inputs_BCHW), labels_B)
         return {name: value.cpu() for name, value in values.items()}
 
-    @torch.no_grad()
     def embed(self, inputs_BCHW: Tensor, layer: str = EMBED) -> Tensor:
         """(B, D): what the layer makes of each image, float32 on the CPU; the net is left as it is.
 
