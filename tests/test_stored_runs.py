@@ -58,7 +58,7 @@ def test_it_gets_its_page(run: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "cnn on digits" in text
     assert 'id="mistakes"' in text
-    assert ('id="film"' in text) == (run / "figures").exists()
+    assert ('id="film_strip"' in text) == (run / "figures").exists()
 
 
 @pytest.mark.slow

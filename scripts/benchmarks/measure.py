@@ -31,7 +31,7 @@ from pellucid.system.process import quiet_warnings
 
 LOADER, MEMORY, OURS, PICTURES = "loader", "in memory", "ours", "pictures"
 
-MOST_IN_MEMORY = 2**32  # bytes
+MAX_IN_MEMORY = 2**32  # bytes
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Measured:
 
     def _round(self) -> Iterator[tuple[str, float]]:
         yield LOADER, self._plain(self._loader())
-        if 4 * len(self.data.splits["train"]) * math.prod(self.data.spec.image_shape) < MOST_IN_MEMORY:
+        if 4 * len(self.data.splits["train"]) * math.prod(self.data.spec.image_shape) < MAX_IN_MEMORY:
             yield MEMORY, self._plain(None)  # next to ours: these are compared to a tenth
         yield OURS, self._ours(self.config)
         yield PICTURES, self._ours({**self.config, "callbacks": self.pictures})

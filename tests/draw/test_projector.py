@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pellucid.draw import projector
-from pellucid.draw.projector import COLUMNS, MOST_POINTS, write_projector
+from pellucid.draw.projector import COLUMNS, MAX_POINTS, write_projector
 from tests.browser import tensorboard
 
 COUNT = 7  # no square number
@@ -97,8 +97,8 @@ def test_large_pictures_are_shrunk_by_their_mean(tmp_path: Path, channels: int) 
 
 
 def test_the_largest_sprite_fits_a_texture(tmp_path: Path) -> None:
-    big = np.broadcast_to(np.uint8(200), (MOST_POINTS, 64, 64, 1))
-    write(tmp_path, vectors_ND=vectors(MOST_POINTS), columns=columns(MOST_POINTS), thumbnails_NHWC=big)
+    big = np.broadcast_to(np.uint8(200), (MAX_POINTS, 64, 64, 1))
+    write(tmp_path, vectors_ND=vectors(MAX_POINTS), columns=columns(MAX_POINTS), thumbnails_NHWC=big)
     assert read(tmp_path).shape == (71 * 32, 71 * 32)
     assert 71 * 32 <= 8192
 
@@ -196,7 +196,7 @@ def test_the_run_appears_when_all_else_is_written(tmp_path: Path, monkeypatch: p
         ({"vectors_ND": np.zeros(COUNT)}, "expected the shape"),
         ({"vectors_ND": np.zeros((0, 5))}, "expected the shape"),
         ({"vectors_ND": np.zeros((COUNT + 1, 5))}, "each of the 8 points, got 7"),
-        ({"vectors_ND": np.zeros((MOST_POINTS + 1, 1))}, "at most 5000"),
+        ({"vectors_ND": np.zeros((MAX_POINTS + 1, 1))}, "at most 5000"),
         ({"thumbnails_NHWC": thumbnails(COUNT - 1, 8, 8, 1)}, "thumbnails: expected one for each"),
         ({"thumbnails_NHWC": thumbnails(COUNT, 8, 8, 4)}, "1 or 3"),
         ({"thumbnails_NHWC": thumbnails(COUNT, 8, 8)}, "1 or 3"),

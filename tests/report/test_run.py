@@ -24,10 +24,10 @@ from pellucid.config.data_override import read_data
 from pellucid.data.manifest import SPLITS, Manifest
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
-from pellucid.report.curves import HEIGHT, WIDTH, panels
-from pellucid.report.embedding import _points
-from pellucid.report.facts import _aim, _commands, _duration, _twice
 from pellucid.report.picture import address, sheet_of, shrunk
+from pellucid.report.run.curves import HEIGHT, WIDTH, panels
+from pellucid.report.run.embedding import _points
+from pellucid.report.run.header import _aim, _commands, _duration, _twice
 from pellucid.run.folder import Run
 from pellucid.view.curves import curves
 from tests.browser import FLAGS, Browser, browser
@@ -82,7 +82,7 @@ def test_the_training_writes_it_and_says_what_it_has_measured(trained: Path) -> 
     assert noted["data/fingerprint"] in page
     assert noted["seconds/report"] > 0
     assert "running" not in re.sub(r"<script.*", "", page, flags=re.DOTALL)
-    for part in ("curves", "mistakes", "walk", "places", "film", "repeat", "about"):
+    for part in ("curves", "mistakes", "feature_maps", "embedding", "film_strip", "repeat", "about"):
         assert f'<section id="{part}">' in page, part
     counts = [int(count) for count in re.findall(r"taken for [^\"]*: (\d+)\"", page)]
     assert sum(counts) == noted["data/test"]
@@ -162,9 +162,9 @@ def test_what_was_kept_of_the_training_is_not_shown_beside_other_images(
         page = run_report(hostile, data=changed(f"data.root={other}"), out=str(tmp_path), seconds=0.0)
         text = page.read_text(encoding="utf-8")
         assert ("not those of the training" in text) == (name != "same"), name
-        assert ('id="film"' in text) == (name == "same"), name
+        assert ('id="film_strip"' in text) == (name == "same"), name
         shown = "validation images" if name == "same" else "test images, by what"
-        assert shown in text.partition('id="places"')[2], name
+        assert shown in text.partition('id="embedding"')[2], name
 
 
 def test_commands_of_a_run_wherever_it_lies(trained: Path) -> None:
@@ -204,7 +204,7 @@ def test_an_autoencoder_has_reconstructions(tmp_path: Path) -> None:
     assert 'id="reconstructions"' in page
     assert "Walks through the latent space" in page
     assert 'id="mistakes"' not in page
-    assert 'id="film"' in page
+    assert 'id="film_strip"' in page
     worst = page.partition("<h3>the worst</h3>")[2]
     best = page.partition("<h3>the best</h3>")[2]
     first = [float(re.findall(r"<figcaption>([\d.]+)", part)[0]) for part in (best, worst)]
@@ -222,7 +222,7 @@ def test_a_checkpoint_alone_has_a_page(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_that_fails_does_not_fail_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.report.run.page", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr("pellucid.report.run.page.page", lambda *given, **more: 1 / 0)
     folder = make_run(tmp_path / "run", "model=dnn", "model.hidden=[4]", "report=true")
     assert metrics(folder)["status"] == "finished"
     assert metrics(folder)["look/failed/report"] == 1
@@ -258,7 +258,7 @@ def test_a_net_of_ones_own_has_a_page(tmp_path: Path) -> None:
     config["model"] = {"_target_": f"{__name__}.Plain", "width": 4}
     train(config, tmp_path / "run")
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    for part in ("mistakes", "walk", "places"):
+    for part in ("mistakes", "feature_maps", "embedding"):
         assert f'<section id="{part}">' in page, part
 
 
@@ -357,23 +357,23 @@ def test_the_page_in_a_browser(chromium_page: Browser, trained: Path) -> None:
     assert script(opened, visible) == [other[1:]]
     assert script(opened, "return document.querySelectorAll('.cell:not([hidden]) img').length") >= 5
     # Layers: the slider goes from one to the next, a button to another image.
-    name = "return document.querySelector('.stop:not([hidden]) h3').textContent"
+    name = "return document.querySelector('.layer:not([hidden]) h3').textContent"
     first = script(opened, name)
     move = """const input = document.querySelector(arguments[0] + ' input'); input.value = arguments[1];
               input.dispatchEvent(new Event('input'))"""
-    script(opened, move, "#walk", 1)
+    script(opened, move, "#feature_maps", 1)
     assert script(opened, name) != first
-    images = """return [...document.querySelectorAll('.stop:not([hidden]) .seen:not([hidden])')]
+    images = """return [...document.querySelectorAll('.layer:not([hidden]) .seen:not([hidden])')]
       .map(s => s.dataset.image)"""
     assert script(opened, images) == ["0"]
     script(opened, "document.querySelectorAll('.chooser button')[2].click()")
     assert script(opened, images) == ["2"]
     # Epochs: the slider shows another part of the strips, and what was said then.
     place = """return [document.querySelector('.window').scrollLeft,
-      document.querySelector('#film output').textContent]"""
-    script(opened, move, "#film", 0)
+      document.querySelector('#film_strip output').textContent]"""
+    script(opened, move, "#film_strip", 0)
     assert script(opened, place) == [0, "epoch 1"]
-    script(opened, move, "#film", 1)
+    script(opened, move, "#film_strip", 1)
     moved, told = script(opened, place)
     assert moved > 50
     assert told == "epoch 2"

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.report.sweep import SearchAxis, State, Sweep, TrialRecord, page, table
+from pellucid.report.sweep.page import SearchAxis, State, Sweep, TrialRecord, page, table
 from tests.browser import Browser, browser
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -289,7 +289,7 @@ def test_five_hundred_trials_are_quick_and_small() -> None:
 
 def test_import_is_light() -> None:
     heavy = "{'torch', 'jinja2', 'matplotlib', 'numpy', 'optuna', 'lightning'}"
-    code = f"import sys, pellucid.report.sweep; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, pellucid.report.sweep.page; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

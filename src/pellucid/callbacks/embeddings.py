@@ -10,7 +10,7 @@ import torch
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.draw.projector import MOST_POINTS, write_projector
+from pellucid.draw.projector import MAX_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
@@ -40,8 +40,8 @@ class Embeddings(Visualizer):
         figures: FigureLogger,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
-        self.check_count("points", points, most=MOST_POINTS)
-        self.check_count("tsne_points", tsne_points, most=MOST_POINTS)
+        self.check_count("points", points, most=MAX_POINTS)
+        self.check_count("tsne_points", tsne_points, most=MAX_POINTS)
         self.methods = check_methods(methods, "callbacks.embeddings.methods")
         self.layer, self.points, self.tsne_points = layer, points, tsne_points
 

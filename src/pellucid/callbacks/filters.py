@@ -10,7 +10,7 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.filters import draw_filters
 from pellucid.errors import UserError
-from pellucid.inside.layers import FEW, Layers, layers_of_kind, select_layers
+from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
 from pellucid.view.filters import filters, kernels
 
 MAX_KERNELS, START = 4096, "filters/start.npz"
@@ -35,7 +35,7 @@ class Filters(Visualizer):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         among = layers_of_kind(snapshot.net, nn.Conv2d)
-        self.chosen = select_layers(snapshot.net, among, self.layers, most=FEW)
+        self.chosen = select_layers(snapshot.net, among, self.layers, most=MAX_LAYERS)
         for layer in self.chosen:
             if not isinstance(snapshot.net.get_submodule(layer), nn.Conv2d):
                 kind = type(snapshot.net.get_submodule(layer)).__name__

@@ -61,7 +61,7 @@ def _page_of_run(
 ) -> Path:
     from pellucid.engine.evaluation import evaluation  # torch, which the page of a sweep does without
     from pellucid.engine.loaded_run import restore
-    from pellucid.report.run import write_page
+    from pellucid.report.run.page import write_page
 
     if seconds < 0:
         raise UserError(f"seconds={seconds}: expected 0 or more.")

@@ -21,6 +21,6 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
 def _write_page(
     loaded: LoadedRun, predictor: Predictor, data: ImageData, seen: Evaluation | None, folder: Path
 ) -> Path:
-    from pellucid.report.run import write_page  # late: it brings matplotlib
+    from pellucid.report.run.page import write_page  # late: it brings matplotlib
 
     return write_page(loaded, predictor, data, seen, folder, status="finished")

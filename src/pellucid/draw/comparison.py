@@ -18,7 +18,9 @@ RUNS = (COLOURS[0], COLOURS[2])
 STYLES = {"val": "-", "train": (0, (2, 1.5))}
 CELL, GAP = 1.0, 0.07  # inches
 NUMBERED = 0.28  # inches: in cells as large as that the number stands
-Redrawn = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # originals, two redrawn, errors (2, N)
+Reconstructions = tuple[
+    np.ndarray, np.ndarray, np.ndarray, np.ndarray
+]  # originals, two reconstructions, errors (2, N)
 
 
 def compared_curves(runs: Sequence[MetricPoints], names: Sequence[str], *, title: str) -> Picture:
@@ -88,7 +90,9 @@ def likeness_map(
     return sheet.picture()
 
 
-def compared_reconstructions(groups: Mapping[str, Redrawn], names: Sequence[str], *, title: str) -> Picture:
+def compared_reconstructions(
+    groups: Mapping[str, Reconstructions], names: Sequence[str], *, title: str
+) -> Picture:
     """For each group images, and what each of two autoencoders makes of them, with their squared errors.
 
     Images are in [0, 1] or uint8; a group without any is left out.
@@ -104,11 +108,13 @@ def compared_reconstructions(groups: Mapping[str, Redrawn], names: Sequence[str]
         sheet.text("nowhere", 0.12, 1.0, colour=FAINT)
     tops = [1.08, 1.08 + CELL + 0.05, 1.08 + 2 * CELL + 0.25]
     left = 0.88
-    for (name, (originals, *redrawn, errors_2N)), width in zip(groups.items(), widths, strict=True):
+    for (name, (originals, *reconstructions, errors_2N)), width in zip(groups.items(), widths, strict=True):
         sheet.text(name, left, 0.85, size=8.5, bold=True)
         for place, original in enumerate(originals):
             x = left + place * (CELL + GAP)
-            for y, picture in zip(tops, (original, *(images[place] for images in redrawn)), strict=True):
+            for y, picture in zip(
+                tops, (original, *(images[place] for images in reconstructions)), strict=True
+            ):
                 sheet.image(rgb(picture), x, y, CELL, CELL)
             for y, error in zip(tops[1:], errors_2N[:, place], strict=True):
                 sheet.text(

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.draw.sheet import FAINT, INK, Picture, Sheet, fit, length
 from pellucid.metrics.confusion import Confusion
 
-MOST_NUMBERED = 25  # classes: above it cells hold no numbers
+MAX_NUMBERED = 25  # classes: above it cells hold no numbers
 PAIRS, WORST = 12, 12
 
 
@@ -20,7 +20,7 @@ def draw_confusion(confusion: Confusion, *, title: str, note: str) -> Picture:
     """The matrix, coloured by the share of its row; beside it scores by class and the commonest mistakes."""
     classes, shares_KK = confusion.classes, confusion.shares
     count = len(classes)
-    numbered = count <= MOST_NUMBERED
+    numbered = count <= MAX_NUMBERED
     side = float(np.clip(0.42 * count, 2.6, 6.2))
     table_rows = count if numbered else WORST
     table = 0.25 + 0.17 * table_rows

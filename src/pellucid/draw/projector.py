@@ -17,8 +17,8 @@ from pellucid.errors import encodable
 from pellucid.system.files import write_atomically
 
 COLUMNS = ("index", "file", "true", "predicted", "correct", "confidence")
-MOST_POINTS = 5000  # what the page's own UMAP takes
-MOST_PIXELS = 32  # of a thumbnail's side: the sprite stays far below a texture's 8192 px
+MAX_POINTS = 5000  # what the page's own UMAP takes
+MAX_PIXELS = 32  # of a thumbnail's side: the sprite stays far below a texture's 8192 px
 SPRITE = "sprite.png"
 
 
@@ -37,12 +37,12 @@ def write_projector(
     have N values each; blanks, tabs and line ends in them are replaced. ``thumbnails_NHWC`` are uint8 of 1 or
     3 channels, drawn on black squares of at most 32 pixels. ``same_as``: the folder of an earlier embedding
     of the same thumbnails, whose picture is linked. Raises ValueError for arrays that do not fit together,
-    more than MOST_POINTS points, or vectors that are not finite.
+    more than MAX_POINTS points, or vectors that are not finite.
     """
     with np.errstate(over="ignore"):  # told below
         vectors = np.asarray(vectors_ND, dtype="<f4")
     _check(name, vectors, columns, thumbnails_NHWC)
-    side = min(max(thumbnails_NHWC.shape[1:3]), MOST_PIXELS)
+    side = min(max(thumbnails_NHWC.shape[1:3]), MAX_PIXELS)
     contents = {
         "tensors.bytes": _binary(vectors),
         "metadata.tsv": _metadata(columns),
@@ -65,8 +65,8 @@ def _check(
         raise ValueError("The embedding needs a name.")
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise ValueError(f"vectors: expected the shape (points, dimensions), got {vectors.shape}.")
-    if len(vectors) > MOST_POINTS:
-        raise ValueError(f"{len(vectors)} points are too many for the projector: give at most {MOST_POINTS}.")
+    if len(vectors) > MAX_POINTS:
+        raise ValueError(f"{len(vectors)} points are too many for the projector: give at most {MAX_POINTS}.")
     if not np.isfinite(vectors).all():
         raise ValueError("vectors: expected finite numbers within float32's range, got NaN or infinity.")
     if len(columns) < 2:

@@ -11,20 +11,25 @@ import numpy as np
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, colourise, number, rgb
 
-ERRORS, MOST_ERROR = "inferno", 0.5  # the same limits in every epoch
+ERRORS, MAX_ERROR = "inferno", 0.5  # the same limits in every epoch
 MARK = COLOURS[2]
 CELL, GAP = 1.0, 0.07  # inches
 
 
 def reconstructions(
-    originals_NHWC: np.ndarray, redrawn_NHWC: np.ndarray, captions: Sequence[str], *, title: str, note: str
+    originals_NHWC: np.ndarray,
+    reconstructions_NHWC: np.ndarray,
+    captions: Sequence[str],
+    *,
+    title: str,
+    note: str,
 ) -> Picture:
     """Originals above their reconstructions, the mean squared error of each below."""
     count = len(originals_NHWC)
     sheet = Sheet(max(1.2 + count * (CELL + GAP), 3.6), 0.62 + 2 * (CELL + GAP) + 0.5)
     sheet.title(title, note)
-    errors_N = ((originals_NHWC - redrawn_NHWC) ** 2).mean(axis=(1, 2, 3))
-    for line, (name, images) in enumerate((("original", originals_NHWC), ("redrawn", redrawn_NHWC))):
+    errors_N = ((originals_NHWC - reconstructions_NHWC) ** 2).mean(axis=(1, 2, 3))
+    for line, (name, images) in enumerate((("original", originals_NHWC), ("redrawn", reconstructions_NHWC))):
         y = 0.62 + line * (CELL + GAP)
         sheet.text(name, 1.0, y + CELL / 2 - 0.06, size=7.5, colour=FAINT, align="right")
         for place in range(count):
@@ -52,19 +57,19 @@ def extremes(
     sheet = Sheet(max(0.95 + len(groups) * (block + 0.3), 3.7), top + height + 0.75)
     sheet.title(title, note)
     _name_lines(sheet, top)
-    for group, (name, (originals, redrawn, captions)) in enumerate(groups.items()):
+    for group, (name, (originals, reconstructions, captions)) in enumerate(groups.items()):
         left = 0.88 + group * (block + 0.3)
         sheet.text(name, left, top - 0.25, size=8.5, bold=True)
         for place in range(len(originals)):
             x = left + place * (CELL + GAP)
-            _three(sheet, originals[place], redrawn[place], captions[place], x, top)
+            _three(sheet, originals[place], reconstructions[place], captions[place], x, top)
     _error_scale(sheet, top + 0.45 + height)
     return sheet.picture()
 
 
 def ranked(
     originals_NHWC: np.ndarray,
-    redrawn_NHWC: np.ndarray,
+    reconstructions_NHWC: np.ndarray,
     captions: Sequence[str],
     files: Sequence[str],
     *,
@@ -85,7 +90,7 @@ def ranked(
         if place % columns == 0:
             _name_lines(sheet, y)
         frame = MARK if marked is not None and marked[place] else None
-        _three(sheet, originals_NHWC[place], redrawn_NHWC[place], captions[place], x, y, frame)
+        _three(sheet, originals_NHWC[place], reconstructions_NHWC[place], captions[place], x, y, frame)
         below = y + 0.3 + 3 * (CELL + GAP)
         sheet.text(files[place], x, below, width=CELL, size=6, colour=FAINT)
     _error_scale(sheet, 0.66 + blocks * block + 0.04)
@@ -101,26 +106,26 @@ def _name_lines(sheet: Sheet, top: float) -> None:
 def _three(
     sheet: Sheet,
     original_HWC: np.ndarray,
-    redrawn_HWC: np.ndarray,
+    reconstruction_HWC: np.ndarray,
     caption: str,
     x: float,
     y: float,
     frame: str | None = None,
 ) -> None:
     """An image, what became of it and the error of each pixel, below them a caption and the error."""
-    error_HW = np.abs(original_HWC - redrawn_HWC).mean(axis=-1)
-    shown = (rgb(original_HWC), rgb(redrawn_HWC), colourise(error_HW, 0, MOST_ERROR, ERRORS))
+    error_HW = np.abs(original_HWC - reconstruction_HWC).mean(axis=-1)
+    shown = (rgb(original_HWC), rgb(reconstruction_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
     for line, picture in enumerate(shown):
         sheet.image(picture, x, y + line * (CELL + GAP), CELL, CELL, frame=None if line else frame)
     below = y + 3 * (CELL + GAP)
     sheet.text(caption, x, below + 0.02, width=CELL, size=6.5, colour=frame or INK)
-    mse = ((original_HWC - redrawn_HWC) ** 2).mean()
+    mse = ((original_HWC - reconstruction_HWC) ** 2).mean()
     sheet.text(f"MSE {number(mse)}", x, below + (0.16 if caption else 0.02), size=6.5, colour=FAINT)
 
 
 def _error_scale(sheet: Sheet, y: float) -> None:
     sheet.text("absolute error, mean over channels:", 0.12, y, size=7, colour=FAINT)
-    sheet.scale(2.2, y + 0.01, 1.2, 0, MOST_ERROR, ERRORS)
+    sheet.scale(2.2, y + 0.01, 1.2, 0, MAX_ERROR, ERRORS)
 
 
 def traversal(decoded_DSHWC: np.ndarray, values_DS: np.ndarray, *, title: str, note: str) -> Picture:

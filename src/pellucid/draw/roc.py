@@ -11,7 +11,7 @@ from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
 from pellucid.errors import counted
 
 POSITIVE, REST = COLOURS[2], COLOURS[0]
-FEWEST_BINS, MOST_BINS = 8, 40
+MIN_BINS, MAX_BINS = 8, 40
 
 
 def roc(
@@ -57,7 +57,7 @@ def _spread(
 ) -> None:
     axes = sheet.axes(x, 0.86, side, side)
     fewer = min(positive_N.sum(), (~positive_N).sum())
-    bins = int(np.clip(2 * np.sqrt(fewer), FEWEST_BINS, MOST_BINS))
+    bins = int(np.clip(2 * np.sqrt(fewer), MIN_BINS, MAX_BINS))
     edges = np.linspace(scores_N.min(), max(scores_N.max(), scores_N.min() + 1e-12), bins + 1)
     top = 0.0
     for chosen, colour in ((~positive_N, REST), (positive_N, POSITIVE)):

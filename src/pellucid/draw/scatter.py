@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from pellucid.draw.sheet import FAINT, INK, LINE, Picture, Sheet, colour_of, fit, marker_of
 
-MOST_NAMED = 50  # classes that colours and markers can tell apart
+MAX_NAMED = 50  # classes that colours and markers can tell apart
 UNKNOWN = "#b4b4b4"
 
 
@@ -33,7 +33,7 @@ def scatter(
     """
     side, top = 5.2, 0.65
     legend_columns = 1 if len(classes) <= 26 else 2
-    legend_width = 1.6 * legend_columns if len(classes) <= MOST_NAMED else 1.6
+    legend_width = 1.6 * legend_columns if len(classes) <= MAX_NAMED else 1.6
     sheet = Sheet(side + 0.9 + legend_width, side + top + 0.6)
     sheet.title(title, note)
     dimensions = points_ND.shape[1]
@@ -93,7 +93,7 @@ def _legend(
     columns: int,
     height: float,
 ) -> None:
-    if len(classes) > MOST_NAMED:
+    if len(classes) > MAX_NAMED:
         sheet.text(f"{len(classes)} classes:", x, y, size=7.5, colour=FAINT)
         sheet.text("too many to name,", x, y + 0.16, size=7.5, colour=FAINT)
         sheet.text("colours repeat", x, y + 0.32, size=7.5, colour=FAINT)

@@ -87,7 +87,7 @@ class PredictionCollector(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, Task)
         self._handle = pl_module.net.register_forward_hook(self._keep)
-        self._alone = PerImageTest(pl_module)
+        self._per_image = PerImageTest(pl_module)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._handle.remove()
@@ -108,7 +108,7 @@ class PredictionCollector(Callback):
         (images_BCHW, labels_B), output = batch, self._output.float()
         values = pl_module.predictions(images_BCHW, output, labels_B)
         if not _says_its_losses(pl_module):
-            values["own"] = self._alone.step(images_BCHW, labels_B, output)
+            values["own"] = self._per_image.step(images_BCHW, labels_B, output)
             values.setdefault("loss", values["own"])
         for name, value in values.items():
             self.values.setdefault(name, []).append(value.cpu())
@@ -117,9 +117,9 @@ class PredictionCollector(Callback):
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Task)
         if own := self.values.pop("own", []):
-            self._alone.note(torch.cat(own))
+            self._per_image.note(torch.cat(own))
         elif self.labels:  # before the task forgets what it has noted
-            self._alone.note(torch.cat(self.values["loss"]), pl_module.steps["test"])
+            self._per_image.note(torch.cat(self.values["loss"]), pl_module.steps["test"])
 
     def evaluation(self, trainer: Trainer, order: Order) -> Evaluation:
         """Of the test that the trainer has done, of images in that order."""
@@ -132,7 +132,7 @@ class PredictionCollector(Callback):
         index_N, rows_N = torch.cat(list(order))[: len(labels_N)].sort()
         values = {name: torch.cat(parts)[rows_N] for name, parts in self.values.items()}
         predictions = Predictions(index_N, labels_N[rows_N], values)
-        return Evaluation(metrics, predictions, self._alone.inputs(metrics, len(labels_N)))
+        return Evaluation(metrics, predictions, self._per_image.inputs(metrics, len(labels_N)))
 
 
 def _says_its_losses(task: Task) -> bool:

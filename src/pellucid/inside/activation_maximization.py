@@ -19,7 +19,7 @@ from pellucid.inside.units import UnitLayer
 from pellucid.spec import Spec
 from pellucid.system.seeding import derive, generator
 
-AT_ONCE = 16  # units
+BATCH_SIZE = 16  # units
 STARTS = 64  # noises, of which each unit starts from the one that it likes best
 RATE, BEGIN = 0.2, 0.5  # Adam's; standard deviation of the noise before the sigmoid
 JITTER = 16  # of the patch's side: it moves by up to that part of it
@@ -64,7 +64,7 @@ def maximize_activations(
     images, values = [], []
     noise = _noise(spec, seed)
     start_A = _starts(net, layer, torch.tensor(units), torch.tensor(places), spec, noise)
-    for some in torch.split(torch.arange(len(units)), AT_ONCE):
+    for some in torch.split(torch.arange(len(units)), BATCH_SIZE):
         unit_B, place_B = torch.tensor(units)[some], torch.tensor(places)[some]
         spectra = noise[start_A[some]].to(_device(net)).requires_grad_()
         _climb(net, layer, unit_B, place_B, spec, spectra, patch=patch, steps=steps, seed=seed)
@@ -123,7 +123,7 @@ def _starts(
 ) -> Tensor:
     """For each unit the start that excites it most: at others it may have no gradient at all."""
     values = []
-    for some in torch.split(noise, AT_ONCE):
+    for some in torch.split(noise, BATCH_SIZE):
         pixels_BCHW = _pixels(some.to(_device(net)), spec)
         outputs_BUP = layer.outputs(net, spec.normalise(255 * pixels_BCHW), rising=True)
         values.append(outputs_BUP[:, unit_A, place_A].float().cpu())

@@ -13,7 +13,7 @@ from pellucid.errors import UserError, did_you_mean
 from pellucid.inside.trace import WEIGHTED, Trace, is_activation
 
 Layers = Literal["auto"] | Sequence[str]
-FEW = 3  # first, middle, last
+MAX_LAYERS = 3  # first, middle, last
 LISTED = 12  # layers of a net, where none is near
 
 

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from pellucid.inside.units import UnitLayer
 
-AT_ONCE = 8  # trials
+BATCH_SIZE = 8  # trials
 PRODUCTS = {torch.matmul, torch.bmm, Tensor.matmul, Tensor.bmm, Tensor.__matmul__, Tensor.__rmatmul__}
 
 
@@ -81,8 +81,8 @@ class _Trial:
     def noticed(self, parts: Mapping[int, tuple[slice, slice]]) -> Iterator[tuple[int, Tensor]]:
         """For each part, whether each of the units notices that it is hidden."""
         numbers = list(parts)
-        for start in range(0, len(numbers), AT_ONCE):
-            chosen = numbers[start : start + AT_ONCE]
+        for start in range(0, len(numbers), BATCH_SIZE):
+            chosen = numbers[start : start + BATCH_SIZE]
             images_MCHW = self.image_CHW.repeat(len(chosen), 1, 1, 1)
             for image_CHW, number in zip(images_MCHW, chosen, strict=True):
                 image_CHW[:, parts[number][0], parts[number][1]] = torch.nan

@@ -13,7 +13,7 @@ from pellucid.errors import UserError
 from pellucid.metrics.projection import knn_accuracy, pca, silhouette, tsne
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE"}
-MOST_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
+MAX_DIMENSIONS = 64  # in the projector: it projects at random above 200, and files stay small
 
 
 def check_methods(methods: Sequence[str], option: str) -> list[str]:
@@ -26,7 +26,7 @@ def check_methods(methods: Sequence[str], option: str) -> list[str]:
 
 def reduced(vectors_ND: np.ndarray) -> np.ndarray:
     """At most 64 dimensions. The axes of few are the first of those of more: the costly part is done once."""
-    return pca(vectors_ND, MOST_DIMENSIONS) if vectors_ND.shape[1] > MOST_DIMENSIONS else vectors_ND
+    return pca(vectors_ND, MAX_DIMENSIONS) if vectors_ND.shape[1] > MAX_DIMENSIONS else vectors_ND
 
 
 def measures(vectors_ND: np.ndarray, labels_N: np.ndarray, seed: int) -> dict[str, float]:

@@ -9,8 +9,8 @@ TSNE_POINTS = 5  # with fewer a neighbourhood has no meaning
 TSNE_STEPS = 500  # the Kullback-Leibler divergence is 3 % above that of 1,000, in half the time
 TSNE_STEPS_ON = 350  # from a previous layout they reach a lower one than 500 from PCA
 PERPLEXITY = 30.0
-LEAST_POINTS = 256  # below, the figures are chance
-MOST_POINTS = 2000  # above, they cost seconds
+MIN_POINTS = 256  # below, the figures are chance
+MAX_POINTS = 2000  # above, they cost seconds
 
 
 def pca(vectors_ND: np.ndarray, dimensions: int, previous_ND: np.ndarray | None = None) -> np.ndarray:
@@ -79,7 +79,7 @@ def knn_accuracy(vectors_ND: np.ndarray, labels_N: np.ndarray, k: int = 10) -> f
     from sklearn.neighbors import NearestNeighbors
 
     count = len(vectors_ND)
-    chosen = np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(int)
+    chosen = np.linspace(0, count - 1, min(count, MAX_POINTS)).astype(int)
     sample = _sample(vectors_ND, labels_N, chosen)
     if sample is None:
         return None
@@ -97,7 +97,7 @@ def silhouette(vectors_ND: np.ndarray, labels_N: np.ndarray, seed: int) -> float
     from sklearn.metrics import silhouette_score
 
     count = len(vectors_ND)
-    chosen = np.random.default_rng(seed).permutation(count)[:MOST_POINTS]
+    chosen = np.random.default_rng(seed).permutation(count)[:MAX_POINTS]
     sample = _sample(vectors_ND, labels_N, chosen)
     return None if sample is None else float(silhouette_score(*sample))
 
@@ -109,7 +109,7 @@ def _sample(
     vectors = _checked(vectors_ND)
     if np.shape(labels_N) != (len(vectors),):
         raise ValueError(f"labels: expected {len(vectors)}, one for each vector, got {np.shape(labels_N)}.")
-    if len(vectors) < LEAST_POINTS:
+    if len(vectors) < MIN_POINTS:
         return None
     classes, labels = np.unique(np.asarray(labels_N)[chosen], return_inverse=True)
     if not 1 < len(classes) < len(chosen):

@@ -1,4 +1,4 @@
 """The pages of a run and of a sweep: what is known in, an HTML document out.
 
-May import all below.
+What both are made of lies here, each page in a folder of its own. May import all below.
 """

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pellucid.config.space import Parameter
 from pellucid.errors import UserError
-from pellucid.report import sweep as report
+from pellucid.report.sweep import page as report
 from pellucid.run.folder import Run
 from pellucid.sweep.content import ERROR, TOTAL, check_content
 from pellucid.sweep.folder import SweepFolder

@@ -21,7 +21,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from pellucid.errors import UserError, counted, first_line
-from pellucid.report.sweep import Sweep
+from pellucid.report.sweep.page import Sweep
 from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.plan import Plan, make_plan

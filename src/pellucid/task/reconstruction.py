@@ -56,10 +56,10 @@ class Reconstruction(Task):
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         images_BCHW, labels_B = batch
-        redrawn_BCHW = self(images_BCHW)
-        loss = functional.mse_loss(redrawn_BCHW, self._target(images_BCHW))
+        reconstruction_BCHW = self(images_BCHW)
+        loss = functional.mse_loss(reconstruction_BCHW, self._target(images_BCHW))
         self.steps[stage].add(loss, labels_B)
-        return loss, redrawn_BCHW
+        return loss, reconstruction_BCHW
 
     def predictions(
         self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None

@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -94,6 +96,35 @@ class Attribution:
             "better_than_random": bool(measures.better[at]),
             "likeness_to_other_weights": float(self.likeness_M[at]),
         }
+
+
+@dataclass(frozen=True)
+class MethodTrust:
+    """Faithfulness of a method over ``measured`` images: means, and how many maps beat all random ones."""
+
+    measured: int
+    better: int
+    gain: float
+    random_gain: float
+    likeness: float
+
+
+def method_trust(figures: Sequence[Mapping[str, Any]]) -> MethodTrust | None:
+    """Over images of which each gives its ``Attribution.figures``; None where none was measured."""
+    measured = [row for row in figures if "deletion" in row]
+    if not measured:
+        return None
+
+    def mean(name: str) -> float:
+        return float(np.mean([row[name] for row in measured]))
+
+    return MethodTrust(
+        measured=len(measured),
+        better=sum(row["better_than_random"] for row in measured),
+        gain=mean("insertion") - mean("deletion"),
+        random_gain=mean("random_insertion") - mean("random_deletion"),
+        likeness=mean("likeness_to_other_weights"),
+    )
 
 
 def applicable(predictor: Predictor, explainers: Mapping[str, Explainer]) -> Applicable:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.errors import UserError
-from pellucid.inside.layers import FEW, Layers, convolutions_with_maps, layers_of_kind, select_layers
+from pellucid.inside.layers import MAX_LAYERS, Layers, convolutions_with_maps, layers_of_kind, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import has_maps, traced
 from pellucid.metrics.spread import evenly_spread
@@ -52,7 +52,7 @@ class ForwardPass:
 def mapped_layers(predictor: Predictor, layers: Layers) -> list[str]:
     """Names of the chosen layers, of which each gives maps. Raises UserError for one that does not."""
     trace = traced(predictor.net, predictor.black().to(predictor.dtype))
-    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=FEW)
+    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=MAX_LAYERS)
     for layer in chosen:
         if not has_maps(trace, layer):
             shape = trace.shapes.get(layer)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.explainer.base import Explainer
 from pellucid.inside.images import Images
-from pellucid.inside.layers import FEW, Layers, convolutions_with_maps, select_layers
+from pellucid.inside.layers import MAX_LAYERS, Layers, convolutions_with_maps, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import has_maps, traced
 from pellucid.view.explanations import attributions
@@ -38,7 +38,7 @@ class Strip:
 def layers_with_strips(predictor: Predictor, layers: Layers) -> list[str]:
     """Those of the chosen layers that give maps."""
     trace = traced(predictor.net, predictor.black().to(predictor.dtype))
-    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=FEW)
+    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=MAX_LAYERS)
     return [layer for layer in chosen if has_maps(trace, layer)]
 
 

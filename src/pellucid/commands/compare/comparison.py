@@ -37,7 +37,7 @@ from pellucid.view.reconstructions import reconstruct
 log = logging.getLogger(__name__)
 
 MAX_IMAGES = 512  # whose layers are compared
-FEW_IMAGES = 256  # images, below which that is rough
+MIN_IMAGES = 256  # images, below which that is rough
 MAX_SHOWN = 24  # images on which they disagree
 MAX_RECONSTRUCTIONS = 6  # images that an autoencoder redraws better than the other
 MAX_OPTIONS = 40  # rows in the console's table
@@ -126,7 +126,7 @@ def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) 
         return
     rows, columns = (list(side.layers) for side in sides)
     note = (
-        f"debiased linear CKA, {counted(count, 'test image')}{' (few: rough)' if count < FEW_IMAGES else ''}"
+        f"debiased linear CKA, {counted(count, 'test image')}{' (few: rough)' if count < MIN_IMAGES else ''}"
     )
     note += "; 1: the same up to rotation and scale, 0: unrelated"
     names = _names([side.run for side in sides])

@@ -12,13 +12,14 @@ from pellucid.commands.embed.anomalies import make_scorer, report_anomalies
 from pellucid.commands.embed.files import EmbeddingFiles
 from pellucid.commands.embed.neighbours import NeighbourSearch
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText, Unless
-from pellucid.data.stream import of_files, of_split
-from pellucid.draw.projector import MOST_PIXELS, MOST_POINTS
-from pellucid.engine.loaded_run import restore
+from pellucid.data.stream import Stream, of_files, of_split
+from pellucid.draw.projector import MAX_PIXELS, MAX_POINTS
+from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError
+from pellucid.inside.predictor import Predictor
 from pellucid.metrics.layout import check_methods
 from pellucid.system.console import console
-from pellucid.view.embedding import check_layer, observe
+from pellucid.view.embedding import Observed, Watch, check_layer, observe
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +68,8 @@ def embed(
     read = functools.cache(lambda: trained.data(data))
     stream = of_files(images, trained.spec, "images") if images else of_split(read(), split)
     nearest_images = search.run(trained, predictor, layer, queries, read()) if queries else None
-    batch_size = trained.batch_size
-    observed = observe(
-        predictor,
-        console.track(stream.batches(batch_size), "Looking", stream.steps(batch_size)),
-        layer,
-        count=stream.count,
-        points=points,
-        side=MOST_PIXELS,
-        seed=trained.config["seed"],
-        watch=scorer.update if scorer else None,
-    )
+    watch = scorer.update if scorer else None
+    observed = _observe(trained, predictor, stream, layer, points=points, watch=watch)
     anomaly_report = report_anomalies(trained, scorer, observed.embedding) if scorer else None
     files = EmbeddingFiles(trained, stream, observed, methods, tsne_points)
     console.print(files.table(figures := files.write(folder)))
@@ -90,9 +82,25 @@ def embed(
     return figures
 
 
+def _observe(
+    trained: LoadedRun,
+    predictor: Predictor,
+    stream: Stream,
+    layer: str,
+    *,
+    points: int,
+    watch: Watch | None,
+) -> Observed:
+    size, seed = trained.batch_size, trained.config["seed"]
+    batches = console.track(stream.batches(size), "Looking", stream.steps(size))
+    return observe(
+        predictor, batches, layer, count=stream.count, points=points, side=MAX_PIXELS, seed=seed, watch=watch
+    )
+
+
 def _check(split: str, **points: int) -> None:
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     for option, value in points.items():
-        if not 1 <= value <= MOST_POINTS:
-            raise UserError(f"{option}={value}: expected 1 to {MOST_POINTS:,}.")
+        if not 1 <= value <= MAX_POINTS:
+            raise UserError(f"{option}={value}: expected 1 to {MAX_POINTS:,}.")

@@ -20,7 +20,7 @@ from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.embedding import EMBED
 from pellucid.metrics.layout import METHODS, axes_names, measures_told
-from pellucid.metrics.projection import LEAST_POINTS
+from pellucid.metrics.projection import MIN_POINTS
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
 from pellucid.view.embedding import Observed
@@ -141,6 +141,6 @@ class EmbeddingFiles:
                 partly = name != "mse" and known < figures["images"]
                 of_which = f" (of the {known:,} whose class is known)" if partly else ""
                 table.add_row(word, f"{figures[name]:.4f}{of_which}")
-            elif name == "knn_accuracy" and 0 < known < LEAST_POINTS:
-                table.add_row(word, f"– (needs {LEAST_POINTS} images, here {known})")
+            elif name == "knn_accuracy" and 0 < known < MIN_POINTS:
+                table.add_row(word, f"– (needs {MIN_POINTS} images, here {known})")
         return table

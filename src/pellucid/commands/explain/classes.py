@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from pellucid.view.explanations import (
     applicable,
     attributions,
     explained_scores,
+    method_trust,
 )
 
 log = logging.getLogger(__name__)
@@ -127,24 +127,21 @@ class ClassWriter(Writer):
         heads = ("method", "images", "better than random", "gain", "random", "alike with other weights")
         table = console.table(title, heads, left=("method",))
         blind = [row["method"] for row in self.rows if row.get("map") is False]
-        measured = [row for row in self.rows if "deletion" in row]
+        trust = {
+            name: method_trust([row for row in self.rows if row["method"] == name])
+            for name in self.explainers
+        }
+        measured = [each.measured for each in trust.values() if each]
         if not blind and not measured:
             return
-        for name in self.explainers:
-            rows = [row for row in measured if row["method"] == name]
-            if not rows:
-                if name in blind:
-                    table.add_row(self.titles[name], "0", *"––––")
-                continue
-            gain = np.mean([row["insertion"] - row["deletion"] for row in rows])
-            chance = np.mean([row["random_insertion"] - row["random_deletion"] for row in rows])
-            better = sum(row["better_than_random"] for row in rows)
-            alike = np.mean([row["likeness_to_other_weights"] for row in rows])
-            figures = (f"{gain:.3f}", f"{chance:.3f}", f"{alike:.2f}")
-            share = f"{better} ({better / len(rows):.0%})"
-            table.add_row(
-                self.titles[name], f"{len(rows)}", share, *(text.replace("-", "−") for text in figures)
-            )
+        for name, each in trust.items():
+            if each:
+                share = f"{each.better} ({each.better / each.measured:.0%})"
+                figures = (f"{each.gain:.3f}", f"{each.random_gain:.3f}", f"{each.likeness:.2f}")
+                cells = (f"{each.measured}", share, *(text.replace("-", "−") for text in figures))
+                table.add_row(self.titles[name], *cells)
+            elif name in blind:
+                table.add_row(self.titles[name], "0", *"––––")
         console.print(table)
         images = len(self.rows) // len(self.explainers)
         if blind:
@@ -156,9 +153,8 @@ class ClassWriter(Writer):
             )
         if not measured:
             return
-        most = max(Counter(row["method"] for row in measured).values())
-        if most < images and not blind:
-            log.info("Measured on %d of %d images; on all of them by trust=all.", most, images)
+        if max(measured) < images and not blind:
+            log.info("Measured on %d of %d images; on all of them by trust=all.", max(measured), images)
         log.info(
             "gain: insertion less deletion (Petsiuk et al. 2018); better: than all of %d random orders, by "
             "chance %.0f %%.",

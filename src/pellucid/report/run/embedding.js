@@ -1,20 +1,20 @@
 // Where images lie: one scatter at a time, the nearest point's image beside the pointer.
 
-const places = document.getElementById("places");
-if (places) {
+const embedding = document.getElementById("embedding");
+if (embedding) {
   const { files, names } = JSON.parse(document.getElementById("data").textContent);
-  const figures = [...places.querySelectorAll(".scatter")],
-    holder = places.querySelector(".scatters"),
-    sprite = places.querySelector(".thumbnails img").src;
+  const figures = [...embedding.querySelectorAll(".scatter")],
+    holder = embedding.querySelector(".scatters"),
+    sprite = embedding.querySelector(".thumbnails img").src;
   const columns = Number(holder.dataset.columns),
     rows = Number(holder.dataset.rows),
     side = 96;
 
-  const thumbnail = (place) => {
+  const thumbnail = (index) => {
     const picture = html("div", { class: "thumbnail" });
     picture.style.backgroundImage = `url(${sprite})`;
     picture.style.backgroundSize = `${side * columns}px ${side * rows}px`;
-    picture.style.backgroundPosition = `${-side * (place % columns)}px ${-side * Math.floor(place / columns)}px`;
+    picture.style.backgroundPosition = `${-side * (index % columns)}px ${-side * Math.floor(index / columns)}px`;
     return picture;
   };
 
@@ -28,7 +28,7 @@ if (places) {
     const plot = figure.querySelector("svg");
     const points = [...plot.querySelectorAll("path")].map((mark) => ({
       mark,
-      place: Number(mark.dataset.place),
+      index: Number(mark.dataset.index),
       at: mark.transform.baseVal.getItem(0).matrix,
     }));
     plot.addEventListener("pointermove", (event) => {
@@ -42,13 +42,13 @@ if (places) {
       if (far(nearest) > 24 * times) return leave();
       lit = nearest.mark;
       lit.classList.add("lit");
-      const { place } = nearest;
+      const { index } = nearest;
       showTip(
         event.clientX,
         event.clientY,
-        thumbnail(place),
-        html("b", {}, names[place]),
-        html("div", { class: "path" }, files[place]),
+        thumbnail(index),
+        html("b", {}, names[index]),
+        html("div", { class: "path" }, files[index]),
       );
     });
     plot.addEventListener("pointerleave", leave);
@@ -58,9 +58,9 @@ if (places) {
     const tabs = figures.map((figure) => html("button", { type: "button" }, figure.textContent.trim()));
     const choose = (chosen) => {
       press(tabs, chosen);
-      for (const [place, figure] of figures.entries()) figure.hidden = place !== chosen;
+      for (const [index, figure] of figures.entries()) figure.hidden = index !== chosen;
     };
-    for (const [place, tab] of tabs.entries()) tab.addEventListener("click", () => choose(place));
+    for (const [index, tab] of tabs.entries()) tab.addEventListener("click", () => choose(index));
     holder.before(html("div", { class: "tabs", role: "group", "aria-label": "Projection" }, ...tabs));
     for (const figure of figures) figure.querySelector("figcaption").hidden = true;
     choose(0);

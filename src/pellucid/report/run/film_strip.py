@@ -11,8 +11,8 @@ from pellucid.callbacks.film_strip import captions, kept_frames
 from pellucid.draw.film import row_name, row_pictures
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.spread import evenly_spread
-from pellucid.report.context import Context, of_kept
 from pellucid.report.picture import address, sheet_of, shrunk
+from pellucid.report.run.context import Context, of_kept
 from pellucid.view import film_strip as view
 
 MAX_EPOCHS, SIDE = 30, 96  # pixels of a picture

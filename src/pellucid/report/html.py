@@ -37,7 +37,7 @@ def embedded(data: dict[str, Any]) -> str:
 
 def beside(name: str) -> str:
     """The text of a file in this folder."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 @cache

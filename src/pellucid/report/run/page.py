@@ -1,7 +1,7 @@
 """The page of a run: what was trained, how well, and what is seen inside the net.
 
-One HTML document that opens from disk, without server or network. Its text, style and scripts are the files
-named ``run*`` and ``page*`` beside this one.
+One HTML document that opens from disk, without server or network. Its text, style and scripts are files
+beside this one and ``page.css`` and ``page.js`` of all pages.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import encodable
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
-from pellucid.report.context import Context
-from pellucid.report.curves import HEIGHT, WIDTH, panels
-from pellucid.report.embedding import HEIGHT as SCATTER_HEIGHT
-from pellucid.report.embedding import WIDTH as SCATTER_WIDTH
-from pellucid.report.embedding import Scatters, embedding
-from pellucid.report.facts import facts
-from pellucid.report.feature_maps import feature_maps
-from pellucid.report.film_strip import film_strip
-from pellucid.report.mistakes import mistakes
-from pellucid.report.page import beside, embedded, template
-from pellucid.report.reconstructions import reconstructions
+from pellucid.report.html import beside, embedded, template
+from pellucid.report.run.context import Context
+from pellucid.report.run.curves import HEIGHT, WIDTH, panels
+from pellucid.report.run.embedding import HEIGHT as SCATTER_HEIGHT
+from pellucid.report.run.embedding import WIDTH as SCATTER_WIDTH
+from pellucid.report.run.embedding import Scatters, embedding
+from pellucid.report.run.feature_maps import feature_maps
+from pellucid.report.run.film_strip import film_strip
+from pellucid.report.run.header import header
+from pellucid.report.run.mistakes import mistakes
+from pellucid.report.run.reconstructions import reconstructions
 from pellucid.system.files import write_atomically
 from pellucid.view.curves import curves
 
-SCRIPTS = ("page", "run_tip", "run_cells", "run_walk", "run_places", "run_film")  # in this order
+SCRIPTS = ("tip", "mistakes", "feature_maps", "embedding", "film_strip")  # in this order
 NAME = "report.html"
 SECONDS = 2.5  # that explaining may take at the end of a training
 MARKERS = {  # around (0, 0), of about the same area
@@ -82,8 +82,8 @@ def page(context: Context, *, why_no_data: str = "") -> str:
     classifies = predictions is not None and predictions.has_classes
     redraws = predictions is not None and "mse" in predictions.values
     scatters = embedding(context) if seen else None
-    text = template("run.html").render(
-        facts=facts(trained, context.data, context.evaluation, context.noted),
+    text = template("run/page.html").render(
+        header=header(trained, context.data, context.evaluation, context.noted),
         classes=context.classes,
         panels=panels(curves(rows), trained.epoch),
         mistakes=mistakes(context) if classifies else None,
@@ -96,8 +96,8 @@ def page(context: Context, *, why_no_data: str = "") -> str:
         sizes={"curves": (WIDTH, HEIGHT), "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT)},
         markers=MARKERS,
         small=max(trained.spec.image_shape[1:]) <= 32,
-        style=beside("page.css") + beside("run.css"),
-        script="\n".join(beside(f"{name}.js") for name in SCRIPTS),
+        style=beside("page.css") + beside("run/page.css"),
+        script="\n".join(map(beside, ("page.js", *(f"run/{name}.js" for name in SCRIPTS)))),
         data=embedded(_data(scatters, context.classes)),
     )
     return encodable(text)

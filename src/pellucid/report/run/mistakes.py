@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.draw.confusion import MOST_NUMBERED
+from pellucid.draw.confusion import MAX_NUMBERED
 from pellucid.draw.explanations import map_picture
-from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
+from pellucid.report.run.context import Context
 from pellucid.view.confusion import confusion
 from pellucid.view.explanations import explanations_in_time
 from pellucid.view.mistakes import cell_members, take_turns
@@ -67,7 +67,7 @@ def mistakes(context: Context) -> Mistakes:
     predictions = context.evaluation.predictions
     matrix = confusion(predictions, context.classes)
     members = cell_members(predictions)
-    numbered = len(context.classes) <= MOST_NUMBERED
+    numbered = len(context.classes) <= MAX_NUMBERED
     if not numbered:
         members = {
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)

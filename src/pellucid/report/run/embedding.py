@@ -17,8 +17,8 @@ from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS
-from pellucid.report.context import Context, of_kept
 from pellucid.report.picture import address, sheet_of, shrunk
+from pellucid.report.run.context import Context, of_kept
 from pellucid.system.files import read_arrays
 from pellucid.view.embedding import embed_images
 

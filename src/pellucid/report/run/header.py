@@ -30,7 +30,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Header:
     """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``)."""
 
     title: str
@@ -43,14 +43,14 @@ class Facts:
     options: Mapping[str, Any]
 
 
-def facts(
+def header(
     trained: LoadedRun, data: ImageData | None, evaluation: Evaluation | None, noted: Mapping[str, Any]
-) -> Facts:
+) -> Header:
     """From ``noted``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
     config = trained.config
     names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
-    return Facts(
+    return Header(
         title=f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
         status=str(noted.get("status", "")),

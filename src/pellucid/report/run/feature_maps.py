@@ -13,8 +13,8 @@ from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, mosaic, number
 from pellucid.errors import counted
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.maps import dead_maps, limits
-from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
+from pellucid.report.run.context import Context
 from pellucid.view.feature_maps import LayerOutput, forward_pass
 
 MAX_IMAGES, MAX_LAYERS, MAX_MAPS, MAX_UNITS, MAX_CLASSES = 3, 10, 16, 1024, 5

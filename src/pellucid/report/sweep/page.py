@@ -1,6 +1,6 @@
 """The report of a sweep: one HTML page that opens from disk, without server or network, and a CSV table.
 
-The page's text, style and scripts are the files named ``sweep*`` beside this one.
+Its text, style and scripts are files beside this one and ``page.css`` and ``page.js`` of all pages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pellucid.errors import encodable
-from pellucid.report.page import beside, embedded, link, plain, template
+from pellucid.report.html import beside, embedded, link, plain, template
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
@@ -102,14 +102,14 @@ def page(sweep: Sweep) -> str:
     """One self-contained HTML document."""
     counts = {state: sum(trial.state == state for trial in sweep.trials) for state in STATES}
     counts["waiting"] += max(0, sweep.total - len(sweep.trials))  # those not even drawn yet
-    text = template("sweep.html").render(
+    text = template("sweep/page.html").render(
         sweep=sweep,
         counts=counts,
         better="higher" if sweep.direction == "maximize" else "lower",
         best=sweep.best(),
         trials=[(trial, link(trial.folder, "/")) for trial in _by_number(sweep)],
-        style=beside("page.css") + beside("sweep.css"),
-        script="\n".join(map(beside, ("page.js", *(f"sweep_{name}.js" for name in SCRIPTS)))),
+        style=beside("page.css") + beside("sweep/page.css"),
+        script="\n".join(map(beside, ("page.js", *(f"sweep/{name}.js" for name in SCRIPTS)))),
         data=embedded(_data(sweep)),
     )
     return encodable(text)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pellucid.draw.reconstructions import ERRORS, MOST_ERROR
+from pellucid.draw.reconstructions import ERRORS, MAX_ERROR
 from pellucid.draw.sheet import colourise, number, rgb
 from pellucid.inside.reference import choose_reference_images
-from pellucid.report.context import Context
 from pellucid.report.picture import address, shrunk
+from pellucid.report.run.context import Context
 from pellucid.view.reconstructions import choose_extremes, reconstruct
 
 REFERENCE_IMAGES, EACH, SIDE = 8, 4, 112
@@ -60,7 +60,7 @@ def reconstructions(context: Context) -> ReconstructionSection:
         groups={name: _group(context, index_N, errors_N) for name, index_N in chosen.items()},
         images=len(errors_N),
         traversal=_last_traversal(context),
-        most_error=MOST_ERROR,
+        most_error=MAX_ERROR,
     )
 
 
@@ -70,7 +70,7 @@ def _group(context: Context, index_N: np.ndarray, errors_N: np.ndarray) -> list[
     rows = zip(seen.originals_BHWC, seen.outputs_BHWC, seen.absolute_errors, strict=True)
     group = []
     for position, (original_HWC, output_HWC, error_HW) in enumerate(rows):
-        pictures = (rgb(original_HWC), rgb(output_HWC), colourise(error_HW, 0, MOST_ERROR, ERRORS))
+        pictures = (rgb(original_HWC), rgb(output_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
         original, output, error = (address(shrunk(picture, SIDE), photo=True) for picture in pictures)
         mse = number(errors_N[index_N[position]])
         file, name = images.files[position], images.names[position]
