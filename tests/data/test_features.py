@@ -8,15 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from pellucid.commands.train import train
 from pellucid.data import features
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
-from pellucid.model.frozen import frozen_features
-from pellucid.model.torchvision import TorchvisionClassifier
-from pellucid.task.classification import Classification
 from tests.helpers import compose, metrics, same, weights
 
 FROZEN = ("model=resnet_frozen", "model.weights=none", "data=catdog", "data.image_size=32")
@@ -28,40 +24,8 @@ def run(folder: Path, photos: Path, *options: str, epochs: int = 4, resume: bool
     return folder
 
 
-class OwnFrozenNet(nn.Module):
-    """A user's net: it inherits from nothing of ours, and offers a frozen backbone and a head."""
-
-    def __init__(self, *, augmentations_per_image: int = 2, between: float = 0.0) -> None:
-        super().__init__()
-        layers = (
-            nn.Conv2d(3, 8, 3, stride=2),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-            nn.Flatten(),
-        )
-        self.backbone = nn.Sequential(*layers).requires_grad_(False)
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(32, 2))
-        self.augmentations_per_image, self.between = augmentations_per_image, between
-        self.train()
-
-    def embed(self, images_BCHW: torch.Tensor) -> torch.Tensor:
-        features_BD: torch.Tensor = self.backbone(images_BCHW)
-        return features_BD
-
-    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
-        features_BD = nn.functional.dropout(self.embed(images_BCHW), self.between, self.training)
-        logits_BK: torch.Tensor = self.head(features_BD)
-        return logits_BK
-
-    def train(self, mode: bool = True) -> OwnFrozenNet:
-        super().train(mode)
-        self.backbone.eval()
-        return self
-
-
 def own(**options: object) -> dict[str, object]:
-    return {"_target_": "tests.data.test_features.OwnFrozenNet", **options}
+    return {"_target_": "tests.model.frozen_net.OwnFrozenNet", **options}
 
 
 def run_own(folder: Path, photos: Path, *, epochs: int = 4, resume: bool = False, **options: object) -> Path:
@@ -141,23 +105,6 @@ def test_a_net_of_the_users_own_trains_as_without(
     assert all(torch.allclose(trained[name], without[name], atol=1e-5) for name in trained)
 
 
-@pytest.mark.parametrize("broken", ["between", "trained", "mode", "shape"])
-def test_a_net_that_breaks_the_contract_sees_images(broken: str) -> None:
-    net = OwnFrozenNet(between=0.5 if broken == "between" else 0.0)
-    images = torch.randn(2, 3, 16, 16)
-    assert frozen_features(net) is net
-    if broken == "trained":
-        next(net.backbone.parameters()).requires_grad_(True)
-    if broken == "mode":
-        next(net.backbone.children()).training = True
-    if broken == "shape":
-        net.backbone.append(nn.Unflatten(1, (8, 2, 2)))
-        net.head.insert(0, nn.Flatten())
-    task = Classification(net=net, image_shape=(3, 16, 16), num_classes=2)
-    assert net(images).shape == (2, 2)
-    assert task.frozen_features((3, 16, 16)) is None
-
-
 def test_views_see_images(tmp_path: Path, photos: Path) -> None:
     views = "callbacks=[samples,predictions,confusion,explanations,embeddings]"
     few = ("explainer=saliency", "callbacks.embeddings.methods=[pca]", "callbacks.explanations.images=2")
@@ -199,11 +146,3 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         UserError, match=r"no room in .*No space left on device.*model\.augmentations_per_image"
     ):
         made.table(0, lambda _: iter([(torch.tensor([0]), torch.rand(1, 1, 2, 2))]))
-
-
-def test_augmentations_of_what_is_trained_are_refused() -> None:
-    options = {"image_shape": (3, 32, 32), "num_classes": 2, "arch": "resnet18", "weights": "none"}
-    with pytest.raises(UserError, match=r"model\.augmentations_per_image=2.*trainable=head"):
-        TorchvisionClassifier(**options, trainable="all", augmentations_per_image=2, channels_last=False)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"model\.augmentations_per_image=-1"):
-        TorchvisionClassifier(**options, trainable="head", augmentations_per_image=-1, channels_last=False)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,9 @@ import torch
 from torch import nn
 from torchvision import models
 
-from pellucid.config.build import build
-from pellucid.config.check import check_targets
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.model.torchvision import TorchvisionClassifier, stages
-from tests.helpers import compose
+from tests.model.zoo import make
 
 ZOO = [
     ("resnet18", 32), ("alexnet", 64), ("vgg16", 32), ("squeezenet1_0", 32), ("densenet161", 32),
@@ -22,17 +19,6 @@ ZOO = [
     ("mobilenet_v3_large", 32), ("mobilenet_v3_small", 32), ("resnext50_32x4d", 32),
     ("wide_resnet50_2", 32), ("mnasnet1_0", 32), ("resnet50", 32),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _heard(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("pellucid").propagate = True
-
-
-def make(arch: str = "resnet18", size: int = 32, **options: object) -> TorchvisionClassifier:
-    given = {"weights": "none", "trainable": "all", "num_classes": 7, "channels_last": False}
-    given |= {"image_shape": (3, size, size), **options}
-    return TorchvisionClassifier(arch=arch, **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("arch", "size"), ZOO)
@@ -139,77 +125,6 @@ def test_stages(arch: str, count: int) -> None:
     assert sorted(owned) == sorted(id(p) for p in backbone.parameters()), "each in one stage"
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_weights_from_a_file(tmp_path: Path, dtype: torch.dtype) -> None:
-    source = models.resnet18(num_classes=7)
-    path = tmp_path / "weights=1.pth"
-    torch.save(
-        {k: v.to(dtype) if v.is_floating_point() else v for k, v in source.state_dict().items()},
-        path,
-    )
-    net = make(weights=str(path))
-    expected = source.layer4[1].conv2.weight.to(dtype).float()
-    assert torch.equal(net.get_parameter("backbone.layer4.1.conv2.weight"), expected)
-    assert torch.equal(net.head.weight, source.fc.weight.to(dtype).float())
-    assert net.head.weight.dtype == torch.float32
-
-
-def test_a_head_of_another_size_is_dropped_with_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(models.resnet18(num_classes=10).state_dict(), path)
-    make(weights=str(path))
-    assert [r.getMessage() for r in caplog.records] == [
-        "weights.pth: its head for 10 classes was dropped; the new head for 7 starts at random."
-    ]
-
-
-@pytest.mark.parametrize("inside", ["net.", ""])
-def test_weights_of_a_checkpoint_or_an_exported_net_of_ours(tmp_path: Path, inside: str) -> None:
-    source = make()
-    state = {f"{inside}{key}": value for key, value in source.state_dict().items()}
-    more = {"val_metrics.accuracy.tp": torch.zeros(7)} if inside else {}
-    torch.save({"epoch": 3, "state_dict": {**state, **more}}, tmp_path / "best.ckpt")
-    net = make(weights=str(tmp_path / "best.ckpt"))
-    assert all(torch.equal(value, source.state_dict()[key]) for key, value in net.state_dict().items())
-
-
-def test_a_file_that_does_not_fit_lists_what_is_missing(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(models.resnet34(num_classes=7).state_dict(), path)
-    with pytest.raises(UserError, match=r"does not fit resnet18.*Not in the net: layer1\.2"):
-        make(weights=str(path))
-    state = models.resnet18(num_classes=7).state_dict()
-    del state["layer1.0.conv1.weight"]
-    torch.save(state, path)
-    with pytest.raises(UserError, match=r"Missing: layer1\.0\.conv1\.weight"):
-        make(weights=str(path))
-
-
-class Bomb:
-    """Executes on unpickling."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("bomb_went_off"),)  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
-def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "weights.pth"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="not a file of plain tensors"):
-        make(weights=str(path))
-
-
-def test_a_malicious_file_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"conv1.weight": Bomb()}, tmp_path / "weights.pth")
-    with pytest.raises(UserError, match="not a file of plain tensors"):
-        make(weights="weights.pth")
-    assert not (tmp_path / "bomb_went_off").exists()
-
-
 def test_default_weights_without_network_give_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -239,18 +154,9 @@ def test_grey_images_are_repeated_into_three_channels() -> None:
         assert torch.equal(net(grey), net(grey.repeat(1, 3, 1, 1)))
 
 
-def test_the_names_of_before_go_on_working() -> None:
-    older = {
-        "_target_": "pellucid.model.resnet.TorchvisionClassifier",
-        "arch": "resnet18",
-        "weights": "none",
-        "trainable": "head",
-        "views": 3,
-        "channels_last": False,
-    }
-    assert not check_targets({"model": older})
-    net = build(older, "model", image_shape=(3, 32, 32), num_classes=2)
-    assert type(net) is TorchvisionClassifier
-    assert net.augmentations_per_image == 3
-    frozen = compose("model=resnet_frozen", "model.views=2")["model"]
-    assert build({**frozen, "weights": "none"}, "model", image_shape=(3, 32, 32), num_classes=2)
+def test_augmentations_of_what_is_trained_are_refused() -> None:
+    options = {"image_shape": (3, 32, 32), "num_classes": 2, "arch": "resnet18", "weights": "none"}
+    with pytest.raises(UserError, match=r"model\.augmentations_per_image=2.*trainable=head"):
+        TorchvisionClassifier(**options, trainable="all", augmentations_per_image=2, channels_last=False)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"model\.augmentations_per_image=-1"):
+        TorchvisionClassifier(**options, trainable="head", augmentations_per_image=-1, channels_last=False)  # type: ignore[arg-type]
