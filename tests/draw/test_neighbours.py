@@ -27,7 +27,9 @@ def test_pictures_are_not_cut(count: int) -> None:
         ranked(
             images, 1 - images, [name] * count, [name] * count, title="t", note="n", marked=[True] * count
         ),
-        roc(scores, scores, scores, positive, names=(name, name), score="s", said=name, title="t", note="n"),
+        roc(
+            scores, scores, scores, positive, names=(name, name), score="s", summary=name, title="t", note="n"
+        ),
         scatter(images[:, 0, 0, :2], labels, [name] * 12, title="t", note="n", axes_names=["", ""]),
     ):
         assert (picture[:, -1] == 255).all()

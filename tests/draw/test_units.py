@@ -13,11 +13,11 @@ from pellucid.draw.units import (
     OUTSIDE,
     PANEL,
     UnitRow,
+    filter_caption,
     filter_tile,
     marked,
     patch,
     strongest,
-    told,
     unit_sheet,
 )
 
@@ -42,9 +42,12 @@ def test_the_strongest_inputs_come_first() -> None:
     assert strongest(weights)[:3] == [3, 7, 0]
     assert len(strongest(weights)) == 9
     assert (
-        told(weights, colours=False) == "its 9 strongest inputs of 12, each 2 × 2; red: above 0, blue: below"
+        filter_caption(weights, colours=False)
+        == "its 9 strongest inputs of 12, each 2 × 2; red: above 0, blue: below"
     )
-    assert told(np.zeros((5, 1, 1)), colours=False).startswith("the weights of its 5 inputs, row by row")
+    assert filter_caption(np.zeros((5, 1, 1)), colours=False).startswith(
+        "the weights of its 5 inputs, row by row"
+    )
     assert filter_tile(np.zeros((5, 1, 1)), colours=False).shape == (2, 3, 3)
 
 

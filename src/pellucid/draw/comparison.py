@@ -29,10 +29,10 @@ def compared_curves(runs: Sequence[MetricPoints], names: Sequence[str], *, title
     width, height, gap = 3.0, 2.4, 0.75
     sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.65)
     sheet.title(title, "lines: validation, dotted: training")
-    for place, (name, colour) in enumerate(zip(names, RUNS, strict=True)):
-        sheet.text(f"● {name}", 0.12, 0.52 + 0.15 * place, width=sheet.width - 0.24, size=7.5, colour=colour)
-    for place, metric in enumerate(panels):
-        axes = sheet.axes(0.6 + place * (width + gap), 1.08, width, height)
+    for index, (name, colour) in enumerate(zip(names, RUNS, strict=True)):
+        sheet.text(f"● {name}", 0.12, 0.52 + 0.15 * index, width=sheet.width - 0.24, size=7.5, colour=colour)
+    for index, metric in enumerate(panels):
+        axes = sheet.axes(0.6 + index * (width + gap), 1.08, width, height)
         axes.set_title(metric, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -66,13 +66,13 @@ def likeness_map(
     cell = float(np.clip(5.2 / max(values_PQ.shape), 0.17, 0.42))
     height, width = (size * cell for size in values_PQ.shape)
     size = float(np.clip(cell * 24, 5, 7))
-    labels = [[fit(name, 1.5, size) for name in some] for some in (rows, columns)]
-    wide, high = (max(length(label, size) for label in some) / 72 * 1.05 + 0.15 for some in labels)
+    labels = [[fit(name, 1.5, size) for name in layers] for layers in (rows, columns)]
+    wide, high = (max(length(label, size) for label in layers) / 72 * 1.05 + 0.15 for layers in labels)
     left, top = 0.12 + wide, 1.0
     sheet = Sheet(max(left + width + 0.3, 6.2), top + height + high + 0.55)
     sheet.title(title, note)
-    for place, name in enumerate((f"rows {names[0]}", f"columns {names[1]}")):
-        sheet.text(name, 0.12, 0.5 + 0.15 * place, width=sheet.width - 0.24, size=7.5)
+    for index, name in enumerate((f"rows {names[0]}", f"columns {names[1]}")):
+        sheet.text(name, 0.12, 0.5 + 0.15 * index, width=sheet.width - 0.24, size=7.5)
     axes = sheet.axes(left, top, width, height)
     axes.set_facecolor("#d9d9d9")
     axes.imshow(
@@ -102,21 +102,21 @@ def compared_reconstructions(
     height = 3 * CELL + 2 * 0.2
     sheet = Sheet(max(0.95 + sum(widths), 5.2), 0.95 + height + 0.4)
     sheet.title(title, "below each its mean squared error")
-    for place, name in enumerate(names):
-        sheet.text(name, 0.12, 0.5 + 0.14 * place, width=sheet.width - 0.24, size=7)
+    for index, name in enumerate(names):
+        sheet.text(name, 0.12, 0.5 + 0.14 * index, width=sheet.width - 0.24, size=7)
     if not groups:
         sheet.text("nowhere", 0.12, 1.0, colour=FAINT)
     tops = [1.08, 1.08 + CELL + 0.05, 1.08 + 2 * CELL + 0.25]
     left = 0.88
     for (name, (originals, *reconstructions, errors_2N)), width in zip(groups.items(), widths, strict=True):
         sheet.text(name, left, 0.85, size=8.5, bold=True)
-        for place, original in enumerate(originals):
-            x = left + place * (CELL + GAP)
+        for index, original in enumerate(originals):
+            x = left + index * (CELL + GAP)
             for y, picture in zip(
-                tops, (original, *(images[place] for images in reconstructions)), strict=True
+                tops, (original, *(images[index] for images in reconstructions)), strict=True
             ):
                 sheet.image(rgb(picture), x, y, CELL, CELL)
-            for y, error in zip(tops[1:], errors_2N[:, place], strict=True):
+            for y, error in zip(tops[1:], errors_2N[:, index], strict=True):
                 sheet.text(
                     number(error), x + CELL / 2, y + CELL + 0.03, size=6.5, colour=FAINT, align="center"
                 )

@@ -51,16 +51,16 @@ def draw_confusion(confusion: Confusion, *, title: str, note: str) -> Picture:
 
 def _table(sheet: Sheet, confusion: Confusion, *, x: float, y: float, worst: bool) -> float:
     classes, scores = confusion.classes, confusion.scores
-    chosen = list(range(len(classes)))
+    labels = list(range(len(classes)))
     if worst:  # a class without images has no F1 and comes last
-        chosen = [int(label) for label in np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")]
-        chosen = chosen[:WORST]
-    head = (f"the {len(chosen)} worst classes" if worst else "class", "precision", "recall", "F1", "images")
+        labels = [int(label) for label in np.argsort(np.nan_to_num(scores.f1_K, nan=2.0), kind="stable")]
+        labels = labels[:WORST]
+    head = (f"the {len(labels)} worst classes" if worst else "class", "precision", "recall", "F1", "images")
     rights = (x + 1.9, x + 2.5, x + 3.0, x + 3.6)
     sheet.text(head[0], x, y, size=7.5, bold=True)
     for right, text in zip(rights, head[1:], strict=True):
         sheet.text(text, right, y, size=7.5, bold=True, align="right")
-    for label in chosen:
+    for label in labels:
         y += 0.17
         sheet.text(classes[label], x, y, width=1.25, size=7.5)
         for right, text in zip(rights, confusion.texts(label), strict=True):
@@ -72,10 +72,10 @@ def _pairs(sheet: Sheet, confusion: Confusion, *, x: float, y: float) -> None:
     classes = confusion.classes
     sheet.text("most confused: true → predicted", x, y, size=7.5, bold=True)
     pairs = confusion.pairs(PAIRS)
-    for true, said, count in pairs:
+    for true, predicted, count in pairs:
         y += 0.17
         images = int(confusion.counts_KK[true].sum())
-        sheet.text(f"{fit(classes[true], 1.2, 7.5)} → {fit(classes[said], 1.2, 7.5)}", x, y, size=7.5)
+        sheet.text(f"{fit(classes[true], 1.2, 7.5)} → {fit(classes[predicted], 1.2, 7.5)}", x, y, size=7.5)
         sheet.text(f"{count} of {images}", x + 3.6, y, size=7.5, align="right")
     if not pairs:
         sheet.text("no mistakes", x, y + 0.17, size=7.5, colour=FAINT)

@@ -23,8 +23,8 @@ def draw_curves(
     width, height, gap = 2.7, 2.3, 1.25
     sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.35)
     sheet.title(title, note)
-    for place, (name, points) in enumerate(panels.items()):
-        axes = sheet.axes(0.6 + place * (width + gap), 0.77, width, height)
+    for panel, (name, points) in enumerate(panels.items()):
+        axes = sheet.axes(0.6 + panel * (width + gap), 0.77, width, height)
         axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -52,29 +52,27 @@ def _line(axes: Axes, points: Points, colour: str, label: str) -> End:
 def _name_ends(axes: Axes, ends: list[End]) -> None:
     """The last values beside the ends of their lines, kept apart where the lines end together."""
     low, high = axes.get_ylim()
-    least = 0.07 * (high - low)
+    spacing = 0.07 * (high - low)
     ends = sorted(ends, key=lambda end: end[1])
-    places = _apart([value for _, value, _, _ in ends], least)
-    for (epoch, _, text, colour), place in zip(ends, places, strict=True):
-        axes.annotate(
-            text, (epoch, place), (6, 0), textcoords="offset points", va="center", size=7, color=colour
-        )
+    heights = _apart([value for _, value, _, _ in ends], spacing)
+    for (epoch, _, text, colour), y in zip(ends, heights, strict=True):
+        axes.annotate(text, (epoch, y), (6, 0), textcoords="offset points", va="center", size=7, color=colour)
 
 
-def _apart(values: Sequence[float], least: float) -> list[float]:
-    """Rising values, moved as little as keeps them ``least`` apart: those that touch share their middle."""
+def _apart(values: Sequence[float], spacing: float) -> list[float]:
+    """Rising values, moved as little as keeps them ``spacing`` apart: those that touch share their middle."""
     groups: list[list[float]] = []
     for value in values:
         groups.append([value])
-        while len(groups) > 1 and _start(groups[-1], least) < _end(groups[-2], least):
+        while len(groups) > 1 and _start(groups[-1], spacing) < _end(groups[-2], spacing):
             last = groups.pop()
             groups[-1] += last
-    return [_start(group, least) + least * place for group in groups for place in range(len(group))]
+    return [_start(group, spacing) + spacing * index for group in groups for index in range(len(group))]
 
 
-def _start(group: Sequence[float], least: float) -> float:
-    return sum(group) / len(group) - least * (len(group) - 1) / 2
+def _start(group: Sequence[float], spacing: float) -> float:
+    return sum(group) / len(group) - spacing * (len(group) - 1) / 2
 
 
-def _end(group: Sequence[float], least: float) -> float:
-    return _start(group, least) + least * len(group)
+def _end(group: Sequence[float], spacing: float) -> float:
+    return _start(group, spacing) + spacing * len(group)

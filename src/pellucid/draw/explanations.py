@@ -65,17 +65,17 @@ def explanations(
     row = CELL + (0.65 if any(column.verdicts for column in columns.values()) else 0.5)
     sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
     sheet.title(title, "the score before softmax is explained; below each map its mean strength")
-    for place, name in enumerate(["image", *columns]):
-        sheet.text(name, 0.12 + place * (CELL + GAP), 0.6, size=8, colour=FAINT)
-    for place in range(count):
-        y = 0.82 + place * row
-        name, colour = judged(titles[place], right[place])
-        sheet.image(photos_NHWC[place], 0.12, y + 0.2, CELL, CELL)
+    for index, name in enumerate(["image", *columns]):
+        sheet.text(name, 0.12 + index * (CELL + GAP), 0.6, size=8, colour=FAINT)
+    for index in range(count):
+        y = 0.82 + index * row
+        name, colour = judged(titles[index], right[index])
+        sheet.image(photos_NHWC[index], 0.12, y + 0.2, CELL, CELL)
         sheet.text(name, 0.12, y, width=sheet.width - 0.24, size=8, colour=colour)
         for number_of, column in enumerate(columns.values(), start=1):
             x = 0.12 + number_of * (CELL + GAP)
-            map_HW = column.maps_NHW[place]
-            note = column.notes[place]
+            map_HW = column.maps_NHW[index]
+            note = column.notes[index]
             against = note.startswith("✗")
             if against and not map_HW.any():
                 picture = crossed(*map_HW.shape)
@@ -88,7 +88,7 @@ def explanations(
             colour = WRONG if against else FAINT
             sheet.text(note, x, y + 0.23 + CELL, width=CELL, size=6.5, colour=colour)
             if column.verdicts:
-                verdict, colour = judged(*column.verdicts[place])
+                verdict, colour = judged(*column.verdicts[index])
                 sheet.text(verdict, x, y + 0.37 + CELL, width=CELL, size=6.5, colour=colour)
     y = 0.85 + count * row
     if any(column.signed for column in columns.values()):

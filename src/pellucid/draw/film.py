@@ -35,10 +35,10 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
     sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
     for line, name in enumerate(rows):
         y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06
-        for place, part in enumerate(name.split("\n")):
-            sheet.text(part, 2.35, y + 0.16 * place, width=1.0, size=7.5, colour=FAINT, align="right")
-    for place, frame in enumerate(frames):
-        x = 2.45 + place * (CELL + GAP)
+        for index, part in enumerate(name.split("\n")):
+            sheet.text(part, 2.35, y + 0.16 * index, width=1.0, size=7.5, colour=FAINT, align="right")
+    for index, frame in enumerate(frames):
+        x = 2.45 + index * (CELL + GAP)
         caption, colour = judged(frame.caption, frame.right)
         sheet.text(f"epoch {frame.epoch}", x + CELL / 2, 0.62, size=7.5, align="center")
         sheet.text(caption, x + CELL / 2, 0.79, width=CELL, size=7, colour=colour, align="center")
@@ -59,9 +59,9 @@ def row_pictures(key: str, values: np.ndarray) -> list[np.ndarray]:
         return [rgb(image) for image in values]
     if kind == "map":
         high = float(np.abs(values).max())
-        return [colourise(one, -high, high, DIVERGING) for one in values]
+        return [colourise(array, -high, high, DIVERGING) for array in values]
     unit = strength(values)
     return [
-        map_picture(one, signed=kind == "signed", unit=unit) if one.any() else crossed(*one.shape)
-        for one in values
+        map_picture(array, signed=kind == "signed", unit=unit) if array.any() else crossed(*array.shape)
+        for array in values
     ]

@@ -47,8 +47,8 @@ def kernel_tiles(kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: i
 
 def norms(kernels_OIHW: np.ndarray) -> np.ndarray:
     """The Euclidean norm of each kernel, outputs × inputs."""
-    found: np.ndarray = np.sqrt((kernels_OIHW.astype(np.float64) ** 2).sum(axis=(2, 3)))
-    return found
+    norms_OI: np.ndarray = np.sqrt((kernels_OIHW.astype(np.float64) ** 2).sum(axis=(2, 3)))
+    return norms_OI
 
 
 def draw_filters(
@@ -74,9 +74,9 @@ def draw_filters(
         note += f"; outputs 0–{outputs - 1}"
     sheet.title(title, f"{note}; changed by {change:.1%} since the start (‖w − w₀‖ / ‖w₀‖)")
     moved = now_OIHW - start_OIHW
-    for place, (name, values) in enumerate((("kernels", now_OIHW), ("change since the start", moved))):
+    for panel, (name, values) in enumerate((("kernels", now_OIHW), ("change since the start", moved))):
         limit = float(np.abs(values[:outputs, :inputs]).max()) or 1.0
-        x = 0.15 + place * (size + gap)
+        x = 0.15 + panel * (size + gap)
         sheet.text(name, x, 0.58, size=7.5, colour=FAINT)
         sheet.image(kernel_tiles(values, limit, outputs, inputs), x, 0.78, size, size)
         if total_in == 3:
@@ -86,10 +86,10 @@ def draw_filters(
             sheet.scale(x, 0.86 + size, size, -limit, limit, DIVERGING)
     if many:
         strengths = norms(now_OIHW)
-        most = float(strengths.max()) or 1.0
+        strongest = float(strengths.max()) or 1.0
         x = 0.15 + 2 * (size + gap)
         sheet.text("norm of every kernel: outputs down, inputs across", x, 0.58, size=7.5, colour=FAINT)
-        picture = colourise(strengths, 0, most, SEQUENTIAL)
+        picture = colourise(strengths, 0, strongest, SEQUENTIAL)
         sheet.image(picture, x, 0.78, size, size, stretched=True)
-        sheet.scale(x, 0.86 + size, size, 0, most, SEQUENTIAL)
+        sheet.scale(x, 0.86 + size, size, 0, strongest, SEQUENTIAL)
     return sheet.picture()

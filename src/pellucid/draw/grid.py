@@ -34,15 +34,15 @@ def image_grid(
     sheet.title(title, note)
     if count == 0:
         sheet.text("none", 0.12, top + 0.02, colour=FAINT)
-    for place in range(count):
-        x = 0.12 + GAP / 2 + place % columns * (CELL + GAP)
-        y = top + place // columns * (CELL + lines + GAP)
-        good = None if right is None else bool(right[place])
-        caption, colour = judged(captions[place], good)
-        sheet.image(images_NHWC[place], x, y, CELL, CELL, frame=None if good is None else colour)
+    for index in range(count):
+        x = 0.12 + GAP / 2 + index % columns * (CELL + GAP)
+        y = top + index // columns * (CELL + lines + GAP)
+        good = None if right is None else bool(right[index])
+        caption, colour = judged(captions[index], good)
+        sheet.image(images_NHWC[index], x, y, CELL, CELL, frame=None if good is None else colour)
         texts = [(line, 7.5, colour) for line in caption.split("\n")]
         if files is not None:
-            texts.append((files[place], 6.5, FAINT))
+            texts.append((files[index], 6.5, FAINT))
         for row, (text, size, ink) in enumerate(texts):
             line = y + CELL + 0.05 + 0.15 * row
             sheet.text(text, x + CELL / 2, line, width=CELL, size=size, colour=ink, align="center")
@@ -66,12 +66,12 @@ def paired_grid(
     rows = -(-count // columns)
     sheet = Sheet(max(1.15 + columns * (cell + 0.06), 4.2), 0.6 + rows * pair)
     sheet.title(title, note)
-    for place in range(count):
-        x, y = 1.05 + place % columns * (cell + 0.06), 0.58 + place // columns * pair
-        sheet.image(upper_NHWC[place], x, y, cell, cell)
-        sheet.image(lower_NHWC[place], x, y + cell + 0.06, cell, cell)
-        sheet.text(captions[place], x + cell / 2, y + 2 * cell + 0.1, width=cell + 0.05, align="center")
-        if place % columns == 0:
+    for index in range(count):
+        x, y = 1.05 + index % columns * (cell + 0.06), 0.58 + index // columns * pair
+        sheet.image(upper_NHWC[index], x, y, cell, cell)
+        sheet.image(lower_NHWC[index], x, y + cell + 0.06, cell, cell)
+        sheet.text(captions[index], x + cell / 2, y + 2 * cell + 0.1, width=cell + 0.05, align="center")
+        if index % columns == 0:
             for line, side in enumerate(sides):
                 middle = y + cell / 2 + line * (cell + 0.06) - 0.06
                 sheet.text(side, 0.98, middle, width=0.9, size=7.5, colour=FAINT, align="right")

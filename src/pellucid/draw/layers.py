@@ -90,14 +90,14 @@ def _dead_units(axes: Axes, rows: Sequence[LayerRow]) -> None:
 
 
 def _gradients(axes: Axes, rows: Sequence[LayerRow]) -> None:
-    known = [(line, row.gradient) for line, row in enumerate(rows) if row.gradient]
-    if not known:
+    points = [(line, row.gradient) for line, row in enumerate(rows) if row.gradient]
+    if not points:
         return
-    lines, norms = zip(*known, strict=True)
+    lines, norms = zip(*points, strict=True)
     axes.set_xscale("log")
     axes.plot(norms, lines, "o", markersize=4, color=COLOURS[4])
     axes.set_xlim(min(norms) / 3, max(norms) * (max(norms) / min(norms)) ** 0.5 * 12)
-    for line, norm in known:
+    for line, norm in points:
         axes.annotate(
             number(norm),
             (norm, line),

@@ -82,12 +82,12 @@ def draw_feature_maps(
     sheet.text("each on its own scale: shape", left, 0.6, size=7.5, colour=FAINT)
     sheet.text("all on one scale: strength", right, 0.6, size=7.5, colour=FAINT)
     low, high = limits(maps_NMHW[:, :shown])
-    for place in range(count):
-        y = 0.8 + place * row
-        maps_MHW = maps_NMHW[place]
+    for index in range(count):
+        y = 0.8 + index * row
+        maps_MHW = maps_NMHW[index]
         flat = int(flat_maps(maps_MHW).sum()) if height * width > 1 else 0
-        sheet.image(photos_NHWC[place], 0.12, y, 1.4, 1.4)
-        sheet.text(names[place], 0.82, y + 1.46, width=1.5, align="center")
+        sheet.image(photos_NHWC[index], 0.12, y, 1.4, 1.4)
+        sheet.text(names[index], 0.82, y + 1.46, width=1.5, align="center")
         sheet.image(own_scale(maps_MHW[:shown], dead_M[:shown]), left, y, grid, grid)
         sheet.image(shared_scale(maps_MHW[:shown], low, high), right, y, grid, grid)
         caption = f"minimum {number(maps_MHW.min())}, maximum {number(maps_MHW.max())}"

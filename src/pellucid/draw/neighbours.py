@@ -39,8 +39,8 @@ class QueryRow:
 
 def neighbours(queries: Sequence[QueryRow], *, title: str, note: str, columns: int = 12) -> Picture:
     """A row for each query: the image on the left, its neighbours beside it, from left to right."""
-    most = max(len(query.neighbours) for query in queries)
-    columns = min(columns, most)
+    longest = max(len(query.neighbours) for query in queries)
+    columns = min(columns, longest)
     line = CELL + 3 * LINES + 0.16
     left = 0.12 + CELL + BETWEEN
     heights = [
@@ -52,24 +52,26 @@ def neighbours(queries: Sequence[QueryRow], *, title: str, note: str, columns: i
     y = 0.66
     for query, height in zip(queries, heights, strict=True):
         sheet.image(query.pixels_HWC, 0.12, y, CELL, CELL)
-        for place, text in enumerate(query.lines):
-            said, colour = judged(text, query.right) if place == 1 else (text, INK if place == 0 else FAINT)
-            top = y + CELL + 0.07 + LINES * place
-            sheet.text(said, 0.12, top, width=CELL + 0.2, size=7.5 if place < 2 else 6.5, colour=colour)
+        for index, text in enumerate(query.lines):
+            line_text, colour = (
+                judged(text, query.right) if index == 1 else (text, INK if index == 0 else FAINT)
+            )
+            top = y + CELL + 0.07 + LINES * index
+            sheet.text(line_text, 0.12, top, width=CELL + 0.2, size=7.5 if index < 2 else 6.5, colour=colour)
         _rule(sheet, left - BETWEEN / 2 + 0.04, y, height - 0.1)
-        for place, one in enumerate(query.neighbours):
-            x, top = left + place % columns * (CELL + GAP), y + place // columns * line
-            _neighbour(sheet, one, x, top)
+        for index, neighbour in enumerate(query.neighbours):
+            x, top = left + index % columns * (CELL + GAP), y + index // columns * line
+            _neighbour(sheet, neighbour, x, top)
         y += height + 0.12
     return sheet.picture()
 
 
-def _neighbour(sheet: Sheet, one: Neighbour, x: float, y: float) -> None:
-    caption, colour = judged(one.caption, one.right)
-    sheet.image(one.pixels_HWC, x, y, CELL, CELL, frame=None if one.right is None else colour)
-    texts = ((caption, 7.5, colour), (one.note, 7, INK), (one.file, 6.5, FAINT))
-    for place, (text, size, ink) in enumerate(texts):
-        sheet.text(text, x, y + CELL + 0.07 + LINES * place, width=CELL, size=size, colour=ink)
+def _neighbour(sheet: Sheet, neighbour: Neighbour, x: float, y: float) -> None:
+    caption, colour = judged(neighbour.caption, neighbour.right)
+    sheet.image(neighbour.pixels_HWC, x, y, CELL, CELL, frame=None if neighbour.right is None else colour)
+    texts = ((caption, 7.5, colour), (neighbour.note, 7, INK), (neighbour.file, 6.5, FAINT))
+    for index, (text, size, ink) in enumerate(texts):
+        sheet.text(text, x, y + CELL + 0.07 + LINES * index, width=CELL, size=size, colour=ink)
 
 
 def _rule(sheet: Sheet, x: float, y: float, height: float) -> None:

@@ -108,10 +108,10 @@ def _sprite(thumbnails_NHWC: np.ndarray, side: int) -> bytes:
     across = math.ceil(math.sqrt(count))
     sheet = np.zeros((across, side, across, side, channels), dtype=np.uint8)
     square = np.zeros((longest, longest, channels), dtype=np.uint8)
-    for place, thumbnail in enumerate(thumbnails_NHWC):
+    for index, thumbnail in enumerate(thumbnails_NHWC):
         square[top : top + height, left : left + width] = thumbnail
         picture = _picture(square).resize((side, side), Image.Resampling.BOX)
-        sheet[place // across, :, place % across] = np.asarray(picture).reshape(side, side, channels)
+        sheet[index // across, :, index % across] = np.asarray(picture).reshape(side, side, channels)
     file = io.BytesIO()
     _picture(sheet.reshape(across * side, across * side, channels)).save(file, "PNG")
     return file.getvalue()

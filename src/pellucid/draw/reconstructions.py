@@ -32,14 +32,14 @@ def reconstructions(
     for line, (name, images) in enumerate((("original", originals_NHWC), ("redrawn", reconstructions_NHWC))):
         y = 0.62 + line * (CELL + GAP)
         sheet.text(name, 1.0, y + CELL / 2 - 0.06, size=7.5, colour=FAINT, align="right")
-        for place in range(count):
-            sheet.image(rgb(images[place]), 1.1 + place * (CELL + GAP), y, CELL, CELL)
+        for index in range(count):
+            sheet.image(rgb(images[index]), 1.1 + index * (CELL + GAP), y, CELL, CELL)
     y = 0.62 + 2 * (CELL + GAP)
     sheet.text("MSE", 1.0, y + 0.19, size=7, colour=FAINT, align="right")
-    for place in range(count):
-        x = 1.1 + CELL / 2 + place * (CELL + GAP)
-        sheet.text(captions[place], x, y, width=CELL, size=7, align="center")
-        sheet.text(number(errors_N[place]), x, y + 0.18, size=7, colour=FAINT, align="center")
+    for index in range(count):
+        x = 1.1 + CELL / 2 + index * (CELL + GAP)
+        sheet.text(captions[index], x, y, width=CELL, size=7, align="center")
+        sheet.text(number(errors_N[index]), x, y + 0.18, size=7, colour=FAINT, align="center")
     return sheet.picture()
 
 
@@ -60,9 +60,9 @@ def extremes(
     for group, (name, (originals, reconstructions, captions)) in enumerate(groups.items()):
         left = 0.88 + group * (block + 0.3)
         sheet.text(name, left, top - 0.25, size=8.5, bold=True)
-        for place in range(len(originals)):
-            x = left + place * (CELL + GAP)
-            _three(sheet, originals[place], reconstructions[place], captions[place], x, top)
+        for index in range(len(originals)):
+            x = left + index * (CELL + GAP)
+            _three(sheet, originals[index], reconstructions[index], captions[index], x, top)
     _error_scale(sheet, top + 0.45 + height)
     return sheet.picture()
 
@@ -85,14 +85,14 @@ def ranked(
     blocks = -(-count // columns)
     sheet = Sheet(max(0.95 + columns * (CELL + GAP), 4.6), 0.66 + blocks * block + 0.4)
     sheet.title(title, note)
-    for place in range(count):
-        x, y = 0.88 + place % columns * (CELL + GAP), 0.66 + place // columns * block
-        if place % columns == 0:
+    for index in range(count):
+        x, y = 0.88 + index % columns * (CELL + GAP), 0.66 + index // columns * block
+        if index % columns == 0:
             _name_lines(sheet, y)
-        frame = MARK if marked is not None and marked[place] else None
-        _three(sheet, originals_NHWC[place], reconstructions_NHWC[place], captions[place], x, y, frame)
+        frame = MARK if marked is not None and marked[index] else None
+        _three(sheet, originals_NHWC[index], reconstructions_NHWC[index], captions[index], x, y, frame)
         below = y + 0.3 + 3 * (CELL + GAP)
-        sheet.text(files[place], x, below, width=CELL, size=6, colour=FAINT)
+        sheet.text(files[index], x, below, width=CELL, size=6, colour=FAINT)
     _error_scale(sheet, 0.66 + blocks * block + 0.04)
     return sheet.picture()
 
@@ -114,8 +114,8 @@ def _three(
 ) -> None:
     """An image, what became of it and the error of each pixel, below them a caption and the error."""
     error_HW = np.abs(original_HWC - reconstruction_HWC).mean(axis=-1)
-    shown = (rgb(original_HWC), rgb(reconstruction_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
-    for line, picture in enumerate(shown):
+    pictures = (rgb(original_HWC), rgb(reconstruction_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
+    for line, picture in enumerate(pictures):
         sheet.image(picture, x, y + line * (CELL + GAP), CELL, CELL, frame=None if line else frame)
     below = y + 3 * (CELL + GAP)
     sheet.text(caption, x, below + 0.02, width=CELL, size=6.5, colour=frame or INK)

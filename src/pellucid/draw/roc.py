@@ -22,7 +22,7 @@ def roc(
     *,
     names: tuple[str, str],
     score: str,
-    said: str,
+    summary: str,
     title: str,
     note: str,
 ) -> Picture:
@@ -33,7 +33,7 @@ def roc(
     side, gap = 3.2, 0.95
     sheet = Sheet(2 * side + gap + 0.9, side + 1.5)
     sheet.title(title, note)
-    sheet.text(said, 0.72, 0.58, width=sheet.width - 0.8, size=8, colour=INK)
+    sheet.text(summary, 0.72, 0.58, width=sheet.width - 0.8, size=8, colour=INK)
     axes = sheet.axes(0.72, 0.86, side, side)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.plot(false_T, true_T, color=INK, linewidth=1.6)  # slanting where scores are equal
@@ -60,16 +60,16 @@ def _spread(
     bins = int(np.clip(2 * np.sqrt(fewer), MIN_BINS, MAX_BINS))
     edges = np.linspace(scores_N.min(), max(scores_N.max(), scores_N.min() + 1e-12), bins + 1)
     top = 0.0
-    for chosen, colour in ((~positive_N, REST), (positive_N, POSITIVE)):
-        share = np.histogram(scores_N[chosen], edges)[0] / chosen.sum()
+    for members_N, colour in ((~positive_N, REST), (positive_N, POSITIVE)):
+        share = np.histogram(scores_N[members_N], edges)[0] / members_N.sum()
         axes.stairs(share, edges, fill=True, color=colour, alpha=0.28)
         axes.stairs(share, edges, color=colour, linewidth=1.4)
         top = max(top, float(share.max()))
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.22 * top))
     axes.set_xlabel(score, fontsize=8)
     axes.set_ylabel("share of its images", fontsize=8)
-    for place, (name, chosen, colour) in enumerate(
+    for index, (name, members_N, colour) in enumerate(
         ((names[0], positive_N, POSITIVE), (names[1], ~positive_N, REST))
     ):
-        text = f"■ {fit(name, side - 1, 8)}, {counted(int(chosen.sum()), 'image')}"
-        sheet.text(text, x + side, 0.9 + 0.17 * place, size=8, colour=colour, align="right")
+        text = f"■ {fit(name, side - 1, 8)}, {counted(int(members_N.sum()), 'image')}"
+        sheet.text(text, x + side, 0.9 + 0.17 * index, size=8, colour=colour, align="right")

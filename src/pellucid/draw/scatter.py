@@ -53,9 +53,9 @@ def _points(axes: Axes, points_ND: np.ndarray, labels_N: np.ndarray) -> None:
     size = float(np.clip(9000 / max(len(points_ND), 1), 5, 26))
     options: dict[str, Any] = {"depthshade": False} if points_ND.shape[1] == 3 else {}
     for label in np.unique(labels_N):
-        chosen = points_ND[labels_N == label]
+        members_N = points_ND[labels_N == label]
         axes.scatter(  # type: ignore[misc]
-            *chosen.T,
+            *members_N.T,
             s=size,
             c=colour_of(int(label)) if label >= 0 else UNKNOWN,
             marker=marker_of(int(label)) if label >= 0 else "o",

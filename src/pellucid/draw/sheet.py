@@ -52,10 +52,10 @@ class Sheet:
 
     def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
         """Axes for a plot: thin, without the upper and right line."""
-        whole = self.height + self._lower
-        bottom = 1 - (y + self._lower + height) / whole
-        place = (x / self.width, bottom, width / self.width, height / whole)
-        axes = self._figure.add_axes(place, **options)
+        page_height = self.height + self._lower
+        bottom = 1 - (y + self._lower + height) / page_height
+        box = (x / self.width, bottom, width / self.width, height / page_height)
+        axes = self._figure.add_axes(box, **options)
         axes.tick_params(labelsize=7, colors=FAINT, width=0.6, length=2.5)
         for side, spine in axes.spines.items():
             spine.set_visible(side in ("left", "bottom"))
@@ -82,9 +82,9 @@ class Sheet:
         y += self._lower
         rows, columns = picture.shape[:2]
         if not stretched:
-            shown = min(width / columns, height / rows)
-            x, y = x + (width - shown * columns) / 2, y + (height - shown * rows) / 2
-            width, height = shown * columns, shown * rows
+            scale = min(width / columns, height / rows)
+            x, y = x + (width - scale * columns) / 2, y + (height - scale * rows) / 2
+            width, height = scale * columns, scale * rows
         if picture.dtype != np.uint8:
             picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
         size = max(1, round(width * DPI)), max(1, round(height * DPI))
@@ -121,15 +121,15 @@ class Sheet:
         """The heading, to come first, and a fainter note below it: each in as many lines as it takes."""
         width = self.width - 0.24
         heads = wrapped(text, width, 11)
-        notes = [one for line in note.split("\n") for one in wrapped(line, width, 7.5)]
+        notes = [line_text for line in note.split("\n") for line_text in wrapped(line, width, 7.5)]
         lower = 0.2 * (len(heads) - 1) + 0.15 * (len(notes) - 1)
         self._figure.set_size_inches(self.width, self.height + lower)
         self._lower = lower
-        lines = [(one, -lower + 0.1 + 0.2 * place, 10.0, INK) for place, one in enumerate(heads)]
+        lines = [(line_text, -lower + 0.1 + 0.2 * index, 10.0, INK) for index, line_text in enumerate(heads)]
         first = lines[-1][1] + 0.23
-        lines += [(one, first + 0.15 * place, 7.5, FAINT) for place, one in enumerate(notes)]
-        for one, y, size, colour in lines:
-            self.text(one, 0.12, y, width=width, size=size, colour=colour, bold=size == 10)
+        lines += [(line_text, first + 0.15 * index, 7.5, FAINT) for index, line_text in enumerate(notes)]
+        for line_text, y, size, colour in lines:
+            self.text(line_text, 0.12, y, width=width, size=size, colour=colour, bold=size == 10)
 
     def scale(
         self, x: float, y: float, width: float, low: float, high: float, colours: str, label: str = ""
@@ -162,12 +162,12 @@ class Sheet:
 def fit(text: str, width: float, size: float) -> str:
     """The text as one line, its middle left out where that is longer than ``width`` inches."""
     text = plain(text)
-    most = width * 72 / 1.12  # drawn small, letters are up to a ninth wider than the font says
-    if length(text, size) <= most:
+    limit = width * 72 / 1.12  # drawn small, letters are up to a ninth wider than the font says
+    if length(text, size) <= limit:
         return text
     head = len(text) // 2
     tail = len(text) - head
-    while head + tail > 2 and length(text[:head] + "…" + text[len(text) - tail :], size) > most:
+    while head + tail > 2 and length(text[:head] + "…" + text[len(text) - tail :], size) > limit:
         head, tail = (head - 1, tail) if head >= tail else (head, tail - 1)
     return text[:head] + "…" + text[len(text) - tail :]
 
@@ -241,8 +241,8 @@ def mosaic(tiles: Sequence[np.ndarray], columns: int, ground: float = 1.0) -> np
     gap = max(1, round(max(height, width) / 14))
     rows = -(-len(tiles) // columns)
     page = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), ground)
-    for place, tile in enumerate(tiles):
-        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
+    for index, tile in enumerate(tiles):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         page[top : top + height, left : left + width] = tile
     return page
 

@@ -77,7 +77,7 @@ def strongest(filter_IHW: np.ndarray) -> list[int]:
     return order
 
 
-def told(filter_IHW: np.ndarray, *, colours: bool) -> str:
+def filter_caption(filter_IHW: np.ndarray, *, colours: bool) -> str:
     """What ``filter_tile`` draws."""
     inputs, height, width = filter_IHW.shape
     size = f"{height} × {width}"
@@ -85,8 +85,12 @@ def told(filter_IHW: np.ndarray, *, colours: bool) -> str:
         return f"{size}, in its own red, green and blue; grey: 0"
     if height * width == 1:
         return f"the weights of its {inputs:,} inputs, row by row; red: above 0, blue: below"
-    some = f"its {INPUTS} strongest inputs of {inputs:,}, each" if inputs > INPUTS else f"{inputs} ×"
-    return f"{some} {size}; red: above 0, blue: below" if inputs > 1 else f"{size}; red: above 0, blue: below"
+    inputs_shown = f"its {INPUTS} strongest inputs of {inputs:,}, each" if inputs > INPUTS else f"{inputs} ×"
+    return (
+        f"{inputs_shown} {size}; red: above 0, blue: below"
+        if inputs > 1
+        else f"{size}; red: above 0, blue: below"
+    )
 
 
 def marked(photo_HWC: np.ndarray, box: Box, side: int) -> np.ndarray:
@@ -119,27 +123,27 @@ def unit_sheet(
     rows: Sequence[UnitRow], *, colours: bool, size: tuple[int, int], title: str, note: str, of: str
 ) -> Picture:
     """``size``: height and width in pixels of the largest patch. ``of``: whose filters they are."""
-    whole = bool(rows) and size == rows[0].photos_NHWC.shape[1:3]
-    cell, height = (1.0, PANEL) if whole else (PANEL / 2, PANEL + 0.04)
-    shown = max((len(row.photos_NHWC) for row in rows), default=0)
-    drawn = next((row.filter_IHW for row in rows if row.filter_IHW is not None), None)
-    panels = [LEFT + place * (PANEL + 0.12) for place in range(1 if drawn is None else 2)]
+    whole_photos = bool(rows) and size == rows[0].photos_NHWC.shape[1:3]
+    cell, height = (1.0, PANEL) if whole_photos else (PANEL / 2, PANEL + 0.04)
+    photos = max((len(row.photos_NHWC) for row in rows), default=0)
+    first_filter = next((row.filter_IHW for row in rows if row.filter_IHW is not None), None)
+    panels = [LEFT + index * (PANEL + 0.12) for index in range(1 if first_filter is None else 2)]
     right = panels[-1] + PANEL + 0.22
     step = height + 0.5
-    sheet = Sheet(max(right + shown * (cell + GAP) + 0.1, 9.0), 0.88 + len(rows) * step)
+    sheet = Sheet(max(right + photos * (cell + GAP) + 0.1, 9.0), 0.88 + len(rows) * step)
     filters = "no single layer's weights make these units"
-    if drawn is not None:
-        filters = f"{told(drawn, colours=colours)} (of {of})"
-    below = "" if whole else "what the unit sees of each (pale blue: outside), "
+    if first_filter is not None:
+        filters = f"{filter_caption(first_filter, colours=colours)} (of {of})"
+    below = "" if whole_photos else "what the unit sees of each (pale blue: outside), "
     images = f"below each image {below}the activation, the true class if known"
     sheet.title(title, f"{note}\nfilter: {filters}\n{images}")
-    if drawn is not None:
+    if first_filter is not None:
         sheet.text("filter", panels[0], 0.6, size=8, colour=FAINT)
     sheet.text("made to excite it", panels[-1], 0.6, size=8, colour=FAINT)
     sheet.text("the images that excite it most", right, 0.6, size=8, colour=FAINT)
-    for place, row in enumerate(rows):
-        y = 0.8 + place * step
-        _row(sheet, row, y, panels, right, cell=cell, whole=whole, colours=colours, size=size)
+    for index, row in enumerate(rows):
+        y = 0.8 + index * step
+        _row(sheet, row, y, panels, right, cell=cell, whole_photos=whole_photos, colours=colours, size=size)
     return sheet.picture()
 
 
@@ -151,7 +155,7 @@ def _row(
     right: float,
     *,
     cell: float,
-    whole: bool,
+    whole_photos: bool,
     colours: bool,
     size: tuple[int, int],
 ) -> None:
@@ -166,19 +170,19 @@ def _row(
     if row.excited_HWC is None:
         sheet.image(crossed(64, 64), panels[-1], y, PANEL, PANEL)
     else:
-        made = patch(row.excited_HWC, row.excited_box, size)
-        sheet.image(made, panels[-1], y, PANEL, PANEL)
+        excited = patch(row.excited_HWC, row.excited_box, size)
+        sheet.image(excited, panels[-1], y, PANEL, PANEL)
     for line, text in enumerate(row.excited_note.split("\n")):
         sheet.text(text, panels[-1], y + PANEL + 0.05 + 0.13 * line, width=PANEL, size=6.5, colour=FAINT)
     if not len(row.photos_NHWC):
         sheet.text("none: all give the same", right, y + 0.1, colour=FAINT)
     pixels = round(cell * DPI)
-    for place, (photo_HWC, box) in enumerate(zip(row.photos_NHWC, row.boxes, strict=True)):
-        x = right + place * (cell + GAP)
+    for index, (photo_HWC, box) in enumerate(zip(row.photos_NHWC, row.boxes, strict=True)):
+        x = right + index * (cell + GAP)
         sheet.image(marked(photo_HWC, box, pixels), x, y, cell, cell)
         top = y + cell + 0.05
-        if not whole:
+        if not whole_photos:
             sheet.image(patch(photo_HWC, box, size), x, top - 0.01, cell, cell)
             top += cell + 0.04
-        for line, text in enumerate(row.captions[place].split("\n")):
+        for line, text in enumerate(row.captions[index].split("\n")):
             sheet.text(text, x, top + 0.13 * line, width=cell, size=6.5, colour=FAINT)

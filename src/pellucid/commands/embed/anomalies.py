@@ -133,7 +133,7 @@ class AnomalyReport:
             self.found.anomalous_N,
             names=(self._anomaly, self._rest),
             score="mean squared error of an image",
-            said=f"{summary} (0.5: by chance)",
+            summary=f"{summary} (0.5: by chance)",
             title=f"Anomaly {self._anomaly}, told by the reconstruction error of {self.run.name}",
             note=f"{where}{caveat}",
         )
