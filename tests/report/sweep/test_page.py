@@ -239,22 +239,11 @@ def embedded_text(text: str) -> str:
     return text.split('id="data">')[1].split("</script>")[0]
 
 
-@pytest.mark.parametrize(
-    ("folder", "link"),
-    [
-        ("7", "./7/"),
-        ("7/", "./7/"),
-        ("a b#c?d%", "./a%20b%23c%3Fd%25/"),
-        ("模型", "./%E6%A8%A1%E5%9E%8B/"),
-        ("javascript:alert(1)", "./javascript%3Aalert%281%29/"),
-        ("//elsewhere", ".///elsewhere/"),
-        ("\udcff", "./%FF/"),  # a byte that is no UTF-8, as Python reads it from a disk
-    ],
-)
-def test_links_stay_below_the_page(folder: str, link: str) -> None:
-    text = page(sweep(trial(0, folder=folder)))
-    assert embedded(text)["trials"][0]["folderLink"] == link
-    assert f'href="{link}"' in text, "also without JavaScript"
+def test_links_stay_below_the_page() -> None:
+    text = page(sweep(trial(0, folder="javascript:a b\udcff/")))
+    below = "./javascript%3Aa%20b%FF/"
+    assert embedded(text)["trials"][0]["folderLink"] == below
+    assert f'href="{below}"' in text, "also without JavaScript"
     text.encode("utf-8")
 
 
