@@ -106,8 +106,8 @@ def _work(command: Command, line: CommandLine) -> None:
         values[name] = read_data(part, command.conf) if name == "data" else part.value(name)
     if "packages" in command.arguments:
         values["packages"] = own_packages(line, command.conf)
-    if given := line.value("out"):
-        check_writable(Path(given).expanduser(), f"out={given}", "out=<folder>")
+    if folder := line.value("out"):
+        check_writable(Path(folder).expanduser(), f"out={folder}", "out=<folder>")
     if "run" in command.paths and values["run"] and not Path(values["run"]).expanduser().is_file():
         Run.open(values["run"])
     module, _, name = str(command.target).rpartition(".")
@@ -198,8 +198,8 @@ def _check_places(line: CommandLine) -> None:
     if any(override.key_or_group == "hydra.output_subdir" for override in line.parsed()):
         raise UserError("hydra.output_subdir: a run is found again by its .hydra folder; leave it.")
     if not line.multirun:
-        given = line.value("hydra.run.dir")
-        check_new_folder(Path(given) if given else Path("outputs") / "new")
+        folder = line.value("hydra.run.dir")
+        check_new_folder(Path(folder) if folder else Path("outputs") / "new")
     if os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ:
         raise UserError(
             "This process was started as one of several (by torchrun?). pellucid starts its own: "

@@ -65,10 +65,10 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise UserError(f"split={split}: expected train, val or test.")
     if checkpoint == "all":
-        read = partial(LoadedRun.data, override=data, count_trained=trained_on == "count")
-        return _evaluate_all(run, accelerator=accelerator, packages=packages, read=read, out=out)
+        load_data = partial(LoadedRun.data, override=data, count_trained=trained_on == "count")
+        return _evaluate_all(run, accelerator=accelerator, packages=packages, load_data=load_data, out=out)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = trained.place(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
+    folder = trained.output_folder(out, "evaluation") / f"{trained.checkpoint.stem}_{split}"
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
@@ -91,7 +91,7 @@ def _evaluate_all(
     *,
     accelerator: str,
     packages: Sequence[str],
-    read: Callable[[LoadedRun], ImageData],
+    load_data: Callable[[LoadedRun], ImageData],
     out: str | None,
 ) -> list[dict[str, Any]]:
     run, _ = find(source, "last")
@@ -100,8 +100,8 @@ def _evaluate_all(
     rows, images = [], None
     for path in run.kept_checkpoints():
         trained = restore(run.folder, checkpoint=str(path), accelerator=accelerator, packages=packages)
-        folder = trained.place(out, "evaluation")
-        images = images or read(trained)
+        folder = trained.output_folder(out, "evaluation")
+        images = images or load_data(trained)
         rows.append(_row(trained, {name: evaluation(trained, images, name) for name in images.splits}))
     write_csv(folder / "checkpoints.csv", rows)
     curve = [row for row in rows if row["checkpoint"].startswith("epoch_")] or rows
@@ -218,13 +218,13 @@ def _summary(
 def _class_table(matrix: Confusion) -> Table:
     """Precision, recall and F1 of each class that has images; of many, the worst."""
     scores, classes = matrix.scores, matrix.classes
-    chosen = np.flatnonzero(scores.images_K).tolist()
+    labels = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
-    if len(chosen) > MAX_CLASSES:
-        title = f"The {MAX_CLASSES} worst of {counted(len(chosen), 'class')}"
-        chosen = sorted(chosen, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
+    if len(labels) > MAX_CLASSES:
+        title = f"The {MAX_CLASSES} worst of {counted(len(labels), 'class')}"
+        labels = sorted(labels, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
     table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
-    for label in chosen:
+    for label in labels:
         table.add_row(Text(plain(classes[label])), *matrix.texts(label))
     return table
 

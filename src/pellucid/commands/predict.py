@@ -46,7 +46,7 @@ def predict(
         raise UserError(f"top={top}: expected at least 1.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    path = trained.place(out, "predictions")
+    path = trained.output_folder(out, "predictions")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     predictor, batch_size = trained.predictor(), trained.batch_size
     rows: list[dict[str, Any]] = []
@@ -111,12 +111,12 @@ def _table(rows: list[dict[str, Any]], title: str) -> Table:
         for suffix in suffixes
     }
     files = [Text(plain(row["file"])) for row in rows]
-    shown = _that_fit(files, columns)
-    if len(shown) < len(suffixes):
-        table.title = f"{title}, {len(shown)} of {len(suffixes)} classes (all in the file)"
-    for suffix in shown:
+    suffixes_shown = _that_fit(files, columns)
+    if len(suffixes_shown) < len(suffixes):
+        table.title = f"{title}, {len(suffixes_shown)} of {len(suffixes)} classes (all in the file)"
+    for suffix in suffixes_shown:
         table.add_column(f"then {suffix[1:]}" if suffix else "class", overflow="fold")
-    for cells in zip(files, *(columns[suffix] for suffix in shown), strict=True):
+    for cells in zip(files, *(columns[suffix] for suffix in suffixes_shown), strict=True):
         table.add_row(*cells)
     return table
 

@@ -66,36 +66,43 @@ def _page_of_run(
     if seconds < 0:
         raise UserError(f"seconds={seconds}: expected 0 or more.")
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    now = override_data(trained.config["data"], data)
+    data_config = override_data(trained.config["data"], data)
     images: ImageData | None = None
-    why = ""
+    reason = ""
     try:
         images = trained.data(data)
     except UserError as error:
-        if now != trained.config["data"]:
+        if data_config != trained.config["data"]:
             raise
-        why = first_line(error)
-        log.warning("The page goes without images, as the run's data cannot be read: %s", why)
-    seen = evaluation(trained, images, "test") if images else None
-    folder = trained.place(out, "")
-    same = images is None or _as_trained(trained, images, now)
+        reason = first_line(error)
+        log.warning("The page goes without images, as the run's data cannot be read: %s", reason)
+    evaluated = evaluation(trained, images, "test") if images else None
+    folder = trained.output_folder(out, "")
+    same = images is None or _as_trained(trained, images, data_config)
     if not same:
         log.warning("These are not the images of the training: the page goes without what was kept of those.")
     path = write_page(
-        trained, trained.predictor(), images, seen, folder, seconds=seconds, why_no_data=why, as_trained=same
+        trained,
+        trained.predictor(),
+        images,
+        evaluated,
+        folder,
+        seconds=seconds,
+        why_no_data=reason,
+        as_trained=same,
     )
     log.info("Written: %s (%.1f MB). Open it in any browser.", path, path.stat().st_size / 1e6)
     return path
 
 
-def _as_trained(trained: LoadedRun, images: ImageData, now: Mapping[str, Any]) -> bool:
+def _as_trained(trained: LoadedRun, images: ImageData, data_config: Mapping[str, Any]) -> bool:
     """Whether the splits hold the images that the run has seen, in the same places."""
-    noted = trained.run.metrics() if trained.run else {}
-    own = trained.config["data"]
-    known = {
+    recorded = trained.run.metrics() if trained.run else {}
+    trained_config = trained.config["data"]
+    expected = {
         "data/fingerprint": images.fingerprint(),
         **{f"data/{name}": len(split) for name, split in images.splits.items()},
     }
-    return all(noted.get(key, value) == value for key, value in known.items()) and all(
-        own.get(name) == now.get(name) for name in SPLIT
+    return all(recorded.get(key, value) == value for key, value in expected.items()) and all(
+        trained_config.get(name) == data_config.get(name) for name in SPLIT
     )

@@ -19,8 +19,8 @@ def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> d
 
 
 def _write_page(
-    loaded: LoadedRun, predictor: Predictor, data: ImageData, seen: Evaluation | None, folder: Path
+    loaded: LoadedRun, predictor: Predictor, data: ImageData, evaluated: Evaluation | None, folder: Path
 ) -> Path:
     from pellucid.report.run.page import write_page  # late: it brings matplotlib
 
-    return write_page(loaded, predictor, data, seen, folder, status="finished")
+    return write_page(loaded, predictor, data, evaluated, folder, status="finished")

@@ -62,17 +62,17 @@ def units(
     """
     _check(count, split, steps)
     loaded = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    base = loaded.place(out, "units")
+    base = loaded.output_folder(out, "units")
     predictor = loaded.predictor()
     trace = traced(loaded.net, predictor.black(2))
     chosen_layer = find_units(trace, loaded.net, str(layer), batch=2)
-    chosen = _chosen(units, count, chosen_layer)
+    unit_numbers = _chosen(units, count, chosen_layer)
     stream = _stream(loaded, images, split, data)
     with console.progress() as progress:
-        totals = {LOOKING: stream.count, FINDING: None, MAKING: len(chosen)}
+        totals = {LOOKING: stream.count, FINDING: None, MAKING: len(unit_numbers)}
         bars: dict[str, Any] = {}
 
-        def done(phase: str, count: int) -> None:
+        def advance(phase: str, count: int) -> None:
             if phase not in bars:
                 bars[phase] = progress.add_task(phase, total=totals[phase])
             progress.advance(bars[phase], count)
@@ -81,11 +81,11 @@ def units(
             predictor,
             trace,
             chosen_layer,
-            chosen,
+            unit_numbers,
             (images.pixels_BCHW for images in stream.batches(BATCH_SIZE)),
             steps=steps,
             seed=seed,
-            done=done,
+            done=advance,
         )
     rows = [_row(loaded, study, stream, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")
@@ -108,9 +108,11 @@ def _chosen(units: str | int | Sequence[int], count: int, layer: UnitLayer) -> l
     """The numbers of the units to draw."""
     if units == "auto":
         return list(range(min(count, layer.units)))
-    given = [units] if isinstance(units, int) else units
-    numbers = [u for u in given if isinstance(u, int) and not isinstance(u, bool) and 0 <= u < layer.units]
-    if isinstance(given, str) or not given or len(numbers) < len(given):
+    requested = [units] if isinstance(units, int) else units
+    numbers = [
+        u for u in requested if isinstance(u, int) and not isinstance(u, bool) and 0 <= u < layer.units
+    ]
+    if isinstance(requested, str) or not requested or len(numbers) < len(requested):
         raise UserError(
             f"units={units}: expected auto or numbers from 0 to {layer.units - 1}, e.g. units=[0,5]: "
             f"{layer.name} has {layer.size}."
@@ -170,12 +172,18 @@ def _write(
 
 
 def _sheet(
-    loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[dict[str, Any]], drawn: Sequence[int]
+    loaded: LoadedRun,
+    study: UnitStudy,
+    stream: Stream,
+    rows: Sequence[dict[str, Any]],
+    numbers: Sequence[int],
 ) -> np.ndarray:
     layer, filters = study.layer, study.filters
-    note = f"{layer.kind}, {layer.size}; {stream.given}. Fires: above 0. Dead: the same for all of them."
+    note = (
+        f"{layer.kind}, {layer.size}; {stream.description}. Fires: above 0. Dead: the same for all of them."
+    )
     return unit_sheet(
-        [_drawn(loaded, study, stream, rows[unit]) for unit in drawn],
+        [_drawn(loaded, study, stream, rows[unit]) for unit in numbers],
         colours=filters is not None and filters.pixels,
         size=study.largest_patch,
         title=f"Units of {layer.name}, {loaded.name}",
@@ -227,8 +235,8 @@ def _print(loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[d
         row = rows[unit]
         rates = [f"{row['firing_rate']:.1%}", *([f"{row['firing_places']:.1%}"] if layer.places else [])]
         values = [number(row[name]) for name in ("max", "mean", "made")]
-        most = f"{row['images_of_that_class']} of {row['images']}: {row['class_of_most']}"
-        last = "dead" if row["dead"] else (most if row["class_of_most"] else "")
+        class_share = f"{row['images_of_that_class']} of {row['images']}: {row['class_of_most']}"
+        last = "dead" if row["dead"] else (class_share if row["class_of_most"] else "")
         table.add_row(str(unit), *rates, *values, Text(plain(last)))
     console.print(table)
     dead = [row["unit"] for row in rows if row["dead"]]
@@ -236,5 +244,5 @@ def _print(loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[d
     log.info("%s: %s, %s. Dead: %d%s.", layer.name, layer.kind, layer.size, len(dead), listed)
     log.info(
         "Of %s. Fires: share of images in which it is above 0. Made: what an image made for it gives.",
-        stream.given,
+        stream.description,
     )

@@ -47,7 +47,7 @@ class Stream:
             yield images
 
     @property
-    def given(self) -> str:
+    def description(self) -> str:
         """``200 test images of …``."""
         kind = "" if self.name == "images" else f"{self.name} "
         return f"{len(self.files):,} {kind}images of {self.source}"

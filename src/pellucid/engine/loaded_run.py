@@ -57,7 +57,7 @@ class LoadedRun:
         """Where commands write: the run folder, or beside a checkpoint that stands alone."""
         return self.run.folder if self.run else self.checkpoint.parent / self.checkpoint.stem
 
-    def place(self, out: str | None, name: str) -> Path:
+    def output_folder(self, out: str | None, name: str) -> Path:
         """Where a command writes: ``out``, or the folder of that name. Raises UserError where it cannot."""
         folder = Path(out).expanduser().absolute() if out else self.folder / name
         check_writable(folder, str(folder), "out=<folder>")

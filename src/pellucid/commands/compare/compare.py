@@ -57,26 +57,26 @@ def compare(
     they cannot be compared, before anything is written.
     """
     if isinstance(runs, str) or len(runs) != 2:
-        given = runs if isinstance(runs, str) else f"[{','.join(map(str, runs))}]"
-        raise UserError(f"runs={given}: expected two runs, runs=[outputs/…,outputs/…].")
+        runs_text = runs if isinstance(runs, str) else f"[{','.join(map(str, runs))}]"
+        raise UserError(f"runs={runs_text}: expected two runs, runs=[outputs/…,outputs/…].")
     if not isinstance(layers, str | list):
         raise UserError(f"layers={layers}: expected auto or names, [features.0,head].")
-    both = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
-    _check_kinds(both)
-    folder = both[0].place(out, "/".join(("comparison", *both[1].folder.parts[-2:])))
-    chosen = select_layers_of([unwrap_compiled(run.net) for run in both], layers)
-    sides = _evaluate(both, _common(both, [run.data(data) for run in both]), chosen)
+    loaded = [restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages) for run in runs]
+    _check_kinds(loaded)
+    folder = loaded[0].output_folder(out, "/".join(("comparison", *loaded[1].folder.parts[-2:])))
+    layer_names = select_layers_of([unwrap_compiled(run.net) for run in loaded], layers)
+    sides = _evaluate(loaded, _common(loaded, [run.data(data) for run in loaded]), layer_names)
     values_PQ = layer_similarity(*(side.layers for side in sides))
     content = compare_metrics(sides)
     print_metrics(sides, content)
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
-    draw_curves(folder, both)
+    draw_curves(folder, loaded)
     draw_similarity(folder, sides, values_PQ)
     if sides[0].evaluation.predictions.has_classes:
         write_disagreements(folder, sides)
     else:
         draw_reconstructions(folder, sides)
-    write_option_differences(folder, both)
+    write_option_differences(folder, loaded)
     log.info("Written: %s", folder)
     return {**content, "cka": values_PQ.tolist()}
 
@@ -107,8 +107,8 @@ def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tupl
         )
     first_N, second_N = torch.tensor(pairs).unbind(dim=1)
     common = [data.of_test(index) for data, index in zip(images, (first_N, second_N), strict=True)]
-    kept = [data.split("test") for data in common]
-    if not _same(*kept):
+    splits = [data.split("test") for data in common]
+    if not _same(*splits):
         raise UserError(
             f"runs: under the same names their test images are not the same ({images[0].source} and "
             f"{images[1].source}). Name the same ones for both: data.root=<folder>."
@@ -119,7 +119,7 @@ def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tupl
             counted(len(pairs), "image"),
             *(f"{count:,}" for count in (len(first), len(second))),
         )
-    return list(zip(common, kept, strict=True))
+    return list(zip(common, splits, strict=True))
 
 
 def _same(first: Split, second: Split) -> bool:
@@ -133,11 +133,15 @@ def _same(first: Split, second: Split) -> bool:
 
 
 def _evaluate(
-    both: Sequence[LoadedRun], data: Sequence[tuple[ImageData, Split]], chosen: Sequence[Sequence[str]]
+    loaded: Sequence[LoadedRun],
+    data: Sequence[tuple[ImageData, Split]],
+    layer_names: Sequence[Sequence[str]],
 ) -> list[Side]:
-    index_N = choose_points(len(data[0][1]), MAX_IMAGES, both[0].config["seed"])
+    index_N = choose_points(len(data[0][1]), MAX_IMAGES, loaded[0].config["seed"])
     sides = []
-    for run, (images, split), names in console.track(list(zip(both, data, chosen, strict=True)), "Comparing"):
+    for run, (images, split), names in console.track(
+        list(zip(loaded, data, layer_names, strict=True)), "Comparing"
+    ):
         evaluated = evaluation(run, images, "test")
         batches = (split.pick(index, run.spec.classes) for index in torch.split(index_N, images.batch_size))
         layers = layer_grams(run.predictor(), names, batches) if len(index_N) >= LEAST else {}

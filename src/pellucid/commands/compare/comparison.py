@@ -56,22 +56,24 @@ class Side:
 
 def compare_metrics(sides: Sequence[Side]) -> dict[str, Any]:
     """Metrics of both, their differences with intervals, and the paired test."""
-    left, right = (side.evaluation for side in sides)
-    seed, count = sides[0].run.config["seed"], len(left.predictions)
+    first, second = (side.evaluation for side in sides)
+    seed, count = sides[0].run.config["seed"], len(first.predictions)
     content: dict[str, Any] = {
         "runs": [str(side.run.folder) for side in sides],
         "checkpoints": [side.run.checkpoint.name for side in sides],
         "data": [side.data.source for side in sides],
         "images": count,
         "metrics": {
-            name: [left.metrics[name], right.metrics[name]] for name in left.metrics if name in right.metrics
+            name: [first.metrics[name], second.metrics[name]]
+            for name in first.metrics
+            if name in second.metrics
         },
     }
-    intervals = {name: left.difference(right, name, seed) for name in content["metrics"]}
-    test = paired_test(left.predictions, right.predictions)
+    intervals = {name: first.difference(second, name, seed) for name in content["metrics"]}
+    test = paired_test(first.predictions, second.predictions)
     if test.both_right is not None:
         content["both_right"] = test.both_right
-        if left.is_share_of_right("accuracy") and right.is_share_of_right("accuracy"):
+        if first.is_share_of_right("accuracy") and second.is_share_of_right("accuracy"):
             intervals["accuracy"] = Interval(test.interval, f"Agresti and Min, {count:,} images")
     content |= {"only_first": test.only_first, "only_second": test.only_second, "p": test.p}
     content |= to_dict(intervals)
@@ -141,26 +143,26 @@ def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) 
 
 def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     """Images of which the two predict another class, the surest first: a table, and a figure of the first."""
-    left, right = (side.evaluation.predictions for side in sides)
-    index_M = disagreements(left, right)
+    first, second = (side.evaluation.predictions for side in sides)
+    index_M = disagreements(first, second)
     spec, split = sides[0].run.spec, sides[0].split
     rows: list[dict[str, Any]] = []
     for index in index_M.tolist():
-        row = {"file": split.files[index], "class": spec.classes[int(left.labels_N[index])]}
-        for name, predictions in (("first", left), ("second", right)):
+        row = {"file": split.files[index], "class": spec.classes[int(first.labels_N[index])]}
+        for name, predictions in (("first", first), ("second", second)):
             row[name] = spec.classes[int(predictions.predicted[index])]
             row[f"{name}_confidence"] = float(predictions.confidence[index])
         rows.append(row)
     columns = ("file", "class", "first", "first_confidence", "second", "second_confidence")
     write_csv(folder / "disagreements.csv", rows, columns)
-    shown = split.subset(index_M[:MAX_SHOWN])
+    subset = split.subset(index_M[:MAX_SHOWN])
     note = ["below each its true class, then what 1 and 2 say of it, the surest first"]
     picture = image_grid(
-        pixels(spec, shown.images()),
+        pixels(spec, subset.images()),
         [_caption(row) for row in rows[:MAX_SHOWN]],
-        title=f"Where they disagree: {len(rows):,} of {counted(len(left), 'test image')}",
+        title=f"Where they disagree: {len(rows):,} of {counted(len(first), 'test image')}",
         note="\n".join([*note, *_names([side.run for side in sides])]),
-        files=["/".join(Path(file).parts[-2:]) for file in shown.files],
+        files=["/".join(Path(file).parts[-2:]) for file in subset.files],
     )
     write_png(folder / "disagreements.png", picture)
 
@@ -197,8 +199,8 @@ def draw_reconstructions(folder: Path, sides: Sequence[Side]) -> None:
 
 def _reconstructions(side: Side, index_M: Tensor) -> np.ndarray:
     predictor = side.run.predictor()
-    seen = reconstruct(predictor, predictor.inputs(side.split.images(index_M)))
-    return seen.outputs_BHWC.clip(0, 1)
+    reconstructed = reconstruct(predictor, predictor.inputs(side.split.images(index_M)))
+    return reconstructed.outputs_BHWC.clip(0, 1)
 
 
 def write_option_differences(folder: Path, runs: Sequence[LoadedRun]) -> None:

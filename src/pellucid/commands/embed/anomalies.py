@@ -68,45 +68,45 @@ class AnomalyReport:
     """Anomalies by the reconstruction error of a run's net, as files and words."""
 
     run: LoadedRun
-    found: Anomalies
+    anomalies: Anomalies
 
     def write(self, folder: Path, stream: Stream) -> dict[str, Any]:
         """``anomalies_<split>.csv``, pictures; the figures."""
         write_csv(folder / f"anomalies_{stream.name}.csv", self._rows())
-        where = f"{len(self.found.files):,} {stream.name}"
+        where = f"{len(self.anomalies.files):,} {stream.name}"
         where += f" of {stream.source}" if stream.name == "images" else " images"
-        if self.found.worst.index:
+        if self.anomalies.worst.index:
             write_png(folder / f"anomalies_{stream.name}.png", self._picture(where))
-        curve = self.found.roc
+        curve = self.anomalies.roc
         return self._write_roc(curve, folder / f"roc_{stream.name}.png", where) if curve else {}
 
     def _rows(self) -> list[dict[str, Any]]:
         """All images, the worst first."""
         rows = []
-        for rank, index in enumerate(self.found.ranks, start=1):
+        for rank, index in enumerate(self.anomalies.ranks, start=1):
             row: dict[str, Any] = {
                 "rank": rank,
-                "file": self.found.files[index],
-                "class": self.found.names[index],
+                "file": self.anomalies.files[index],
+                "class": self.anomalies.names[index],
             }
-            row["mse"] = float(self.found.errors_N[index])
+            row["mse"] = float(self.anomalies.errors_N[index])
             rows.append(
-                row | ({"anomaly": bool(self.found.anomalous_N[index])} if self.found.classes else {})
+                row | ({"anomaly": bool(self.anomalies.anomalous_N[index])} if self.anomalies.classes else {})
             )
         return rows
 
     def _picture(self, where: str) -> np.ndarray:
-        worst = self.found.worst.index
-        marked = self.found.anomalous_N[worst].tolist() if self.found.classes else None
-        note = f"of {where}; mean MSE {self.found.errors_N.mean():.4f}"
+        worst = self.anomalies.worst.index
+        marked = self.anomalies.anomalous_N[worst].tolist() if self.anomalies.classes else None
+        note = f"of {where}; mean MSE {self.anomalies.errors_N.mean():.4f}"
         if marked is not None:
-            of_all = f"{int(self.found.anomalous_N.sum()):,} of all {len(self.found.files):,}"
+            of_all = f"{int(self.anomalies.anomalous_N.sum()):,} of all {len(self.anomalies.files):,}"
             note += f"; framed: {self._anomaly}, {sum(marked)} of these, {of_all}"
         return ranked(
-            self.found.worst.originals_NHWC,
-            self.found.worst.reconstructions_NHWC,
-            [self.found.names[index] for index in worst],
-            [short(self.found.files[index]) for index in worst],
+            self.anomalies.worst.originals_NHWC,
+            self.anomalies.worst.reconstructions_NHWC,
+            [self.anomalies.names[index] for index in worst],
+            [short(self.anomalies.files[index]) for index in worst],
             title=f"The {len(worst)} worst reconstructed images, {self.run.name}",
             note=note,
             marked=marked,
@@ -114,23 +114,23 @@ class AnomalyReport:
 
     @property
     def _anomaly(self) -> str:
-        return ", ".join(self.found.classes)
+        return ", ".join(self.anomalies.classes)
 
     @property
     def _rest(self) -> str:
-        others = [name for name in dict.fromkeys(self.found.names) if name not in self.found.classes]
-        return others[0] if len(others) == 1 else "the rest"
+        names = [name for name in dict.fromkeys(self.anomalies.names) if name not in self.anomalies.classes]
+        return names[0] if len(names) == 1 else "the rest"
 
     def _write_roc(self, curve: Roc, path: Path, where: str) -> dict[str, Any]:
         low, high = curve.interval
         summary = f"AUROC {curve.area:.3f}, 95 % interval {low:.3f} to {high:.3f}"
-        learnt = [name for name in self.found.classes if name in self.run.spec.classes]
+        learnt = [name for name in self.anomalies.classes if name in self.run.spec.classes]
         caveat = f"; the net was trained on {', '.join(learnt)} too" if learnt else ""
         picture = roc(
             curve.false_T,
             curve.true_T,
-            self.found.errors_N,
-            self.found.anomalous_N,
+            self.anomalies.errors_N,
+            self.anomalies.anomalous_N,
             names=(self._anomaly, self._rest),
             score="mean squared error of an image",
             summary=f"{summary} (0.5: by chance)",
@@ -138,8 +138,8 @@ class AnomalyReport:
             note=f"{where}{caveat}",
         )
         write_png(path, picture)
-        anomalous = int(self.found.anomalous_N.sum())
-        counts = f"{counted(anomalous, 'image')} against {len(self.found.files) - anomalous:,}"
+        anomalous = int(self.anomalies.anomalous_N.sum())
+        counts = f"{counted(anomalous, 'image')} against {len(self.anomalies.files) - anomalous:,}"
         log.info("%s of the error for %s (%s)%s.", summary, self._anomaly, counts, caveat)
         if high < 0.5:
             log.info("Below 0.5: the net redraws %s better than %s.", self._anomaly, self._rest)

@@ -60,7 +60,7 @@ def embed(
     _check(split, points=points, tsne_points=tsne_points)
     search = NeighbourSearch(neighbours, nearest, distance)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = trained.place(out, "embeddings")
+    folder = trained.output_folder(out, "embeddings")
     predictor = trained.predictor()
     scorer = make_scorer(trained, predictor, anomalies, anomaly, None if images else trained.spec.classes)
     queries = of_files(neighbours, trained.spec, "neighbours") if neighbours else None

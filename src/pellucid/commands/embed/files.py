@@ -135,12 +135,12 @@ class EmbeddingFiles:
         numbers = counted(figures["dimensions"], "number")
         table.add_row("layer", Text(f"{self.layer}{sees}, {numbers} an image"))
         table.add_row("images", Text(plain(f"{figures['images']:,}, {self.stream.name} of {where}")))
-        known = (self.embedding.labels_N >= 0).sum()
+        labelled = (self.embedding.labels_N >= 0).sum()
         for name, word in words.items():
             if name in figures:
-                partly = name != "mse" and known < figures["images"]
-                of_which = f" (of the {known:,} whose class is known)" if partly else ""
+                partly = name != "mse" and labelled < figures["images"]
+                of_which = f" (of the {labelled:,} whose class is known)" if partly else ""
                 table.add_row(word, f"{figures[name]:.4f}{of_which}")
-            elif name == "knn_accuracy" and 0 < known < MIN_POINTS:
-                table.add_row(word, f"– (needs {MIN_POINTS} images, here {known})")
+            elif name == "knn_accuracy" and 0 < labelled < MIN_POINTS:
+                table.add_row(word, f"– (needs {MIN_POINTS} images, here {labelled})")
         return table

@@ -29,9 +29,9 @@ SHOWN = 24  # queries in the picture; all are in the table
 
 @dataclass(frozen=True)
 class NeighbourSearch:
-    """Search of the ``count`` nearest training images to those ``given``. Raises UserError."""
+    """Search of the ``count`` nearest training images to the images of ``pattern``. Raises UserError."""
 
-    given: str | None
+    pattern: str | None
     count: int
     distance: str
 
@@ -47,10 +47,10 @@ class NeighbourSearch:
         """The nearest to each of ``images``."""
         if images.count > MAX_QUERIES:
             raise UserError(
-                f"neighbours={self.given}: {images.count:,} images; expected at most {MAX_QUERIES}."
+                f"neighbours={self.pattern}: {images.count:,} images; expected at most {MAX_QUERIES}."
             )
         train, batch_size = of_split(data, "train"), trained.batch_size
-        found = nearest_neighbours(
+        neighbourhoods = nearest_neighbours(
             predictor,
             console.track(images.batches(batch_size), "Looking", images.steps(batch_size)),
             console.track(train.batches(batch_size), "Training images", train.steps(batch_size)),
@@ -59,7 +59,7 @@ class NeighbourSearch:
             count=self.count,
             distance=self.distance,
         )
-        return NeighbourReport(trained, layer, self.distance, found, train.count)
+        return NeighbourReport(trained, layer, self.distance, neighbourhoods, train.count)
 
 
 @dataclass(frozen=True)
@@ -80,34 +80,34 @@ class NeighbourReport:
                 "query_class": classes[query.label] if query.label >= 0 else "",
                 "predicted": classes[query.predicted] if query.predicted >= 0 else "",
                 "rank": rank,
-                "file": one.file,
-                "class": classes[one.label],
-                "distance": one.distance,
-                "same_image": one.same,
+                "file": neighbour.file,
+                "class": classes[neighbour.label],
+                "distance": neighbour.distance,
+                "same_image": neighbour.same,
             }
-            for rank, one in enumerate(neighbourhood.neighbours, start=1)
+            for rank, neighbour in enumerate(neighbourhood.neighbours, start=1)
         ]
 
     def _query_row(self, neighbourhood: Neighbourhood) -> QueryRow:
         query, votes, classes = neighbourhood.query, neighbourhood.votes, self.trained.spec.classes
-        drawn = [
+        nearest = [
             Neighbour(
-                one.pixels_HWC,
-                classes[one.label],
-                "the same image" if one.same else f"distance {number(one.distance)}",
-                short(one.file),
-                query.is_right(one),
+                neighbour.pixels_HWC,
+                classes[neighbour.label],
+                "the same image" if neighbour.same else f"distance {number(neighbour.distance)}",
+                short(neighbour.file),
+                query.is_right(neighbour),
             )
-            for one in neighbourhood.neighbours
+            for neighbour in neighbourhood.neighbours
         ]
         true = f"true: {classes[query.label]}" if query.label >= 0 else "class not known"
         total = sum(count for _, count in votes)
-        told = [f"{count} of {total}: {classes[label]}" for label, count in votes[:2]]
+        vote_lines = [f"{count} of {total}: {classes[label]}" for label, count in votes[:2]]
         if query.predicted < 0:
-            return QueryRow(query.pixels_HWC, [short(query.file), true, *told], None, drawn)
+            return QueryRow(query.pixels_HWC, [short(query.file), true, *vote_lines], None, nearest)
         predicted = f"predicted: {classes[query.predicted]} {query.predictions['confidence']:.2f}"
         right = query.predicted == query.label if query.label >= 0 else None
-        return QueryRow(query.pixels_HWC, [short(query.file), predicted, true, *told], right, drawn)
+        return QueryRow(query.pixels_HWC, [short(query.file), predicted, true, *vote_lines], right, nearest)
 
     def _title(self) -> str:
         return f"Nearest training images by layer {self.layer} of {self.trained.name}"
@@ -129,9 +129,9 @@ class NeighbourReport:
         """``<layer>_neighbours.csv`` and a picture, and a table on the console."""
         name = f"{self.layer}_neighbours".replace("/", "_")
         rows = [self._rows(neighbourhood) for neighbourhood in self.neighbourhoods]
-        write_csv(folder / f"{name}.csv", [row for some in rows for row in some])
-        drawn = [self._query_row(neighbourhood) for neighbourhood in self.neighbourhoods[:SHOWN]]
-        write_png(folder / f"{name}.png", neighbours(drawn, title=self._title(), note=self._note()))
+        write_csv(folder / f"{name}.csv", [row for query_rows in rows for row in query_rows])
+        queries = [self._query_row(neighbourhood) for neighbourhood in self.neighbourhoods[:SHOWN]]
+        write_png(folder / f"{name}.png", neighbours(queries, title=self._title(), note=self._note()))
         heads = ("image", "class", "nearest: class, distance", "classes of the nearest")
         table = console.table(plain(self._title()), heads, overflow="fold")
         classes = self.trained.spec.classes

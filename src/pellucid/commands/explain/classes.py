@@ -57,7 +57,7 @@ class ClassWriter(Writer):
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
         labels_B = self._labels(files) if self.target == "true" else None
         scores = explained_scores(self.predictor, images_BCHW, self.target, labels_B)
-        found: dict[str, Attribution] = {}
+        by_method: dict[str, Attribution] = {}
         for name, attribution in attributions(
             self.predictor,
             self.explainers,
@@ -67,13 +67,13 @@ class ClassWriter(Writer):
             other=self.other,
             seed=self.run.config["seed"],
         ):
-            found[name] = attribution
-            yield len(found) / len(self.explainers)
-        self.titles = {name: attribution.maps.title for name, attribution in found.items()}
-        self._add_rows(files, scores.target_B, found)
-        shown = self.predictor.shown(images_BCHW)
+            by_method[name] = attribution
+            yield len(by_method) / len(self.explainers)
+        self.titles = {name: attribution.maps.title for name, attribution in by_method.items()}
+        self._add_rows(files, scores.target_B, by_method)
+        photos_BHWC = self.predictor.shown(images_BCHW)
         for position, file in enumerate(files):
-            self._draw(file, shown[position : position + 1], scores, position, found)
+            self._draw(file, photos_BHWC[position : position + 1], scores, position, by_method)
 
     def _labels(self, files: Sequence[Path]) -> Tensor:
         return torch.tensor([self.run.spec.classes.index(folder_of(file)) for file in files])
@@ -131,14 +131,18 @@ class ClassWriter(Writer):
             name: method_trust([row for row in self.rows if row["method"] == name])
             for name in self.explainers
         }
-        measured = [each.measured for each in trust.values() if each]
+        measured = [summary.measured for summary in trust.values() if summary]
         if not blind and not measured:
             return
-        for name, each in trust.items():
-            if each:
-                share = f"{each.better} ({each.better / each.measured:.0%})"
-                figures = (f"{each.gain:.3f}", f"{each.random_gain:.3f}", f"{each.likeness:.2f}")
-                cells = (f"{each.measured}", share, *(text.replace("-", "−") for text in figures))
+        for name, summary in trust.items():
+            if summary:
+                share = f"{summary.better} ({summary.better / summary.measured:.0%})"
+                figures = (
+                    f"{summary.gain:.3f}",
+                    f"{summary.random_gain:.3f}",
+                    f"{summary.likeness:.2f}",
+                )
+                cells = (f"{summary.measured}", share, *(text.replace("-", "−") for text in figures))
                 table.add_row(self.titles[name], *cells)
             elif name in blind:
                 table.add_row(self.titles[name], "0", *"––––")
@@ -164,9 +168,9 @@ class ClassWriter(Writer):
 
 
 def _that_apply(predictor: Predictor, explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
-    found = applicable(predictor, explainers)
-    for name, why in found.refused.items():
-        log.info("Left out: %s (%s).", explainers[name].title, why)
-    if not found.explainers:
+    methods = applicable(predictor, explainers)
+    for name, reason in methods.refused.items():
+        log.info("Left out: %s (%s).", explainers[name].title, reason)
+    if not methods.explainers:
         raise UserError("explainer: none of the methods applies to this net.")
-    return dict(found.explainers)
+    return dict(methods.explainers)

@@ -51,7 +51,7 @@ def explain(
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     predictor = trained.predictor()
-    folder = trained.place(out, "explanations")
+    folder = trained.output_folder(out, "explanations")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     names = OutputNames(files, find_base(images))
     if predictor.has_classes:
@@ -70,8 +70,8 @@ def explain(
         for batch, pixels_BCHW in pictures.batches(BATCH_SIZE):
             before = progress.tasks[bar].completed
             images_BCHW = predictor.inputs(pixels_BCHW)
-            for done in writer.batch(batch, images_BCHW):
-                progress.update(bar, completed=before + done * len(batch))
+            for share in writer.batch(batch, images_BCHW):
+                progress.update(bar, completed=before + share * len(batch))
             if maps:
                 maps.write(batch, images_BCHW)
     pictures.tell()

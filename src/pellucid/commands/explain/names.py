@@ -14,17 +14,17 @@ class OutputNames:
 
     def __init__(self, files: Sequence[Path], base: Path) -> None:
         self.base = base
-        taken: set[str] = set()
+        used: set[str] = set()
         self._names: dict[Path, str] = {}
         for file in files:
-            whole = "_".join(Path(self.shown(file)).parts)
-            end = os.fsencode(whole)[-MAX_BYTES:].decode(errors="ignore")
-            name = first = whole if len(os.fsencode(whole)) <= MAX_BYTES else end
+            joined = "_".join(Path(self.shown(file)).parts)
+            end = os.fsencode(joined)[-MAX_BYTES:].decode(errors="ignore")
+            name = first = joined if len(os.fsencode(joined)) <= MAX_BYTES else end
             number = 1
-            while name in taken:
+            while name in used:
                 number += 1
                 name = f"{first}_{number}"
-            taken.add(name)
+            used.add(name)
             self._names[file] = name
 
     def shown(self, file: Path) -> str:

@@ -51,11 +51,11 @@ class ErrorWriter(Writer):
     table = "errors.csv"
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
-        seen = reconstruct(self.predictor, images_BCHW)
-        for position, (file, error) in enumerate(zip(files, seen.errors.tolist(), strict=True)):
-            one = slice(position, position + 1)
+        reconstructed = reconstruct(self.predictor, images_BCHW)
+        for position, (file, error) in enumerate(zip(files, reconstructed.errors.tolist(), strict=True)):
+            rows = slice(position, position + 1)
             self.rows.append({"file": str(file), "mse": error})
-            groups = {"": (seen.originals_BHWC[one], seen.outputs_BHWC[one], [""])}
+            groups = {"": (reconstructed.originals_BHWC[rows], reconstructed.outputs_BHWC[rows], [""])}
             name = self.names.name(file)
             title = f"{self.names.shown(file)}, {self.run.name}"
             write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
@@ -80,10 +80,12 @@ class FeatureMapWriter:
             log.info("Left out: feature maps (no convolutions).")
 
     def write(self, files: Sequence[Path], images_BCHW: Tensor) -> None:
-        shown = self.predictor.shown(images_BCHW)
+        photos_BHWC = self.predictor.shown(images_BCHW)
         for output in feature_maps(self.predictor, images_BCHW, self.layers):
             for position, file in enumerate(files):
-                one = slice(position, position + 1)
+                rows = slice(position, position + 1)
                 title = f"{output.layer}, {self.names.shown(file)}, {self.run.name}"
-                picture = draw_feature_maps(shown[one], [""], output.values[one], shown=16, title=title)
+                picture = draw_feature_maps(
+                    photos_BHWC[rows], [""], output.values[rows], shown=16, title=title
+                )
                 write_png(self.folder / f"{self.names.name(file)}_{output.layer}.png", picture)

@@ -50,7 +50,7 @@ def export(
     files = find_pictures(images) if images else []
     check_folders(files)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    folder = trained.place(out, "export")
+    folder = trained.output_folder(out, "export")
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"
     exported: Exported
     if format == "onnx":
@@ -67,10 +67,10 @@ def export(
 
 def _check_options(format: str, preprocessing: str, opset: int | None) -> None:
     options = {"format": (format, tuple(FORMATS)), "preprocessing": (preprocessing, PREPROCESSING)}
-    for name, (value, known) in options.items():
-        if value not in known:
-            hint = did_you_mean(str(value), known)
-            raise UserError(f"{name}={value}: expected {' or '.join(known)}.{hint}")
+    for name, (value, choices) in options.items():
+        if value not in choices:
+            hint = did_you_mean(str(value), choices)
+            raise UserError(f"{name}={value}: expected {' or '.join(choices)}.{hint}")
     if opset is not None and (not isinstance(opset, int) or isinstance(opset, bool)):
         raise UserError(f"opset={opset}: expected a whole number such as 20, or null for the exporter's own.")
     if format == "onnx":

@@ -166,10 +166,10 @@ def _built_by(run: LoadedRun) -> tuple[str, dict[str, Any]]:
 
 def _built_anew(content: bytes, run: LoadedRun) -> nn.Module:
     """The net of a file, from what is in it alone."""
-    kept = torch.load(io.BytesIO(content), weights_only=True)
-    node = {"_target_": kept["target"], **kept["arguments"]}
+    saved = torch.load(io.BytesIO(content), weights_only=True)
+    node = {"_target_": saved["target"], **saved["arguments"]}
     fresh: nn.Module = build(node, "model", packages=run.config["packages"])
-    fresh.load_state_dict(kept["state_dict"])
+    fresh.load_state_dict(saved["state_dict"])
     return fresh.eval()
 
 

@@ -203,14 +203,14 @@ def _quiet() -> Iterator[None]:
 def _no_output() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    kept = [os.dup(number) for number in (1, 2)]
+    copies = [os.dup(number) for number in (1, 2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         for number in (1, 2):
             os.dup2(nowhere, number)
         yield
     finally:
-        for number, copied in zip((1, 2), kept, strict=True):
+        for number, copied in zip((1, 2), copies, strict=True):
             os.dup2(copied, number)
             os.close(copied)
         os.close(nowhere)

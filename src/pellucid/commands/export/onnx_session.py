@@ -33,11 +33,11 @@ class Session:
         """What the model gives, in the order of its outputs."""
         name = self.session.get_inputs()[0].name
         try:
-            given = self.session.run(None, {name: images_BCHW.cpu().numpy()})
+            outputs = self.session.run(None, {name: images_BCHW.cpu().numpy()})
         except Exception as error:
             why = f"onnxruntime {self.version} fails on a batch of {len(images_BCHW)}: {reason(error)}"
             raise refused(self.name, why) from error
-        return [torch.from_numpy(array) for array in given]
+        return [torch.from_numpy(array) for array in outputs]
 
 
 def reason(error: BaseException) -> str:

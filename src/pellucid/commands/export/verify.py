@@ -59,23 +59,25 @@ class Agreement:
             difference <= allowed for difference, allowed in zip(self.differences, self.allowed, strict=True)
         )
 
-    def add(self, given: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    def add(self, outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
         """Take in a batch. Raises UserError where the net gives values that are not finite."""
         if not all(bool(output.isfinite().all()) for output in expected):
             raise UserError(
                 "The net itself gives values that are not finite, as its training has failed; another "
                 "checkpoint=… may do."
             )
-        apart = [float((left - right).abs().max()) for left, right in zip(given, expected, strict=True)]
+        differences = [
+            float((value - target).abs().max()) for value, target in zip(outputs, expected, strict=True)
+        ]
         largest = [float(output.abs().max()) for output in expected]
-        self.differences = _larger(self.differences or apart, apart)
+        self.differences = _larger(self.differences or differences, differences)
         self.largest = _larger(self.largest or largest, largest)
 
 
-def choose_sample(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
+def choose_sample(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
     """The files of ``images=<named>``; without any the run's test images; without those random pixels."""
     if files:
-        return _files(trained, files, named)
+        return _files(trained, files, pattern)
     try:
         data = trained.data()
     except UserError as error:
@@ -83,7 +85,7 @@ def choose_sample(trained: LoadedRun, files: Sequence[Path], named: str) -> Samp
     return _tested(trained, data)
 
 
-def verify(sample: Sample, given: Answer, expected: Answer, *, classifies: bool) -> Agreement:
+def verify(sample: Sample, exported: Answer, net: Answer, *, classifies: bool) -> Agreement:
     """Agreement of a file's outputs with its net's, in batches of one, three and ``BATCH_SIZE``.
 
     Raises UserError where the net's are not finite, or no image can be read.
@@ -91,28 +93,28 @@ def verify(sample: Sample, given: Answer, expected: Answer, *, classifies: bool)
     agreement = Agreement()
     for images_BCHW in console.track(sample.batches, "Checking", -(-sample.count // BATCH_SIZE)):
         if not agreement.images:
-            for few in (images_BCHW[:1], images_BCHW.repeat(3, 1, 1, 1)[:3]):
-                agreement.add(given(few), expected(few))
-        outputs, of_net = given(images_BCHW), expected(images_BCHW)
-        agreement.add(outputs, of_net)
+            for small_BCHW in (images_BCHW[:1], images_BCHW.repeat(3, 1, 1, 1)[:3]):
+                agreement.add(exported(small_BCHW), net(small_BCHW))
+        outputs, targets = exported(images_BCHW), net(images_BCHW)
+        agreement.add(outputs, targets)
         agreement.images += len(images_BCHW)
         if classifies:
-            agreement.other_class += int((outputs[0].argmax(dim=1) != of_net[0].argmax(dim=1)).sum())
+            agreement.other_class += int((outputs[0].argmax(dim=1) != targets[0].argmax(dim=1)).sum())
     return agreement
 
 
-def _files(trained: LoadedRun, files: Sequence[Path], named: str) -> Sample:
+def _files(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
     sample = Sample("", len(files), ())
 
     def batches() -> Iterator[Tensor]:
-        read = 0
+        count = 0
         for _, images_BCHW in pictures.batches(BATCH_SIZE):
-            read += len(images_BCHW)
+            count += len(images_BCHW)
             yield images_BCHW
-        if not read:
-            raise UserError(f"images={named}: {counted(len(files), 'file')}, no image that can be read.")
-        sample.description = counted(read, "image") + f" of {named}"
+        if not count:
+            raise UserError(f"images={pattern}: {counted(len(files), 'file')}, no image that can be read.")
+        sample.description = counted(count, "image") + f" of {pattern}"
         if pictures.unreadable:
             sample.description += f" ({describe_unreadable(pictures.unreadable, len(files)).rstrip('.')})"
 
@@ -143,6 +145,6 @@ def _random(trained: LoadedRun, why: str) -> Sample:
     return Sample(f"{description}; name real ones by images=<folder>", RANDOM_IMAGES, batches)
 
 
-def _larger(left: Sequence[float], right: Sequence[float]) -> tuple[float, ...]:
+def _larger(first: Sequence[float], second: Sequence[float]) -> tuple[float, ...]:
     """The larger of each two; not a number where one is none."""
-    return tuple(torch.maximum(torch.tensor(left), torch.tensor(right)).tolist())
+    return tuple(torch.maximum(torch.tensor(first), torch.tensor(second)).tolist())
