@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +78,14 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(path)
     return path
+
+
+@pytest.fixture
+def closed(tmp_path: Path, photos: Path) -> Iterator[Path]:
+    """A folder of eight photos with a folder ``secret`` of eight more, which cannot be looked into."""
+    folder = tmp_path / "album"
+    shutil.copytree(photos / "test" / "cat", folder)
+    shutil.copytree(photos / "test" / "dog", folder / "secret")
+    (folder / "secret").chmod(0o000)
+    yield folder
+    (folder / "secret").chmod(0o755)

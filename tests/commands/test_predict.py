@@ -6,21 +6,15 @@ import csv
 import logging
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from PIL import Image
 
 from pellucid.commands.evaluate import evaluate
 from pellucid.commands.predict import predict
-from pellucid.data.pictures import Pictures, find_pictures
-from pellucid.data.stream import of_files
 from pellucid.draw.sheet import fit
 from pellucid.errors import UserError, plain
-from pellucid.spec import Spec
 from tests.helpers import make_run, unprivileged
 
 
@@ -87,34 +81,6 @@ def test_unreadable_files_are_named_and_the_rest_done(
     assert "class_2" not in written[0]
 
 
-def test_a_file_a_folder_a_pattern(photos: Path, tmp_path: Path) -> None:
-    folder = photos / "test" / "dog"
-    files = sorted(folder.iterdir())
-    assert find_pictures(str(files[0])) == [files[0]]
-    assert find_pictures(str(folder)) == files
-    assert find_pictures(str(photos / "t*t" / "dog" / f"*{files[0].suffix}")) == files
-    assert len(find_pictures(str(photos / "**" / "*"))) == 56
-    for given, message in (
-        (tmp_path, "no images in this folder. Expected .avif, .bmp"),
-        (tmp_path / "*.jpg", "no file matches this pattern"),
-        (tmp_path / "no.jpg", "there is no such file or folder"),
-    ):
-        with pytest.raises(UserError, match=message):
-            find_pictures(str(given))
-
-
-def test_grey_is_luminance_and_batches_keep_the_order(tmp_path: Path) -> None:
-    for name, colour in (("a", (255, 0, 0)), ("b", (0, 255, 0)), ("c", (0, 0, 255))):
-        Image.new("RGB", (9, 7), colour).save(tmp_path / f"{name}.png")
-    pictures = Pictures(find_pictures(str(tmp_path)), (1, 4, 4))
-    (first, one), (second, two) = pictures.batches(2)
-    assert [path.name for path in (*first, *second)] == ["a.png", "b.png", "c.png"]
-    grey = torch.cat([one, two])
-    assert grey.shape == (3, 1, 4, 4)
-    assert grey[:, 0, 0, 0].tolist() == [76, 150, 29]
-    assert all(len(image.unique()) == 1 for image in grey)
-
-
 def test_an_autoencoder_tells_its_error(tmp_path: Path, photos: Path) -> None:
     data = ("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=16")
     run = make_run(tmp_path / "run", "model=autoencoder", *data)
@@ -130,17 +96,6 @@ def test_nothing_readable_is_a_mistake(trained: Path, tmp_path: Path) -> None:
         run_predict(trained, tmp_path)
     with pytest.raises(UserError, match="top=0: expected at least 1"):
         run_predict(trained, tmp_path, top=0)
-
-
-@pytest.fixture
-def closed(tmp_path: Path, photos: Path) -> Iterator[Path]:
-    """A folder of eight photos with a folder ``secret`` of eight more, which cannot be looked into."""
-    folder = tmp_path / "album"
-    shutil.copytree(photos / "test" / "cat", folder)
-    shutil.copytree(photos / "test" / "dog", folder / "secret")
-    (folder / "secret").chmod(0o000)
-    yield folder
-    (folder / "secret").chmod(0o755)
 
 
 def test_a_folder_that_cannot_be_looked_into_is_a_mistake_told_at_the_end(
@@ -159,31 +114,3 @@ def test_nothing_but_a_closed_folder_is_a_mistake(trained: Path, closed: Path) -
     for given in (closed / "secret", closed / "secret" / "*.jpg"):
         with pytest.raises(UserError, match="1 file, no image"):
             unprivileged(lambda given=given: run_predict(trained, given))  # type: ignore[misc]
-
-
-def test_patterns_find_the_folders_that_are_closed_to_them(closed: Path) -> None:
-    secret, name = closed / "secret", "003.jpg"
-
-    def found(pattern: str) -> list[str]:
-        names = unprivileged(lambda: find_pictures(str(closed / pattern)))
-        return [str(path.relative_to(closed)) for path in names]
-
-    assert found(f"**/{name}") == [name, "secret"]
-    assert found(f"*/{name}") == ["secret"]
-    assert found(f"**/*/{name}") == ["secret"]
-    (closed / "link.jpg").symlink_to(secret / name)
-    assert found("l*.jpg") == ["link.jpg"]
-    (closed / "link.jpg").unlink()
-    assert found(f"s*/{name}") == ["secret"]
-    assert found(f"secret/{name}") == ["secret"]
-    assert found(name) == [name]
-    assert found("*") == [f"00{i}.jpg" for i in range(8)]
-    secret.chmod(0o111)  # may be entered by who knows a name
-    assert found(f"secret/{name}") == [f"secret/{name}"]
-    assert found("secret/*.jpg") == ["secret"]
-
-
-def test_what_is_made_of_all_images_begins_without_a_closed_folder(closed: Path) -> None:
-    spec = Spec((3, 8, 8), ("cat", "dog"), (0.0,), (1.0,), "")
-    with pytest.raises(UserError, match="secret may not be listed or entered"):
-        unprivileged(lambda: of_files(str(closed), spec, "images"))

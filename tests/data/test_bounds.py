@@ -34,3 +34,34 @@ def test_who_wants_more_than_is_left_waits() -> None:
         order.append("small")
     thread.join(10)
     assert order == ["small", "large"]
+
+
+def test_who_wants_all_is_not_overtaken() -> None:
+    budget, order = Budget(10), list[str]()
+    first, second = threading.Event(), threading.Event()
+
+    def large() -> None:
+        with budget.taken(10):
+            order.append("large")
+
+    def small() -> None:
+        with budget.taken(1):
+            order.append("small")
+
+    with budget.taken(1):
+        threads = [threading.Thread(target=target) for target in (large, small)]
+        threads[0].start()
+        first.wait(0.05)  # until it waits
+        threads[1].start()
+        second.wait(0.05)
+        assert order == []
+    for thread in threads:
+        thread.join()
+    assert order == ["large", "small"]
+
+
+def test_what_was_taken_is_given_back_after_an_exception() -> None:
+    budget = Budget(1)
+    for _ in range(3):
+        with pytest.raises(KeyError), budget.taken(1):
+            raise KeyError

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 
 from pellucid.data.base import ImageData
-from pellucid.data.catdog import CatDog
 from pellucid.errors import UserError
 from tests.data.build import CONF, constructor, load, make, read
 from tests.fakes import write_pets, write_photos
@@ -327,15 +326,6 @@ def test_a_mistaken_fraction_is_told(member: Member, fraction: float) -> None:
         pytest.skip("it has none")
     with pytest.raises(UserError, match=r"data\.val_fraction=.*: expected more than 0 and less than 1"):
         member.read(val_fraction=fraction)
-
-
-def test_a_split_without_images_is_told(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = make("catdog", root=str(photos))
-    whole = CatDog.read(data)  # type: ignore[arg-type]
-    empty = whole["test"].subset(torch.tensor([], dtype=torch.int64))
-    monkeypatch.setattr(data, "read", lambda: {**whole, "test": empty})
-    with pytest.raises(UserError, match=r"The test split of folder .* has no images"):
-        data.setup()
 
 
 def test_images_are_kept_on_the_device_where_there_is_room(member: Member) -> None:
