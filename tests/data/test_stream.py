@@ -63,4 +63,4 @@ def test_files_that_cannot_be_read_are_passed_over_and_told(
     stream = of_files(str(tmp_path), spec, "images")
     assert [len(images) for images in stream.batches(2)] == [2]
     assert "1 of 3 files cannot be read" in caplog.text
-    assert stream.again([1]).unique().tolist() == [9], "numbered as they came"
+    assert torch.equal(stream.again([1]), torch.full((1, 1, 2, 2), 9)), "numbered as they came"
