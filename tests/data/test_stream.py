@@ -37,7 +37,7 @@ def test_a_split_and_files_give_the_same(tmp_path: Path) -> None:
         assert torch.equal(torch.cat([one.pixels_BCHW, other.pixels_BCHW]), pixels_BCHW)
         assert stream.labels == [0, 1, UNKNOWN], "of the folders that are classes"
     assert stream.files == [str(path) for path in files]
-    assert stream.given == f"3 images of {tmp_path}"
+    assert stream.description == f"3 images of {tmp_path}"
     assert torch.equal(stream.again([2, 0]), pixels_BCHW[[2, 0]])
 
     data = make("digits")
@@ -46,7 +46,7 @@ def test_a_split_and_files_give_the_same(tmp_path: Path) -> None:
     split = of_split(data, "test")
     assert [len(images) for images in split.batches(2)] == [2, 1]
     assert (split.files, split.labels) == (["a", "b", "c"], [0, 1, 1])
-    assert split.given == "3 test images of somewhere"
+    assert split.description == "3 test images of somewhere"
     assert torch.equal(split.again([2, 0]), pixels_BCHW[[2, 0]])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.reconstructions import extremes, reconstructions, traversal
+from pellucid.draw.reconstructions import extremes, ranked, reconstructions, traversal
 
 RANDOM = np.random.default_rng(0)
 
@@ -24,3 +24,11 @@ def test_reconstructions(channels: int) -> None:
     ):
         assert (picture[-1] == 255).all()
         assert (picture[:, -1] == 255).all()
+
+
+@pytest.mark.parametrize("count", [1, 13])
+def test_ranks_are_not_cut(count: int) -> None:
+    images, name = RANDOM.random((count, 8, 8, 3)), ["a rather long class name 한글 $x"] * count
+    picture = ranked(images, 1 - images, name, name, title="t", note="n", marked=[True] * count)
+    assert (picture[-1] == 255).all()
+    assert (picture[:, -1] == 255).all()

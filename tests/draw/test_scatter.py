@@ -35,3 +35,13 @@ def test_points_of_no_known_class_are_grey() -> None:
     saturation = [np.ptp(picture.astype(int), axis=2).max() for picture in (known, unknown)]
     assert saturation[0] > 100
     assert saturation[1] < 10
+
+
+@pytest.mark.parametrize("count", [1, 13])
+def test_long_names_and_points_of_no_known_class_are_not_cut(count: int) -> None:
+    names = ["a rather long class name 한글 $x"] * 12
+    picture = scatter(
+        RANDOM.random((count, 2)), np.arange(count) - 1, names, title="t", note="n", axes_names=["", ""]
+    )
+    assert (picture[:, -1] == 255).all()
+    assert (picture[-1] == 255).all()

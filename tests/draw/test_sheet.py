@@ -25,7 +25,6 @@ from pellucid.draw.sheet import (
     rgb,
     wrapped,
 )
-from pellucid.errors import counted
 
 
 def test_an_image_is_drawn_pixel_by_pixel() -> None:
@@ -158,16 +157,3 @@ def test_a_long_heading_takes_more_lines_and_is_not_cut() -> None:
     lower = len(other) - len(one)
     assert lower == pytest.approx(0.15 * (len(lines) - 1) * DPI, abs=1)
     assert (other[round(0.7 * DPI) + lower, round(1.15 * DPI)] == 0).all(), "what follows lies lower"
-
-
-@pytest.mark.parametrize(
-    ("many", "one", "said"),
-    [
-        (1, "image", "1 image"),
-        (1234, "image", "1,234 images"),
-        (0, "class", "0 classes"),
-        (2, "entry", "2 entries"),
-    ],
-)
-def test_counts_and_their_nouns(many: int, one: str, said: str) -> None:
-    assert counted(many, one) == said
