@@ -60,10 +60,10 @@ def test_a_class_that_came_from_elsewhere_is_refused() -> None:
 
 def test_packages_opens_the_door_for_a_users_own() -> None:
     with pytest.raises(UserError, match=r"packages=\[mypackage\]"):
-        locate("tests.engine.test_session.OwnNet", "model")
-    assert locate("tests.engine.test_session.OwnNet", "model", ["tests"]).__name__ == "OwnNet"
+        locate("tests.engine.test_build.OwnNet", "model")
+    assert locate("tests.engine.test_build.OwnNet", "model", ["tests"]).__name__ == "OwnNet"
     with pytest.raises(UserError, match="Expected a Callback of"):
-        locate("tests.engine.test_session.OwnNet", "callbacks", ["tests"])
+        locate("tests.engine.test_build.OwnNet", "callbacks", ["tests"])
 
 
 def test_wrong_arguments_name_the_right_ones() -> None:

@@ -1,0 +1,61 @@
+"""From configuration to data and task: of a checkpoint, of a user's class, of an older version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pellucid.commands.train import train
+from pellucid.engine.build import assemble, restore_task
+from tests.engine.runs import run
+from tests.helpers import compose, same
+
+
+def test_the_checkpoint_rebuilds_its_net_with_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path, "model=gcn", "model.grid=4")
+    raw = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert raw["pellucid"]["config"]["model"]["grid"] == 4
+    assert raw["pellucid"]["spec"]["classes"] == list("0123456789")
+    task, spec = restore_task(raw)
+    assert spec.image_shape == (1, 8, 8)
+    assert same(task.state_dict(), raw["state_dict"])
+
+
+def test_a_user_net_of_another_package(tmp_path: Path) -> None:
+    config = compose("packages=[tests]", "model=dnn")
+    config["model"] = {"_target_": "tests.engine.test_build.OwnNet", "width": 5}
+    result = train(config, tmp_path)
+    assert result["status"] == "finished"
+
+
+class OwnNet(torch.nn.Module):
+    """Inherits from nothing of ours."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, width), torch.nn.Linear(width, num_classes)
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(images)
+        return logits
+
+
+def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, *, image_shape, num_classes, views=3, channels_last=True):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, num_classes))\n"
+        "        assert (views, channels_last) == (3, True)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = compose("packages=[mine]")
+    _, task = assemble({**config, "model": {"_target_": "mine.Net"}})
+    assert type(task.net).__name__ == "Net", "which has looked at its options"
+    older = {key: value for key, value in config["model"].items() if key != "channels_last"}
+    _, task = assemble({**config, "model": older})
+    assert all(parameter.is_contiguous() for parameter in task.net.parameters()), "as it was then"

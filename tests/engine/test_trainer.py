@@ -1,0 +1,60 @@
+"""The Trainer of a run: the order of its callbacks, what it refuses, and what a user adds to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch import Trainer
+
+from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.engine.build import assemble
+from pellucid.engine.recorder import Recorder
+from pellucid.engine.trainer import make_trainer
+from pellucid.errors import UserError
+from pellucid.run.folder import Run
+from tests.engine.runs import run
+from tests.helpers import compose
+
+
+@pytest.mark.slow
+def test_early_stopping_by_name(tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        "model=dnn",
+        "callbacks=[default,early_stopping]",
+        "callbacks.early_stopping.patience=1",
+        "trainer.max_epochs=30",
+        "optimizer.lr=0.05",
+    )
+    assert result["epochs"] < 30
+
+
+def make(folder: Path, *overrides: str, resume: bool = False) -> Trainer:
+    config = compose("model=dnn", *overrides)
+    data, task = assemble(config)
+    run = Run(folder)
+    recorder = Recorder(run=run, config=config, spec={}, log_every=0)
+    figures = FigureLogger(run=run, data=data, seed=0, explainers={})
+    given = {"run": run, "recorder": recorder, "figures": figures, "pruning": None, "last": None}
+    shape = data.spec.image_shape
+    return make_trainer(config, task, image_shape=shape, resume=resume, main=True, **given)  # type: ignore[arg-type]
+
+
+def test_views_draw_what_is_noted_and_before_the_checkpoint(tmp_path: Path) -> None:
+    trainer: Any = make(tmp_path, "callbacks=[curves]")
+    kinds = [type(callback).__name__ for callback in trainer.callbacks]
+    order = ["FiniteLoss", "Recorder", "FigureLogger", "Curves", "CheckpointKeeper"]
+    assert [kind for kind in kinds if kind in order] == order
+
+
+def test_processes_that_are_no_commands_are_refused(tmp_path: Path) -> None:
+    for strategy in ("ddp_spawn", "ddp_fork", "ddp_notebook"):
+        with pytest.raises(UserError, match=rf"trainer\.strategy={strategy}: expected ddp"):
+            make(tmp_path, f"trainer.strategy={strategy}")
+
+
+def test_a_profiler_writes_into_the_run(tmp_path: Path) -> None:
+    profiler = make(tmp_path, "+trainer.profiler=simple").profiler  # type: ignore[attr-defined]
+    assert (profiler.dirpath, profiler.filename) == (tmp_path, "profile")
