@@ -49,10 +49,15 @@ def _compose(
     if instance.is_initialized():
         instance.clear()
     with hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        more = [f"hydra.searchpath=['{added.absolute().as_uri()}']"] if added else []
+        more = [f"hydra.searchpath=['{_escaped(added.absolute())}']"] if added else []
         config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
     OmegaConf.set_readonly(config, True)
     return config
+
+
+def _escaped(path: Path) -> str:
+    """A path as it stands between quotes of an override; Hydra would not decode one that is an URI."""
+    return str(path).replace("'", "\\'")
 
 
 def load(path: Path) -> Any:

@@ -1,0 +1,287 @@
+"""The command line's checks: every mistake found, together, with the nearest name, before torch."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from pellucid.config.command_line import quote_path, split
+from pellucid.config.compose import compose
+from pellucid.config.line_check import check
+from pellucid.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+
+
+def problems(*argv: str, name: str = "train") -> str:
+    with pytest.raises(UserError) as caught:
+        check(split(list(argv)), conf=CONF, name=name)
+    return str(caught.value)
+
+
+def accepted(*argv: str, name: str = "train") -> None:
+    check(split(list(argv)), conf=CONF, name=name)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["model=xai", "data=catdog"],
+        ["model=autoencoder", "data=fashion_mnist", "optimizer.lr=5e-3", "trainer.max_epochs=10"],
+        ["model=resnet_frozen", "data=image_folder", "data.root=/my/photos"],
+        ["model=resnet_finetune", "model.arch=mobilenet_v3_small", "model.trainable=all"],
+        ["trainer=gpu", "trainer.precision=bf16-mixed"],
+        ["-m", "model=dnn,cnn", "data=digits", "seed=1,2"],
+        ["+optimizer.weight_decay=0.1", "~callbacks.summary"],
+        ["optimizer=sgd", "optimizer.lr=1"],
+        ["callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=3"],
+        ["+callbacks.rate._target_=lightning.pytorch.callbacks.LearningRateMonitor"],
+        ["experiment=fashion_cnn", "debug=quick"],
+        ["seed=0", "data.image_size=64", "model.hidden=[32]"],
+        ["-m", "optimizer.lr=1e-3,1e-2", "seed=range(3)"],
+        ["-m", "model=glob(resnet*)", "seed=choice(1,2)"],
+        ["hydra.run.dir=/tmp/x", "trainer.devices=2", "trainer.gradient_clip_val=1"],
+    ],
+)
+def test_good_lines(argv: list[str]) -> None:
+    accepted(*argv)
+
+
+def test_devices_may_be_a_number_numbers_or_auto() -> None:
+    for devices in ("2", "[1]", "auto", "'0,1'"):
+        accepted(f"trainer.devices={devices}")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("model=xia", "Did you mean 'xai'"),
+        ("modle=cnn", "Did you mean 'model'"),
+        ("trainer.max_epoch=3", "Did you mean 'max_epochs'"),
+        ("+trainer.max_epoch=3", "Did you mean 'max_epochs'"),
+        ("+tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
+        ("++tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
+        ("+seeds=3", "Did you mean 'seed'"),
+        ("trainer.max_epochs=ten", "expected a whole number or null, got 'ten'"),
+        ("trainer.devices=1.5", "trainer.devices: expected"),
+        ("trainer.max_epochs=1.5", "expected a whole number or null, got 1.5"),
+        ("seed=abc", "expected a whole number, got 'abc'"),
+        ("seed=true", "expected a whole number, got True"),
+        ("optimizer.lr=fast", "expected a number, got 'fast'"),
+        ("model.hidden=[a]", "expected a list, each a whole number"),
+        ("model.dropout=null", "expected a number, got None"),
+        ("data.image_size=big", "expected a whole number or one of auto"),
+        ("optimizer.weight_decay=0.1", r"write \+optimizer.weight_decay=0.1"),
+        ("+optimizer.lr=0.1", "it is there already; write optimizer.lr=0.1"),
+        ("~optimizer.lrr", "Did you mean 'optimizer.lr'"),
+        ("model=cnn,dnn", "several values need -m"),
+        ("data=image_folder", "data.root: expected a value: it must be given"),
+        ("callbacks.summary.dept=3", "Did you mean 'depth'"),
+        ("justaword", "cannot be read"),
+        ("scheduler=null", "there is no such scheduler"),
+        ("~logger", "write logger=none"),
+        ("packages=numpy", r"expected a list, \[a,b\]"),
+        ("hydra.rundir=x", "Hydra has no such option"),
+        ("data.source=drawn", "Digits has no option 'source'"),
+        ("sweep=tpe", r"of a sweep, which -m begins: python train\.py -m sweep=tpe"),
+        ("sweep.trials=3", "of a sweep, which -m begins"),
+        ("hydra/launcher=joblib", "of a sweep, which -m begins"),
+        ("hydra.sweep.dir=x", "of a sweep, which -m begins"),
+        ("hydra.sweeper.params=null", "of a sweep, which -m begins"),
+        ("hydra.mode=MULTIRUN", "begun by -m"),
+        ("-m hydra.run.dir=x seed=1,2", "of a single run"),
+        ("-m seed=shuffle(1,2)", "Leave shuffle out"),
+        ("-m sweep=tpe optimizer.lr=tag(logarithmic,interval(1,2))", "expected the tag log, got logarithmic"),
+        ("--config-name=evaluate", "there is no such option here"),
+        ("--config-path x", "there is no such option here"),
+        ("--experimental-rerun x", "there is no such option here"),
+        ("--package x", "for --cfg alone"),
+        ("--resolve", "for --cfg alone"),
+        ("--mulirun", "Did you mean '--multirun'"),
+        ("hydra.run.dir=out/${modle}", r"hydra\.run\.dir: .*'modle' not found\. Did you mean 'model'"),
+        ("seed=${sede}", r"seed: .*'sede' not found\. Did you mean 'seed'"),
+        ("experiment=null", "leave it out"),
+        ("seed=", "nothing is given"),
+        ("data.root=", "nothing is given"),
+    ],
+)
+def test_mistakes(argv: str, said: str) -> None:
+    assert re.search(said, problems(*argv.split())), problems(*argv.split())
+
+
+def test_several_values_where_no_sweep_can_be() -> None:
+    assert problems("runs=a/b,c/d", name="compare") == (
+        "runs=a/b,c/d: several values are a list, in brackets: runs=[a/b,c/d]"
+    )
+
+
+def test_all_mistakes_are_told_together() -> None:
+    told = problems("model=xia", "trainer.max_epochs=ten", "+tariner.x=3", "optimizer.lrr=1", "seed=x")
+    for part in ("xai", "trainer.max_epochs", "tariner.x", "optimizer.lrr", "seed"):
+        assert part in told
+    assert len(told.splitlines()) == 5
+
+
+def test_a_glob_that_matches_nothing_is_told() -> None:
+    assert "stands for no value" in problems("-m", "model=glob(q*)")
+
+
+def test_every_value_of_a_sweep_is_checked() -> None:
+    told = problems("-m", "model=cnn,dnnn", "seed=1,x", "optimizer.lr=1e-3,fast")
+    assert "dnnn" in told
+    assert "seed: expected" in told
+    assert "optimizer.lr: expected" in told
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "a=b",
+        "with space",
+        "[x]",
+        "{a,b}",
+        "한글",
+        "it's",
+        "(1)",
+        "100%",
+        "a:b",
+        "2024",
+        "true",
+        "a,b",
+        "#1",
+    ],
+)
+def test_paths_are_taken_to_the_letter(folder: str) -> None:
+    line = split([f"resume=/tmp/{folder}", f"data.root={folder}"])
+    assert line.value("resume") == f"/tmp/{folder}"
+    assert line.value("data.root") == str(Path(folder).absolute()), "a run may be resumed from elsewhere"
+    config = compose(CONF, "train", ["data=image_folder", line.overrides[1]])
+    assert config.data.root == str(Path(folder).absolute())
+
+
+def test_quoting_leaves_sweeps_and_quoted_values() -> None:
+    assert quote_path("data.root=a,b", multirun=True) == "data.root=a,b"
+    assert quote_path("data.root='a'", multirun=False) == "data.root='a'"
+    assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
+
+
+def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    path = tmp_path / "experiment" / "mine.yaml"
+    path.write_text("# @package _global_\nsede: 7\nseed: abc\noptimizer: {lrr: 1}\n")
+    told = problems("--config-dir", str(tmp_path), "experiment=mine")
+    assert "sede: there is no such option. Did you mean 'seed'?" in told
+    assert "seed: expected a whole number, got 'abc'" in told
+    assert "optimizer.lrr: Adam has no option 'lrr'" in told
+    path.write_text("# @package _global_\nseed: 7\ntrainer: {limit_val_batches: 2}\n")
+    accepted("--config-dir", str(tmp_path), "experiment=mine")
+
+
+@pytest.mark.parametrize("group", ["callbacks", "explainer", "logger"])
+def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, group: str) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "nameless.yaml").write_text("_target_: mine.Own\nsize: 1\n")
+    told = problems("--config-dir", str(tmp_path), f"{group}=nameless")
+    assert told.startswith(f"{group}: mine.Own stands in its file without a name. Expected a name")
+    assert "\n" not in told
+
+
+COMMANDS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export", "report")
+OPTIONS = [
+    (name, str(key), default)
+    for name in (*COMMANDS, "benchmark", "cache", "train")
+    for key, default in OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")).items()  # type: ignore[union-attr]
+    if key not in ("hydra", "defaults", "_target_", "data", "sweep")  # the last two are split off before
+]
+
+
+@pytest.mark.parametrize(("name", "key", "default"), OPTIONS)
+def test_no_option_takes_nothing(name: str, key: str, default: object) -> None:
+    """Null only where it means something: where it is the default."""
+    given = {"run": "a", "runs": "[a,b]", "images": "b"}
+    needed = [
+        f"{other}={given[other]}"
+        for command, other, value in OPTIONS
+        if command == name and other != key and value == "???"
+    ]
+    assert f"{key}=: nothing is given" in problems(*needed, f"{key}=", name=name)
+    if default is None:
+        accepted(*needed, f"{key}=null", name=name)
+    else:
+        assert re.search(rf"{key}: expected .*, got null", problems(*needed, f"{key}=null", name=name))
+
+
+def test_an_option_of_another_command_is_told() -> None:
+    assert "trainer.limit_test_batches: there is no such option" in problems(
+        "run=a", "+trainer.limit_test_batches=2", name="evaluate"
+    )
+    assert "evaluate has no such option" in problems("run=a", "model=cnn", name="evaluate")
+
+
+def test_a_missing_run_is_told() -> None:
+    assert "run: it must be given" in problems(name="evaluate")
+
+
+def ask(*argv: str, script: str = "train.py") -> subprocess.CompletedProcess[str]:
+    code = (
+        "import sys, runpy; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(ROOT / script), *argv]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_help_names_groups_choices_and_examples_without_torch() -> None:
+    done = ask("--help")
+    assert done.returncode == 0
+    models = ", ".join(sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+    assert re.search(rf"\n  model=cnn +{models}\n", done.stdout)
+    assert done.stdout.count("  python train.py") == 6
+    assert done.stdout.endswith("False\n"), "torch was imported"
+
+
+def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> None:
+    done = ask("model=xia", "seed=x", f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: model=xia: ")
+    assert second.startswith("       seed: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout.endswith("False\n"), "torch was imported"
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_has_help() -> None:
+    done = ask("--help", script="scripts/evaluate.py")
+    assert done.returncode == 0
+    assert "checkpoint=all" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "argv", "said"),
+    [
+        (
+            "train",
+            "data=catdog data.source=drawn data.root=/tmp",
+            "data.root: without effect, as data.source=",
+        ),
+        ("embed", "run=a nearest=5", "nearest: without effect, as no neighbours"),
+        ("embed", "run=a methods=[pca] tsne_points=10", "tsne_points: without effect, as methods"),
+        ("units", "run=a images=b split=val", "split: without effect, as images"),
+        (
+            "export",
+            "run=a format=state_dict preprocessing=beside",
+            "preprocessing: without effect, as format",
+        ),
+    ],
+)
+def test_an_option_that_another_leaves_without_effect_is_told(name: str, argv: str, said: str) -> None:
+    assert said in problems(*argv.split(), name=name)
