@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from pellucid.config.command_line import split
 from pellucid.config.line_check import check
 from pellucid.errors import UserError
-
-ROOT = Path(__file__).parents[2]
-
-
-CONF = ROOT / "conf"
+from tests.helpers import CONF, ROOT
 
 
 def problems(*argv: str, name: str = "train") -> str:

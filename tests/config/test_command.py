@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+
+from pellucid.config.command import TRAINING_PATHS, TRAINING_TEXTS, Command
+from tests.config.lines import accepted, problems
+from tests.helpers import CONF
 
 COMMANDS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export", "report")
 
@@ -54,3 +59,71 @@ def test_no_option_takes_nothing(name: str, key: str, default: object) -> None:
 )
 def test_an_option_that_another_leaves_without_effect_is_told(name: str, argv: str, said: str) -> None:
     assert said in problems(*argv.split(), name=name)
+
+
+FUNCTION = """
+def tool(
+    photo: PathText, *, photos: Sequence[PathText] = (), name: NameText = "a",
+    data: DataOverride | None = None, among: Literal["cats", "dogs"] | None = "cats",
+    times: Annotated[int, OnlyIf("among", "dogs", "cats count once")] = 1,
+    side: Annotated[int, Unless("photos", "x", "x has none")] = 1,
+) -> None: ...
+"""
+YAML = """
+defaults: [_self_, {data: digits}, {optional model: null}]
+_target_: tools_of_a_test.tool
+photo: ???
+name: a
+"""
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    (tmp_path / "tools_of_a_test.py").write_text(FUNCTION)
+    (tmp_path / "tool.yaml").write_text(YAML)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return Command(tmp_path, "tool")
+
+
+def test_what_the_yaml_and_the_signature_say(tool: Command) -> None:
+    assert tool.target == "tools_of_a_test.tool"
+    assert tool.values["photo"] == "???"
+    assert tool.choices == {"data": "digits", "model": None}
+    assert list(tool.arguments) == ["photo", "photos", "name", "data", "among", "times", "side"]
+    assert tool.paths - TRAINING_PATHS == {"photo", "photos"}
+    assert tool.texts - TRAINING_TEXTS == {"name"}
+    assert tool.lists == {"photos"}
+    assert tool.apart_from(["data", "name", "task"]) == {"name"}, "data is a choice of this command"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("among", "dogs", ""),
+        ("among", None, ""),
+        ("among", "dog", "among: expected one of cats, dogs or null, got 'dog'. Did you mean 'dogs'?"),
+        ("times", None, "times: expected a whole number, got null."),
+        ("times", "${side}", ""),
+        ("photos", ["a", 1], "photos: expected a list, each a path, got ['a', 1]."),
+        ("elsewhere", 1, ""),
+    ],
+)
+def test_the_problem_of_a_value(tool: Command, name: str, value: object, problem: str) -> None:
+    assert tool.value_problem(name, value) == problem
+
+
+def test_options_that_others_leave_without_effect(tool: Command) -> None:
+    def moot(**config: object) -> list[str]:
+        return [text.partition(",")[0] for text in tool.moot_problems(config, ["times", "side", "name"])]
+
+    assert moot(among="dogs", photos=[]) == []
+    assert moot(among="cats", photos=["y"]) == ["times: without effect"]
+    assert moot(among=["cats", "dogs"], photos=["x"]) == ["side: without effect"], "a list that contains it"
+
+
+def test_a_training_has_no_arguments() -> None:
+    command = Command(CONF, "train")
+    assert command.target is None
+    assert command.arguments == {}
+    assert command.paths == TRAINING_PATHS
+    assert {"model", "data", "task", "trainer"} <= command.choices.keys()

@@ -8,6 +8,7 @@ import pytest
 
 from pellucid.config.command_line import quote_path, split
 from pellucid.config.compose import compose
+from tests.helpers import CONF
 
 
 @pytest.mark.parametrize(

@@ -129,16 +129,3 @@ def test_the_model_chooses_its_task() -> None:
     assert compose("model=cnn")["task"]["_target_"].endswith("Classification")
     forced = compose("model=autoencoder", "task=classification")
     assert forced["task"]["_target_"].endswith("Classification")
-
-
-def test_two_compositions_have_folders_of_their_own() -> None:
-    from pellucid.config.compose import compose as compose_all
-
-    one, other = (compose_all(CONF, "train", []) for _ in range(2))
-    names = []
-    for config in (one, other):
-        raw = OmegaConf.to_container(config.hydra.run, resolve=False)
-        assert isinstance(raw, dict)
-        assert "${unique:}" in raw["dir"]
-        names.append(OmegaConf.create({"u": "${unique:}"}).u)
-    assert names[0] != names[1]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
+
+from pellucid.config.keys import is_missing, is_reference, keys_of, mapping_problems, required_problems
+from tests.config.lines import accepted, problems
 
 
 @pytest.mark.parametrize("group", ["callbacks", "explainer", "logger"])
@@ -18,3 +22,62 @@ def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, group: str) -> None
 
 def test_a_missing_run_is_told() -> None:
     assert "run: it must be given" in problems(name="evaluate")
+
+
+CONFIG = OmegaConf.create({"a": {"b": 1, "c": "${a.b}", "d": None}, "e": None, "f": "${a}"})
+
+
+@pytest.mark.parametrize(
+    ("key", "missing"),
+    [
+        ("a", False),
+        ("a.b", False),
+        ("a.x", True),
+        ("a.b.x", True),
+        ("a.d", False),
+        ("e", False),
+        ("e.x", True),
+        ("x", True),
+    ],
+)
+def test_whether_a_key_is_there(key: str, missing: bool) -> None:
+    assert is_missing(CONFIG, key) is missing
+
+
+def test_whether_a_value_is_another_s() -> None:
+    assert [is_reference(CONFIG, key) for key in ("a.b", "a.c", "a.x", "x.y")] == [False, True, False, False]
+
+
+def test_all_keys_of_a_configuration() -> None:
+    assert list(keys_of({"a": {"b": 1, "c": {"d": 2}}, "e": [{"f": 1}]})) == ["a", "a.b", "a.c", "a.c.d", "e"]
+
+
+def test_what_is_no_class_among_things_by_name() -> None:
+    sound = {"mine": {"_target_": "x.Y"}}
+    assert list(mapping_problems({"callbacks": sound, "logger": None})) == []
+    (problem,) = mapping_problems({"callbacks": {**sound, "odd": 3}})
+    assert problem == "callbacks.odd: expected a _target_ and its options, got 3."
+
+
+def test_what_must_be_given_is_told_once() -> None:
+    config = {"run": "???", "model": {"_target_": "???"}, "seed": 0}
+    told = list(required_problems(config, set()))
+    assert [text.partition(":")[0] for text in told] == ["run", "model._target_"]
+    assert list(required_problems(config, {"run", "model._target_"})) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["+callbacks.mine.speed=2"], "callbacks.mine: expected a _target_ and its options"),
+        (["+callbacks.mine._target_=x.Y", "+callbacks.mine.speed=2"], ""),
+        (["+model.hidden=[3]"], "it is there already; write model.hidden=[3]"),
+        (["packages=null"], "packages: expected a list, [a,b], got null."),
+        (["model._partial_=true"], "model._partial_: not in the configuration; add it by +model._partial_"),
+    ],
+)
+def test_keys_of_lines(line: list[str], said: str) -> None:
+    if said:
+        assert said in problems("model=dnn", *line)
+    else:
+        accepted("model=dnn", *line)

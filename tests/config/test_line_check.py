@@ -1,32 +1,13 @@
-"""The command line's checks: every mistake found, together, with the nearest name, before torch."""
+"""The check of a line as a whole: every mistake found, together, with the nearest name, before torch."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
-from pellucid.config.command_line import quote_path, split
-from pellucid.config.compose import compose
-from pellucid.config.line_check import check
-from pellucid.errors import UserError
-
-ROOT = Path(__file__).parents[2]
-CONF = ROOT / "conf"
-
-
-def problems(*argv: str, name: str = "train") -> str:
-    with pytest.raises(UserError) as caught:
-        check(split(list(argv)), conf=CONF, name=name)
-    return str(caught.value)
-
-
-def accepted(*argv: str, name: str = "train") -> None:
-    check(split(list(argv)), conf=CONF, name=name)
+from tests.config.lines import accepted, ask, problems
 
 
 @pytest.mark.parametrize(
@@ -116,12 +97,6 @@ def test_mistakes(argv: str, said: str) -> None:
     assert re.search(said, problems(*argv.split())), problems(*argv.split())
 
 
-def test_several_values_where_no_sweep_can_be() -> None:
-    assert problems("runs=a/b,c/d", name="compare") == (
-        "runs=a/b,c/d: several values are a list, in brackets: runs=[a/b,c/d]"
-    )
-
-
 def test_all_mistakes_are_told_together() -> None:
     told = problems("model=xia", "trainer.max_epochs=ten", "+tariner.x=3", "optimizer.lrr=1", "seed=x")
     for part in ("xai", "trainer.max_epochs", "tariner.x", "optimizer.lrr", "seed"):
@@ -129,47 +104,11 @@ def test_all_mistakes_are_told_together() -> None:
     assert len(told.splitlines()) == 5
 
 
-def test_a_glob_that_matches_nothing_is_told() -> None:
-    assert "stands for no value" in problems("-m", "model=glob(q*)")
-
-
 def test_every_value_of_a_sweep_is_checked() -> None:
     told = problems("-m", "model=cnn,dnnn", "seed=1,x", "optimizer.lr=1e-3,fast")
     assert "dnnn" in told
     assert "seed: expected" in told
     assert "optimizer.lr: expected" in told
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "a=b",
-        "with space",
-        "[x]",
-        "{a,b}",
-        "한글",
-        "it's",
-        "(1)",
-        "100%",
-        "a:b",
-        "2024",
-        "true",
-        "a,b",
-        "#1",
-    ],
-)
-def test_paths_are_taken_to_the_letter(folder: str) -> None:
-    line = split([f"resume=/tmp/{folder}", f"data.root={folder}"])
-    assert line.value("resume") == f"/tmp/{folder}"
-    assert line.value("data.root") == str(Path(folder).absolute()), "a run may be resumed from elsewhere"
-    config = compose(CONF, "train", ["data=image_folder", line.overrides[1]])
-    assert config.data.root == str(Path(folder).absolute())
-
-
-def test_quoting_leaves_sweeps_and_quoted_values() -> None:
-    assert quote_path("data.root=a,b", multirun=True) == "data.root=a,b"
-    assert quote_path("data.root='a'", multirun=False) == "data.root='a'"
-    assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
 
 
 def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
@@ -184,70 +123,6 @@ def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
     accepted("--config-dir", str(tmp_path), "experiment=mine")
 
 
-@pytest.mark.parametrize("group", ["callbacks", "explainer", "logger"])
-def test_a_users_yaml_without_a_name_is_told(tmp_path: Path, group: str) -> None:
-    (tmp_path / group).mkdir()
-    (tmp_path / group / "nameless.yaml").write_text("_target_: mine.Own\nsize: 1\n")
-    told = problems("--config-dir", str(tmp_path), f"{group}=nameless")
-    assert told.startswith(f"{group}: mine.Own stands in its file without a name. Expected a name")
-    assert "\n" not in told
-
-
-COMMANDS = ("evaluate", "predict", "explain", "embed", "units", "compare", "export", "report")
-OPTIONS = [
-    (name, str(key), default)
-    for name in (*COMMANDS, "benchmark", "cache", "train")
-    for key, default in OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")).items()  # type: ignore[union-attr]
-    if key not in ("hydra", "defaults", "_target_", "data", "sweep")  # the last two are split off before
-]
-
-
-@pytest.mark.parametrize(("name", "key", "default"), OPTIONS)
-def test_no_option_takes_nothing(name: str, key: str, default: object) -> None:
-    """Null only where it means something: where it is the default."""
-    given = {"run": "a", "runs": "[a,b]", "images": "b"}
-    needed = [
-        f"{other}={given[other]}"
-        for command, other, value in OPTIONS
-        if command == name and other != key and value == "???"
-    ]
-    assert f"{key}=: nothing is given" in problems(*needed, f"{key}=", name=name)
-    if default is None:
-        accepted(*needed, f"{key}=null", name=name)
-    else:
-        assert re.search(rf"{key}: expected .*, got null", problems(*needed, f"{key}=null", name=name))
-
-
-def test_an_option_of_another_command_is_told() -> None:
-    assert "trainer.limit_test_batches: there is no such option" in problems(
-        "run=a", "+trainer.limit_test_batches=2", name="evaluate"
-    )
-    assert "evaluate has no such option" in problems("run=a", "model=cnn", name="evaluate")
-
-
-def test_a_missing_run_is_told() -> None:
-    assert "run: it must be given" in problems(name="evaluate")
-
-
-def ask(*argv: str, script: str = "train.py") -> subprocess.CompletedProcess[str]:
-    code = (
-        "import sys, runpy; sys.argv = sys.argv[1:]\n"
-        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "finally: print('torch' in sys.modules)"
-    )
-    command = [sys.executable, "-c", code, str(ROOT / script), *argv]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-
-
-def test_help_names_groups_choices_and_examples_without_torch() -> None:
-    done = ask("--help")
-    assert done.returncode == 0
-    models = ", ".join(sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
-    assert re.search(rf"\n  model=cnn +{models}\n", done.stdout)
-    assert done.stdout.count("  python train.py") == 6
-    assert done.stdout.endswith("False\n"), "torch was imported"
-
-
 def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> None:
     done = ask("model=xia", "seed=x", f"hydra.run.dir={tmp_path / 'run'}")
     assert done.returncode == 2
@@ -257,31 +132,3 @@ def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
     assert done.stdout.endswith("False\n"), "torch was imported"
     assert not (tmp_path / "run").exists()
-
-
-def test_evaluate_has_help() -> None:
-    done = ask("--help", script="scripts/evaluate.py")
-    assert done.returncode == 0
-    assert "checkpoint=all" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("name", "argv", "said"),
-    [
-        (
-            "train",
-            "data=catdog data.source=drawn data.root=/tmp",
-            "data.root: without effect, as data.source=",
-        ),
-        ("embed", "run=a nearest=5", "nearest: without effect, as no neighbours"),
-        ("embed", "run=a methods=[pca] tsne_points=10", "tsne_points: without effect, as methods"),
-        ("units", "run=a images=b split=val", "split: without effect, as images"),
-        (
-            "export",
-            "run=a format=state_dict preprocessing=beside",
-            "preprocessing: without effect, as format",
-        ),
-    ],
-)
-def test_an_option_that_another_leaves_without_effect_is_told(name: str, argv: str, said: str) -> None:
-    assert said in problems(*argv.split(), name=name)

@@ -1,0 +1,76 @@
+"""What values fit an annotation, and what is told of those that do not."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from pellucid.config.check import check_targets, is_typed, kind_problem, targets, type_problem
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "problem"),
+    [
+        ("int", 3, None),
+        ("int", 3.0, "a whole number"),
+        ("int", True, "a whole number"),
+        ("float", 3, None),
+        ("float", True, "a number"),
+        ("bool", 1, "true or false"),
+        ("str | None", None, None),
+        ("str | None", 3, "a text or null"),
+        ("Optional[int]", "x", "a whole number or null"),
+        ("Union[int, str]", None, "a whole number or a text"),
+        ("typing.Sequence[int]", [1, 2], None),
+        ("Sequence[int]", [1, "a"], "a list, each a whole number"),
+        ("tuple[float, ...]", [1, 2.5], None),
+        ("tuple[float, ...]", [True], "a list, each a number"),
+        ("Literal['auto', 'none'] | int", "auto", None),
+        ("Literal['auto', 'none'] | int", "x", "one of auto, none or a whole number"),
+        ("Annotated[int, OnlyIf('a', 1, 'b')]", "x", "a whole number"),
+        ("'int'", "x", "a whole number"),
+        ("Mapping[str, Any]", [], "a mapping"),
+        ("timedelta", 1, "a time such as 00:12:00:00 (days:hours:minutes:seconds)"),
+        ("Whatever", "x", None),
+        ("int | Whatever", "x", None),
+        ("int", "???", "a value: it must be given"),
+        ("int", {"_target_": "x.Y"}, None),
+    ],
+)
+def test_what_an_annotation_accepts(annotation: str, value: object, problem: str | None) -> None:
+    parsed = ast.parse(annotation, mode="eval").body
+    assert type_problem(value, parsed) == problem
+    assert is_typed(parsed) is ("Whatever" not in annotation)
+    assert type_problem(value, None) == (problem if value == "???" else None)
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "problem"),
+    [
+        (1, True, "true or false"),
+        (True, 1, "a whole number"),
+        (1.5, 1, "a whole number"),
+        (1, 0.5, None),
+        ("a", 0.5, "a number"),
+        ("a", {}, "a mapping"),
+        ("a", [], "a list, [a,b]"),
+        ("${other}", 1, None),
+        (3, "a", None),
+        (3, None, None),
+    ],
+)
+def test_what_stands_in_the_place_of_a_yamls_value(
+    value: object, default: object, problem: str | None
+) -> None:
+    assert kind_problem(value, default) == problem
+
+
+def test_every_class_that_is_named_is_checked_wherever_it_stands() -> None:
+    inner = {"_target_": "pellucid.model.cnn.CNN", "chanels": [1], "dropout": "x", "channels_last": True}
+    config = {"a": {"_target_": "nowhere.Class", "b": [1, inner], "size": "any"}}
+    assert [where for where, _ in targets(config)] == ["a", "a.b.1"]
+    assert check_targets(config) == {
+        "a.b.1.chanels": "a.b.1.chanels: CNN has no option 'chanels'. Did you mean 'channels'?",
+        "a.b.1.dropout": "a.b.1.dropout: expected a number, got 'x'.",
+    }
