@@ -28,7 +28,8 @@ from pellucid.errors import UserError
 from pellucid.run.folder import Run
 from pellucid.task.classification import Classification
 from pellucid.task.metric import MeanOverImages
-from tests.helpers import CONF, compose, make_run, metrics
+from tests.commands.runs import QUIET
+from tests.helpers import CONF, command, compose, make_run, metrics
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +246,24 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(trained: Path, t
 
     with pytest.raises(UserError, match="is not a folder that you may write to"):
         run_evaluate(run, data=never)
+
+
+@pytest.mark.slow
+def test_evaluate_all_checkpoints(tmp_path: Path) -> None:
+    folder = tmp_path / "a=b [1] 한글"
+    line = [*QUIET, "model=dnn", "trainer.max_epochs=3", "keep_every=1", f"hydra.run.dir={folder}"]
+    assert command(*line, cwd=tmp_path).returncode == 0
+    done = command(f"run={folder}", "checkpoint=all", script="scripts/evaluate.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("epoch_0001.ckpt", "epoch_0002.ckpt", "epoch_0003.ckpt", "last.ckpt", "best.ckpt"):
+        assert name in done.stdout
+    one = command(
+        f"run={folder}",
+        f"checkpoint={folder}/checkpoints/epoch_0001.ckpt",
+        script="scripts/evaluate.py",
+        cwd=tmp_path,
+    )
+    assert "epoch_0001.ckpt" in one.stdout, one.stderr
+    none = command(f"run={folder}", "checkpoint=worst", script="scripts/evaluate.py", cwd=tmp_path)
+    assert none.returncode == 2
+    assert "It has: epoch_0001.ckpt" in none.stderr

@@ -20,4 +20,5 @@ def test_options_that_differ_in_the_order_of_the_first() -> None:
         ("callbacks.stop", NONE, "EarlyStopping"),
         ("scheduler", NONE, "gamma"),
     ]
+    assert ("callbacks.stop", "EarlyStopping", NONE) in option_differences(right, left)
     assert list(option_differences(right, right)) == []

@@ -1,137 +1,24 @@
-"""Two runs side by side: what is told of them is what their nets do."""
+"""The command compare: on which images and layers, and which runs it refuses."""
 
 from __future__ import annotations
 
-import csv
 import json
-import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor
 
 from pellucid.commands.compare.compare import compare
-from pellucid.commands.compare.comparison import MAX_OPTIONS, write_option_differences
 from pellucid.config.command import Command
 from pellucid.config.command_line import split
-from pellucid.config.data_override import read_data
-from pellucid.config.difference import option_differences
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
-from tests.helpers import CONF, command, make_run, metrics
-
-
-def asked(*argv: str) -> Any:
-    return read_data(split(list(argv)), CONF)
-
-
-def run_compare(*runs: Path, **given: Any) -> dict[str, Any]:
-    options = {"layers": "auto", "checkpoint": "best", "accelerator": "cpu", "data": asked(), "out": None}
-    return compare([str(run) for run in runs], **{**options, **given})
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(path.read_text().splitlines()))
-
-
-@pytest.fixture(scope="module")
-def dnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("one") / "run"
-    return make_run(folder, "model=dnn", "seed=1", "data.seed=0", "trainer.max_epochs=3")
-
-
-@pytest.fixture(scope="module")
-def cnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the same folder name as the other run."""
-    folder = tmp_path_factory.mktemp("two") / "run"
-    small = ("model=cnn", "model.channels=[8,16]", "model.hidden=[32]", "optimizer.lr=5e-3")
-    return make_run(folder, *small, "data.seed=0", "trainer.max_epochs=2")
-
-
-@pytest.fixture(scope="module")
-def redrawing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("three")
-    return [make_run(folder / str(size), "model=autoencoder", f"model.sizes=[{size},2]") for size in (8, 32)]
-
-
-@pytest.fixture(scope="module")
-def found(dnn: Path, cnn: Path) -> dict[str, Any]:
-    """What is found of the two classifiers, in the folder that is theirs by default."""
-    return run_compare(dnn, cnn)
-
-
-@pytest.fixture
-def listen(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """To be called behind the training, which starts a log of its own."""
-
-    def start() -> None:
-        monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
-        caplog.set_level(logging.INFO, "pellucid")
-
-    return start
-
-
-def predicted(run: Path) -> tuple[Tensor, Tensor]:
-    """The classes that the run's net gives its test images, and the true ones."""
-    trained = restore(run, accelerator="cpu")
-    data, predictor = trained.data(asked()), trained.predictor()
-    test = data.splits["test"]
-    logits = predictor.run(predictor.inputs(test.images(torch.arange(len(test)))))
-    return logits.argmax(dim=1), test.labels_N
-
-
-def test_a_run_with_itself(
-    dnn: Path, tmp_path: Path, listen: Callable[[], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    listen()
-    found = run_compare(dnn, dnn, out=str(tmp_path))
-    assert (found["only_first"], found["only_second"], found["p"]) == (0, 0, 1.0)
-    assert np.diag(found["cka"]) == pytest.approx(1, abs=1e-6)
-    assert np.array(found["cka"]) == pytest.approx(np.array(found["cka"]).T, abs=1e-9)
-    assert found["metrics"]["accuracy"] == [metrics(dnn)["test/accuracy"]] * 2
-    assert "All options are the same." in caplog.text
-    assert rows(tmp_path / "disagreements.csv") == rows(tmp_path / "options.csv") == []
-    assert (tmp_path / "disagreements.csv").read_text().startswith("file,class,first,")
-
-
-def test_two_classifiers(dnn: Path, cnn: Path, found: dict[str, Any]) -> None:
-    folder = dnn / "comparison" / cnn.parent.name / "run"
-    (one, true), (other, same) = predicted(dnn), predicted(cnn)
-    assert torch.equal(true, same)
-    assert found["only_first"] == int(((one == true) & (other != true)).sum()) > 0
-    assert found["only_second"] == int(((one != true) & (other == true)).sum()) > 0
-    assert found["both_right"] == int(((one == true) & (other == true)).sum())
-    low, high = found["intervals"]["accuracy"]
-    assert low < (found["only_second"] - found["only_first"]) / len(true) < high
-    kept = json.loads((folder / "comparison.json").read_text())
-    assert {**kept, "cka": found["cka"]} == json.loads(json.dumps(found))
-
-    differ = rows(folder / "disagreements.csv")
-    assert len(differ) == int((one != other).sum())
-    assert all(row["first"] != row["second"] for row in differ)
-    sure = [float(row["first_confidence"]) * float(row["second_confidence"]) for row in differ]
-    assert sure == sorted(sure, reverse=True)
-    options = {row["option"]: (row["first"], row["second"]) for row in rows(folder / "options.csv")}
-    assert options["seed"] == ("1", "0")
-    assert options["trainer.max_epochs"] == ("3", "2")
-    assert options["model.channels"] == ("–", "[8, 16]")
-    assert "data.seed" not in options
-    layers = rows(folder / "layers.csv")
-    assert [row["layer"] for row in layers] == ["features.1", "features.4", "head"]
-    assert list(layers[0])[1:] == ["features.0", "features.4", "classifier.1", "head"]
-    values = [[float(row[name]) for name in list(row)[1:]] for row in layers]
-    assert values == pytest.approx(np.array(found["cka"]))
-    assert -0.1 < np.min(values) < np.max(values) < 1
-    for name in ("curves", "layers", "disagreements"):
-        with Image.open(folder / f"{name}.png") as picture:
-            assert picture.width > 300
+from tests.commands.compare.runs import asked, run_compare
+from tests.helpers import CONF, command, make_run
 
 
 def test_the_likeness_is_that_of_what_the_layers_give(dnn: Path, cnn: Path, tmp_path: Path) -> None:
@@ -162,20 +49,6 @@ def test_layers_by_name(dnn: Path, cnn: Path, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=message):
             run_compare(dnn, cnn, layers=layers, out=str(out))
         assert not out.exists(), "nothing is written before everything is checked"
-
-
-@pytest.mark.slow
-def test_two_autoencoders(redrawing: list[Path]) -> None:
-    found = run_compare(*redrawing)
-    folder = redrawing[0] / "comparison" / redrawing[1].parent.name / "32"
-    assert found["metrics"]["mse"] == [metrics(run)["test/mse"] for run in redrawing]
-    errors = rows(folder / "errors.csv")
-    first, second = (np.array([float(row[name]) for row in errors]) for name in ("first", "second"))
-    assert found["only_first"] == (first < second).sum()
-    assert found["only_first"] + found["only_second"] == len(errors)
-    low, high = found["intervals"]["mse"]
-    assert low < (second - first).mean() < high
-    assert {path.name for path in folder.glob("*.png")} == {"curves.png", "layers.png", "redrawn.png"}
 
 
 def test_runs_that_cannot_be_compared(
@@ -266,25 +139,6 @@ def test_checkpoints_alone(
     assert (folder / "disagreements.png").is_file()
     assert not (folder / "curves.png").exists()
     assert "No learning curves: a/mine" in caplog.text
-
-
-def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of hundreds that differ the first stand in the console, all in the file."""
-    run = restore(dnn, accelerator="cpu")
-    other = replace(run, config={**run.config, "seed": 7, "extra": {f"key{n}": n for n in range(300)}})
-    one = replace(run, config={**run.config, "extra": {f"key{n}": -n - 1 for n in range(300)}})
-    write_option_differences(tmp_path, [one, other])
-    assert len(rows(tmp_path / "options.csv")) == 301
-    assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == MAX_OPTIONS - 1
-
-
-def test_a_room_that_one_run_lacks_is_one_difference() -> None:
-    one = {"a": 1, "callbacks": {"curves": {"_target_": "x.y.Curves", "every": 1}}, "same": {"b": 2}}
-    assert list(option_differences(one, {"callbacks": {}, "same": {"b": 2}, "c": {"d": 3}})) == [
-        ("a", "1", "–"),
-        ("callbacks.curves", "Curves", "–"),
-        ("c", "–", "d"),
-    ]
 
 
 @pytest.mark.parametrize("form", ["runs=[{},{}]", "runs=[{}, {}]"])

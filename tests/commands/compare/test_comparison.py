@@ -1,0 +1,90 @@
+"""What is told of two runs is what their nets do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.commands.compare.comparison import MAX_OPTIONS, write_option_differences
+from pellucid.engine.loaded_run import restore
+from tests.commands.compare.runs import predicted, rows, run_compare
+from tests.helpers import metrics
+
+
+def test_a_run_with_itself(
+    dnn: Path, tmp_path: Path, listen: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    listen()
+    found = run_compare(dnn, dnn, out=str(tmp_path))
+    assert (found["only_first"], found["only_second"], found["p"]) == (0, 0, 1.0)
+    assert np.diag(found["cka"]) == pytest.approx(1, abs=1e-6)
+    assert np.array(found["cka"]) == pytest.approx(np.array(found["cka"]).T, abs=1e-9)
+    assert found["metrics"]["accuracy"] == [metrics(dnn)["test/accuracy"]] * 2
+    assert "All options are the same." in caplog.text
+    assert rows(tmp_path / "disagreements.csv") == rows(tmp_path / "options.csv") == []
+    assert (tmp_path / "disagreements.csv").read_text().startswith("file,class,first,")
+
+
+def test_two_classifiers(dnn: Path, cnn: Path, found: dict[str, Any]) -> None:
+    folder = dnn / "comparison" / cnn.parent.name / "run"
+    (one, true), (other, same) = predicted(dnn), predicted(cnn)
+    assert torch.equal(true, same)
+    assert found["only_first"] == int(((one == true) & (other != true)).sum()) > 0
+    assert found["only_second"] == int(((one != true) & (other == true)).sum()) > 0
+    assert found["both_right"] == int(((one == true) & (other == true)).sum())
+    low, high = found["intervals"]["accuracy"]
+    assert low < (found["only_second"] - found["only_first"]) / len(true) < high
+    kept = json.loads((folder / "comparison.json").read_text())
+    assert {**kept, "cka": found["cka"]} == json.loads(json.dumps(found))
+
+    differ = rows(folder / "disagreements.csv")
+    assert len(differ) == int((one != other).sum())
+    assert all(row["first"] != row["second"] for row in differ)
+    sure = [float(row["first_confidence"]) * float(row["second_confidence"]) for row in differ]
+    assert sure == sorted(sure, reverse=True)
+    options = {row["option"]: (row["first"], row["second"]) for row in rows(folder / "options.csv")}
+    assert options["seed"] == ("1", "0")
+    assert options["trainer.max_epochs"] == ("3", "2")
+    assert options["model.channels"] == ("–", "[8, 16]")
+    assert "data.seed" not in options
+    layers = rows(folder / "layers.csv")
+    assert [row["layer"] for row in layers] == ["features.1", "features.4", "head"]
+    assert list(layers[0])[1:] == ["features.0", "features.4", "classifier.1", "head"]
+    values = [[float(row[name]) for name in list(row)[1:]] for row in layers]
+    assert values == pytest.approx(np.array(found["cka"]))
+    assert -0.1 < np.min(values) < np.max(values) < 1
+    for name in ("curves", "layers", "disagreements"):
+        with Image.open(folder / f"{name}.png") as picture:
+            assert picture.width > 300
+
+
+@pytest.mark.slow
+def test_two_autoencoders(redrawing: list[Path]) -> None:
+    found = run_compare(*redrawing)
+    folder = redrawing[0] / "comparison" / redrawing[1].parent.name / "32"
+    assert found["metrics"]["mse"] == [metrics(run)["test/mse"] for run in redrawing]
+    errors = rows(folder / "errors.csv")
+    first, second = (np.array([float(row[name]) for row in errors]) for name in ("first", "second"))
+    assert found["only_first"] == (first < second).sum()
+    assert found["only_first"] + found["only_second"] == len(errors)
+    low, high = found["intervals"]["mse"]
+    assert low < (second - first).mean() < high
+    assert {path.name for path in folder.glob("*.png")} == {"curves.png", "layers.png", "redrawn.png"}
+
+
+def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of hundreds that differ the first stand in the console, all in the file."""
+    run = restore(dnn, accelerator="cpu")
+    other = replace(run, config={**run.config, "seed": 7, "extra": {f"key{n}": n for n in range(300)}})
+    one = replace(run, config={**run.config, "extra": {f"key{n}": -n - 1 for n in range(300)}})
+    write_option_differences(tmp_path, [one, other])
+    assert len(rows(tmp_path / "options.csv")) == 301
+    assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == MAX_OPTIONS - 1

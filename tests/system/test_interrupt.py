@@ -1,0 +1,63 @@
+"""Signals are heard, also amid foreign code, and the last words said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import metrics, start
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of its C library")
+def test_a_signal_is_heard_amid_foreign_code() -> None:
+    """Where Python waits in a library, for another process that never comes, say."""
+    code = """if True:
+        import ctypes
+        from pellucid.system import interrupt
+        interrupt.DEAF = 1.0
+        interrupt.install()
+        lock, acquire = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+        acquire(lock)
+        with interrupt.last_words(lambda: print("last words", flush=True)):
+            print("waiting", flush=True)
+            acquire(lock)  # for ever
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    time.sleep(0.5)  # it is in the library by then; while it was in Python, it would hear at once
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "last words\n")
+    assert err == "Interrupted, amid waiting.\n"
+
+
+@pytest.mark.slow
+def test_a_process_that_never_comes_is_not_waited_for_in_deafness(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = ["callbacks=none", "logger=none", "model=dnn", "trainer=ddp", "trainer.accelerator=cpu"]
+    process = start(*line, "trainer.devices=2", f"hydra.run.dir={folder}", cwd=tmp_path)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline, second = time.monotonic() + 120, 0
+    while not second:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        found = [int(child) for child in children.read_text().split()]
+        second = next((c for c in found if b"train.py" in Path(f"/proc/{c}/cmdline").read_bytes()), 0)
+    os.kill(second, signal.SIGSTOP)
+    try:
+        time.sleep(8)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+        assert metrics(folder)["status"] == "interrupted"
+    finally:
+        os.kill(second, signal.SIGKILL)
+        process.communicate()
