@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from pellucid.callbacks.activations import Activations
+from pellucid.errors import UserError
 from tests.callbacks.drawn import events
+from tests.callbacks.scene import convolutional
 
 
 def test_scalars_and_histograms_of_every_layer(classifier: Path) -> None:
@@ -28,3 +33,17 @@ def test_scalars_and_histograms_of_every_layer(classifier: Path) -> None:
     kept = (classifier / "csv" / "metrics.csv").read_text()
     assert "activations/dead/features.2" in kept, "every logger gets them"
     assert "confusion/text_summary" in tags["tensors"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": ["x"]}, "no layer named 'x'"),
+        ({"layers": "all"}, "expected auto or a list"),
+        ({"histogram_every_n_epochs": 0}, r"histogram_every_n_epochs=0: expected at least 1"),
+    ],
+)
+def test_wrong_options_are_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    scene = convolutional(tmp_path)
+    with pytest.raises(UserError, match=message):
+        (view := Activations(**options, figures=scene.figures)).reason(scene.at(view))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from pellucid.callbacks.embeddings import Embeddings
 from pellucid.engine.build import make_data
+from pellucid.errors import UserError
+from tests.callbacks.scene import convolutional
 from tests.helpers import compose
 
 
@@ -37,3 +41,23 @@ def test_the_projector_names_the_images(classifier: Path) -> None:
     kept = (classifier / "metrics.csv").read_text().splitlines()
     last = dict(zip(kept[0].split(","), kept[-1].split(","), strict=True))
     assert right / 179 == pytest.approx(float(last["val/accuracy"]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": "feature"}, "CNN has no layer named 'feature'"),
+        ({"points": 5001}, "expected 1 to 5,000"),
+        ({"methods": ["umap"]}, "expected some of pca, tsne"),
+    ],
+)
+def test_wrong_options_are_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    scene = convolutional(tmp_path)
+    with pytest.raises(UserError, match=message):
+        (view := Embeddings(**options, figures=scene.figures)).reason(scene.at(view))
+
+
+def test_any_layer_that_gives_vectors_or_maps_may_be_named(tmp_path: Path) -> None:
+    scene = convolutional(tmp_path)
+    view = Embeddings(layer="features", figures=scene.figures)
+    assert view.reason(scene.at(view)) is None

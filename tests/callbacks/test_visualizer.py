@@ -55,37 +55,17 @@ def test_the_last_epoch_is_seen_where_a_callback_ends_the_run(tmp_path: Path) ->
     assert pictures(tmp_path) == {"confusion/epoch_0001.png", f"confusion/epoch_{last:04d}.png"}
 
 
-WRONG = [
+WRONG = [  # of the constructor, of the net; the others' in the files of their views
     ("feature_maps.layers=[features.99]", r"callbacks.feature_maps: CNN has no layer named 'features.99'"),
-    ("feature_maps.layers=[head]", "callbacks.feature_maps: layers: head gives"),
-    ("feature_maps.layers=first", "expected auto or a list"),
-    ("feature_maps.maps=0", "callbacks.feature_maps.maps=0"),
-    ("filters.layers=[features.2]", "features.2 is a ReLU"),
-    ("filters.kernels=0", "kernels=0"),
-    ("activations.layers=[x]", "no layer named 'x'"),
-    ("activations.layers=all", "expected auto or a list"),
-    ("activations.histogram_every_n_epochs=0", "at least 1"),
-    ("embeddings.layer=features", None),
-    ("embeddings.layer=feature", "no layer named 'feature'"),
-    ("embeddings.points=5001", "expected 1 to 5,000"),
-    ("embeddings.methods=[umap]", "expected some of pca, tsne"),
-    ("film_strip.method=lime", "expected all, or names among"),
-    ("predictions.count=0", "count=0"),
-    ("samples.count=0", "count=0"),
-    ("samples.count=100000", "expected 1 to 200"),
-    ("feature_maps.layers=[]", "names none"),
-    ("feature_maps.layers=null", "expected"),
+    ("feature_maps.layers=null", r"callbacks.feature_maps: layers=None: expected auto or a list"),
     ("confusion.every_n_epochs=0", r"callbacks.confusion.every_n_epochs=0"),
 ]
 
 
 @pytest.mark.parametrize(("option", "said"), WRONG)
-def test_a_wrong_option_is_told_before_training(tmp_path: Path, option: str, said: str | None) -> None:
+def test_a_wrong_option_is_told_before_training(tmp_path: Path, option: str, said: str) -> None:
     view = option.partition(".")[0]
     config = compose("model=cnn", f"callbacks={view}", f"callbacks.{option}")
-    if said is None:
-        assert not failures(train(config, tmp_path / "run"))
-        return
     with pytest.raises(UserError, match=said):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,42 @@
+"""Predictions of the reference images, and the most confident mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pellucid.callbacks import predictions as module
+from pellucid.callbacks.predictions import Predictions
+from pellucid.errors import UserError
+from pellucid.metrics import predictions as metrics
+from tests.callbacks.scene import Pen, autoencoder, classifier
+
+
+def test_predictions_and_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "image_grid", pen := Pen())
+    scene = classifier(tmp_path)
+    view = Predictions(count=4, figures=scene.figures)
+    assert scene.drawn(view) == ["predictions/epoch_0003.png"]
+    (((pixels, captions), options),) = pen.calls
+    assert pixels.shape == (4, 8, 8, 3)
+    assert captions == ["dog 0.75\n(cat)"] * 2 + ["dog 0.75\n(dog)"] * 2
+    assert options["right"] == [False, False, True, True]
+    assert options["note"] == "predicted class, confidence (true class); 2 of 4 are right"
+    values = {"predicted": torch.tensor([1, 1, 1]), "confidence": torch.tensor([0.6, 0.9, 0.8])}
+    scene.figures.predictions = metrics.Predictions(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), values)
+    assert scene.drawn(view) == ["predictions/epoch_0003.png", "predictions/mistakes/epoch_0003.png"]
+    (pixels, captions), options = pen.calls[-1]
+    assert pixels[:, 0, 0, 0].tolist() == [50, 40], "the most confident first"
+    assert captions == ["dog 0.80\n(cat)", "dog 0.60\n(cat)"]
+    assert options["files"] == ["val/00002", "val/00000"]
+    assert options["note"].endswith("; 2 mistakes in 3 of 8 validation images")
+
+
+def test_wrong_options_and_nets_are_told(tmp_path: Path) -> None:
+    scene = autoencoder(tmp_path)
+    view = Predictions(figures=scene.figures)
+    assert view.reason(scene.at(view)) == "not a classifier"
+    with pytest.raises(UserError, match=r"callbacks\.predictions\.count=0: expected 1 to 200"):
+        Predictions(count=0, figures=scene.figures)
