@@ -30,9 +30,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def predicted(run: Path) -> tuple[Tensor, Tensor]:
-    """The classes that the run's net gives its test images, and the true ones."""
+    """The logits that the run's net gives its test images, and their true classes."""
     trained = restore(run, accelerator="cpu")
     data, predictor = trained.data(asked()), trained.predictor()
     test = data.splits["test"]
     logits = predictor.run(predictor.inputs(test.images(torch.arange(len(test)))))
-    return logits.argmax(dim=1), test.labels_N
+    return logits, test.labels_N

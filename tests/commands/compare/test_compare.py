@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from pellucid.commands.compare.compare import compare
 from pellucid.config.command import Command
@@ -19,19 +18,6 @@ from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from tests.commands.compare.runs import asked, run_compare
 from tests.helpers import CONF, command, make_run
-
-
-def test_the_likeness_is_that_of_what_the_layers_give(dnn: Path, cnn: Path, tmp_path: Path) -> None:
-    """Of the last layers, which give the logits."""
-    from pellucid.metrics.similarity import cka
-
-    found = run_compare(dnn, cnn, out=str(tmp_path), layers=["head"])
-    logits = []
-    for run in (dnn, cnn):
-        trained = restore(run, accelerator="cpu")
-        test, predictor = trained.data(asked()).splits["test"], trained.predictor()
-        logits.append(predictor.run(predictor.inputs(test.images(torch.arange(len(test))))).numpy())
-    assert found["cka"] == [[pytest.approx(cka(*logits), abs=1e-5)]]
 
 
 def test_layers_by_name(dnn: Path, cnn: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pellucid.commands.compare.comparison import MAX_OPTIONS, write_option_differences
 from pellucid.engine.loaded_run import restore
+from pellucid.metrics.similarity import cka
 from tests.commands.compare.runs import predicted, rows, run_compare
 from tests.helpers import metrics
 
@@ -35,8 +36,9 @@ def test_a_run_with_itself(
 
 def test_two_classifiers(dnn: Path, cnn: Path, found: dict[str, Any]) -> None:
     folder = dnn / "comparison" / cnn.parent.name / "run"
-    (one, true), (other, same) = predicted(dnn), predicted(cnn)
+    (logits, true), (other_logits, same) = predicted(dnn), predicted(cnn)
     assert torch.equal(true, same)
+    one, other = logits.argmax(dim=1), other_logits.argmax(dim=1)
     assert found["only_first"] == int(((one == true) & (other != true)).sum()) > 0
     assert found["only_second"] == int(((one != true) & (other == true)).sum()) > 0
     assert found["both_right"] == int(((one == true) & (other == true)).sum())
@@ -60,6 +62,7 @@ def test_two_classifiers(dnn: Path, cnn: Path, found: dict[str, Any]) -> None:
     assert list(layers[0])[1:] == ["features.0", "features.4", "classifier.1", "head"]
     values = [[float(row[name]) for name in list(row)[1:]] for row in layers]
     assert values == pytest.approx(np.array(found["cka"]))
+    assert values[-1][-1] == pytest.approx(cka(logits.numpy(), other_logits.numpy()), abs=1e-5)
     assert -0.1 < np.min(values) < np.max(values) < 1
     for name in ("curves", "layers", "disagreements"):
         with Image.open(folder / f"{name}.png") as picture:

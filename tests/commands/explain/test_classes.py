@@ -16,12 +16,12 @@ from tests.helpers import compose, make_run
 
 
 def test_pictures_maps_and_trust(trained: Path, photos: Path) -> None:
-    rows = run_explain(trained, photos / "test", layers="auto")
+    rows = run_explain(trained, photos / "test" / "*" / "00[03].jpg", layers="auto")
     folder = trained / "explanations"
-    assert len(rows) == 16 * 4
+    assert len(rows) == 4 * 4
     assert {row["method"] for row in rows} == set(METHODS)
     with (folder / "trust.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 64
+        assert len(list(csv.DictReader(file))) == 16
     for row in rows:
         for name in ("deletion", "insertion", "random_deletion", "random_insertion"):
             assert 0 <= row[name] <= 1

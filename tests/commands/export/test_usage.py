@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import onnxruntime
+import pytest
+from torch import nn
 
+from pellucid.commands.export.onnx_file import Graph
+from pellucid.commands.export.usage import facts_of_graph, use_of_onnx, use_of_state_dict
 from pellucid.engine.loaded_run import restore
+from pellucid.spec import Spec
 
 
 def test_what_is_told_in_the_file_and_beside_it(trained: Path, exported: Path) -> None:
@@ -29,3 +35,26 @@ def test_what_is_told_in_the_file_and_beside_it(trained: Path, exported: Path) -
     assert beside["checked"]["on"].startswith("16 test images of ")
     assert all(value < 1e-5 for value in beside["checked"]["largest_difference"].values())
     assert beside["trained_in_precision"] == "32-true"
+
+
+@pytest.mark.parametrize(("classifies", "inside"), [(True, True), (False, False)])
+def test_the_lines_that_are_told_are_python_and_name_the_models_own_names(
+    classifies: bool, inside: bool
+) -> None:
+    spec = Spec((1, 8, 8), ("a", "b"), (0.5,), (0.25,), "a test", (0, 1000))
+    graph = Graph(net=nn.Identity(), spec=spec, inside=inside, classifies=classifies)
+    text = "\n".join(use_of_onnx("a 'b'.onnx", graph, spec))
+    ast.parse(text)
+    assert (repr("a 'b'.onnx") in text, f"{{'{graph.input}': {graph.input}}}" in text) == (True, True)
+    assert ("classes = " in text) is classifies
+    facts = facts_of_graph(graph, spec)
+    assert list(facts["outputs"]) == graph.outputs
+    assert facts["input"] == ("pixels: uint8" if inside else "images: float32") + " (batch, 1, 8, 8)"
+    assert any("0 is black, 1000 white" in step for step in facts["reading"])
+    assert any("grey = round(0.299 red" in step for step in facts["reading"])
+
+
+def test_the_lines_for_a_state_dict_are_python() -> None:
+    lines = use_of_state_dict(Path("/a/best.pt"), "torch.nn.Linear")
+    ast.parse("\n".join(lines))
+    assert lines[0] == "import torch; from torch.nn import Linear"
