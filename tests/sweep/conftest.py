@@ -26,6 +26,10 @@ QUICK = (
     "logger=none",
 )
 
+LOG = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
+GRID = "optimizer.lr=1e-3,1e-2"
+SLOW = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -60,6 +64,10 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         return Ended(code=code, out=out, err=err)
 
     return run
+
+
+def folder(name: str) -> Path:
+    return Path("outputs", "sweeps", name)
 
 
 def rows(name: str) -> list[dict[str, str]]:

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from pellucid.system import interrupt
 from tests.helpers import metrics, start
 
 
@@ -61,3 +64,33 @@ def test_a_process_that_never_comes_is_not_waited_for_in_deafness(tmp_path: Path
     finally:
         os.kill(second, signal.SIGKILL)
         process.communicate()
+
+
+@pytest.fixture
+def handled() -> Iterator[None]:
+    """As in a process whose command has just installed the handler."""
+    before = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
+    interrupt.install()
+    yield
+    interrupt.install()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_hurried_second_signal_means_the_first(handled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt) as raised:
+        interrupt.interrupt(signal.SIGTERM)
+    assert interrupt.exit_code(raised.value) == 143
+    interrupt.interrupt(signal.SIGINT)
+    now = time.monotonic() + interrupt.HURRY
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        interrupt.interrupt(signal.SIGINT)
+    assert interrupt.exit_code(raised.value) == interrupt.exit_code(KeyboardInterrupt()) == 130
+
+
+def test_a_swallowed_signal_is_raised_again(handled: None) -> None:
+    with suppress(KeyboardInterrupt):  # as C code does
+        interrupt.interrupt(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt.check()

@@ -1,4 +1,4 @@
-"""Signals at any moment, and a command that is killed: what ends, how, and what is said of it."""
+"""Child processes end with their command, whatever ends it."""
 
 from __future__ import annotations
 
@@ -7,48 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pellucid.run.folder import Run
-from pellucid.system import interrupt
 from tests.helpers import ROOT
 from tests.sweep.watch import QUICK, epochs, line, started, wait
 
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-
-
-@pytest.fixture
-def handled() -> Iterator[None]:
-    """As in a process whose command has just installed the handler."""
-    before = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
-    interrupt.install()
-    yield
-    interrupt.install()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def test_a_hurried_second_signal_means_the_first(handled: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(KeyboardInterrupt) as raised:
-        interrupt.interrupt(signal.SIGTERM)
-    assert interrupt.exit_code(raised.value) == 143
-    interrupt.interrupt(signal.SIGINT)
-    now = time.monotonic() + interrupt.HURRY
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    with pytest.raises(KeyboardInterrupt) as raised:
-        interrupt.interrupt(signal.SIGINT)
-    assert interrupt.exit_code(raised.value) == interrupt.exit_code(KeyboardInterrupt()) == 130
-
-
-def test_a_swallowed_signal_is_raised_again(handled: None) -> None:
-    with suppress(KeyboardInterrupt):  # as C code does
-        interrupt.interrupt(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        interrupt.check()
 
 
 def left(group: int) -> list[str]:

@@ -1,0 +1,104 @@
+"""Trials that raise, end their process, fill the disk, are pruned or have several seeds."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from pellucid.run.folder import Run
+from tests.helpers import metrics
+from tests.sweep.conftest import GRID, SLOW, FakeTraining, Sweep, folder, rows
+
+
+@pytest.mark.parametrize("options", [(), pytest.param(("sweep.retries=1",), marks=SLOW)])
+def test_a_trial_that_raises_is_recorded_and_the_sweep_goes_on(
+    sweep: Sweep, training: FakeTraining, options: tuple[str, ...]
+) -> None:
+    def result(config: dict[str, Any]) -> float:
+        if config["optimizer"]["lr"] == 1e-3:
+            raise RuntimeError("it broke")
+        return 0.5
+
+    training.result = result
+    ended = sweep(GRID, "sweep.name=a", *options)
+    assert ended.code == 1
+    assert "Trial 0 failed: RuntimeError: it broke" in ended.out + ended.err
+    assert [(row["state"], row["error"]) for row in rows("a")] == [
+        ("failed", "RuntimeError: it broke"),
+        ("finished", ""),
+    ]
+    run = Run(folder("a") / "0")
+    assert run.metrics()["status"] == "failed"
+    assert "Traceback" in run.log.read_text()
+    assert "in result" in run.log.read_text()
+    assert len(training.calls) == 2 + len(options)
+
+
+@SLOW
+def test_a_retried_trial_may_succeed(sweep: Sweep, training: FakeTraining) -> None:
+    def result(config: dict[str, Any]) -> float:
+        if len(training.calls) < 3:
+            raise OSError("the network file system was away")
+        return 0.5
+
+    training.result = result
+    assert sweep(GRID, "sweep.name=a", "sweep.retries=2").code == 0
+    assert [row["state"] for row in rows("a")] == ["finished", "finished"]
+    assert [call["folder"].name for call in training.calls] == ["0", "0", "0", "1"]
+
+
+@SLOW
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(sweep: Sweep, training: FakeTraining) -> None:
+    def result(config: dict[str, Any]) -> float:
+        if config["optimizer"]["lr"] == 1e-2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return 0.5
+
+    training.result = result
+    ended = sweep("optimizer.lr=1e-3,1e-2,1e-1", "sweep.name=a")
+    assert ended.code == 2
+    assert "disk is full" in ended.err
+    assert len(training.calls) == 2
+    training.result = lambda config: 0.6
+    assert sweep("optimizer.lr=1e-3,1e-2,1e-1", "sweep.name=a").code == 0
+    assert [row["val/accuracy"] for row in rows("a")] == ["0.5", "0.6", "0.6"]
+
+
+@pytest.mark.slow
+def test_the_mean_over_seeds_is_optimised(sweep: Sweep, training: FakeTraining) -> None:
+    training.result = lambda config: config["optimizer"]["lr"] + config["seed"] / 10
+    assert sweep("optimizer.lr=1e-3,1e-2", "seed=3", "sweep.seeds=3", "sweep.name=a").code == 0
+    assert [call["folder"].relative_to(folder("a").absolute()).as_posix() for call in training.calls] == [
+        f"{trial}/seed_{seed}" for trial in (0, 1) for seed in (3, 4, 5)
+    ]
+    assert [float(row["val/accuracy"]) for row in rows("a")] == pytest.approx([0.401, 0.41])
+    assert [float(row["val/accuracy std"]) for row in rows("a")] == pytest.approx([0.1, 0.1])
+
+
+def test_a_pruned_trial_has_not_failed(sweep: Sweep) -> None:
+    pruner = "{_target_:optuna.pruners.SuccessiveHalvingPruner,min_resource:1,reduction_factor:2}"
+    ended = sweep("optimizer.lr=1e-2,1e-5", "sweep.name=a", "trainer.max_epochs=4", f"sweep.pruner={pruner}")
+    assert ended.code == 0, ended.err
+    assert [row["state"] for row in rows("a")] == ["finished", "pruned"]
+    values = metrics(folder("a") / "1")
+    assert values["status"] == "pruned"
+    assert values["epochs"] == 1
+    assert values["val/accuracy"] == float(rows("a")[1]["val/accuracy"])
+    assert "test/accuracy" not in values
+
+
+@pytest.mark.parametrize("code", [0, pytest.param(3, marks=SLOW)])
+def test_a_trial_that_ends_its_process_has_failed(sweep: Sweep, training: FakeTraining, code: int) -> None:
+    def result(config: dict[str, Any]) -> float:
+        if config["optimizer"]["lr"] == 1e-3:
+            raise SystemExit(code)
+        return 0.5
+
+    training.result = result
+    assert sweep(GRID, "sweep.name=a").code == 1
+    assert [(row["state"], row["error"]) for row in rows("a")] == [
+        ("failed", f"RuntimeError: The trial called sys.exit({code})"),
+        ("finished", ""),
+    ]
