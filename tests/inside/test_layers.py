@@ -27,7 +27,7 @@ def test_layers_by_kind_and_by_name() -> None:
     assert layers_with_units(net) == ["0", "1"]
     assert select_layers(net, ["0"]) == ["0"]
     assert select_layers(net, ["0"], ["1", "0"]) == ["1", "0"], "as typed, of whatever kind"
-    assert select_layers(nn.Linear(1, 1), layers_of_kind(nn.Linear(1, 1), nn.Conv2d), most=MAX_LAYERS) == []
+    assert select_layers(nn.Linear(1, 1), layers_of_kind(nn.Linear(1, 1), nn.Conv2d), limit=MAX_LAYERS) == []
     with pytest.raises(UserError, match="names none"):
         select_layers(net, ["0"], [])
     with pytest.raises(UserError, match="expected auto or a list"):
@@ -39,13 +39,13 @@ def test_layers_by_kind_and_by_name() -> None:
 
 def test_auto_takes_the_first_the_middle_and_the_last() -> None:
     deep = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(6)))
-    assert select_layers(deep, layers_of_kind(deep, nn.Conv2d), most=MAX_LAYERS) == ["0", "2", "5"]
+    assert select_layers(deep, layers_of_kind(deep, nn.Conv2d), limit=MAX_LAYERS) == ["0", "2", "5"]
     for count in range(1, 200):
         names = [str(index) for index in range(count)]
         few = [names[index] for index in sorted({0, (count - 1) // 2, count - 1})]
-        assert select_layers(deep, names, most=MAX_LAYERS) == few
+        assert select_layers(deep, names, limit=MAX_LAYERS) == few
         assert select_layers(deep, names) == names
-        assert select_layers(deep, names, most=24) == [names[index] for index in evenly_spread(count, 24)]
+        assert select_layers(deep, names, limit=24) == [names[index] for index in evenly_spread(count, 24)]
 
 
 def test_auto_passes_over_maps_of_a_single_pixel_unless_all_are() -> None:

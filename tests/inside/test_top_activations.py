@@ -14,7 +14,7 @@ def watched(values_NUP: Tensor, size: int) -> TopActivations:
     watch = Watch(values_NUP.shape[1])
     for some in torch.split(values_NUP, size):
         watch.see(some)
-    return watch.found()
+    return watch.result()
 
 
 def test_firing_and_strongest_images_by_hand() -> None:
@@ -24,13 +24,13 @@ def test_firing_and_strongest_images_by_hand() -> None:
     values_NUP[:, 2] = -1.0
     found = watched(values_NUP, 5)
     assert found.rate_U.tolist() == pytest.approx([11 / 12, 2 / 12, 0])
-    assert found.places_U.tolist() == pytest.approx([11 / 48, 2 / 48, 0])
+    assert found.position_rate_U.tolist() == pytest.approx([11 / 48, 2 / 48, 0])
     assert found.mean_U.tolist() == pytest.approx([66 / 48, 4 / 48, -1])
     assert found.dead_U.tolist() == [False, False, True]
     assert found.image_UK[0].tolist() == [11, 10, 9, 8, 7, 6, 5, 4, 3]
-    assert found.place_UK[0].tolist() == [2] * 9
+    assert found.position_UK[0].tolist() == [2] * 9
     assert found.image_UK[1].tolist() == [5, 7] + [-1] * 7, "it is at rest in the others"
-    assert found.place_UK[1, :2].tolist() == [3, 1]
+    assert found.position_UK[1, :2].tolist() == [3, 1]
     assert found.image_UK[2].tolist() == [-1] * 9
 
 

@@ -40,7 +40,7 @@ class Watched(nn.Module):
 def test_layers_of_any_net_have_units() -> None:
     net, shape = Watched(), (1, 6, 6)
     shared = layer_of(net, "act", shape)
-    assert (shared.units, shared.places, shared.runs) == (4, (4, 4), 2)
+    assert (shared.units, shared.map_shape, shared.runs) == (4, (4, 4), 2)
     assert shared.filtered_by is None, "a sum came between"
     assert layer_of(net, "two", shape).filtered_by == "two"
     assert layer_of(net, "auto", shape).name == "act"
@@ -84,4 +84,4 @@ def test_units_of_a_linear_layer_that_sees_maps_are_last() -> None:
     trace = traced(net, torch.randn(2, 1, 5, 5))
     assert [unit_axis(trace, name) for name in "0123"] == [1, 1, 2, 2]
     layer = layer_of(net, "3", (1, 5, 5))
-    assert (layer.units, layer.places) == (5, (6,))
+    assert (layer.units, layer.map_shape) == (5, (6,))

@@ -20,7 +20,7 @@ def test_each_image_is_looked_at_once_and_some_are_shown() -> None:
     assert seen.embedding.scores() == {"accuracy": 1.0}, "of the two whose class is known"
     assert seen.embedding.separation(0) == {}, "too few"
     assert seen.thumbnails_PHWC[:, 0, 0, 0].tolist() == [0, 255, 51]
-    columns = seen.shown.columns(("dark", "bright"))
+    columns = seen.sample.columns(("dark", "bright"))
     assert columns["true"] == ["dark", "bright", "not known"]
     assert columns["predicted"] == ["dark", "bright", "dark"]
     assert columns["correct"] == ["yes", "yes", "not known"]

@@ -20,9 +20,9 @@ PREDICTIONS = Predictions(
 def test_cells_take_turns_and_mistakes_come_first() -> None:
     members = cell_members(PREDICTIONS)
     assert members == {(0, 0): [1, 0], (0, 1): [3, 2], (1, 1): [4, 5]}
-    assert take_turns(members, each=8, most=96) == [3, 1, 4, 2, 0, 5]
-    assert take_turns(members, each=1, most=96) == [3, 1, 4]
-    assert take_turns(members, each=8, most=2) == [3, 1]
+    assert take_turns(members, per_cell=8, limit=96) == [3, 1, 4, 2, 0, 5]
+    assert take_turns(members, per_cell=1, limit=96) == [3, 1, 4]
+    assert take_turns(members, per_cell=8, limit=2) == [3, 1]
 
 
 def test_the_most_confident_mistakes_with_their_captions() -> None:

@@ -33,7 +33,7 @@ def test_what_activates_each_unit() -> None:
         [pixels[:3], pixels[3:]],
         steps=3,
         seed=0,
-        done=lambda phase, count: heard.update({phase: count}),
+        advance=lambda phase, count: heard.update({phase: count}),
     )
     assert heard == {"Looking": 4, "Finding what each unit sees": 0, "Making images that excite": 2}
     seen = study.activations
@@ -42,7 +42,7 @@ def test_what_activates_each_unit() -> None:
     assert seen.dead_U.tolist() == [False, False, True]
     assert study.images(0) == [2, 3, 1], "not the one that leaves it at rest"
     assert study.images(2) == []
-    assert study.made.value_B[0] > 0
-    assert study.made.value_B[1] == 0
+    assert study.maxima.value_B[0] > 0
+    assert study.maxima.value_B[1] == 0
     assert study.largest_patch == (1, 2), "a vector's units see the whole image"
     assert study.boxes_UK4[0, 0].tolist() == [0, 0, 1, 2]

@@ -39,12 +39,12 @@ class Activations(Visualizer):
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("histogram_every_n_epochs", histogram_every_n_epochs)
         self.layers, self.histogram_every_n_epochs = layers, histogram_every_n_epochs
-        self.chosen: list[str] = []
+        self.layer_names: list[str] = []
         self._gradients: dict[str, Tensor] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        self.chosen = select_layers(snapshot.net, layers_with_units(snapshot.net), self.layers)
-        return None if self.chosen else "no layers with units"
+        self.layer_names = select_layers(snapshot.net, layers_with_units(snapshot.net), self.layers)
+        return None if self.layer_names else "no layers with units"
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -52,35 +52,35 @@ class Activations(Visualizer):
         if not self._applies or not trainer.is_global_zero or not trainer.is_last_batch:
             return
         snapshot = Snapshot(self, trainer, pl_module, epoch=trainer.current_epoch + 1)
-        self._gradients = gradient_norms(snapshot.net, self.chosen)
+        self._gradients = gradient_norms(snapshot.net, self.layer_names)
 
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(IMAGES)
-        found = activations(snapshot.predictor, images, self.chosen)
+        states = activations(snapshot.predictor, images, self.layer_names)
         values: dict[str, float] = {}
-        for name, activity in found.activity.items():
+        for name, activity in states.activity.items():
             values[f"activations/mean/{name}"] = activity.mean
             values[f"activations/std/{name}"] = activity.std
             values[f"activations/dead/{name}"] = activity.dead
-        for name, weight in found.weights.items():
+        for name, weight in states.weights.items():
             values[f"weights/mean/{name}"] = weight.mean
             values[f"weights/std/{name}"] = weight.std
         gradients = {name: float(norm) for name, norm in self._gradients.items()}
         snapshot.scalars(values | {f"gradients/norm/{name}": norm for name, norm in gradients.items()})
         if snapshot.is_due(self.histogram_every_n_epochs):
-            self._histograms(snapshot, found)
+            self._histograms(snapshot, states)
             rows = [
-                LayerRow(name, one.mean, one.std, one.dead, one.units, gradients.get(name))
-                for name, one in found.activity.items()
+                LayerRow(name, layer.mean, layer.std, layer.dead, layer.units, gradients.get(name))
+                for name, layer in states.activity.items()
             ]
-            seen = counted(len(images), "validation image")
-            note = f"activations of {seen}, gradients of the epoch's last step"
+            images_text = counted(len(images), "validation image")
+            note = f"activations of {images_text}, gradients of the epoch's last step"
             snapshot.show(layer_chart(rows, title=f"Layers {snapshot.title}", note=note))
 
-    def _histograms(self, snapshot: Snapshot, found: LayerStates) -> None:
+    def _histograms(self, snapshot: Snapshot, states: LayerStates) -> None:
         for writer, _ in snapshot.boards:
-            for name, activity in found.activity.items():
+            for name, activity in states.activity.items():
                 writer.add_histogram(f"activations/{name}", activity.sample, snapshot.step, bins=BINS)
-            for name, weight in found.weights.items():
+            for name, weight in states.weights.items():
                 values = weight.values.cpu().numpy()
                 writer.add_histogram(f"weights/{name}", values, snapshot.step, bins=BINS)

@@ -20,6 +20,6 @@ class Curves(Visualizer):
         if best := best_point(rows, task.monitor, task.mode):
             epoch, value = best
             note += f"; dashed: epoch {epoch}, the best by {task.monitor} ({number(value)})"
-        found, title = curves(rows), f"Training {snapshot.title}"
-        picture = draw_curves(found.metrics, title=title, note=note, lr=found.lr, best=epoch)
+        series, title = curves(rows), f"Training {snapshot.title}"
+        picture = draw_curves(series.metrics, title=title, note=note, lr=series.lr, best=epoch)
         snapshot.keep(picture, "curves.png")

@@ -84,7 +84,7 @@ class Embeddings(Visualizer):
             thumbnails = thumbnails[..., :1]
         for _, folder in snapshot.boards:
             path = folder / "projector" / f"epoch_{snapshot.epoch:04d}"
-            earlier = sorted(other for other in path.parent.glob("epoch_*") if other.name < path.name)
+            earlier = sorted(epoch for epoch in path.parent.glob("epoch_*") if epoch.name < path.name)
             size = write_projector(
                 path,
                 name=f"epoch {snapshot.epoch}, {self.layer}",
@@ -96,17 +96,21 @@ class Embeddings(Visualizer):
             snapshot.figures.spent(self.name, size=size)
 
     def _draw(self, snapshot: Snapshot, embedding: Embedding, separation: str) -> None:
-        before = self._layouts_before(snapshot.epoch)
-        kept: dict[str, np.ndarray] = {}
+        earlier = self._layouts_before(snapshot.epoch)
+        layouts: dict[str, np.ndarray] = {}
         for method in self.methods:
             layout = embedding.layout(
                 method,
                 seed=snapshot.figures.seed,
                 tsne_points=self.tsne_points,
-                previous=(before[f"{method}_index"], before[method]) if method in before else None,
+                previous=(earlier[f"{method}_index"], earlier[method]) if method in earlier else None,
             )
             labels = embedding.labels_N[layout.rows_S]
-            kept |= {method: layout.points_S2, f"{method}_index": layout.index_S, f"{method}_labels": labels}
+            layouts |= {
+                method: layout.points_S2,
+                f"{method}_index": layout.index_S,
+                f"{method}_labels": labels,
+            }
             images = counted(len(snapshot.data.splits["val"]), "validation image")
             picture = scatter(
                 layout.points_S2,
@@ -117,7 +121,7 @@ class Embeddings(Visualizer):
                 axes_names=axes_names(method),
             )
             snapshot.show(picture, f"{self.name}/{method}")
-        snapshot.keep_arrays(kept, f"{self.name}/epoch_{snapshot.epoch:04d}.npz")
+        snapshot.keep_arrays(layouts, f"{self.name}/epoch_{snapshot.epoch:04d}.npz")
 
     def _layouts_before(self, epoch: int) -> dict[str, np.ndarray]:
         folder = self.figures.folder / self.name

@@ -37,26 +37,28 @@ class Explanations(Visualizer):
         self.check_count("images", images, most=MAX_IMAGES)
         self.methods = find_methods(figures, methods, "callbacks.explanations.methods")
         self.images = images
-        self.chosen: dict[str, Explainer] = {}
+        self.explainers: dict[str, Explainer] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if not snapshot.predictor.has_classes:
             return "not a classifier"
         explainers = snapshot.figures.explainers
-        found = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
-        self.chosen = dict(found.explainers)
-        for method, why_not in found.refused.items():
-            if self.chosen:
-                snapshot.figures.leave_out(explainers[method].title, why_not)
-        return None if self.chosen else "no method applies"
+        methods = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
+        self.explainers = dict(methods.explainers)
+        for method, reason in methods.refused.items():
+            if self.explainers:
+                snapshot.figures.leave_out(explainers[method].title, reason)
+        return None if self.explainers else "no method applies"
 
     def draw(self, snapshot: Snapshot) -> None:
         images, predictor = snapshot.reference_images(self.images), snapshot.predictor
         inputs_BCHW = predictor.inputs(images.pixels_BCHW)
         scores = explained_scores(predictor, inputs_BCHW, "predicted")
         columns = {
-            each.maps.title: Column(each.maps.shown(), self.chosen[method].signed, each.maps.notes)
-            for method, each in attributions(predictor, self.chosen, inputs_BCHW, scores.target_B)
+            attribution.maps.title: Column(
+                attribution.maps.shown(), self.explainers[method].signed, attribution.maps.notes
+            )
+            for method, attribution in attributions(predictor, self.explainers, inputs_BCHW, scores.target_B)
         }
         predicted = [snapshot.classes[label] for label in scores.target_B.tolist()]
         titles = [
@@ -72,11 +74,11 @@ def find_methods(figures: FigureLogger, methods: Literal["all"] | Sequence[str],
     """Names of explainers. Raises UserError for one that the config group explainer does not hold."""
     if methods == "all":
         return list(figures.explainers)
-    chosen = [methods] if isinstance(methods, str) else list(methods)
-    unknown = [name for name in chosen if name not in figures.explainers]
-    if unknown or not chosen:
+    names = [methods] if isinstance(methods, str) else list(methods)
+    unknown = [name for name in names if name not in figures.explainers]
+    if unknown or not names:
         raise UserError(
             f"{key}={methods}: expected all, or names among {', '.join(figures.explainers) or 'none'} "
             "(those that explainer=… chooses)."
         )
-    return chosen
+    return names

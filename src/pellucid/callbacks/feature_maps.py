@@ -34,16 +34,16 @@ class FeatureMaps(Visualizer):
         self.check_count("maps", maps, most=MAX_MAPS)
         self.check_count("images", images, most=MAX_IMAGES)
         self.layers, self.maps, self.images = layers, maps, images
-        self.chosen: list[str] = []
+        self.layer_names: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        self.chosen = mapped_layers(snapshot.predictor, self.layers)
-        return None if self.chosen else "no convolutions"
+        self.layer_names = mapped_layers(snapshot.predictor, self.layers)
+        return None if self.layer_names else "no convolutions"
 
     def draw(self, snapshot: Snapshot) -> None:
         images, predictor = snapshot.reference_images(self.images), snapshot.predictor
         pixels = predictor.pixels(images)
-        for output in feature_maps(predictor, predictor.inputs(images.pixels_BCHW), self.chosen):
+        for output in feature_maps(predictor, predictor.inputs(images.pixels_BCHW), self.layer_names):
             title = f"{output.layer} {snapshot.title}"
             snapshot.show(
                 draw_feature_maps(pixels, images.names, output.values, shown=self.maps, title=title),

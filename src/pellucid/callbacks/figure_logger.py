@@ -107,8 +107,8 @@ class FigureLogger(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._left_out:
-            told = [f"{', '.join(views)} ({reason})" for reason, views in self._left_out.items()]
-            log.info("Not for this model: %s.", "; ".join(told))
+            messages = [f"{', '.join(views)} ({reason})" for reason, views in self._left_out.items()]
+            log.info("Not for this model: %s.", "; ".join(messages))
             self._left_out.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

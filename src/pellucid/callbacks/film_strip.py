@@ -53,7 +53,7 @@ class FilmStrip(Visualizer):
             find_methods(figures, [method], "callbacks.film_strip.method")
         self.images, self.method, self.layers = images, method, layers
         self.explainer: Explainer | None = None
-        self.chosen: list[str] = []
+        self.layer_names: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
         predictor, explainers = snapshot.predictor, snapshot.figures.explainers
@@ -65,7 +65,7 @@ class FilmStrip(Visualizer):
             if name in explainers and not applicable(predictor, {name: explainers[name]}).refused:
                 self.explainer = explainers[name]
                 break
-        self.chosen = layers_with_strips(predictor, self.layers)
+        self.layer_names = layers_with_strips(predictor, self.layers)
         return None
 
     def draw(self, snapshot: Snapshot) -> None:
@@ -74,7 +74,7 @@ class FilmStrip(Visualizer):
             frame = reconstruction_frame(predictor, images)
         else:
             _, first = next(kept_frames(self.figures.folder), (0, {}))
-            frame = class_frame(predictor, images, self.explainer, self.chosen, first)
+            frame = class_frame(predictor, images, self.explainer, self.layer_names, first)
         snapshot.keep_arrays(frame, f"{FRAMES}/epoch_{snapshot.epoch:04d}.npz")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -83,21 +83,21 @@ class FilmStrip(Visualizer):
         self.guarded(trainer, snapshot.net, lambda: self._draw(snapshot))
 
     def _draw(self, snapshot: Snapshot) -> None:
-        kept = dict(kept_frames(self.figures.folder))
+        by_epoch = dict(kept_frames(self.figures.folder))
         if self._finished[0]:  # a resumed run may have done epochs again that were kept before it was killed
-            kept = {epoch: frame for epoch, frame in kept.items() if epoch <= self._finished[0]}
-        if not kept:
+            by_epoch = {epoch: frame for epoch, frame in by_epoch.items() if epoch <= self._finished[0]}
+        if not by_epoch:
             return
         images = snapshot.reference_images(self.images)
         pixels_BHWC = snapshot.predictor.pixels(images)
         for position, label in enumerate(images.labels_B.tolist()):
-            frames = _drawn(list(kept), strip(list(kept.values()), position, label), snapshot.classes)
-            shown = [frames[index] for index in evenly_spread(len(frames), MAX_FRAMES)]
+            frames = _drawn(list(by_epoch), strip(list(by_epoch.values()), position, label), snapshot.classes)
+            selected = [frames[index] for index in evenly_spread(len(frames), MAX_FRAMES)]
             title = f"{images.names[position]}: {images.short_files[position]}"
-            note = f"{len(shown)} of {max(kept)} epochs; a row's colours mean the same in all of them"
+            note = f"{len(selected)} of {max(by_epoch)} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {images.names[position]}"
-            picture = film_strip(pixels_BHWC[position], shown, title=title, note=note)
+            picture = film_strip(pixels_BHWC[position], selected, title=title, note=note)
             snapshot.show(picture, f"{self.name}/probe_{position}", file=f"{self.name}/probe_{position}.png")
 
 
@@ -110,20 +110,20 @@ def kept_frames(figures: Path) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
             yield int(path.stem.rpartition("_")[2]), read_arrays(path)
 
 
-def captions(seen: Strip, classes: Sequence[str]) -> list[str]:
+def captions(film: Strip, classes: Sequence[str]) -> list[str]:
     """What was predicted in each epoch."""
-    if seen.predicted is not None and seen.confidence is not None:
-        pairs = zip(seen.predicted, seen.confidence, strict=True)
+    if film.predicted is not None and film.confidence is not None:
+        pairs = zip(film.predicted, film.confidence, strict=True)
         return [f"{classes[label]} {confidence:.2f}" for label, confidence in pairs]
     return (
-        [""] * len(seen.right) if seen.errors is None else [f"MSE {number(error)}" for error in seen.errors]
+        [""] * len(film.right) if film.errors is None else [f"MSE {number(error)}" for error in film.errors]
     )
 
 
-def _drawn(epochs: Sequence[int], seen: Strip, classes: Sequence[str]) -> list[Frame]:
+def _drawn(epochs: Sequence[int], film: Strip, classes: Sequence[str]) -> list[Frame]:
     """One image's frames; limits of colours are taken over all of its epochs."""
-    pictures = {row_name(key): row_pictures(key, values) for key, values in seen.rows.items()}
-    values = zip(epochs, captions(seen, classes), seen.right, strict=True)
+    pictures = {row_name(key): row_pictures(key, values) for key, values in film.rows.items()}
+    values = zip(epochs, captions(film, classes), film.right, strict=True)
     return [
         Frame(epoch, caption, right, {name: row[index] for name, row in pictures.items()})
         for index, (epoch, caption, right) in enumerate(values)

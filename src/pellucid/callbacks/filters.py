@@ -31,16 +31,16 @@ class Filters(Visualizer):
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
         self.check_count("kernels", kernels, most=MAX_KERNELS)
         self.layers, self.kernels = layers, kernels
-        self.chosen: list[str] = []
+        self.layer_names: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
         among = layers_of_kind(snapshot.net, nn.Conv2d)
-        self.chosen = select_layers(snapshot.net, among, self.layers, most=MAX_LAYERS)
-        for layer in self.chosen:
+        self.layer_names = select_layers(snapshot.net, among, self.layers, limit=MAX_LAYERS)
+        for layer in self.layer_names:
             if not isinstance(snapshot.net.get_submodule(layer), nn.Conv2d):
                 kind = type(snapshot.net.get_submodule(layer)).__name__
                 raise UserError(f"layers: {layer} is a {kind}. Expected a convolution (Conv2d).")
-        return None if self.chosen else "no convolutions"
+        return None if self.layer_names else "no convolutions"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
@@ -49,18 +49,18 @@ class Filters(Visualizer):
             self.guarded(trainer, snapshot.net, lambda: self._keep_start(snapshot))
 
     def _keep_start(self, snapshot: Snapshot) -> None:
-        snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.chosen}, START)
+        snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.layer_names}, START)
 
     def draw(self, snapshot: Snapshot) -> None:
         start = self.figures.arrays(START) or {}
-        for layer in self.chosen:
-            found = filters(snapshot.net, layer, start[layer])
-            snapshot.scalars({f"{self.name}/change/{layer}": found.change})
+        for layer in self.layer_names:
+            compared = filters(snapshot.net, layer, start[layer])
+            snapshot.scalars({f"{self.name}/change/{layer}": compared.change})
             picture = draw_filters(
-                found.now_OIHW,
-                found.start_OIHW,
+                compared.now_OIHW,
+                compared.start_OIHW,
                 kernels=self.kernels,
                 title=f"{layer} {snapshot.title}",
-                change=found.change,
+                change=compared.change,
             )
             snapshot.show(picture, f"{self.name}/{layer}")

@@ -59,12 +59,12 @@ class Progress(Callback):
         if not trainer.is_global_zero or not whole_epoch(trainer, self._start_step):
             return
         stages = ("train/", "val/") if self._validated else ("train/",)
-        shown = [
+        values = [
             f"{name} {float(value):.4f}"
             for name, value in sorted(trainer.callback_metrics.items())
             if name.startswith(stages)
         ]
-        log.info("%s", "   ".join([_epoch_of(trainer), *shown]))
+        log.info("%s", "   ".join([_epoch_of(trainer), *values]))
 
     def _stop(self) -> None:
         if self._bar is not None:

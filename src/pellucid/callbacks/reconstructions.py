@@ -29,11 +29,11 @@ class Reconstructions(Visualizer):
 
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(self.count)
-        seen = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
+        reconstructed = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
         snapshot.show(
             reconstructions(
-                seen.originals_BHWC,
-                seen.outputs_BHWC,
+                reconstructed.originals_BHWC,
+                reconstructed.outputs_BHWC,
                 images.names,
                 title=f"Reconstructions {snapshot.title}",
                 note="the same validation images in every epoch",
@@ -47,9 +47,11 @@ class Reconstructions(Visualizer):
         groups = {}
         for name, rows in vars(choose_extremes(errors_N, EACH)).items():
             images = snapshot.images("val", index_N[rows.copy()])
-            captions = [f"{one}, {file}" for one, file in zip(images.names, images.short_files, strict=True)]
-            seen = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
-            groups[name] = (seen.originals_BHWC, seen.outputs_BHWC, captions)
+            captions = [
+                f"{label}, {file}" for label, file in zip(images.names, images.short_files, strict=True)
+            ]
+            reconstructed = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
+            groups[name] = (reconstructed.originals_BHWC, reconstructed.outputs_BHWC, captions)
         note = f"of {counted(len(index_N), 'validation image')}; mean MSE {errors_N.mean():.4f}"
         snapshot.show(
             extremes(groups, title=f"Best, median and worst reconstructions {snapshot.title}", note=note),

@@ -64,9 +64,9 @@ class Snapshot:
     @property
     def seen(self) -> str:
         """Of which images predictions are: ``6,000 validation images``, or how many this process has seen."""
-        total, seen = len(self.data.splits["val"]), len(self.predictions or ())
+        total, count = len(self.data.splits["val"]), len(self.predictions or ())
         images = counted(total, "validation image")
-        return images if seen == total else f"{seen:,} of {images}"
+        return images if count == total else f"{count:,} of {images}"
 
     def is_due(self, every_n_epochs: int) -> bool:
         """Whether something with that cadence is to be done now."""

@@ -85,7 +85,7 @@ def units(
             (images.pixels_BCHW for images in stream.batches(BATCH_SIZE)),
             steps=steps,
             seed=seed,
-            done=advance,
+            advance=advance,
         )
     rows = [_row(loaded, study, stream, unit) for unit in range(chosen_layer.units)]
     folder = base / chosen_layer.name.replace("/", "_")
@@ -131,12 +131,12 @@ def _row(loaded: LoadedRun, study: UnitStudy, stream: Stream, unit: int) -> dict
     row: dict[str, Any] = {
         "unit": unit,
         "firing_rate": float(activations.rate_U[unit]),
-        "firing_places": float(activations.places_U[unit]),
+        "firing_places": float(activations.position_rate_U[unit]),
         "dead": bool(activations.dead_U[unit]),
         "max": float(activations.most_U[unit]),
         "mean": float(activations.mean_U[unit]),
         "min": float(activations.least_U[unit]),
-        "made": float(study.made.value_B[study.drawn.index(unit)]) if unit in study.drawn else None,
+        "made": float(study.maxima.value_B[study.units.index(unit)]) if unit in study.units else None,
     }
     index_K = study.images(unit)
     labels = [loaded.spec.classes[stream.labels[i]] for i in index_K if stream.labels[i] != UNKNOWN]
@@ -149,8 +149,8 @@ def _write(
     folder: Path, loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[dict[str, Any]]
 ) -> None:
     pictures = {}
-    for start in range(0, len(study.drawn), UNITS_PER_SHEET):
-        sheet = study.drawn[start : start + UNITS_PER_SHEET]
+    for start in range(0, len(study.units), UNITS_PER_SHEET):
+        sheet = study.units[start : start + UNITS_PER_SHEET]
         name = f"units_{sheet[0]:03d}.png" if len(sheet) == 1 else f"units_{sheet[0]:03d}_{sheet[-1]:03d}.png"
         pictures[name] = _sheet(loaded, study, stream, rows, sheet)
     write_csv(folder / "units.csv", rows)
@@ -158,12 +158,12 @@ def _write(
     arrays = {
         "image": study.activations.image_UK,
         "activation": study.activations.value_UK,
-        "place": study.activations.place_UK,
+        "place": study.activations.position_UK,
         "patch": study.boxes_UK4,
-        "drawn": torch.tensor(study.drawn),
-        "made": study.made.images_BCHW.permute(0, 2, 3, 1),
-        "made_patch": study.made_boxes_A4,
-        "made_activation": study.made.value_B,
+        "drawn": torch.tensor(study.units),
+        "made": study.maxima.images_BCHW.permute(0, 2, 3, 1),
+        "made_patch": study.maxima_boxes_A4,
+        "made_activation": study.maxima.value_B,
     }
     np.savez_compressed(content, **{name: array.numpy() for name, array in arrays.items()})  # type: ignore[arg-type]
     write_atomically(folder / "units.npz", content.getvalue())
@@ -194,7 +194,7 @@ def _sheet(
 
 def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, Any]) -> UnitRow:
     unit = row["unit"]
-    index_K, position = study.images(unit), study.drawn.index(unit)
+    index_K, position = study.images(unit), study.units.index(unit)
     photos_NHWC = np.zeros((0, *loaded.spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
         photos_NHWC = to_rgb(loaded.spec, prepare(stream.again(index_K), loaded.spec))
@@ -202,7 +202,7 @@ def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, A
     for index, value in zip(index_K, study.activations.value_UK[unit].tolist(), strict=False):
         label = stream.labels[index]
         captions.append(number(value) + ("" if label == UNKNOWN else f"\n{loaded.spec.classes[label]}"))
-    made_HWC = study.made.images_BCHW[position].permute(1, 2, 0).numpy() / 255
+    made_HWC = study.maxima.images_BCHW[position].permute(1, 2, 0).numpy() / 255
     moved = row["made"] > row["min"] or not row["dead"]
     return UnitRow(
         name=f"unit {unit}",
@@ -210,7 +210,7 @@ def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, A
         dead=row["dead"],
         filter_IHW=study.filters.weights_OIHW[unit] if study.filters else None,
         excited_HWC=to_pixels(made_HWC) if moved else None,
-        excited_box=study.made_boxes_A4[position].tolist(),
+        excited_box=study.maxima_boxes_A4[position].tolist(),
         excited_note=f"gives {number(row['made'])}\nimages ≤ {number(row['max'])}",
         photos_NHWC=photos_NHWC,
         boxes=study.boxes_UK4[unit, : len(index_K)].tolist(),
@@ -222,18 +222,18 @@ def _notes(row: dict[str, Any], layer: UnitLayer) -> list[str]:
     if row["dead"]:
         return [f"dead: {number(row['max'])} everywhere"]
     fires = [f"fires in {row['firing_rate']:.1%} of images"]
-    if layer.places:
+    if layer.map_shape:
         fires.append(f"at {row['firing_places']:.1%} of places")
     return [*fires, f"mean {number(row['mean'])}", f"{number(row['min'])} to {number(row['max'])}"]
 
 
 def _print(loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[dict[str, Any]]) -> None:
     layer = study.layer
-    heads = ["unit", "fires", *(["at places"] if layer.places else []), "largest", "mean", "made"]
+    heads = ["unit", "fires", *(["at places"] if layer.map_shape else []), "largest", "mean", "made"]
     table = console.table(f"{layer.name} of {loaded.name}", [*heads, "strongest"], left=("strongest",))
-    for unit in study.drawn:
+    for unit in study.units:
         row = rows[unit]
-        rates = [f"{row['firing_rate']:.1%}", *([f"{row['firing_places']:.1%}"] if layer.places else [])]
+        rates = [f"{row['firing_rate']:.1%}", *([f"{row['firing_places']:.1%}"] if layer.map_shape else [])]
         values = [number(row[name]) for name in ("max", "mean", "made")]
         class_share = f"{row['images_of_that_class']} of {row['images']}: {row['class_of_most']}"
         last = "dead" if row["dead"] else (class_share if row["class_of_most"] else "")

@@ -38,42 +38,42 @@ class ActivationMaxima:
 
 def middle(layer: UnitLayer) -> int:
     """The place in the middle of a layer's map: its part of an image is cut by no edge, if any is not."""
-    place = 0
-    for side in layer.places:
-        place = place * side + side // 2
-    return place
+    position = 0
+    for side in layer.map_shape:
+        position = position * side + side // 2
+    return position
 
 
 def maximize_activations(
     net: nn.Module,
     layer: UnitLayer,
     units: Sequence[int],
-    places: Sequence[int],
+    positions: Sequence[int],
     spec: Spec,
     *,
     patch: int,
     steps: int,
     seed: int,
-    done: Callable[[int], None],
+    advance: Callable[[int], None],
 ) -> ActivationMaxima:
     """For each unit an image that excites it at its place of the map, the same for the same seed.
 
-    ``patch``: pixels of a side of what a unit sees. Calls ``done`` with the number of units now done.
+    ``patch``: pixels of a side of what a unit sees. Calls ``advance`` with the number of units now done.
     Run it within ``preserve_state``. A unit that no noise moves keeps noise.
     """
     images, values = [], []
     noise = _noise(spec, seed)
-    start_A = _starts(net, layer, torch.tensor(units), torch.tensor(places), spec, noise)
-    for some in torch.split(torch.arange(len(units)), BATCH_SIZE):
-        unit_B, place_B = torch.tensor(units)[some], torch.tensor(places)[some]
-        spectra = noise[start_A[some]].to(_device(net)).requires_grad_()
-        _climb(net, layer, unit_B, place_B, spec, spectra, patch=patch, steps=steps, seed=seed)
+    start_A = _starts(net, layer, torch.tensor(units), torch.tensor(positions), spec, noise)
+    for batch in torch.split(torch.arange(len(units)), BATCH_SIZE):
+        unit_B, position_B = torch.tensor(units)[batch], torch.tensor(positions)[batch]
+        spectra = noise[start_A[batch]].to(_device(net)).requires_grad_()
+        _climb(net, layer, unit_B, position_B, spec, spectra, patch=patch, steps=steps, seed=seed)
         with torch.no_grad():
             shown_BCHW = _pixels(spectra, spec).mul(255).round().to(torch.uint8)
             outputs_BUP = layer.outputs(net, spec.normalise(shown_BCHW))
-        values.append(_of(outputs_BUP, unit_B, place_B).float().cpu())
+        values.append(_of(outputs_BUP, unit_B, position_B).float().cpu())
         images.append(shown_BCHW.cpu())
-        done(len(some))
+        advance(len(batch))
     return ActivationMaxima(torch.cat(images), torch.cat(values))
 
 
@@ -81,7 +81,7 @@ def _climb(
     net: nn.Module,
     layer: UnitLayer,
     unit_B: Tensor,
-    place_B: Tensor,
+    position_B: Tensor,
     spec: Spec,
     spectra: Tensor,
     *,
@@ -93,20 +93,20 @@ def _climb(
     for down, right in _jitter(patch // JITTER, steps, seed):
         pixels_BCHW = _pixels(spectra, spec).roll((down, right), dims=(2, 3))  # its frequencies have no edge
         outputs_BUP = layer.outputs(net, spec.normalise(255 * pixels_BCHW), rising=True)
-        score = _of(outputs_BUP, unit_B, place_B).sum()  # images do not mix: each has its own gradient
+        score = _of(outputs_BUP, unit_B, position_B).sum()  # images do not mix: each has its own gradient
         (spectra.grad,) = torch.autograd.grad(score, [spectra])
         spectra.grad.neg_()
         optimizer.step()
 
 
-def _of(outputs_BUP: Tensor, unit_B: Tensor, place_B: Tensor) -> Tensor:
+def _of(outputs_BUP: Tensor, unit_B: Tensor, position_B: Tensor) -> Tensor:
     """Of each image its own unit at its own place."""
     device = outputs_BUP.device
-    return outputs_BUP[torch.arange(len(unit_B), device=device), unit_B.to(device), place_B.to(device)]
+    return outputs_BUP[torch.arange(len(unit_B), device=device), unit_B.to(device), position_B.to(device)]
 
 
-def _jitter(most: int, steps: int, seed: int) -> Iterator[list[int]]:
-    moves = torch.randint(-most, most + 1, (steps, 2), generator=generator(seed, "jitter"))
+def _jitter(limit: int, steps: int, seed: int) -> Iterator[list[int]]:
+    moves = torch.randint(-limit, limit + 1, (steps, 2), generator=generator(seed, "jitter"))
     yield from moves.tolist()
 
 
@@ -119,14 +119,14 @@ def _noise(spec: Spec, seed: int) -> Tensor:
 
 @torch.no_grad()
 def _starts(
-    net: nn.Module, layer: UnitLayer, unit_A: Tensor, place_A: Tensor, spec: Spec, noise: Tensor
+    net: nn.Module, layer: UnitLayer, unit_A: Tensor, position_A: Tensor, spec: Spec, noise: Tensor
 ) -> Tensor:
     """For each unit the start that excites it most: at others it may have no gradient at all."""
     values = []
-    for some in torch.split(noise, BATCH_SIZE):
-        pixels_BCHW = _pixels(some.to(_device(net)), spec)
+    for batch in torch.split(noise, BATCH_SIZE):
+        pixels_BCHW = _pixels(batch.to(_device(net)), spec)
         outputs_BUP = layer.outputs(net, spec.normalise(255 * pixels_BCHW), rising=True)
-        values.append(outputs_BUP[:, unit_A, place_A].float().cpu())
+        values.append(outputs_BUP[:, unit_A, position_A].float().cpu())
     return torch.cat(values).argmax(dim=0)
 
 

@@ -18,40 +18,40 @@ LISTED = 12  # layers of a net, where none is near
 
 
 def select_layers(
-    net: nn.Module, among: Sequence[str], which: Layers = "auto", *, most: int | None = None
+    net: nn.Module, among: Sequence[str], layers: Layers = "auto", *, limit: int | None = None
 ) -> list[str]:
-    """The layers that ``which`` names, or of ``auto`` those ``among``; of more than ``most`` as many, evenly
-    spread from the first to the last.
+    """The layers that ``layers`` names, or of ``auto`` those ``among``; of more than ``limit`` so many,
+    evenly spread from the first to the last.
 
     Raises UserError for an unknown name, for an empty list, and for what is neither a list nor auto.
     """
-    if isinstance(which, list | tuple):
-        if not which:
+    if isinstance(layers, list | tuple):
+        if not layers:
             raise UserError(
                 "layers=[] names none: expected auto or names. To leave the view out: ~callbacks.…"
             )
-        return list(find_layers(net, [str(name) for name in which]))  # [0]: a number on the line
-    if which != "auto":
-        raise UserError(f"layers={which}: expected auto or a list of names, e.g. layers=[features.0].")
+        return list(find_layers(net, [str(name) for name in layers]))  # [0]: a number on the line
+    if layers != "auto":
+        raise UserError(f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0].")
     count = len(among)
-    places = np.linspace(0, count - 1, count if most is None else min(most, count))
-    return [among[int(place)] for place in np.ceil(places - 0.5)]  # midway between two: the former
+    positions = np.linspace(0, count - 1, count if limit is None else min(limit, count))
+    return [among[int(position)] for position in np.ceil(positions - 0.5)]  # midway between two: the former
 
 
 def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
     """Layers by their ``named_modules`` names. Raises UserError for an unknown one, with the nearest."""
-    known = dict(net.named_modules())
+    modules = dict(net.named_modules())
     for name in names:
-        if not name or name not in known:
-            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{near(name, known)}")
-    return {name: known[name] for name in names}
+        if not name or name not in modules:
+            raise UserError(f"{type(net).__name__} has no layer named '{name}'.{near(name, modules)}")
+    return {name: modules[name] for name in names}
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near(name: str, names: Iterable[str]) -> str:
     """`` Did you mean x or y?``, or the first of those known where nothing is near."""
-    names = [one for one in known if one]  # the net itself has none
-    listed = f" It has {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}."
-    return did_you_mean(name, names, most=3, cutoff=0.3, quote="") or listed
+    named = [layer for layer in names if layer]  # the net itself has none
+    listed = f" It has {', '.join(named[:LISTED])}{', …' if len(named) > LISTED else ''}."
+    return did_you_mean(name, named, most=3, cutoff=0.3, quote="") or listed
 
 
 def layers_of_kind(net: nn.Module, *kinds: type[nn.Module]) -> list[str]:
@@ -66,5 +66,5 @@ def layers_with_units(net: nn.Module) -> list[str]:
 
 def convolutions_with_maps(trace: Trace) -> list[str]:
     """Names of the convolutions that gave maps of more than one pixel, in that order; of all if none did."""
-    found = layers_of_kind(trace.modules[""], nn.Conv2d)
-    return [name for name in found if math.prod((trace.shapes.get(name) or ())[2:]) > 1] or found
+    names = layers_of_kind(trace.modules[""], nn.Conv2d)
+    return [name for name in names if math.prod((trace.shapes.get(name) or ())[2:]) > 1] or names

@@ -27,7 +27,9 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
     compiled, net._compiled_call_impl = net._compiled_call_impl, None  # what ``net.compile()`` sets
-    named = {module: dict(module._buffers) for module in net.modules()}  # a net may put others in their place
+    registered = {
+        module: dict(module._buffers) for module in net.modules()
+    }  # a net may put others in their place
     device = next((tensor.device for tensor in (*gradients, *buffers)), torch.device("cpu"))
     state = _random_state(device)
     for parameter in gradients:
@@ -45,9 +47,9 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
         for parameter, (gradient, flag) in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(flag)
-        for module, own in named.items():
+        for module, originals in registered.items():
             module._buffers.clear()
-            module._buffers.update(own)
+            module._buffers.update(originals)
         with torch.no_grad():
             for buffer, values in buffers.items():
                 buffer.copy_(values)
@@ -60,12 +62,12 @@ def unwrap_compiled(net: nn.Module) -> nn.Module:
 
 
 def _random_state(device: torch.device) -> tuple[Any, ...]:
-    own = _device_generator(device)
+    device_generator = _device_generator(device)
     return (
         random.getstate(),
         np.random.get_state(),  # noqa: NPY002  the legacy generator is what libraries use
         torch.get_rng_state(),
-        own.get_state() if own is not None else None,
+        device_generator.get_state() if device_generator is not None else None,
     )
 
 
@@ -74,9 +76,9 @@ def _set_random_state(device: torch.device, state: tuple[Any, ...]) -> None:
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002
     torch.set_rng_state(cpu)
-    own = _device_generator(device)
-    if own is not None:
-        own.set_state(accelerator)
+    device_generator = _device_generator(device)
+    if device_generator is not None:
+        device_generator.set_state(accelerator)
 
 
 def _device_generator(device: torch.device) -> torch.Generator | None:

@@ -24,13 +24,13 @@ PRODUCTS = {torch.matmul, torch.bmm, Tensor.matmul, Tensor.bmm, Tensor.__matmul_
 
 
 def receptive_fields(
-    net: nn.Module, layer: UnitLayer, unit_S: Tensor, place_S: Tensor, image_shape: tuple[int, int, int]
+    net: nn.Module, layer: UnitLayer, unit_S: Tensor, position_S: Tensor, image_shape: tuple[int, int, int]
 ) -> Tensor:
     """Boxes (S, 4) of pixels, top, left, bottom and right, the last two behind the edge; cut at the image's.
 
     The smallest that holds all that the unit sees. On the CPU, on a copy of the net.
     """
-    trial = _Trial(net, layer, unit_S.cpu(), place_S.cpu(), image_shape)
+    trial = _Trial(net, layer, unit_S.cpu(), position_S.cpu(), image_shape)
     height, width = image_shape[1:]
     top_S = _first(height, lambda row: (slice(0, row + 1), slice(None)), trial)
     left_S = _first(width, lambda column: (slice(None), slice(0, column + 1)), trial)
@@ -50,10 +50,10 @@ def _first(side: int, hide: Callable[[int], tuple[slice, slice]], trial: _Trial)
     known: dict[int, Tensor] = {}
     while bool((low_S < high_S).any()):
         open_S = low_S < high_S
-        asked = sorted(set(middle_S[open_S].tolist()))
-        known.update(trial.noticed({number: hide(number) for number in asked if number not in known}))
+        numbers = sorted(set(middle_S[open_S].tolist()))
+        known.update(trial.noticed({number: hide(number) for number in numbers if number not in known}))
         noticed_S = torch.zeros_like(open_S)
-        for number in asked:
+        for number in numbers:
             noticed_S |= (middle_S == number) & known[number]
         high_S = torch.where(open_S & noticed_S, middle_S, high_S)
         low_S = torch.where(open_S & ~noticed_S, middle_S + 1, low_S)
@@ -69,11 +69,11 @@ class _Trial:
         net: nn.Module,
         layer: UnitLayer,
         unit_S: Tensor,
-        place_S: Tensor,
+        position_S: Tensor,
         image_shape: tuple[int, int, int],
     ) -> None:
         self.net = copy.deepcopy(net).to("cpu", torch.float32).eval()
-        self.layer, self.unit_S, self.place_S, self.count = layer, unit_S, place_S, len(unit_S)
+        self.layer, self.unit_S, self.position_S, self.count = layer, unit_S, position_S, len(unit_S)
         self.image_CHW = torch.randn(image_shape, generator=torch.Generator().manual_seed(0))
         with _plain():
             self.before_S = self._values(self.image_CHW[None])[0]
@@ -82,17 +82,17 @@ class _Trial:
         """For each part, whether each of the units notices that it is hidden."""
         numbers = list(parts)
         for start in range(0, len(numbers), BATCH_SIZE):
-            chosen = numbers[start : start + BATCH_SIZE]
-            images_MCHW = self.image_CHW.repeat(len(chosen), 1, 1, 1)
-            for image_CHW, number in zip(images_MCHW, chosen, strict=True):
+            batch = numbers[start : start + BATCH_SIZE]
+            images_MCHW = self.image_CHW.repeat(len(batch), 1, 1, 1)
+            for image_CHW, number in zip(images_MCHW, batch, strict=True):
                 image_CHW[:, parts[number][0], parts[number][1]] = torch.nan
             with _plain():
                 values_MS = self._values(images_MCHW)
             same_MS = values_MS.isclose(self.before_S, rtol=1e-3, atol=1e-4)  # never NaN; not to the last
-            yield from zip(chosen, ~same_MS, strict=True)  # bit, as sums differ with the number of images
+            yield from zip(batch, ~same_MS, strict=True)  # bit, as sums differ with the number of images
 
     def _values(self, images_MCHW: Tensor) -> Tensor:
-        return self.layer.outputs(self.net, images_MCHW)[:, self.unit_S, self.place_S]
+        return self.layer.outputs(self.net, images_MCHW)[:, self.unit_S, self.position_S]
 
 
 @contextmanager
@@ -106,10 +106,10 @@ class _Sparse(TorchFunctionMode):
     """In products of matrices 0 × NaN is 0: a graph's nodes see those that they are joined to."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if func not in PRODUCTS or not found.isnan().any():
-            return found
-        one, other = args[:2] if func is not Tensor.__rmatmul__ else args[1::-1]
-        reached = (one != 0).float() @ other.isnan().float() + one.isnan().float() @ (other != 0).float()
-        clean = one.nan_to_num(0.0) @ other.nan_to_num(0.0)
+        product = func(*args, **(kwargs or {}))
+        if func not in PRODUCTS or not product.isnan().any():
+            return product
+        left, right = args[:2] if func is not Tensor.__rmatmul__ else args[1::-1]
+        reached = (left != 0).float() @ right.isnan().float() + left.isnan().float() @ (right != 0).float()
+        clean = left.nan_to_num(0.0) @ right.nan_to_num(0.0)
         return clean.masked_fill(reached > 0, torch.nan)

@@ -22,17 +22,17 @@ def choose_reference_images(labels_N: Tensor, count: int, seed: int) -> Tensor:
     classes = torch.unique(labels_N)
     classes = classes[torch.randperm(len(classes), generator=random)]
     turn_N = torch.zeros_like(order_N)  # which turn of its class an image is chosen in
-    place_N = torch.zeros_like(order_N)
-    for place, label in enumerate(classes):
+    class_N = torch.zeros_like(order_N)
+    for turn, label in enumerate(classes):
         members = order_N[labels_N[order_N] == label]
         turn_N[members] = torch.arange(len(members))
-        place_N[members] = place
-    chosen = torch.argsort(turn_N * len(classes) + place_N)[:count]
-    return chosen[torch.argsort(labels_N[chosen], stable=True)]
+        class_N[members] = turn
+    index_M = torch.argsort(turn_N * len(classes) + class_N)[:count]
+    return index_M[torch.argsort(labels_N[index_M], stable=True)]
 
 
-def choose_points(count: int, most: int, seed: int) -> Tensor:
-    """Sorted positions of at most ``most`` of ``count`` images, the same at every epoch."""
-    if count <= most:
+def choose_points(count: int, limit: int, seed: int) -> Tensor:
+    """Sorted positions of at most ``limit`` of ``count`` images, the same at every epoch."""
+    if count <= limit:
         return torch.arange(count)
-    return torch.randperm(count, generator=generator(seed, "points"))[:most].sort().values
+    return torch.randperm(count, generator=generator(seed, "points"))[:limit].sort().values

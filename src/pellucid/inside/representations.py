@@ -23,24 +23,24 @@ MAX_LAYERS = 24
 KINDS = (nn.Conv2d, nn.Linear)
 
 
-def select_layers_of(nets: Sequence[nn.Module], which: str | Sequence[str]) -> list[list[str]]:
+def select_layers_of(nets: Sequence[nn.Module], layers: str | Sequence[str]) -> list[list[str]]:
     """The layers of each net: ``auto``, or of those named the ones that it has.
 
     ``auto``: convolutions and linear layers, at most ``MAX_LAYERS``. Raises UserError for a name that no net
     has, and where a net has none of them.
     """
-    if isinstance(which, str) and which != "auto":
-        raise UserError(f"layers={which}: expected auto or a list of names, e.g. layers=[features.0,head].")
-    if not which:
+    if isinstance(layers, str) and layers != "auto":
+        raise UserError(f"layers={layers}: expected auto or a list of names, e.g. layers=[features.0,head].")
+    if not layers:
         raise UserError("layers=[] names none: expected auto or names, e.g. layers=[features.0,head].")
-    if which == "auto":
-        return [select_layers(net, layers_of_kind(net, *KINDS), most=MAX_LAYERS) for net in nets]
+    if layers == "auto":
+        return [select_layers(net, layers_of_kind(net, *KINDS), limit=MAX_LAYERS) for net in nets]
     known = [dict(net.named_modules()) for net in nets]
-    for name in which:
+    for name in layers:
         if not any(name and name in names for names in known):
             find_layers(nets[0], [name])  # tells which it has
-    own = [[name for name in which if name in names] for names in known]
-    return [list(find_layers(net, names or which)) for net, names in zip(nets, own, strict=True)]
+    shared = [[name for name in layers if name in names] for names in known]
+    return [list(find_layers(net, names or layers)) for net, names in zip(nets, shared, strict=True)]
 
 
 def representations(
@@ -58,7 +58,7 @@ def representations(
             for name, output in outputs.items():
                 if output.ndim > 1 and len(output) == len(images_BCHW):
                     parts[name].append(_few(output.float(), units_last(modules[name])).cpu())
-    return {name: torch.cat(found).numpy() for name, found in parts.items() if found}
+    return {name: torch.cat(outputs).numpy() for name, outputs in parts.items() if outputs}
 
 
 def _few(output: Tensor, last: bool) -> Tensor:

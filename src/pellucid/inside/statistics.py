@@ -37,22 +37,22 @@ def measured(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Activit
     """The activity of those layers in the last forward pass within, measured before a layer that follows
     can change it in place. No hook is left, also after an exception.
     """
-    found: dict[str, Activity] = {}
+    activities: dict[str, Activity] = {}
     last = False  # whether units are the last axis; an activation keeps them where the layer before has them
 
-    chosen = find_layers(net, names)
+    modules = find_layers(net, names)
     leaves = {name: module for name, module in net.named_modules() if not list(module.children())}
-    layers = {**leaves, **chosen}
+    layers = {**leaves, **modules}
 
     def measure(name: str, output: Tensor) -> None:
         nonlocal last
         if list(layers[name].parameters(recurse=False)):
             last = units_last(layers[name])
-        if name in chosen and output.ndim >= 2:
-            found[name] = activity(output, last=last)
+        if name in modules and output.ndim >= 2:
+            activities[name] = activity(output, last=last)
 
     with watched(layers, measure):
-        yield found
+        yield activities
 
 
 def activity(output: Tensor, *, last: bool) -> Activity:

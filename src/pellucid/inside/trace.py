@@ -99,14 +99,14 @@ def is_activation(module: nn.Module) -> bool:
 
 
 def _watch(trace: Trace) -> Iterator[Any]:
-    kept: list[Any] = []  # alive, so that no tensor takes the place in memory of another
-    made: dict[tuple[int, int], str] = {}
+    alive: list[Any] = []  # so that no tensor takes the place in memory of another
+    maker_of: dict[tuple[int, int], str] = {}
     weighted: list[str] = []
 
     def see(name: str, leaf: bool) -> Any:
         def look(module: nn.Module, inputs: Any) -> None:
             if leaf:
-                _pass_on(trace.sources, name, made.get(_state(inputs[0])) if inputs else None)
+                _pass_on(trace.sources, name, maker_of.get(_state(inputs[0])) if inputs else None)
             if module._parameters and any(_are_tokens(given, module) for given in inputs):
                 trace.done.clear()
 
@@ -118,14 +118,14 @@ def _watch(trace: Trace) -> Iterator[Any]:
             real = isinstance(output, Tensor) and output.is_floating_point()
             trace.shapes[name] = tuple(output.shape) if real else None
             trace.done.append(name)
-            kept.append((inputs, output))
+            alive.append((inputs, output))
             if leaf:
                 trace.leaves = [*(one for one in trace.leaves if one != name), name]
-                made[_state(output)] = name
+                maker_of[_state(output)] = name
                 if isinstance(module, (*WEIGHTED, *NORMS)):
                     weighted.append(name)
-            _pass_on(trace.makers, name, made.get(_state(output)))
-            trace.turns[name] = trace.runs.get(made.get(_state(output), ""), 0)
+            _pass_on(trace.makers, name, maker_of.get(_state(output)))
+            trace.turns[name] = trace.runs.get(maker_of.get(_state(output), ""), 0)
             _pass_on(trace.weighted, name, weighted[-1] if weighted else None)
 
         return watch
@@ -147,10 +147,10 @@ def _state(value: Any) -> tuple[int, int]:
     return id(value), value._version if isinstance(value, Tensor) else 0
 
 
-def _pass_on(place: dict[str, str], name: str, found: str | None) -> None:
-    place.pop(name, None)
-    if found is not None:
-        place[name] = found
+def _pass_on(names: dict[str, str], name: str, value: str | None) -> None:
+    names.pop(name, None)
+    if value is not None:
+        names[name] = value
 
 
 def unit_axis(trace: Trace, name: str) -> int | None:
@@ -173,9 +173,9 @@ def unit_axis(trace: Trace, name: str) -> int | None:
     fits = [axis for axis in ((len(shape) - 1, 1) if last else (1,)) if shape[axis] == width]
     if fits:
         return fits[0]
-    made = trace.shapes[maker] or ()
-    joined = len(made) == 4 and not last and shape[2:] == made[2:]
-    folded = len(made) == 2 and made[0] == shape[0]  # each image's vector, as a decoder does
+    maker_shape = trace.shapes[maker] or ()
+    joined = len(maker_shape) == 4 and not last and shape[2:] == maker_shape[2:]
+    folded = len(maker_shape) == 2 and maker_shape[0] == shape[0]  # each image's vector, as a decoder does
     return 1 if len(shape) == 4 and (joined or folded) else None
 
 

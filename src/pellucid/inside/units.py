@@ -26,7 +26,7 @@ RISING = (
 
 @dataclass(frozen=True)
 class UnitLayer:
-    """A layer with ``units``, each at the ``places`` of a map, () of a vector; ``axis`` holds the units.
+    """A layer with ``units``, each a map of ``map_shape``, () of a vector; ``axis`` holds the units.
 
     ``filtered_by`` is the layer whose weights they are made with, None where no single one is. ``rising`` is
     the activation (and which of its runs) whose output the layer passes on, if it is one of those.
@@ -36,7 +36,7 @@ class UnitLayer:
     kind: str
     axis: int
     units: int
-    places: tuple[int, ...]
+    map_shape: tuple[int, ...]
     runs: int
     filtered_by: str | None
     rising: tuple[str, int] | None
@@ -50,16 +50,16 @@ class UnitLayer:
         name, runs = self.rising if before and self.rising else (self.name, self.runs)
         with _caught(net.get_submodule(name), runs, before=before) as caught, suppress(_Reached):
             net(images_BCHW)
-        return caught[0].movedim(self.axis, 1).flatten(2) if self.places else caught[0][:, :, None]
+        return caught[0].movedim(self.axis, 1).flatten(2) if self.map_shape else caught[0][:, :, None]
 
     @property
     def size(self) -> str:
         """``64 units, each a map of 7 × 7``."""
         what = counted(self.units, "unit")
-        if not self.places:
+        if not self.map_shape:
             return what
-        each = " × ".join(str(side) for side in self.places)
-        return f"{what}, each {'a map of' if len(self.places) > 1 else 'at'} {each} places"
+        each = " × ".join(str(side) for side in self.map_shape)
+        return f"{what}, each {'a map of' if len(self.map_shape) > 1 else 'at'} {each} places"
 
 
 class _Reached(BaseException):
@@ -70,12 +70,12 @@ class _Reached(BaseException):
 def _caught(module: nn.Module, runs: int, *, before: bool) -> Iterator[list[Tensor]]:
     """The module's output (``before``: its input) in the last of its runs, at which the net stops."""
     caught: list[Tensor] = []
-    seen = 0
+    passes = 0
 
     def see(value: Any) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == runs:
+        nonlocal passes
+        passes += 1
+        if passes == runs:
             caught.append(value)
             raise _Reached
 
@@ -97,21 +97,23 @@ def find_units(trace: Trace, net: nn.Module, name: str, *, batch: int) -> UnitLa
     if name == "auto":
         name = choose_layer(trace)
     find_layers(net, [name])
-    kind, wanted = type(trace.modules[name]).__name__, "Expected a layer that gives maps or vectors"
+    kind, hint = type(trace.modules[name]).__name__, "Expected a layer that gives maps or vectors"
     if name not in trace.shapes:
-        raise UserError(f"layer={name}: this {kind} does not run when the net sees an image. {wanted}.")
+        raise UserError(f"layer={name}: this {kind} does not run when the net sees an image. {hint}.")
     shape, axis = trace.shapes[name], unit_axis(trace, name)
     if shape is None:
-        raise UserError(f"layer={name}: this {kind} gives no tensor of real numbers. {wanted}.")
+        raise UserError(f"layer={name}: this {kind} gives no tensor of real numbers. {hint}.")
     if axis is None or shape[0] != batch:
         raise UserError(
             f"layer={name}: this {kind} gives {shape} for {batch} images, which has no units that can be "
-            f"told. {wanted}, (images, units, height, width) or (images, units)."
+            f"told. {hint}, (images, units, height, width) or (images, units)."
         )
-    places = tuple(side for place, side in enumerate(shape) if place not in (0, axis))
+    map_shape = tuple(side for index, side in enumerate(shape) if index not in (0, axis))
     maker = trace.makers.get(name)
     rising = (maker, trace.turns[name]) if maker and isinstance(trace.modules[maker], RISING) else None
-    return UnitLayer(name, kind, axis, shape[axis], places, trace.runs[name], trace.filtering(name), rising)
+    return UnitLayer(
+        name, kind, axis, shape[axis], map_shape, trace.runs[name], trace.filtering(name), rising
+    )
 
 
 def choose_layer(trace: Trace) -> str:
@@ -120,11 +122,11 @@ def choose_layer(trace: Trace) -> str:
     Raises UserError for a net that has neither.
     """
     ran = [(name, trace.modules[name]) for name in trace.leaves if unit_axis(trace, name) is not None]
-    found = [name for name, module in ran if isinstance(module, nn.Conv2d)][-1:]
-    if not found:
+    names = [name for name, module in ran if isinstance(module, nn.Conv2d)][-1:]
+    if not names:
         linear = [(module.out_features, name) for name, module in ran if isinstance(module, nn.Linear)]
         least = min((width for width, _ in linear[:-1] or linear), default=0)
-        found = [name for width, name in linear[:-1] or linear if width == least][-1:]
-    if not found:
+        names = [name for width, name in linear[:-1] or linear if width == least][-1:]
+    if not names:
         raise UserError("layer=auto: this net has no convolution and no linear layer. Give a layer's name.")
-    return trace.activated(found[0])
+    return trace.activated(names[0])

@@ -205,8 +205,8 @@ class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
         """The first time it cannot be written it is told, and given up."""
         logging.getLogger("pellucid").removeHandler(self)
-        told = "The log file %s cannot be written (%s); going on without."
-        log.warning(told, self.baseFilename, sys.exc_info()[1])
+        message = "The log file %s cannot be written (%s); going on without."
+        log.warning(message, self.baseFilename, sys.exc_info()[1])
 
 
 def start_logging(file: Path | None, *, console_level: int | None = logging.INFO) -> None:

@@ -114,12 +114,12 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
 def check_writable(folder: Path, what: str, option: str) -> None:
     """Raise UserError where ``folder``, told as ``what``, cannot be made; ``option`` names another one."""
     try:
-        place = folder.absolute()
-        while not place.exists():
-            place = place.parent
-        if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        path = folder.absolute()
+        while not path.exists():
+            path = path.parent
+        if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
             return
-        reason = f"{place} is not a folder that you may write to"
+        reason = f"{path} is not a folder that you may write to"
     except OSError as error:
         reason = f"{error.strerror or error}"
     raise UserError(f"{what} cannot be made: {reason}. Choose another one by {option}.")
@@ -192,8 +192,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with open_file(path) as file:
             check_packed(file, LARGEST_ARRAYS)
             file.seek(0)
-            with np.load(file, allow_pickle=False) as found:
-                return dict(found)
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
     except OSError:
         raise
     except Exception as error:  # NumPy and zlib raise many kinds for a file that was changed

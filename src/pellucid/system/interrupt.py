@@ -48,12 +48,12 @@ def install() -> None:
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     if not _State.watched:
         _State.watched = True
-        heard, told = os.pipe()
-        os.set_blocking(told, False)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         if hasattr(os, "register_at_fork"):  # whose signals are not ours
             os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
-        threading.Thread(target=_watch, args=(heard,), daemon=True).start()
+        threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
 
 def _watch(signals: int) -> None:

@@ -32,20 +32,20 @@ EXPECTED_WARNINGS = (
 )
 
 
-def check_device(wanted: str, option: str) -> None:
-    """Raise UserError, which names the ``option``, where the machine lacks the accelerator ``wanted``."""
-    if wanted == "auto":
+def check_device(accelerator: str, option: str) -> None:
+    """Raise UserError, which names the ``option``, where the machine lacks that ``accelerator``."""
+    if accelerator == "auto":
         return
-    if wanted == "gpu":
-        here = has_gpu()
-    elif wanted in ("cuda", "mps"):
-        here = AcceleratorRegistry.get(wanted).is_available()
+    if accelerator == "gpu":
+        available = has_gpu()
+    elif accelerator in ("cuda", "mps"):
+        available = AcceleratorRegistry.get(accelerator).is_available()
     else:
         return  # Lightning knows the others
-    if not here:
+    if not available:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         raise UserError(
-            f"{option}={wanted}: this machine has no such device (torch {torch.__version__}, {built}). "
+            f"{option}={accelerator}: this machine has no such device (torch {torch.__version__}, {built}). "
             f"Use {option}=cpu, or {option}=auto for the best one here."
         )
 

@@ -44,10 +44,10 @@ def activations(predictor: Predictor, images: Images, layers: Sequence[str]) -> 
 def gradient_norms(net: nn.Module, layers: Sequence[str]) -> dict[str, Tensor]:
     """The Euclidean norm of the gradient of each weight that has one, on its device."""
     weights = weights_of(net, layers)
-    return {name: one.grad.detach().norm() for name, one in weights.items() if one.grad is not None}
+    return {name: weight.grad.detach().norm() for name, weight in weights.items() if weight.grad is not None}
 
 
 def weights_of(net: nn.Module, layers: Sequence[str]) -> dict[str, nn.Parameter]:
     """The weight of each of the layers that has one."""
-    named = dict(net.named_parameters())
-    return {name: named[f"{name}.weight"] for name in layers if f"{name}.weight" in named}
+    parameters = dict(net.named_parameters())
+    return {name: parameters[f"{name}.weight"] for name in layers if f"{name}.weight" in parameters}

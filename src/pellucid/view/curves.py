@@ -19,14 +19,14 @@ class Curves:
 
 def curves(rows: Rows) -> Curves:
     """Series of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
-    found: dict[tuple[float | None, ...], str] = {}
+    name_of: dict[tuple[float | None, ...], str] = {}
     for name in dict.fromkeys(
         key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES
     ):
-        found[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
+        name_of[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
     metrics = {
         name: {stage: points for stage in STAGES if (points := _points(rows, f"{stage}/{name}"))}
-        for name in found.values()
+        for name in name_of.values()
     }
     return Curves([int(row["epoch"]) for row in rows], metrics, _points(rows, "lr"))
 

@@ -25,7 +25,7 @@ from pellucid.metrics.layout import arrange, explained, measures, reduced
 MAX_BYTES = 2 * 2**30  # of all vectors, which are kept until they are written
 
 Watch = Callable[[Tensor, Tensor, Mapping[str, Tensor]], object]  # inputs, output, predictions of a batch
-Known = tuple[Sequence[str], Sequence[str], Tensor]  # files, names and labels of a batch
+Metadata = tuple[Sequence[str], Sequence[str], Tensor]  # files, names and labels of a batch
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Embedding:
 
     def separation(self, seed: int) -> dict[str, float]:
         """How well known classes lie apart, higher is better; nothing for too few images."""
-        known = self.labels_N >= 0
-        return measures(self.vectors_ND[known], self.labels_N[known], seed) if known.any() else {}
+        known_N = self.labels_N >= 0
+        return measures(self.vectors_ND[known_N], self.labels_N[known_N], seed) if known_N.any() else {}
 
     def scores(self) -> dict[str, float]:
         """The accuracy on images whose class is known, in [0, 1], and the mean squared error."""
-        known, scores = self.labels_N >= 0, dict[str, float]()
-        if "predicted" in self.predictions and known.any():
-            scores["accuracy"] = float((self.predictions["predicted"] == self.labels_N)[known].mean())
+        known_N, scores = self.labels_N >= 0, dict[str, float]()
+        if "predicted" in self.predictions and known_N.any():
+            scores["accuracy"] = float((self.predictions["predicted"] == self.labels_N)[known_N].mean())
         if "mse" in self.predictions:
             scores["mse"] = float(self.predictions["mse"].mean())
         return scores
@@ -130,10 +130,10 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Observed:
-    """The embedding of all images, that of the ``shown`` ones, and those as uint8 RGB."""
+    """The embedding of all images, that of a ``sample``, and those as uint8 RGB."""
 
     embedding: Embedding
-    shown: Embedding
+    sample: Embedding
     thumbnails_PHWC: np.ndarray
 
 
@@ -146,15 +146,15 @@ def embed_images(
     predictions: Mapping[str, np.ndarray] | None = None,
 ) -> Embedding:
     """The embedding of those images, of which ``predictions`` are known already."""
-    known: list[Known] = []
+    metadata: list[Metadata] = []
 
-    def noted() -> Iterator[Images]:
+    def recorded() -> Iterator[Images]:
         for images in batches:
-            known.append((images.files, images.names, images.labels_B))
+            metadata.append((images.files, images.names, images.labels_B))
             yield images
 
-    vectors_ND = predictor.embed_all(noted(), layer).numpy()
-    return _gather(layer, index_N, known, vectors_ND, predictions or {})
+    vectors_ND = predictor.embed_all(recorded(), layer).numpy()
+    return _gather(layer, index_N, metadata, vectors_ND, predictions or {})
 
 
 def observe(
@@ -173,10 +173,10 @@ def observe(
     ``points`` of them are shown, no larger than ``side`` pixels. Raises UserError for vectors that are not
     finite or too large to be kept.
     """
-    wanted = np.zeros(count, dtype=bool)
-    wanted[choose_points(count, points, seed)] = True
-    known: list[Known] = []
-    vectors, predictions, thumbnails, done = [], dict[str, list[Tensor]](), [], 0
+    sampled_N = np.zeros(count, dtype=bool)
+    sampled_N[choose_points(count, points, seed)] = True
+    metadata: list[Metadata] = []
+    vectors, predictions, thumbnails, total = [], dict[str, list[Tensor]](), [], 0
     for images in batches:
         inputs_BCHW = predictor.inputs(images.pixels_BCHW)
         vectors.append(finite_vectors(predictor, images, inputs_BCHW, layer))
@@ -186,13 +186,15 @@ def observe(
             watch(inputs_BCHW, output, values)
         for name, values_B in values.items():
             predictions.setdefault(name, []).append(values_B)
-        shown_B = torch.from_numpy(wanted[done : done + len(images)]).to(inputs_BCHW.device)
+        shown_B = torch.from_numpy(sampled_N[total : total + len(images)]).to(inputs_BCHW.device)
         thumbnails.append(predictor.shown(_shrink(inputs_BCHW[shown_B], side)))
-        known.append((images.files, images.names, images.labels_B))
-        done += len(images)
+        metadata.append((images.files, images.names, images.labels_B))
+        total += len(images)
     predicted = {name: torch.cat(values).numpy() for name, values in predictions.items()}
-    embedding = _gather(layer, np.arange(done), known, torch.cat(vectors).numpy(), predicted)
-    return Observed(embedding, embedding.subset(np.flatnonzero(wanted[:done])), np.concatenate(thumbnails))
+    embedding = _gather(layer, np.arange(total), metadata, torch.cat(vectors).numpy(), predicted)
+    return Observed(
+        embedding, embedding.subset(np.flatnonzero(sampled_N[:total])), np.concatenate(thumbnails)
+    )
 
 
 def check_layer(predictor: Predictor, layer: str) -> None:
@@ -223,16 +225,16 @@ def predict_numbers(predictor: Predictor, inputs_BCHW: Tensor) -> tuple[dict[str
 def _gather(
     layer: str,
     index_N: np.ndarray,
-    known: Sequence[Known],
+    metadata: Sequence[Metadata],
     vectors_ND: np.ndarray,
     predictions: Mapping[str, np.ndarray],
 ) -> Embedding:
     return Embedding(
         layer,
         index_N,
-        [file for files, _, _ in known for file in files],
-        [name for _, names, _ in known for name in names],
-        torch.cat([labels_B for _, _, labels_B in known]).numpy(),
+        [file for files, _, _ in metadata for file in files],
+        [name for _, names, _ in metadata for name in names],
+        torch.cat([labels_B for _, _, labels_B in metadata]).numpy(),
         vectors_ND,
         predictions,
     )

@@ -70,14 +70,14 @@ class Attribution:
         """Trust in an image's map in a few words, and whether they speak for it; "" where there is no map."""
         if self.maps.notes[position] == NO_MAP:
             return "", None
-        at = self.measured.get(position)
-        if at is None or self.faithfulness is None:
+        row = self.measured.get(position)
+        if row is None or self.faithfulness is None:
             return "trust not measured", None
-        if not self.faithfulness.better[at]:
+        if not self.faithfulness.better[row]:
             return "no better than random", False
-        if self.likeness_M[at] > MAX_ALIKE:
-            return f"alike without training: {self.likeness_M[at]:.2f}", False
-        gain, random_gain = self.faithfulness.gain[at], self.faithfulness.random_gain[:, at].mean()
+        if self.likeness_M[row] > MAX_ALIKE:
+            return f"alike without training: {self.likeness_M[row]:.2f}", False
+        gain, random_gain = self.faithfulness.gain[row], self.faithfulness.random_gain[:, row].mean()
         against = self.maps.notes[position].startswith("✗")
         return f"gain {gain:.2f}, random {random_gain:.2f}", None if against else True
 
@@ -85,16 +85,16 @@ class Attribution:
         """Faithfulness measures of an image's map; none where they were not taken, or there is no map."""
         if self.maps.notes[position] == NO_MAP:
             return {"map": False}
-        at, measures = self.measured.get(position), self.faithfulness
-        if at is None or measures is None:
+        row, measures = self.measured.get(position), self.faithfulness
+        if row is None or measures is None:
             return {}
         return {
-            "deletion": float(measures.deletion_B[at]),
-            "insertion": float(measures.insertion_B[at]),
-            "random_deletion": float(measures.random_deletion_RB[:, at].mean()),
-            "random_insertion": float(measures.random_insertion_RB[:, at].mean()),
-            "better_than_random": bool(measures.better[at]),
-            "likeness_to_other_weights": float(self.likeness_M[at]),
+            "deletion": float(measures.deletion_B[row]),
+            "insertion": float(measures.insertion_B[row]),
+            "random_deletion": float(measures.random_deletion_RB[:, row].mean()),
+            "random_insertion": float(measures.random_insertion_RB[:, row].mean()),
+            "better_than_random": bool(measures.better[row]),
+            "likeness_to_other_weights": float(self.likeness_M[row]),
         }
 
 
@@ -156,13 +156,13 @@ def attributions(
     target_B: Tensor,
     *,
     measured: Sequence[int] = (),
-    other: nn.Module | None = None,
+    randomized: nn.Module | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[str, Attribution]]:
     """Maps of each method in turn, by its name; those of the images at ``measured`` are tried.
 
-    ``other``: the net with its weights in another order, which is needed where maps are tried. ``seed``: of
-    the random orders.
+    ``randomized``: the net with its weights in another order, which is needed where maps are tried.
+    ``seed``: of the random orders.
     """
     (black_CHW,) = predictor.black()
     faithfulness = None
@@ -174,11 +174,11 @@ def attributions(
         if faithfulness is None:
             yield name, Attribution(maps, {}, None, torch.zeros(0))
             continue
-        assert other is not None
+        assert randomized is not None
         maps_MHW = maps.maps_BHW[measured]
-        others = explainer.explain(other, inputs_MCHW, target_M, black_CHW)
-        likeness_M = rank_correlation(maps_MHW, others.maps_BHW)
-        positions = {position: at for at, position in enumerate(measured)}
+        randomized_maps = explainer.explain(randomized, inputs_MCHW, target_M, black_CHW)
+        likeness_M = rank_correlation(maps_MHW, randomized_maps.maps_BHW)
+        positions = {position: index for index, position in enumerate(measured)}
         yield name, Attribution(maps, positions, faithfulness.measure(maps_MHW), likeness_M)
 
 
@@ -204,24 +204,24 @@ def explanations_in_time(
     """
     (black_CHW,) = predictor.black()
     sides = tuple(black_CHW.shape[1:])
-    chosen = sorted(applicable(predictor, explainers).explainers.values(), key=lambda e: e.passes(sides))
+    ordered = sorted(applicable(predictor, explainers).explainers.values(), key=lambda e: e.passes(sides))
     end = time.perf_counter() + seconds
-    for number, explainer in enumerate(chosen):
+    for number, explainer in enumerate(ordered):
         start = time.perf_counter()
-        share = (end - start) / (len(chosen) - number)
-        each = 3 * predictor.seconds_per_image * explainer.passes(sides)  # a guess, then measured
-        done = 0
-        while done < len(target_N):
-            left = share - (time.perf_counter() - start)
-            count = min(BATCH_SIZE, len(target_N) - done, int(left / each))
+        share = (end - start) / (len(ordered) - number)
+        cost = 3 * predictor.seconds_per_image * explainer.passes(sides)  # a guess, then measured
+        explained = 0
+        while explained < len(target_N):
+            remaining = share - (time.perf_counter() - start)
+            count = min(BATCH_SIZE, len(target_N) - explained, int(remaining / cost))
             if count < 1:
                 break
-            positions = list(range(done, done + count))
+            positions = list(range(explained, explained + count))
             target_B = target_N[positions]
             yield (
                 explainer,
                 positions,
                 explainer.explain(predictor.net, inputs(positions), target_B, black_CHW),
             )
-            done += count
-            each = (time.perf_counter() - start) / done
+            explained += count
+            cost = (time.perf_counter() - start) / explained

@@ -52,13 +52,13 @@ class ForwardPass:
 def mapped_layers(predictor: Predictor, layers: Layers) -> list[str]:
     """Names of the chosen layers, of which each gives maps. Raises UserError for one that does not."""
     trace = traced(predictor.net, predictor.black().to(predictor.dtype))
-    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=MAX_LAYERS)
-    for layer in chosen:
+    names = select_layers(predictor.net, convolutions_with_maps(trace), layers, limit=MAX_LAYERS)
+    for layer in names:
         if not has_maps(trace, layer):
             shape = trace.shapes.get(layer)
             gives = f"gives {shape}" if shape else "gives no tensor"
             raise UserError(f"layers: {layer} {gives}. Expected maps, one image's channels × height × width.")
-    return chosen
+    return names
 
 
 def feature_maps(predictor: Predictor, inputs_NCHW: Tensor, layers: Sequence[str]) -> list[LayerOutput]:
@@ -76,17 +76,17 @@ def forward_pass(
     names = layers_of_kind(net, nn.Conv2d, nn.Linear)
     kinds = {name: type(net.get_submodule(name)).__name__ for name in names}
     outputs, output = predictor.outputs(inputs_NCHW, names)
-    found = [
+    layer_outputs = [
         LayerOutput(name, kinds[name], values.numpy())
         for name, values in outputs.items()
         if len(values) == len(inputs_NCHW) and values.ndim in ((2, 4) if kinds[name][:4] == "Conv" else (2,))
     ]
-    if not found:
+    if not layer_outputs:
         return None
     values = predictor.interpret(inputs_NCHW, output, None)
     return ForwardPass(
-        layers=[found[index] for index in evenly_spread(len(found), max_layers)],
-        total=len(found),
+        layers=[layer_outputs[index] for index in evenly_spread(len(layer_outputs), max_layers)],
+        total=len(layer_outputs),
         likeliest=likeliest(values["probabilities"], predictor.spec.classes, max_classes)
         if "probabilities" in values
         else [],

@@ -38,14 +38,17 @@ class Strip:
 def layers_with_strips(predictor: Predictor, layers: Layers) -> list[str]:
     """Those of the chosen layers that give maps."""
     trace = traced(predictor.net, predictor.black().to(predictor.dtype))
-    chosen = select_layers(predictor.net, convolutions_with_maps(trace), layers, most=MAX_LAYERS)
-    return [layer for layer in chosen if has_maps(trace, layer)]
+    names = select_layers(predictor.net, convolutions_with_maps(trace), layers, limit=MAX_LAYERS)
+    return [layer for layer in names if has_maps(trace, layer)]
 
 
 def reconstruction_frame(predictor: Predictor, images: Images) -> dict[str, np.ndarray]:
     """Reconstructions, uint8, and their errors."""
-    seen = reconstruct(predictor, predictor.inputs(images.pixels_BCHW))
-    return {"image/reconstruction": np.round(seen.outputs_BHWC * 255).astype(np.uint8), "mse": seen.errors}
+    reconstructed = reconstruct(predictor, predictor.inputs(images.pixels_BCHW))
+    return {
+        "image/reconstruction": np.round(reconstructed.outputs_BHWC * 255).astype(np.uint8),
+        "mse": reconstructed.errors,
+    }
 
 
 def class_frame(
@@ -59,10 +62,10 @@ def class_frame(
     values = predictor.interpret(inputs_BCHW, output_BK, None)
     frame = {name: values[name].cpu().numpy() for name in ("predicted", "confidence")}
     if explainer is not None:
-        for _, each in attributions(predictor, {"": explainer}, inputs_BCHW, images.labels_B):
+        for _, attribution in attributions(predictor, {"": explainer}, inputs_BCHW, images.labels_B):
             kind = "signed" if explainer.signed else "unsigned"
-            known = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
-            frame[next(known, f"{kind}/{each.maps.title}")] = each.maps.shown()
+            keys = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
+            frame[next(keys, f"{kind}/{attribution.maps.title}")] = attribution.maps.shown()
     for layer in layers:
         maps_BMHW = outputs[layer].numpy()
         followed = _map_of(layer, maps_BMHW, first)

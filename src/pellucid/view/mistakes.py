@@ -47,8 +47,8 @@ def cell_members(predictions: Predictions) -> dict[Cell, list[int]]:
     }
 
 
-def take_turns(members: Mapping[Cell, Sequence[int]], *, each: int, most: int) -> list[int]:
-    """At most ``most`` images, ``each`` of a cell: one of every cell in turn, those of mistakes first."""
+def take_turns(members: Mapping[Cell, Sequence[int]], *, per_cell: int, limit: int) -> list[int]:
+    """At most ``limit`` images, ``per_cell`` of each: one of every cell in turn, those of mistakes first."""
     cells = sorted(members, key=lambda cell: (cell[0] == cell[1], -len(members[cell])))
-    turns = [members[cell][turn] for turn in range(each) for cell in cells if turn < len(members[cell])]
-    return turns[:most]
+    turns = [members[cell][turn] for turn in range(per_cell) for cell in cells if turn < len(members[cell])]
+    return turns[:limit]

@@ -65,13 +65,13 @@ class Neighbourhood:
     @property
     def votes(self) -> list[tuple[int, int]]:
         """How many neighbours, but for the query itself, are of each class: (label, count), most first."""
-        return Counter(one.label for one in self.neighbours if not one.same).most_common()
+        return Counter(neighbour.label for neighbour in self.neighbours if not neighbour.same).most_common()
 
 
 def nearest_neighbours(
     predictor: Predictor,
     queries: Iterable[Images],
-    others: Iterable[Images],
+    candidates: Iterable[Images],
     pick: Callable[[Tensor], Images],
     *,
     layer: str,
@@ -83,7 +83,7 @@ def nearest_neighbours(
     ``pick`` gives those of the others once more, numbered as they came. Raises UserError for vectors that are
     not finite.
     """
-    sought, vectors = [], []
+    query_list, vectors = [], []
     for images in queries:
         inputs_BCHW = predictor.inputs(images.pixels_BCHW)
         vectors.append(finite_vectors(predictor, images, inputs_BCHW, layer))
@@ -91,13 +91,15 @@ def nearest_neighbours(
         shown_BHWC = predictor.shown(inputs_BCHW)
         for position, file in enumerate(images.files):
             values = {name: values_B[position].item() for name, values_B in predictions.items()}
-            sought.append(Query(file, int(images.labels_B[position]), shown_BHWC[position], values))
+            query_list.append(Query(file, int(images.labels_B[position]), shown_BHWC[position], values))
     nearest = Nearest(torch.cat(vectors), count=count, distance=distance)
-    for images in others:
+    for images in candidates:
         nearest.see(finite_vectors(predictor, images, predictor.inputs(images.pixels_BCHW), layer))
     return [
         _neighbourhood(predictor, query, pick(index_K), distances_K.tolist())
-        for query, index_K, distances_K in zip(sought, nearest.index_QK, nearest.distances_QK, strict=True)
+        for query, index_K, distances_K in zip(
+            query_list, nearest.index_QK, nearest.distances_QK, strict=True
+        )
     ]
 
 

@@ -53,9 +53,9 @@ def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
     )
 
 
-def likeliest(probabilities_BK: Tensor, classes: Sequence[str], most: int) -> list[list[tuple[str, float]]]:
+def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> list[list[tuple[str, float]]]:
     """Of each image at most so many classes with their probabilities, the likeliest first."""
-    top = probabilities_BK.cpu().topk(min(most, probabilities_BK.shape[1]))
+    top = probabilities_BK.cpu().topk(min(limit, probabilities_BK.shape[1]))
     return [
         [(classes[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
         for labels, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)

@@ -25,19 +25,19 @@ LOOKING, FINDING, MAKING = "Looking", "Finding what each unit sees", "Making ima
 
 @dataclass(frozen=True)
 class UnitStudy:
-    """Top activations of a layer's units and, of the ``drawn`` ones, activation maximization.
+    """Top activations of a layer's units and, of ``units``, activation maximization.
 
     ``boxes_UK4``: the patch of each top image that the unit sees (top, left, bottom, right; -1 where there is
-    none), ``made_boxes_A4``: of those made.
+    none), ``maxima_boxes_A4``: of those made.
     """
 
     layer: UnitLayer
     filters: Filters | None
     activations: TopActivations
     boxes_UK4: Tensor
-    made_boxes_A4: Tensor
-    drawn: list[int]
-    made: ActivationMaxima
+    maxima_boxes_A4: Tensor
+    units: list[int]
+    maxima: ActivationMaxima
 
     def images(self, unit: int) -> list[int]:
         """Indices of the images that activate a unit most, the most first."""
@@ -46,77 +46,77 @@ class UnitStudy:
     @property
     def largest_patch(self) -> tuple[int, int]:
         """Height and width, in pixels, that hold every patch."""
-        return largest(torch.cat([self.boxes_UK4.flatten(0, 1), self.made_boxes_A4]))
+        return largest(torch.cat([self.boxes_UK4.flatten(0, 1), self.maxima_boxes_A4]))
 
 
 def study_units(
     predictor: Predictor,
     trace: Trace,
     layer: UnitLayer,
-    drawn: list[int],
+    units: list[int],
     batches: Iterable[Tensor],
     *,
     steps: int,
     seed: int,
-    done: Callable[[str, int], None],
+    advance: Callable[[str, int], None],
 ) -> UnitStudy:
     """Study of a layer's units on ``batches`` of uint8 pixels (B, C, H, W).
 
-    ``trace``: of the net. ``steps``, ``seed``: of the images that are made to excite the ``drawn`` units.
-    ``done`` hears of each of the three phases how many images it has done since it was called last.
+    ``trace``: of the net. ``steps``, ``seed``: of the images that are made to excite ``units``.
+    ``advance`` hears of each of the three phases how many images it has done since it was called last.
     """
     watch = Watch(layer.units)
     with preserve_state(predictor.net) as net:
         with torch.no_grad():
             for pixels_BCHW in batches:
                 watch.see(layer.outputs(net, predictor.inputs(pixels_BCHW)))
-                done(LOOKING, len(pixels_BCHW))
-        activations = watch.found()
-        done(FINDING, 0)
-        positions = _positions(layer, activations, drawn)
-        boxes_UK4, made_boxes_A4 = _boxes(predictor, layer, activations, drawn, positions)
-        made = maximize_activations(
+                advance(LOOKING, len(pixels_BCHW))
+        activations = watch.result()
+        advance(FINDING, 0)
+        positions = _positions(layer, activations, units)
+        boxes_UK4, maxima_boxes_A4 = _boxes(predictor, layer, activations, units, positions)
+        maxima = maximize_activations(
             net,
             layer,
-            drawn,
+            units,
             positions,
             predictor.spec,
-            patch=min(largest(made_boxes_A4)),
+            patch=min(largest(maxima_boxes_A4)),
             steps=steps,
             seed=seed,
-            done=lambda number: done(MAKING, number),
+            advance=lambda number: advance(MAKING, number),
         )
     filters = find_filters(trace, layer.filtered_by, predictor.spec.image_shape)
-    return UnitStudy(layer, filters, activations, boxes_UK4, made_boxes_A4, drawn, made)
+    return UnitStudy(layer, filters, activations, boxes_UK4, maxima_boxes_A4, units, maxima)
 
 
-def _positions(layer: UnitLayer, activations: TopActivations, drawn: list[int]) -> list[int]:
-    """Positions in the map at which images are made to excite: the middle, as places of a map are alike.
+def _positions(layer: UnitLayer, activations: TopActivations, units: list[int]) -> list[int]:
+    """Positions in the map at which images are made to excite: the middle, as those of a map are alike.
 
     Those of a layer after patches have been joined are not: there it is where real images do.
     """
-    if len(layer.places) != 1:
-        return [middle(layer)] * len(drawn)
-    return [max(int(activations.place_UK[unit, 0]), 0) for unit in drawn]
+    if len(layer.map_shape) != 1:
+        return [middle(layer)] * len(units)
+    return [max(int(activations.position_UK[unit, 0]), 0) for unit in units]
 
 
 def _boxes(
     predictor: Predictor,
     layer: UnitLayer,
     activations: TopActivations,
-    drawn: list[int],
+    units: list[int],
     positions: list[int],
 ) -> tuple[Tensor, Tensor]:
     """Receptive fields in the top images of each unit (U, K, 4), and in the images made (A, 4)."""
     shape = predictor.spec.image_shape
-    boxes_UK4 = torch.full((*activations.place_UK.shape, 4), -1)
-    if not layer.places:  # a vector's units see the whole image
+    boxes_UK4 = torch.full((*activations.position_UK.shape, 4), -1)
+    if not layer.map_shape:  # a vector's units see the whole image
         whole_4 = torch.tensor([0, 0, *shape[1:]])
         boxes_UK4[activations.image_UK >= 0] = whole_4
-        return boxes_UK4, whole_4.repeat(len(drawn), 1)
+        return boxes_UK4, whole_4.repeat(len(units), 1)
     unit_S, rank_S = torch.nonzero(activations.image_UK >= 0, as_tuple=True)
-    unit_T = torch.cat([unit_S, torch.tensor(drawn)])
-    position_T = torch.cat([activations.place_UK[unit_S, rank_S], torch.tensor(positions)])
+    unit_T = torch.cat([unit_S, torch.tensor(units)])
+    position_T = torch.cat([activations.position_UK[unit_S, rank_S], torch.tensor(positions)])
     boxes_S4 = receptive_fields(predictor.net, layer, unit_T, position_T, shape)
     boxes_UK4[unit_S, rank_S] = boxes_S4[: len(unit_S)]
     return boxes_UK4, boxes_S4[len(unit_S) :]

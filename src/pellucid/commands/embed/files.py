@@ -38,28 +38,28 @@ class EmbeddingFiles:
         tsne_points: int,
     ) -> None:
         self.trained, self.stream, self.thumbnails_PHWC = trained, stream, observed.thumbnails_PHWC
-        self.embedding, self.shown = observed.embedding, observed.shown
+        self.embedding, self.sample = observed.embedding, observed.sample
         self.layer = self.embedding.layer
         self.classes = [plain(name) for name in trained.spec.classes]
         self.seed = trained.config["seed"]
         self.name = f"{self.layer}_{stream.name}".replace("/", "_")
-        self.separation = self.shown.separation(self.seed)
+        self.separation = self.sample.separation(self.seed)
         images, dimensions = self.embedding.vectors_ND.shape
         self.figures: dict[str, Any] = {"images": images, "dimensions": dimensions}
         self.figures |= self.separation | self.embedding.scores()
         self.pictures = {method: self._picture(method, tsne_points) for method in methods}
 
     def _picture(self, method: str, tsne_points: int) -> Picture:
-        layout = self.shown.layout(method, seed=self.seed, tsne_points=tsne_points)
-        labels, colours = self.shown.labels_N[layout.rows_S], ""
-        if (labels < 0).all() and "predicted" in self.shown.predictions:
+        layout = self.sample.layout(method, seed=self.seed, tsne_points=tsne_points)
+        labels, colours = self.sample.labels_N[layout.rows_S], ""
+        if (labels < 0).all() and "predicted" in self.sample.predictions:
             labels, colours = (
-                self.shown.predictions["predicted"][layout.rows_S],
+                self.sample.predictions["predicted"][layout.rows_S],
                 "; colour: the predicted class",
             )
         axes = axes_names(method)
         if method == "pca":
-            shares = self.shown.variance(layout)
+            shares = self.sample.variance(layout)
             axes = [
                 f"{name} ({100 * share:.0f} % of the variance)"
                 for name, share in zip(axes, shares, strict=True)
@@ -88,8 +88,8 @@ class EmbeddingFiles:
         write_projector(
             folder / "projector" / self.name,
             name=f"{self.layer}, {self._images}, epoch {self.trained.epoch}",
-            vectors_ND=self.shown.components,
-            columns=self.shown.columns(self.classes),
+            vectors_ND=self.sample.components,
+            columns=self.sample.columns(self.classes),
             thumbnails_NHWC=self._thumbnails(),
             same_as=None,
         )

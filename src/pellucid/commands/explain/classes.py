@@ -64,7 +64,7 @@ class ClassWriter(Writer):
             images_BCHW,
             scores.target_B,
             measured=[position for position, file in enumerate(files) if file in self.measured],
-            other=self.other,
+            randomized=self.other,
             seed=self.run.config["seed"],
         ):
             by_method[name] = attribution

@@ -72,7 +72,7 @@ def mistakes(context: Context) -> Mistakes:
         members = {
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)
         }
-    order = take_turns(members, each=MAX_OF_CELL, most=MAX_IMAGES)
+    order = take_turns(members, per_cell=MAX_OF_CELL, limit=MAX_IMAGES)
     shown = _shown(context, order, predictions.confidence)
     methods = _explain(context, shown, predictions.predicted)
     cells = {
