@@ -137,7 +137,7 @@ def test_a_damaged_entry_is_told_and_built_again(
     log.clear()
     again = load(root, "cat")
     assert torch.equal(again.images, ours)
-    assert again.kept == first.kept
+    assert again.readable == first.readable
     assert again.broken == {
         "cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
     }
@@ -153,8 +153,8 @@ def test_a_damaged_entry_is_told_and_built_again(
 
 def test_pixels_are_those_of_the_files(root: Path) -> None:
     files, photos = find_photos(root / "cat"), load(root, "cat")
-    assert len(photos.kept) == 19
-    for row, number in zip(photos.images, photos.kept, strict=True):
+    assert len(photos.readable) == 19
+    for row, number in zip(photos.images, photos.readable, strict=True):
         assert np.array_equal(row.numpy(), decode(files[number], SIZE))
 
 

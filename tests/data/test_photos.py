@@ -61,8 +61,8 @@ def test_a_large_photo_is_decoded_without_a_warning(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)  # Pillow warns above it
     Image.new("RGB", (40, 40)).save(root / "large.png")
-    kept = load_photos([root / "large.png"], root=root, size=8, cache=root / "cache", cache_limit=1.0).kept
-    assert kept == [0]
+    photos = load_photos([root / "large.png"], root=root, size=8, cache=root / "cache", cache_limit=1.0)
+    assert photos.readable == [0]
 
 
 # --- a folder of them ------------------------------------------------------------------------
@@ -90,10 +90,10 @@ def test_each_unusable_file_is_named_with_the_reason_and_left_out(
     loaded = load_photos(files, root=root, size=8, cache=tmp_path / "cache", cache_limit=1.0)
     bad = {f"cat/{name}" for name in ("one.png", "short.jpg", "text.jpg", "empty.jpg", "huge.png")}
     assert set(loaded.broken) == bad
-    assert {files[i].relative_to(root).as_posix() for i in loaded.kept} | bad == {
+    assert {files[i].relative_to(root).as_posix() for i in loaded.readable} | bad == {
         p.relative_to(root).as_posix() for p in files
     }
-    assert len(loaded.images) == len(loaded.kept) == 60
+    assert len(loaded.images) == len(loaded.readable) == 60
     (record,) = log.records
     assert record.levelname == "WARNING"
     message = record.getMessage()
@@ -111,7 +111,7 @@ def test_each_unusable_file_is_named_with_the_reason_and_left_out(
 def test_with_a_tenth_unusable_the_rest_is_taken(root: Path, load: Callable[..., Photos]) -> None:
     for name in ("a.jpg", "b.jpg"):
         (root / name).write_text("no")
-    assert len(load().kept) == 20  # of 22
+    assert len(load().readable) == 20  # of 22
 
 
 def test_above_a_tenth_something_is_wrong(root: Path, load: Callable[..., Photos], cache: Path) -> None:
@@ -143,12 +143,12 @@ def test_a_path_may_hold_any_sign(tmp_path: Path, folder: str) -> None:
     loaded = load_photos(
         find_photos(root), root=root, size=8, cache=tmp_path / folder / "cache", cache_limit=1.0
     )
-    assert len(loaded.kept) == 3
+    assert len(loaded.readable) == 3
 
 
 def test_a_name_that_is_no_utf8_is_no_obstacle(root: Path, load: Callable[..., Photos]) -> None:
     (root / os.fsdecode(b"caf\xe9.jpg")).hardlink_to(root / "cat" / "000.jpg")
-    assert len(load().kept) == 21
+    assert len(load().readable) == 21
 
 
 def test_a_warning_can_be_printed_whatever_the_name(
@@ -170,7 +170,7 @@ def test_what_is_cached_is_not_decoded_again(
     monkeypatch.setattr(decoding, "decode", no_decoding)
     again = load()
     assert torch.equal(first.images, again.images)
-    assert again.kept == first.kept
+    assert again.readable == first.readable
 
 
 def test_unusable_files_are_told_again_from_the_cache(
@@ -258,7 +258,7 @@ def test_two_that_build_at_once_make_one_good_entry(
     assert torch.equal(results[0].images, results[1].images)
     (entry,) = cache.iterdir()
     assert sorted(p.name for p in entry.iterdir()) == ["digests.bin", "index.json", "pixels.bin"]
-    assert results[0].kept == results[1].kept == list(range(20))
+    assert results[0].readable == results[1].readable == list(range(20))
 
 
 def test_a_cache_that_cannot_be_made_is_told(load: Callable[..., Photos], tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_and_nothing_stays(load: Callable[..., Photos], cach
     with disk_of(200_000), pytest.raises(UserError, match=r"could not be written .*Make room"):
         load(size=128)  # 20 × 48 kB
     assert not list(cache.iterdir())
-    assert len(load(size=128).kept) == 20
+    assert len(load(size=128).readable) == 20
 
 
 def test_a_full_disk_is_told_before_everything_is_decoded(
@@ -319,7 +319,7 @@ def test_an_entry_without_its_index_is_built_again(load: Callable[..., Photos], 
     load()
     (entry,) = cache.iterdir()
     (entry / "index.json").unlink()
-    assert len(load().kept) == 20
+    assert len(load().readable) == 20
 
 
 def test_what_was_not_used_for_longest_makes_room(root: Path, cache: Path) -> None:

@@ -16,7 +16,7 @@ from tests.inside.looked import layer_of
 
 def make(net: nn.Module, name: str, spec: Spec, units: list[int], **given: Any) -> Any:
     layer = layer_of(net, name, spec.image_shape)
-    options: dict[str, Any] = {"patch": 3, "steps": 64, "seed": 0, "done": lambda number: None}
+    options: dict[str, Any] = {"patch": 3, "steps": 64, "seed": 0, "advance": lambda number: None}
     places = [middle(layer)] * len(units)
     with preserve_state(net) as plain:
         return maximize_activations(plain, layer, units, places, spec, **{**options, **given})

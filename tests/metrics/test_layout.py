@@ -12,8 +12,8 @@ from pellucid.metrics.layout import (
     check_methods,
     explained,
     measures,
-    measures_told,
     reduced,
+    separation_text,
 )
 from pellucid.metrics.projection import pca
 
@@ -41,9 +41,9 @@ def test_figures_in_words() -> None:
     found = measures(apart, labels, 0)
     assert found["knn_accuracy"] == 1
     assert found["silhouette"] > 0.9
-    assert measures_told(found).startswith("; 10-nearest-neighbour accuracy 1.000; silhouette 0.9")
+    assert separation_text(found).startswith("; 10-nearest-neighbour accuracy 1.000; silhouette 0.9")
     assert measures(apart[:9], labels[:9], 0) == {}
-    assert measures_told({}) == ""
+    assert separation_text({}) == ""
 
 
 def test_methods() -> None:

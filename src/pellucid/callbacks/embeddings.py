@@ -15,7 +15,7 @@ from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
-from pellucid.metrics.layout import METHODS, axes_names, check_methods, measures_told
+from pellucid.metrics.layout import METHODS, axes_names, check_methods, separation_text
 from pellucid.view.embedding import Embedding, embed_images
 
 
@@ -73,7 +73,7 @@ class Embeddings(Visualizer):
         self._project(snapshot, embedding)
         separation = embedding.separation(snapshot.figures.seed)
         snapshot.scalars({f"{self.name}/{name}": value for name, value in separation.items()})
-        self._draw(snapshot, embedding, measures_told(separation))
+        self._draw(snapshot, embedding, separation_text(separation))
 
     def _project(self, snapshot: Snapshot, embedding: Embedding) -> None:
         if not snapshot.boards:

@@ -26,8 +26,8 @@ def none(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
 
 def flip(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
     """Mirrored left to right with probability 1/2."""
-    chosen = (numbers_BR[:, 0] < 0.5).view(-1, 1, 1, 1)
-    return torch.where(chosen, images_BCHW.flip(-1), images_BCHW)
+    flipped = (numbers_BR[:, 0] < 0.5).view(-1, 1, 1, 1)
+    return torch.where(flipped, images_BCHW.flip(-1), images_BCHW)
 
 
 def shift(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:

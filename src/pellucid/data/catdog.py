@@ -149,8 +149,8 @@ class CatDog(ImageData):
         size, limit = self.spec.image_shape[1], self.cache_limit
         loaded = load_together(files, root=self.root, size=size, cache=self.cache, cache_limit=limit)
         for name, photos in loaded.items():
-            labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.kept]
-            names = [str(files[name][i].relative_to(self.root)) for i in photos.kept]
+            labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.readable]
+            names = [str(files[name][i].relative_to(self.root)) for i in photos.readable]
             splits[name] = Split.whole(photos.images, labels, names, photos.digests_N)
             self.left_out += len(photos.broken)
         self.source = "Oxford-IIIT Pet"

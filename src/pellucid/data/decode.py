@@ -37,18 +37,18 @@ TURNS: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 SPARE = 2**23  # bytes for tables, blocks and bands
-SAID = 200  # signs of what Pillow says
+MAX_REASON = 200  # signs of what Pillow says
 WORKERS = min(32, os.cpu_count() or 1)
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_threads(work: Callable[[T], R], given: Iterable[T], *, ahead: int) -> Generator[R, None, None]:
+def in_threads(work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Generator[R, None, None]:
     """The results of ``work`` in threads, in order; so many results, and no more, wait to be taken."""
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        for item in given:
+        for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
@@ -74,8 +74,8 @@ def decode_or_reason(
         pixels_CSS = decode(path, size, grey := Grey(values))
     except UnreadableError as error:
         return first_line(error)
-    if odd is not None and (said := grey.odd()):
-        odd[path] = said
+    if odd is not None and (misfit := grey.odd()):
+        odd[path] = misfit
     return pixels_CSS
 
 
@@ -146,9 +146,9 @@ def _reason(error: Exception) -> str:
     """What is wrong with a file of which Pillow says that."""
     if isinstance(error, SyntaxError) and error.args and isinstance(error.args[0], Exception):
         error = error.args[0]  # a header that led to KeyError, IndexError, …
-    text = first_line(error)[:SAID]
+    text = first_line(error)[:MAX_REASON]
     if isinstance(error, (OSError, ValueError, SyntaxError, Image.DecompressionBombError)):
-        return f"{text}: {said}" if (said := libtiff.said()) else text
+        return f"{text}: {message}" if (message := libtiff.last_message()) else text
     return f"damaged ({type(error).__name__}: {text})"
 
 

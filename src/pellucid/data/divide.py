@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pellucid.data.images import Split
-from pellucid.data.manifest import SPLITS, Changes, Manifest, named
+from pellucid.data.manifest import SPLITS, Changes, Manifest, first_names
 from pellucid.data.split import take
 from pellucid.errors import UserError
 
@@ -44,19 +44,19 @@ class History:
 class Division:
     """A division into splits, with files of val and test that were trained on, and changes since the run.
 
-    ``given``: the splits that the data set itself has. ``whole``: ``splits`` with the images that were
+    ``provided``: the splits that the data set itself has. ``complete``: ``splits`` with the images that were
     trained on, also where they are left out.
     """
 
-    given: tuple[str, ...]
+    provided: tuple[str, ...]
     splits: dict[str, Split]
-    whole: dict[str, Split]
+    complete: dict[str, Split]
     trained_on: Mapping[str, Sequence[str]]
     changes: Changes
 
 
 def divide(
-    read: Mapping[str, Split],
+    provided: Mapping[str, Split],
     fractions: Mapping[str, float | None],
     seed: int,
     classes: Sequence[str],
@@ -66,45 +66,47 @@ def divide(
 
     Images that are others than the run's are not divided: all are ``test``, or what their folders say.
     """
-    same_images = history.is_of(read)
-    splits = dict(read) if same_images or "all" not in read else {"test": read["all"]}
+    same_images = history.is_of(provided)
+    splits = dict(provided) if same_images or "all" not in provided else {"test": provided["all"]}
     names = ("val", "test") if history.by_position else ("test", "val")
-    wanted = {name: share for name in names if name not in read and (share := fractions[name]) is not None}
-    there = {*read, *wanted, *({"train"} if "all" in read else ())}
-    if same_images and (gone := [name for name in SPLITS if name not in there]):
+    shares = {
+        name: share for name in names if name not in provided and (share := fractions[name]) is not None
+    }
+    available = {*provided, *shares, *({"train"} if "all" in provided else ())}
+    if same_images and (missing := [name for name in SPLITS if name not in available]):
         raise UserError(
-            f"The data have {', '.join(read)} images but no {' and no '.join(gone)} images. Expected "
+            f"The data have {', '.join(provided)} images but no {' and no '.join(missing)} images. Expected "
             "<root>/{train,test}/<class>/…, or where data=image_folder class folders alone."
         )
-    if same_images and wanted:
+    if same_images and shares:
         pool = splits.pop("all") if "all" in splits else splits["train"]
         if history.manifest is None:
-            parts = take(pool, wanted, seed, classes, by_position=history.by_position)
+            parts = take(pool, shares, seed, classes, by_position=history.by_position)
         else:
-            parts = history.manifest.take(pool, tuple(wanted), seed)
+            parts = history.manifest.take(pool, tuple(shares), seed)
         splits |= parts
     splits = {name: splits[name] for name in SPLITS if name in splits}
     changes = Changes()
     if history.manifest is not None and same_images:
         changes = history.manifest.changes(splits, classes)
     if changes:
-        log.warning("The images have changed since the training: %s.", changes.told())
-    return _without_trained(tuple(read), splits, changes, history)
+        log.warning("The images have changed since the training: %s.", changes.summary())
+    return _without_trained(tuple(provided), splits, changes, history)
 
 
 def _without_trained(
-    given: tuple[str, ...], whole: dict[str, Split], changes: Changes, history: History
+    provided: tuple[str, ...], complete: dict[str, Split], changes: Changes, history: History
 ) -> Division:
     """Leave val and test images out that are, or were, trained on. Raises UserError where all are."""
-    trained = [whole["train"].digests_N] if "train" in whole else []
+    trained = [complete["train"].digests_N] if "train" in complete else []
     if history.manifest is not None:
         trained.append(history.manifest.of_split("train"))
     trained_M = np.concatenate(trained) if trained else np.empty(0, np.uint64)
-    splits, trained_on = dict(whole), dict[str, list[str]]()
+    splits, trained_on = dict(complete), dict[str, list[str]]()
     for name in SPLITS[1:]:
-        if name not in whole:
+        if name not in complete:
             continue
-        split = whole[name]
+        split = complete[name]
         trained_N = np.isin(split.digests_N, trained_M)
         if not trained_N.any():
             continue
@@ -116,10 +118,10 @@ def _without_trained(
             len(split),
             name,
             "counted" if counted else "left out",
-            named(trained_on[name]),
+            first_names(trained_on[name]),
         )
         if not counted:
             splits[name] = split.subset(torch.from_numpy(np.flatnonzero(~trained_N)))
             if trained_N.all():
                 raise UserError(f"All {name} images are training images as well: none is left.")
-    return Division(given, splits, whole, trained_on, changes)
+    return Division(provided, splits, complete, trained_on, changes)

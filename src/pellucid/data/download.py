@@ -11,7 +11,7 @@ from pellucid.errors import UserError
 T = TypeVar("T")
 
 
-def download(what: str, root: str, layout: str, fetch: Callable[[], T]) -> T:
+def download(title: str, root: str, layout: str, fetch: Callable[[], T]) -> T:
     """``fetch()``, or a UserError that says where the files are expected."""
     before = {folder for folder, _, _ in os.walk(root)}
     try:
@@ -19,7 +19,7 @@ def download(what: str, root: str, layout: str, fetch: Callable[[], T]) -> T:
     except (OSError, RuntimeError, HTTPException) as error:  # URLError, time-outs; torchvision's corrupt file
         _remove_empty(Path(root), before)
         raise UserError(
-            f"{what} is not in data.root={root} and could not be downloaded ({error}). "
+            f"{title} is not in data.root={root} and could not be downloaded ({error}). "
             f"Connect to the network, or put the files there: {layout}."
         ) from error
 

@@ -42,7 +42,7 @@ class Photos:
     """Decoded photos, (N, 3, S, S) uint8, mapped from the cache; which files they are of, and digests."""
 
     images: Tensor
-    kept: list[int]
+    readable: list[int]
     broken: dict[str, str]
     digests_N: NDArray[np.uint64]
     odd: Mapping[str, str] = field(default_factory=dict)
@@ -85,16 +85,16 @@ def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Pho
     except FileNotFoundError:
         if not entry.is_dir():
             return None
-        why = "a file of it is missing"
+        reason = "a file of it is missing"
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        why = first_line(error)
-    log.warning("The photo cache's entry %s is damaged (%s): its photos are decoded anew.", entry, why)
+        reason = first_line(error)
+    log.warning("The photo cache's entry %s is damaged (%s): its photos are decoded anew.", entry, reason)
     try:
         remove(entry)
     except OSError as error:  # others are of another process that removes it too
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(
-                f"The photo cache's entry {entry} is damaged ({why}) and cannot be removed ({error}). "
+                f"The photo cache's entry {entry} is damaged ({reason}) and cannot be removed ({error}). "
                 "Remove it, or choose another folder by data.cache=<folder>."
             ) from error
     return None
@@ -104,15 +104,15 @@ def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photo
     """The entry, if it is whole and of these files. Raises anything else."""
     index = _read_index(entry)
     broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
-    kept = list(range(len(files)))
+    readable = list(range(len(files)))
     if broken:
-        kept = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
-    if len(kept) + len(broken) != len(files):
+        readable = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
+    if len(readable) + len(broken) != len(files):
         raise ValueError("it is of other files")
-    pixels, digests_N = _map(entry, (len(kept), 3, size, size)), _digests(entry, len(kept))
+    pixels, digests_N = _map(entry, (len(readable), 3, size, size)), _digests(entry, len(readable))
     if _checksum(entry.name, index["root"], broken, odd, pixels, digests_N) != index["checksum"]:
         raise ValueError("its checksum is another")
-    return Photos(pixels, kept, broken, digests_N, odd)
+    return Photos(pixels, readable, broken, digests_N, odd)
 
 
 def _read_index(entry: Path) -> dict[str, Any]:
@@ -159,8 +159,8 @@ def _checksum(
     digest.update(digests_N.data)
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
-        for part in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= MIN_SHOWN):
-            digest.update(part)
+        for chunk in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= MIN_SHOWN):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -116,10 +116,10 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
                 raise ValueError("it does not begin as an idx file of bytes")
             sizes = np.frombuffer(file.read(4 * head[3]), ">u4")
             array = np.empty(tuple(sizes), np.uint8)
-            flat, done = memoryview(array.reshape(-1)), 0  # type: ignore[arg-type]
-            while part := file.readinto(flat[done : done + CHUNK]):  # whole, it would be twice in memory
-                done += part
-            if done < array.size or file.read(1):
+            flat, filled = memoryview(array.reshape(-1)), 0  # type: ignore[arg-type]
+            while size := file.readinto(flat[filled : filled + CHUNK]):  # whole, it would be twice in memory
+                filled += size
+            if filled < array.size or file.read(1):
                 raise ValueError("it does not have as many bytes as it says")
     except (ValueError, IndexError, EOFError, OSError, MemoryError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it and download it again.") from error

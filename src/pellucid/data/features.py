@@ -43,10 +43,10 @@ class Features:
         return self._tables[number]
 
     def _compute(self, number: int, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
-        which = f", augmentation {number + 1} of {self.augmentations}" if self.augmentations > 1 else ""
+        suffix = f", augmentation {number + 1} of {self.augmentations}" if self.augmentations > 1 else ""
         table: Tensor | None = None
         with console.progress() as progress, torch.no_grad():
-            task = progress.add_task(f"Features of the frozen layers, once{which}", total=self.count)
+            task = progress.add_task(f"Features of the frozen layers, once{suffix}", total=self.count)
             for index_B, images_BCHW in batches:
                 features_BD = self.embed(images_BCHW).float().cpu()
                 if table is None:

@@ -50,11 +50,11 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
             return True
         return False
 
-    def told(error: OSError) -> None:
+    def on_error(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             closed(Path(error.filename))
 
-    for parent, folders, names in os.walk(folder, onerror=told, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=on_error, followlinks=True):
         if not os.access(parent, os.X_OK):
             closed(Path(parent))
             folders.clear()
@@ -65,18 +65,18 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
             if ending in EXTENSIONS and is_file(path):
                 photos.append(path)
             elif ending in KNOWN or not os.path.exists(path):  # noqa: PTH110 (Path's raises)
-                why = f"{ending} files, which are not read" if ending in KNOWN else "links to nowhere"
-                passed.setdefault(why, []).append(str(path.relative_to(folder)))
-    for why, which in passed.items():
-        tell(folder, why, len(which), ", ".join(sorted(which)[:NAMED]))
+                reason = f"{ending} files, which are not read" if ending in KNOWN else "links to nowhere"
+                passed.setdefault(reason, []).append(str(path.relative_to(folder)))
+    for reason, files in passed.items():
+        tell(folder, reason, len(files), ", ".join(sorted(files)[:NAMED]))
     return sorted(photos)
 
 
 @functools.cache
-def tell(folder: Path, why: str, count: int, which: str) -> None:
+def tell(folder: Path, reason: str, count: int, names: str) -> None:
     """Once, however often the folder is looked through."""
     more = ", …" if count > NAMED else ""
-    log.warning("%s: %s, passed over: %d (%s%s).", folder, why, count, which, more)
+    log.warning("%s: %s, passed over: %d (%s%s).", folder, reason, count, names, more)
 
 
 def is_run(folder: Path) -> bool:
@@ -102,8 +102,10 @@ def is_folder(path: Path) -> bool:
 def find_folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted, but hidden ones. Raises UserError where they may not be known."""
     try:
-        with os.scandir(folder) as found:
-            return sorted(folder / one.name for one in found if one.is_dir() and not _is_hidden(one.name))
+        with os.scandir(folder) as entries:
+            return sorted(
+                folder / entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name)
+            )
     except PermissionError:
         refuse(folder)
 

@@ -66,8 +66,8 @@ def _splits(root: Path) -> dict[str, Path]:
         if split:
             splits[split] = path
     if splits and len(splits) < len(folders):
-        others = [path.name for path in folders if path not in splits.values()]
-        tell(root, "folders beside those of splits", len(others), ", ".join(others))
+        names = [path.name for path in folders if path not in splits.values()]
+        tell(root, "folders beside those of splits", len(names), ", ".join(names))
     return {split: splits[split] for split in SPLIT_NAMES if split in splits} or {"all": root}
 
 
@@ -106,11 +106,11 @@ class PhotoFolder:
         folders = class_folders(next(iter(splits.values())))
         classes = tuple(path.name for path in folders)
         if len(classes) < 2:
-            found = f"only the class '{classes[0]}'" if classes else "no class folders"
+            content = f"only the class '{classes[0]}'" if classes else "no class folders"
             inside = [path.name for path in find_folders(folders[0])] if folders else []
             wrapped = f" In it are {', '.join(inside[:5])}: data.root={folders[0]}?" if inside else ""
             raise UserError(
-                f"data.root={root}: found {found}; at least two are needed.{wrapped} Expected a folder of "
+                f"data.root={root}: found {content}; at least two are needed.{wrapped} Expected a folder of "
                 f"class folders, {LAYOUT}."
             )
         if "all" in splits:
@@ -131,13 +131,13 @@ class PhotoFolder:
         Raises UserError where none of them is there.
         """
         splits = _splits(root)
-        there = {path.name for folder in splits.values() for path in class_folders(folder)}
-        if not there & set(classes):
-            found = f"only {', '.join(sorted(there)[:20])}" if there else "no folders"
+        present = {path.name for folder in splits.values() for path in class_folders(folder)}
+        if not present & set(classes):
+            names = f"only {', '.join(sorted(present)[:20])}" if present else "no folders"
             raise UserError(
-                f"data.root={root}: found {found}, expected folders of the classes {', '.join(classes[:20])}."
+                f"data.root={root}: found {names}, expected folders of the classes {', '.join(classes[:20])}."
             )
-        if strange := sorted(there - set(classes)):
+        if strange := sorted(present - set(classes)):
             log.warning(
                 "%s: %s is none of the classes; what is in there is left out.", root, ", ".join(strange[:20])
             )
@@ -194,8 +194,8 @@ def load_folder(
     )
     for name, photos in loaded.items():
         items = labelled[name]
-        files = [str(items[i][0].relative_to(folder.root)) for i in photos.kept]
-        labels = torch.tensor([items[i][1] for i in photos.kept], dtype=torch.int64)
+        files = [str(items[i][0].relative_to(folder.root)) for i in photos.readable]
+        labels = torch.tensor([items[i][1] for i in photos.readable], dtype=torch.int64)
         splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
         left_out += len(photos.broken)
     return splits, left_out

@@ -60,12 +60,12 @@ class Grey:
     def odd(self) -> str:
         """What did not fit, in a few words; empty where all did."""
         low, high = self.values or (0.0, self.white)
-        said = [f"{self.missing:,} values are no finite number"] if self.missing else []
+        problems = [f"{self.missing:,} values are no finite number"] if self.missing else []
         if self.lowest < low or self.highest > high:
-            said.append(
+            problems.append(
                 f"values from {self.lowest:.6g} to {self.highest:.6g}, beyond {low:.6g} to {high:.6g}"
             )
-        return ", ".join(said)
+        return ", ".join(problems)
 
 
 def _bands(image: Image.Image) -> Iterator[NDArray[np.float64]]:

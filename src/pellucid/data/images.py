@@ -50,15 +50,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows_N)
 
-    def check(self, told: str, spec: Spec) -> None:
+    def check(self, by: str, spec: Spec) -> None:
         """Raise UserError where what was read, by a user's class, is not as it should be."""
         channels, classes, labels_N = spec.image_shape[0], len(spec.classes), self.labels_N
-        whole = self.store.dtype == torch.uint8 and self.store.shape[1:2] == (channels,)
+        pixels = self.store.dtype == torch.uint8 and self.store.shape[1:2] == (channels,)
         counted = self.store.ndim == 4 and len(self.rows_N) == len(labels_N) == len(self.files)
         right = labels_N.dtype == torch.int64 and bool(((labels_N >= 0) & (labels_N < classes)).all())
-        if not (whole and counted and right):
+        if not (pixels and counted and right):
             raise UserError(
-                f"{told}: expected a store (N, {channels}, H, W) of uint8, and for each image an int64 label "
+                f"{by}: expected a store (N, {channels}, H, W) of uint8, and for each image an int64 label "
                 f"from 0 to {classes - 1} and a file's name; got a store {tuple(self.store.shape)} of "
                 f"{self.store.dtype}, {len(self.rows_N)} images, {len(self.files)} names and {len(labels_N)} "
                 f"labels of {labels_N.dtype}, {sorted(set(labels_N.tolist()))[:10]}."

@@ -16,19 +16,19 @@ _of_thread = threading.local()
 
 def forget() -> None:
     """What was said of the last file in this thread."""
-    _of_thread.said = ""
+    _of_thread.message = ""
 
 
-def said() -> str:
+def last_message() -> str:
     """The last line since then in this thread; empty where there was none."""
-    return str(getattr(_of_thread, "said", ""))
+    return str(getattr(_of_thread, "message", ""))
 
 
 def _keep(module: bytes | None, form: bytes, values: int) -> None:
     """As TIFFSetErrorHandler wants it; ``values`` is a va_list, which is passed as a pointer everywhere."""
     line = ctypes.create_string_buffer(LONGEST)
     _print()(line, LONGEST, form, values)
-    _of_thread.said = f"{(module or b'').decode('latin-1')}: {line.value.decode('latin-1')}"
+    _of_thread.message = f"{(module or b'').decode('latin-1')}: {line.value.decode('latin-1')}"
 
 
 @functools.cache

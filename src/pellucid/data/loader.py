@@ -51,8 +51,8 @@ class Order:
         """Start and end of each batch over all ranks."""
         step = self.batch_size * self.world_size
         starts = list(range(0, self.count, step))
-        least = 2 * self.world_size if self.shuffle else self.world_size
-        if len(starts) > 1 and self.count - starts[-1] < least:
+        minimum = 2 * self.world_size if self.shuffle else self.world_size
+        if len(starts) > 1 and self.count - starts[-1] < minimum:
             starts.pop()
         return list(zip(starts, [*starts[1:], self.count], strict=True))
 

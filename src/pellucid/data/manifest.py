@@ -40,12 +40,12 @@ class Manifest:
     @classmethod
     def of(cls, splits: Mapping[str, Split]) -> Manifest:
         """The images of the splits ``train``, ``val`` and ``test``."""
-        there = [(number, splits[name]) for number, name in enumerate(SPLITS) if name in splits]
+        numbered = [(number, splits[name]) for number, name in enumerate(SPLITS) if name in splits]
         return cls(
-            np.concatenate([split.digests_N for _, split in there]),
-            np.concatenate([np.full(len(split), number, np.uint8) for number, split in there]),
-            np.concatenate([split.labels_N.numpy() for _, split in there]),
-            [file for _, split in there for file in split.files],
+            np.concatenate([split.digests_N for _, split in numbered]),
+            np.concatenate([np.full(len(split), number, np.uint8) for number, split in numbered]),
+            np.concatenate([split.labels_N.numpy() for _, split in numbered]),
+            [file for _, split in numbered for file in split.files],
         )
 
     def save(self, path: Path) -> None:
@@ -136,11 +136,11 @@ class Manifest:
         found_N = np.zeros(len(new), np.int64)
         for label in np.unique(new.labels_N.numpy()).tolist():
             of_class_N = new.labels_N.numpy() == label
-            known = np.flatnonzero(self.labels_R == label)
-            if len(known):
-                known = known[np.argsort(keys_R[known])]
-                before = np.searchsorted(keys_R[known], keys_N[of_class_N], side="right") - 1
-                found_N[of_class_N] = self.splits_R[known[before.clip(0)]]
+            rows_M = np.flatnonzero(self.labels_R == label)
+            if len(rows_M):
+                rows_M = rows_M[np.argsort(keys_R[rows_M])]
+                before = np.searchsorted(keys_R[rows_M], keys_N[of_class_N], side="right") - 1
+                found_N[of_class_N] = self.splits_R[rows_M[before.clip(0)]]
         return found_N
 
     def of_split(self, name: str) -> Digests:
@@ -197,17 +197,19 @@ class Changes:
     def __bool__(self) -> bool:
         return any(vars(self).values())
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line: ``2 added (a.jpg, b.jpg); 1 renamed (c.jpg to d.jpg)``; empty where nothing changed."""
         return "; ".join(
-            f"{len(files)} {kind} ({named(sorted(files))})" for kind, files in vars(self).items() if files
+            f"{len(files)} {kind} ({first_names(sorted(files))})"
+            for kind, files in vars(self).items()
+            if files
         )
 
     def counts(self) -> dict[str, int]:
         return {kind: len(files) for kind, files in vars(self).items() if files}
 
 
-def named(files: Sequence[str]) -> str:
+def first_names(files: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = f", and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
     return ", ".join(map(plain, files[:NAMED])) + more

@@ -133,12 +133,12 @@ def decoding_bytes(image: ImageFile, file: BinaryIO) -> int:
     """What loading its pixels takes at most. Raises UnreadableError for a JPEG of endless scans."""
     decoder = image.tile[0][0] if image.tile and image.format not in PACKAGES else str(image.format)
     each = LOADED.get(image.mode, 4) + DECODING.get(decoder, 0)
-    taken = image.width * image.height * each
+    total = image.width * image.height * each
     if isinstance(image, JpegImageFile):
-        return taken + _coefficients(image, file)
+        return total + _coefficients(image, file)
     if isinstance(image, TiffImageFile) and decoder == "libtiff":
-        return taken + 3 * tile_bytes(image, file)
-    return taken
+        return total + 3 * tile_bytes(image, file)
+    return total
 
 
 def kind(file: BinaryIO) -> str:

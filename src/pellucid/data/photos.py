@@ -60,11 +60,11 @@ def load_photos(
     if not files:
         return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {}, as_digests([]))
     entry = cache / _key(files, root, size, values)
-    others = {cache / _key(more, root, size, values) for more in beside}
+    other_entries = {cache / _key(more, root, size, values) for more in beside}
     for _ in range(ATTEMPTS):
         photos = read_entry(entry, files, root, size)
         if photos is None:
-            _make_room(cache, files, beside, size, cache_limit, keep={entry, *others})
+            _make_room(cache, files, beside, size, cache_limit, keep={entry, *other_entries})
             _build(entry, files, root, size, values)
             photos = read_entry(entry, files, root, size)
         if photos is None:
@@ -108,12 +108,12 @@ def load_together(
 
 def entries(cache: Path) -> list[Entry]:
     """What a cache holds, the least recently used first."""
-    kept = []
+    usable = []
     for path in _ours(cache):
         with suppress(OSError):  # removed by another process meanwhile
             if (path / "index.json").is_file():
-                kept.append(Entry.of(path))
-    return sorted(kept, key=lambda entry: entry.used)
+                usable.append(Entry.of(path))
+    return sorted(usable, key=lambda entry: entry.used)
 
 
 def clear(cache: Path) -> int:
@@ -121,8 +121,8 @@ def clear(cache: Path) -> int:
     freed = 0
     for path in _ours(cache):
         with suppress(OSError):
-            whole = (path / "index.json").is_file()
-            if not whole and time.time() - (path / "pixels.bin").stat().st_mtime < AT_WORK:
+            complete = (path / "index.json").is_file()
+            if not complete and time.time() - (path / "pixels.bin").stat().st_mtime < AT_WORK:
                 continue
             size = Entry.of(path).size
             remove(path)
@@ -132,8 +132,8 @@ def clear(cache: Path) -> int:
 
 def _ours(cache: Path) -> list[Path]:
     """The folders in the cache that were made here; the user's own, if it is no such folder, stay."""
-    named = (path for path in cache.glob("*") if KEY.match(path.name) and os.access(path, os.X_OK))
-    return [path for path in named if (path / "pixels.bin").is_file()]
+    folders = (path for path in cache.glob("*") if KEY.match(path.name) and os.access(path, os.X_OK))
+    return [path for path in folders if (path / "pixels.bin").is_file()]
 
 
 def _make_room(
@@ -152,10 +152,10 @@ def _make_room(
             f"The photos' pixels take {needed / 2**30:.2g} GiB, more than data.cache_limit={limit}. "
             "Give the cache more, or use smaller images by data.image_size."
         )
-    others = [entry for entry in entries(cache) if entry.path not in keep]
-    while others and sum(entry.size for entry in others) + needed > limit * 2**30:
+    evictable = [entry for entry in entries(cache) if entry.path not in keep]
+    while evictable and sum(entry.size for entry in evictable) + needed > limit * 2**30:
         with suppress(OSError):
-            remove(others.pop(0).path)  # those who have it mapped keep it
+            remove(evictable.pop(0).path)  # those who have it mapped keep it
 
 
 def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
@@ -188,8 +188,8 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
         ):
-            shown = console.track(decoded, "Decoding photos, once", len(files))
-            for file, (result, content) in zip(files, shown, strict=True):
+            progress = console.track(decoded, "Decoding photos, once", len(files))
+            for file, (result, content) in zip(files, progress, strict=True):
                 if isinstance(result, str):
                     broken[str(file.relative_to(root))] = result
                 else:
@@ -201,8 +201,8 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
             )
         (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
         shape = (len(files) - len(broken), 3, size, size)
-        named = {str(file.relative_to(root)): odd[file] for file in files if file in odd}
-        seal(half_built, entry.name, root=root, broken=broken, odd=named, shape=shape)
+        odd_names = {str(file.relative_to(root)): odd[file] for file in files if file in odd}
+        seal(half_built, entry.name, root=root, broken=broken, odd=odd_names, shape=shape)
         with suppress(OSError):  # another run was first; its entry is the same
             half_built.rename(entry)
     except OSError as error:

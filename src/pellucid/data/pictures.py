@@ -37,13 +37,13 @@ SAMPLED = 32  # files of a data set
 NAMED = 10  # unreadable files
 
 
-def find_pictures(given: str, option: str = "images") -> list[Path]:
+def find_pictures(pattern: str, option: str = "images") -> list[Path]:
     """The image files that a file, a folder (at any depth) or a pattern such as ``photos/*.jpg`` stands for.
 
     A folder that may not be listed or entered stands among them, for its files: it will be unreadable.
     Raises UserError, which names the ``option``, where there are none.
     """
-    path = Path(given).expanduser()
+    path = Path(pattern).expanduser()
     if os.path.isfile(path):  # noqa: PTH113 (Path's raise where we may not look)
         return [path]
     closed: list[Path] = []
@@ -54,10 +54,10 @@ def find_pictures(given: str, option: str = "images") -> list[Path]:
         matched = (Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (of any root)
         files, closed = [file for file in matched if is_file(file)], _closed(path)
         missing = (
-            "no file matches this pattern" if glob.has_magic(given) else "there is no such file or folder"
+            "no file matches this pattern" if glob.has_magic(pattern) else "there is no such file or folder"
         )
     if not files and not closed:
-        raise UserError(f"{option}={given}: {missing}.")
+        raise UserError(f"{option}={pattern}: {missing}.")
     return sorted([*files, *closed])
 
 
@@ -78,19 +78,19 @@ def check_folders(files: Iterable[Path]) -> None:
     """Raise UserError where folders that may not be listed or entered are among the files."""
     folders = [file for file in files if os.path.isdir(file)]  # noqa: PTH112
     if folders:
-        others = f" (and {len(folders) - 1} more folders)" if len(folders) > 1 else ""
-        raise UserError(f"{folders[0]}{others} {CLOSED}. Make it readable, or name the others by images=….")
+        more = f" (and {len(folders) - 1} more folders)" if len(folders) > 1 else ""
+        raise UserError(f"{folders[0]}{more} {CLOSED}. Make it readable, or name the others by images=….")
 
 
-def told(unreadable: Mapping[Path, str], count: int) -> str:
+def describe_unreadable(unreadable: Mapping[Path, str], count: int) -> str:
     """Which of so many files cannot be read, and why, in one line."""
     return f"{len(unreadable)} of {counted(count, 'file')} cannot be read: {listed(unreadable)}."
 
 
 def listed(files: Mapping[Any, str]) -> str:
     """The first files, and what is said of them."""
-    shown = "; ".join(f"{file} ({why})" for file, why in list(files.items())[:NAMED])
-    return encodable(shown + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
+    text = "; ".join(f"{file} ({reason})" for file, reason in list(files.items())[:NAMED])
+    return encodable(text + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
 
 
 def odd_text(odd: Mapping[Any, str], count: int) -> str:
@@ -141,9 +141,9 @@ def _look(file: Path) -> Grey:
     return grey
 
 
-def find_base(given: str) -> Path:
+def find_base(pattern: str) -> Path:
     """The folder that names of the files are shown from."""
-    path = Path(given).expanduser()
+    path = Path(pattern).expanduser()
     while glob.has_magic(str(path)) or not os.path.isdir(path):  # noqa: PTH112
         path = path.parent
     return path
@@ -165,28 +165,28 @@ class Pictures:
     def tell(self) -> None:
         """Warn of files that could not be read, or with values that did not fit."""
         if self.unreadable:
-            log.warning("%s", told(self.unreadable, len(self.files)))
+            log.warning("%s", describe_unreadable(self.unreadable, len(self.files)))
         if self.odd:
             log.warning("%s", odd_text(self.odd, len(self.files)))
 
     def batches(self, batch_size: int) -> Iterator[tuple[list[Path], Tensor]]:
         """Readable files in their order, and their pixels (B, C, S, S) uint8."""
-        named: list[Path] = []
+        files: list[Path] = []
         pixels: list[NDArray[np.uint8]] = []
         channels, size, _ = self.image_shape
-        read = partial(_read, size=size, channels=channels, values=self.values, odd=self.odd)
-        with decoding(read, self.files, ahead=AHEAD * batch_size) as decoded:
+        read_file = partial(_read, size=size, channels=channels, values=self.values, odd=self.odd)
+        with decoding(read_file, self.files, ahead=AHEAD * batch_size) as decoded:
             for file, decoded_CSS in zip(self.files, decoded, strict=True):
                 if isinstance(decoded_CSS, str):
                     self.unreadable[file] = decoded_CSS
                     continue
-                named.append(file)
+                files.append(file)
                 pixels.append(decoded_CSS)
-                if len(named) == batch_size:
-                    yield named, torch.from_numpy(np.stack(pixels))
-                    named, pixels = [], []
-        if named:
-            yield named, torch.from_numpy(np.stack(pixels))
+                if len(files) == batch_size:
+                    yield files, torch.from_numpy(np.stack(pixels))
+                    files, pixels = [], []
+        if files:
+            yield files, torch.from_numpy(np.stack(pixels))
 
 
 def _read(

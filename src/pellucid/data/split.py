@@ -74,9 +74,9 @@ def _cut(ends_M: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.in
     """The part of each, in order: one of the fractions', from 1, or the rest, 0. ``ends_M`` counts images."""
     parts_M, begin = np.zeros(len(ends_M), np.int64), 0
     for part, fraction in enumerate(fractions, start=1):
-        done = ends_M[begin - 1] if begin else 0
-        wanted = done + max(1, round(fraction * int(ends_M[-1])))
-        end = 1 + int(np.abs(ends_M - wanted).argmin())
+        before = ends_M[begin - 1] if begin else 0
+        target = before + max(1, round(fraction * int(ends_M[-1])))
+        end = 1 + int(np.abs(ends_M - target).argmin())
         to_come = len(fractions) - part + 1  # each of which gets one, where there are as many
         end = max(begin, min(max(end, begin + 1), len(ends_M) - to_come))
         parts_M[begin:end] = part
@@ -93,8 +93,8 @@ def _check(fractions: Mapping[str, float]) -> None:
                 f"your own, <root>/{{train,{name}}}/<class>."
             )
     if sum(fractions.values()) >= 1:
-        told = " and ".join(f"data.{name}_fraction={fraction}" for name, fraction in fractions.items())
-        raise UserError(f"{told} leave nothing to train on: expected a sum below 1.")
+        options = " and ".join(f"data.{name}_fraction={fraction}" for name, fraction in fractions.items())
+        raise UserError(f"{options} leave nothing to train on: expected a sum below 1.")
 
 
 def _check_counts(

@@ -71,16 +71,16 @@ def of_split(data: ImageData, name: str) -> Stream:
     return Stream(name, data.source, len(split), read, again)
 
 
-def of_files(given: str, spec: Spec, option: str) -> Stream:
+def of_files(pattern: str, spec: Spec, option: str) -> Stream:
     """Image files; the class of one is known where the folder that it lies in is named by it.
 
     Raises UserError, which names the ``option``, where there are none, or folders that could not be
     looked into; as they are read, where none is an image. Files that cannot be read are passed over, and
     told at the end.
     """
-    files = find_pictures(given, option)
+    files = find_pictures(pattern, option)
     check_folders(files)
-    known = {name: label for label, name in enumerate(spec.classes)}
+    label_of = {name: label for label, name in enumerate(spec.classes)}
 
     readable: list[Path] = []
 
@@ -90,11 +90,11 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
         for paths, pixels_BCSS in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
-            labels_B = torch.tensor([known.get(name, UNKNOWN) for name in names])
+            labels_B = torch.tensor([label_of.get(name, UNKNOWN) for name in names])
             yield Images(pixels_BCSS, labels_B, [str(path) for path in paths], names)
         if len(pictures.unreadable) == len(files):
             raise UserError(
-                f"{option}={given}: {counted(len(files), 'file')}, no image that can be read "
+                f"{option}={pattern}: {counted(len(files), 'file')}, no image that can be read "
                 f"({next(iter(pictures.unreadable.values()))})."
             )
         pictures.tell()
@@ -103,4 +103,4 @@ def of_files(given: str, spec: Spec, option: str) -> Stream:
         pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values)
         return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(indices))])
 
-    return Stream("images", given, len(files), read, again)
+    return Stream("images", pattern, len(files), read, again)

@@ -228,7 +228,7 @@ def _head(pen: _Pen, rng: Generator, coat: Colour, snout: float) -> None:
 
 def _markings(pen: _Pen, rng: Generator, odds: _Odds, coat: Colour) -> None:
     """Tabby stripes on forehead and cheeks; a blaze, or a patch round one eye and some spots."""
-    other = _mix(coat, _INK if sum(coat) > 330 else _WHITE, rng.uniform(0.4, 0.85))
+    marking = _mix(coat, _INK if sum(coat) > 330 else _WHITE, rng.uniform(0.4, 0.85))
     patched, striped, blazed = rng.random(3) < (odds.patches, odds.stripes, 0.4)
     if striped:
         dark = _mix(coat, _INK, rng.uniform(0.35, 0.6))
@@ -238,12 +238,12 @@ def _markings(pen: _Pen, rng: Generator, odds: _Odds, coat: Colour) -> None:
             for y in (0.08, 0.3, 0.52):
                 pen.curve([(side * 0.95, y - 0.06), (side * 0.8, y), (side * 0.62, y)], 0.08, dark)
     if patched and blazed:
-        pen.soft(_mirrored([(0.15, -0.95), (0.15, -0.4), (0.5, 0.5), (0.3, 0.9)]), other)
+        pen.soft(_mirrored([(0.15, -0.95), (0.15, -0.4), (0.5, 0.5), (0.3, 0.9)]), marking)
     elif patched:
         ragged = _CIRCLE[::5] * rng.uniform(0.8, 1.2, (8, 1)) * (0.48, 0.55)
-        pen.moved(rng.choice((-0.42, 0.42)), -0.18).soft(ragged, other)
+        pen.moved(rng.choice((-0.42, 0.42)), -0.18).soft(ragged, marking)
         for radius, angle, r in rng.uniform((0.3, 0, 0.05), (0.7, 2 * np.pi, 0.14), (5, 3)):
-            pen.blob(radius * np.cos(angle), radius * np.sin(angle), r, r, other)
+            pen.blob(radius * np.cos(angle), radius * np.sin(angle), r, r, marking)
 
 
 def _eyes(pen: _Pen, rng: Generator, odds: _Odds) -> None:

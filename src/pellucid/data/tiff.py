@@ -63,10 +63,10 @@ def _read(file: BinaryIO, size: int) -> dict[int, Tag]:
     tags: dict[int, Tag] = {}
     claimed = 0
     for tag, kind, number, field in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
-        taken = number * SIZES.get(kind, 0)
-        claimed += taken if len(field) < taken <= size else 0  # more than the file is left out by Pillow
-        here = kind in WHOLE and 0 < taken <= len(field)
-        value = struct.unpack_from(order + WHOLE[kind], field)[0] if here else None
+        length = number * SIZES.get(kind, 0)
+        claimed += length if len(field) < length <= size else 0  # more than the file is left out by Pillow
+        inside = kind in WHOLE and 0 < length <= len(field)
+        value = struct.unpack_from(order + WHOLE[kind], field)[0] if inside else None
         tags.setdefault(tag, Tag(number, value))
     if claimed > 2 * size:
         raise UnreadableError("a directory that names the same bytes again and again")
@@ -85,12 +85,12 @@ def check_directory(file: BinaryIO) -> None:
 def tile_bytes(image: TiffImageFile, file: BinaryIO) -> int:
     """Bytes of a strip or a tile, which libtiff decodes as a whole."""
     tags = read_directory(file)
-    given = {tag: value.first for tag, value in tags.items() if value.first}
-    width, height = image.width, min(given.get(278, image.height), image.height)
+    values = {tag: value.first for tag, value in tags.items() if value.first}
+    width, height = image.width, min(values.get(278, image.height), image.height)
     if TILES in tags:
-        width, height = given.get(322, width), given.get(323, image.height)
+        width, height = values.get(322, width), values.get(323, image.height)
     bits = image.tag_v2.get(258, (1,))
-    return int(width * height * max(4, sum(bits) / 8, bits[0] * given.get(277, 1) / 8))  # 4: YCbCr as RGBA
+    return int(width * height * max(4, sum(bits) / 8, bits[0] * values.get(277, 1) / 8))  # 4: YCbCr as RGBA
 
 
 def orientation(image: Image.Image) -> object:
@@ -116,6 +116,6 @@ def _exif(info: Mapping[str | tuple[int, int], Any]) -> bytes:
     return bytes.fromhex("".join(_text(info.get("Raw profile type exif")).split("\n")[3:]))
 
 
-def _text(given: object) -> str:
+def _text(value: object) -> str:
     """Of a PNG's texts, which are str, and other formats' bytes."""
-    return given.decode("latin-1") if isinstance(given, bytes) else given if isinstance(given, str) else ""
+    return value.decode("latin-1") if isinstance(value, bytes) else value if isinstance(value, str) else ""

@@ -55,7 +55,7 @@ def check_images(data: ImageData, run: Run, before: Mapping[str, Any]) -> None:
     ``before``: the run's metrics so far, none of a new one.
     """
     written = {text.lstrip("+").partition("=")[0] for text in run.overrides()}
-    for name in data.divided.given:
+    for name in data.divided.provided:
         if f"data.{name}_fraction" in written:
             log.warning("data.%s_fraction is not used: the data have %s images of their own.", name, name)
     manifest, fingerprint = data.history.manifest, before.get("data/fingerprint")
@@ -79,5 +79,5 @@ def data_changes(data: ImageData, before: Mapping[str, Any], fingerprint: str) -
     first = before.get("data/fingerprint")
     if first is None or first == fingerprint:
         return {}
-    changes = data.divided.changes.told()
+    changes = data.divided.changes.summary()
     return {"data/fingerprint": first, "data/fingerprint/resumed": fingerprint, "data/changes": changes}

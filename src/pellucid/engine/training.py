@@ -146,7 +146,7 @@ class Training:
         """Keep with the run what it begins with, and tell of it."""
         if self.resume:  # from here on with the new budget and device
             self.run.save_config(self.config)
-        known, now = data.history.manifest, data.divided.whole
+        known, now = data.history.manifest, data.divided.complete
         (known.merged(now) if known else Manifest.of(now)).save(self.run.manifest)
         facts = describe(self.values, data, trainer)
         facts |= data_changes(data, self.before, facts["data/fingerprint"])

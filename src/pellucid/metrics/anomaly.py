@@ -31,9 +31,9 @@ class HighestScores:
         index_B = torch.arange(self._seen, self._seen + len(scores_B))
         self._seen += len(scores_B)
         scores, index = torch.cat([self.scores_M, scores_B]), torch.cat([self.index_M, index_B])
-        kept = torch.argsort(scores, descending=True, stable=True)[: self.count]
+        order_M = torch.argsort(scores, descending=True, stable=True)[: self.count]
         images = torch.cat([self.images_M, images_B]) if len(self.images_M) else images_B
-        self.scores_M, self.index_M, self.images_M = scores[kept], index[kept], images[kept]
+        self.scores_M, self.index_M, self.images_M = scores[order_M], index[order_M], images[order_M]
 
 
 @dataclass(frozen=True)

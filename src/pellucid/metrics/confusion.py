@@ -35,9 +35,9 @@ class Confusion:
         shares_KK: np.ndarray = self.counts_KK / np.maximum(self.counts_KK.sum(axis=1, keepdims=True), 1)
         return shares_KK
 
-    def pairs(self, most: int) -> list[tuple[int, int, int]]:
+    def pairs(self, limit: int) -> list[tuple[int, int, int]]:
         """(true, predicted, count) of the most frequent mistakes, the most frequent first."""
-        return confused_pairs(self.counts_KK, most)
+        return confused_pairs(self.counts_KK, limit)
 
     def texts(self, label: int) -> tuple[str, str, str, str]:
         """Precision, recall, F1 and number of images of a class as a table shows them."""
@@ -65,10 +65,14 @@ def class_scores(counts_KK: np.ndarray) -> ClassScores:
     return ClassScores(precision_K, recall_K, f1_K, images_K)
 
 
-def confused_pairs(counts_KK: np.ndarray, most: int) -> list[tuple[int, int, int]]:
+def confused_pairs(counts_KK: np.ndarray, limit: int) -> list[tuple[int, int, int]]:
     """(true, predicted, count) of the most frequent mistakes, the most frequent first."""
     wrong_KK = counts_KK.copy()
     np.fill_diagonal(wrong_KK, 0)
-    order = np.argsort(-wrong_KK, axis=None, kind="stable")[:most]
-    pairs = [divmod(int(place), len(counts_KK)) for place in order]
-    return [(true, said, int(wrong_KK[true, said])) for true, said in pairs if wrong_KK[true, said]]
+    order = np.argsort(-wrong_KK, axis=None, kind="stable")[:limit]
+    pairs = [divmod(int(index), len(counts_KK)) for index in order]
+    return [
+        (true, predicted, int(wrong_KK[true, predicted]))
+        for true, predicted in pairs
+        if wrong_KK[true, predicted]
+    ]

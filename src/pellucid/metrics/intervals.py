@@ -65,15 +65,15 @@ def auroc_interval(
     def area(positives_P: np.ndarray, negatives_P: np.ndarray) -> float:
         """The share of pairs in which the positive scores higher; ties are half a pair."""
         positives_G, negatives_G = (
-            np.bincount(group_N[places], minlength=len(values_G)) for places in (positives_P, negatives_P)
+            np.bincount(group_N[index_P], minlength=len(values_G)) for index_P in (positives_P, negatives_P)
         )
         below_G = np.cumsum(negatives_G) - negatives_G / 2
         return float((positives_G * below_G).sum() / (len(positives_P) * len(negatives_P)))
 
-    whole = area(*sides)
-    if whole in (0.0, 1.0):
+    observed = area(*sides)
+    if observed in (0.0, 1.0):
         pairs = np.array([min(map(len, sides))])
-        lows, highs = wilson(np.array([whole]), pairs)
+        lows, highs = wilson(np.array([observed]), pairs)
         return float(lows[0]), float(highs[0])
     areas_R = [
         area(*(side[random.integers(0, len(side), len(side))] for side in sides)) for _ in range(RESAMPLES)

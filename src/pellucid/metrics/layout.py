@@ -19,8 +19,8 @@ MAX_DIMENSIONS = 64  # in the projector: it projects at random above 200, and fi
 def check_methods(methods: Sequence[str], option: str) -> list[str]:
     """The methods. Raises UserError, which names the ``option``, for an unknown one."""
     if isinstance(methods, str) or any(method not in METHODS for method in methods):
-        given = methods if isinstance(methods, str) else list(methods)
-        raise UserError(f"{option}={given}: expected some of {', '.join(METHODS)}.")
+        names = methods if isinstance(methods, str) else list(methods)
+        raise UserError(f"{option}={names}: expected some of {', '.join(METHODS)}.")
     return list(methods)
 
 
@@ -31,17 +31,17 @@ def reduced(vectors_ND: np.ndarray) -> np.ndarray:
 
 def measures(vectors_ND: np.ndarray, labels_N: np.ndarray, seed: int) -> dict[str, float]:
     """How well the classes lie apart, higher is better; none for too few images."""
-    found = {
+    values = {
         "knn_accuracy": knn_accuracy(vectors_ND, labels_N),
         "silhouette": silhouette(vectors_ND, labels_N, seed),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def measures_told(found: Mapping[str, float]) -> str:
+def separation_text(values: Mapping[str, float]) -> str:
     """The same in words, to follow others."""
     words = {"knn_accuracy": "10-nearest-neighbour accuracy", "silhouette": "silhouette"}
-    return "".join(f"; {words[name]} {value:.3f}" for name, value in found.items())
+    return "".join(f"; {words[name]} {value:.3f}" for name, value in values.items())
 
 
 def arrange(

@@ -29,6 +29,6 @@ def limits(maps: np.ndarray) -> tuple[float, float]:
     """Limits of a shared scale: symmetric about 0 where there are values below 0, else from 0."""
     low, high = float(maps.min()), float(maps.max())
     if low < 0:
-        most = max(-low, high)
-        return -most, most
+        bound = max(-low, high)
+        return -bound, bound
     return 0.0, high

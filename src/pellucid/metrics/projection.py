@@ -23,9 +23,9 @@ def pca(vectors_ND: np.ndarray, dimensions: int, previous_ND: np.ndarray | None 
 
     vectors = _checked(vectors_ND)
     layout = np.zeros((len(vectors), dimensions))
-    kept = min(dimensions, *vectors.shape)
+    rank = min(dimensions, *vectors.shape)
     if _differ(vectors):
-        layout[:, :kept] = PCA(kept, svd_solver="full").fit_transform(vectors)  # exact and not random
+        layout[:, :rank] = PCA(rank, svd_solver="full").fit_transform(vectors)  # exact and not random
     if previous_ND is not None:
         previous = _previous(previous_ND, len(vectors))[:, :dimensions]
         agreement = (layout[:, : previous.shape[1]] * (previous - previous.mean(axis=0))).sum(axis=0)
@@ -79,8 +79,8 @@ def knn_accuracy(vectors_ND: np.ndarray, labels_N: np.ndarray, k: int = 10) -> f
     from sklearn.neighbors import NearestNeighbors
 
     count = len(vectors_ND)
-    chosen = np.linspace(0, count - 1, min(count, MAX_POINTS)).astype(int)
-    sample = _sample(vectors_ND, labels_N, chosen)
+    rows_M = np.linspace(0, count - 1, min(count, MAX_POINTS)).astype(int)
+    sample = _sample(vectors_ND, labels_N, rows_M)
     if sample is None:
         return None
     vectors, labels = sample
@@ -97,13 +97,13 @@ def silhouette(vectors_ND: np.ndarray, labels_N: np.ndarray, seed: int) -> float
     from sklearn.metrics import silhouette_score
 
     count = len(vectors_ND)
-    chosen = np.random.default_rng(seed).permutation(count)[:MAX_POINTS]
-    sample = _sample(vectors_ND, labels_N, chosen)
+    rows_M = np.random.default_rng(seed).permutation(count)[:MAX_POINTS]
+    sample = _sample(vectors_ND, labels_N, rows_M)
     return None if sample is None else float(silhouette_score(*sample))
 
 
 def _sample(
-    vectors_ND: np.ndarray, labels_N: np.ndarray, chosen: np.ndarray
+    vectors_ND: np.ndarray, labels_N: np.ndarray, rows_M: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The chosen vectors about their mean, their classes as 0, 1, …; None where figures have no meaning."""
     vectors = _checked(vectors_ND)
@@ -111,10 +111,10 @@ def _sample(
         raise ValueError(f"labels: expected {len(vectors)}, one for each vector, got {np.shape(labels_N)}.")
     if len(vectors) < MIN_POINTS:
         return None
-    classes, labels = np.unique(np.asarray(labels_N)[chosen], return_inverse=True)
-    if not 1 < len(classes) < len(chosen):
+    classes, labels = np.unique(np.asarray(labels_N)[rows_M], return_inverse=True)
+    if not 1 < len(classes) < len(rows_M):
         return None
-    return (vectors - vectors.mean(axis=0))[chosen], labels
+    return (vectors - vectors.mean(axis=0))[rows_M], labels
 
 
 def _checked(vectors_ND: np.ndarray) -> np.ndarray:

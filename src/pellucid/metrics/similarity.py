@@ -28,10 +28,10 @@ def gram(values_NP: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(values_NP, dtype=np.float64)
     values = values - values.mean(axis=0)
-    found: np.ndarray = values @ values.T
-    found /= np.trace(found) / len(found) or 1.0
-    np.fill_diagonal(found, 0.0)
-    return found
+    gram_NN: np.ndarray = values @ values.T
+    gram_NN /= np.trace(gram_NN) / len(gram_NN) or 1.0
+    np.fill_diagonal(gram_NN, 0.0)
+    return gram_NN
 
 
 def alignment(one_NN: np.ndarray, other_NN: np.ndarray) -> float:

@@ -15,14 +15,14 @@ from PIL import Image
 SHARP = 64  # pixels: up to this side pictures are kept as they are, above it as photos are
 
 
-def shrunk(picture: np.ndarray, most: int) -> np.ndarray:
-    """RGB, uint8 or in [0, 1], as uint8 and at most ``most`` pixels a side, averaged."""
+def shrunk(picture: np.ndarray, max_side: int) -> np.ndarray:
+    """RGB, uint8 or in [0, 1], as uint8 and at most ``max_side`` pixels a side, averaged."""
     if picture.dtype != np.uint8:
         picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     side = max(picture.shape[:2])
-    if side <= most:
+    if side <= max_side:
         return picture
-    height, width = (max(1, round(length * most / side)) for length in picture.shape[:2])
+    height, width = (max(1, round(length * max_side / side)) for length in picture.shape[:2])
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
@@ -43,7 +43,7 @@ def sheet_of(pictures_NHWC: Sequence[np.ndarray], columns: int) -> np.ndarray:
     height, width = pictures_NHWC[0].shape[:2]
     rows = -(-len(pictures_NHWC) // columns)
     page = np.zeros((rows * height, columns * width, 3), dtype=np.uint8)
-    for place, picture in enumerate(pictures_NHWC):
-        top, left = (place // columns) * height, (place % columns) * width
+    for index, picture in enumerate(pictures_NHWC):
+        top, left = (index // columns) * height, (index % columns) * width
         page[top : top + height, left : left + width] = picture
     return page

@@ -49,14 +49,14 @@ def test_layers_with_their_scales_and_the_classes_at_the_end(make_context: Calla
     maps, units = section.layers
     assert (maps.layer, maps.kind, maps.limits, maps.diverging) == ("maps", "Conv2d", ("0", "2"), False)
     assert maps.note == "2 maps of 2 × 2; 1 the same everywhere in all of these images"
-    assert (len(maps.own), len(maps.shared)) == (2, 2)
-    assert (units.kind, units.note, units.own) == ("Linear", "2 units, row by row", [])
+    assert (len(maps.own_scale), len(maps.shared_scale)) == (2, 2)
+    assert (units.kind, units.note, units.own_scale) == ("Linear", "2 units, row by row", [])
     assert units.limits == ("0", "1.6"), "(0 + 0.2 + 0.4 + 1) · 2 · 0.5"
     bright = [file for _, file, _ in section.images].index("0.png")
     (first, share), _ = section.ends[bright]
     assert first == "dog"
     assert share == pytest.approx(1 / (1 + math.exp(-1.6)))
-    shown = picture(units.shared[bright])
+    shown = picture(units.shared_scale[bright])
     assert shown.shape[:2] == (6, 13), "a square of 6 pixels a unit, a line between"
     assert (shown[0, 0] != shown[0, 7]).any()
 

@@ -19,7 +19,7 @@ from pellucid.draw.sheet import Picture
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.embedding import EMBED
-from pellucid.metrics.layout import METHODS, axes_names, measures_told
+from pellucid.metrics.layout import METHODS, axes_names, separation_text
 from pellucid.metrics.projection import MIN_POINTS
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
@@ -72,7 +72,7 @@ class EmbeddingFiles:
             labels,
             self.classes,
             title=f"{METHODS[method]} of {self.layer}, {self.trained.name}",
-            note=f"{count} {self._images}{measures_told(self.separation)}{colours}",
+            note=f"{count} {self._images}{separation_text(self.separation)}{colours}",
             axes_names=axes,
         )
 

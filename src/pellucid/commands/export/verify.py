@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.data.pictures import Pictures
-from pellucid.data.pictures import told as describe_unreadable
+from pellucid.data.pictures import describe_unreadable as describe_unreadable
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.pixels import pixels

@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Context:
     """A trained net where it runs, and its test images with what it said of them.
 
-    ``data`` and ``evaluation`` are None where they are not here. ``noted`` is the run's record.
+    ``data`` and ``evaluation`` are None where they are not here. ``recorded`` is the run's record.
     ``seconds``: as long may explaining take.
     ``as_trained``: the splits are those of the training, so that what it has kept belongs to them.
     """
@@ -39,7 +39,7 @@ class Context:
     data: ImageData | None
     evaluation: Evaluation | None
     explainers: Mapping[str, Explainer]
-    noted: Mapping[str, Any]
+    recorded: Mapping[str, Any]
     seconds: float
     as_trained: bool
 

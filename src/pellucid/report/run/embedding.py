@@ -139,8 +139,8 @@ def _points(layout_N2: np.ndarray, labels: Sequence[int]) -> list[Point]:
     size = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
     scale = (size / span).min()  # one scale for both axes, as distances are looked at
     middle = np.array([WIDTH, HEIGHT]) / 2
-    drawn = middle + (layout_N2 - (low + high) / 2) * scale * np.array([1, -1])
+    points_N2 = middle + (layout_N2 - (low + high) / 2) * scale * np.array([1, -1])
     return [
         Point(round(float(x), 1), round(float(y), 1), index, colour_of(label), marker_of(label))
-        for index, ((x, y), label) in enumerate(zip(drawn, labels, strict=True))
+        for index, ((x, y), label) in enumerate(zip(points_N2, labels, strict=True))
     ]

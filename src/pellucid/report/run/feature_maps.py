@@ -25,14 +25,14 @@ PHOTO_SIDE, MAP_SIDE, GRID_SIDE = 160, 64, 300  # pixels
 class Layer:
     """One layer: what it gives of each image, on a scale of each map's own and on one for all.
 
-    ``own`` is empty for a layer of units without maps. ``note`` tells of the maps that are shown.
+    ``own_scale`` is empty for a layer of units without maps. ``note`` tells of the maps that are shown.
     """
 
     layer: str
     kind: str
     note: str
-    own: Sequence[str]
-    shared: Sequence[str]
+    own_scale: Sequence[str]
+    shared_scale: Sequence[str]
     limits: tuple[str, str]
     diverging: bool
 
@@ -52,15 +52,17 @@ def feature_maps(context: Context) -> FeatureMaps | None:
     split = context.split("test")
     images = split.pick(choose_reference_images(split.labels_N, MAX_IMAGES, context.seed), context.classes)
     inputs_NCHW = context.predictor.inputs(images.pixels_BCHW)
-    seen = forward_pass(context.predictor, inputs_NCHW, max_layers=MAX_LAYERS, max_classes=MAX_CLASSES)
-    if seen is None:
+    outputs = forward_pass(context.predictor, inputs_NCHW, max_layers=MAX_LAYERS, max_classes=MAX_CLASSES)
+    if outputs is None:
         return None
     photos = [address(shrunk(photo, PHOTO_SIDE), photo=True) for photo in context.pixels(inputs_NCHW)]
     return FeatureMaps(
         images=list(zip(photos, images.files, images.names, strict=True)),
-        layers=[_of_maps(each) if each.values.ndim == 4 else _of_units(each) for each in seen.layers],
-        ends=seen.likeliest,
-        total=seen.total,
+        layers=[
+            _of_maps(output) if output.values.ndim == 4 else _of_units(output) for output in outputs.layers
+        ],
+        ends=outputs.likeliest,
+        total=outputs.total,
     )
 
 
@@ -79,8 +81,10 @@ def _of_maps(output: LayerOutput) -> Layer:
         layer=output.layer,
         kind=output.kind,
         note=note,
-        own=[address(shrunk(own_scale(maps_MHW, dead_M), GRID_SIDE), photo=True) for maps_MHW in maps],
-        shared=[address(shrunk(shared_scale(each, low, high), GRID_SIDE), photo=True) for each in maps],
+        own_scale=[address(shrunk(own_scale(maps_MHW, dead_M), GRID_SIDE), photo=True) for maps_MHW in maps],
+        shared_scale=[
+            address(shrunk(shared_scale(maps_MHW, low, high), GRID_SIDE), photo=True) for maps_MHW in maps
+        ],
         limits=(number(low), number(high)),
         diverging=low < 0,
     )
@@ -88,19 +92,19 @@ def _of_maps(output: LayerOutput) -> Layer:
 
 def _of_units(output: LayerOutput) -> Layer:
     total = output.values.shape[1]
-    shown = output.values[:, :MAX_UNITS]
-    low, high = limits(shown)
+    units_NU = output.values[:, :MAX_UNITS]
+    low, high = limits(units_NU)
     colours = DIVERGING if low < 0 else SEQUENTIAL
-    columns = square_columns(shown.shape[1])
-    tiles_NU = colourise(shown[..., None, None], low, high, colours).repeat(6, axis=2).repeat(6, axis=3)
+    columns = square_columns(units_NU.shape[1])
+    tiles_NU = colourise(units_NU[..., None, None], low, high, colours).repeat(6, axis=2).repeat(6, axis=3)
     grids = [mosaic(list(tiles_U), columns) for tiles_U in tiles_NU]
     first = f", the first {MAX_UNITS} shown" if total > MAX_UNITS else ""
     return Layer(
         layer=output.layer,
         kind=output.kind,
         note=f"{counted(total, 'unit')}{first}, row by row",
-        own=[],
-        shared=[address(shrunk(grid, GRID_SIDE), photo=False) for grid in grids],
+        own_scale=[],
+        shared_scale=[address(shrunk(grid, GRID_SIDE), photo=False) for grid in grids],
         limits=(number(low), number(high)),
         diverging=low < 0,
     )

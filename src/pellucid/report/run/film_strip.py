@@ -46,11 +46,11 @@ def film_strip(context: Context) -> FilmStrip | None:
 
 def _film_strip(context: Context) -> FilmStrip | None:
     run = context.loaded.run if context.as_trained else None
-    kept = dict(kept_frames(run.folder / "figures")) if run else {}
-    if not kept:
+    by_epoch = dict(kept_frames(run.folder / "figures")) if run else {}
+    if not by_epoch:
         return None
-    epochs, frames = list(kept), list(kept.values())
-    shown = evenly_spread(len(epochs), MAX_EPOCHS)
+    epochs, frames = list(by_epoch), list(by_epoch.values())
+    indices = evenly_spread(len(epochs), MAX_EPOCHS)
     count = next(len(array) for key, array in frames[0].items() if "/" in key)
     split = context.split("val")
     images = split.pick(choose_reference_images(split.labels_N, count, context.seed), context.classes)
@@ -58,30 +58,30 @@ def _film_strip(context: Context) -> FilmStrip | None:
     labels = images.labels_B.tolist()
     strips = [view.strip(frames, position, label) for position, label in enumerate(labels)]
     return FilmStrip(
-        epochs=[epochs[index] for index in shown],
+        epochs=[epochs[index] for index in indices],
         total=max(epochs),
         strips=[
-            _strip(context, seen, shown, photo, file, name)
-            for seen, photo, file, name in zip(strips, photos, images.files, images.names, strict=True)
+            _strip(context, film, indices, photo, file, name)
+            for film, photo, file, name in zip(strips, photos, images.files, images.names, strict=True)
         ],
     )
 
 
 def _strip(
-    context: Context, seen: view.Strip, shown: Sequence[int], photo: np.ndarray, file: str, name: str
+    context: Context, film: view.Strip, indices: Sequence[int], photo: np.ndarray, file: str, name: str
 ) -> Strip:
     rows = {}
-    for key, values in seen.rows.items():
+    for key, values in film.rows.items():
         # Limits of colours are taken over all of the epochs, also those that are not shown.
         pictures = row_pictures(key, values)
-        row = [shrunk(pictures[index], SIDE) for index in shown]
+        row = [shrunk(pictures[index], SIDE) for index in indices]
         rows[row_name(key)] = address(sheet_of(row, len(row)), photo=row[0].shape[0] == SIDE)
-    texts = captions(seen, context.classes)
+    texts = captions(film, context.classes)
     return Strip(
         photo=address(shrunk(photo, SIDE), photo=True),
         file=file,
         name=name,
         rows=rows,
-        captions=[texts[index] for index in shown],
-        right=[seen.right[index] for index in shown],
+        captions=[texts[index] for index in indices],
+        right=[film.right[index] for index in indices],
     )

@@ -44,22 +44,22 @@ class Header:
 
 
 def header(
-    trained: LoadedRun, data: ImageData | None, evaluation: Evaluation | None, noted: Mapping[str, Any]
+    trained: LoadedRun, data: ImageData | None, evaluation: Evaluation | None, recorded: Mapping[str, Any]
 ) -> Header:
-    """From ``noted``, the run's record; of a checkpoint alone what is in it."""
+    """From ``recorded``, the run's record; of a checkpoint alone what is in it."""
     choices = trained.run.choices() if trained.run else {}
     config = trained.config
     names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
     return Header(
         title=f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
-        status=str(noted.get("status", "")),
-        aim=_aim(trained, noted, data),
-        figures=_figures(trained, noted, evaluation),
+        status=str(recorded.get("status", "")),
+        aim=_aim(trained, recorded, data),
+        figures=_figures(trained, recorded, evaluation),
         commands=_commands(trained),
         groups={
             name: {k: str(v) for k, v in group.items() if v not in (None, "")}
-            for name, group in _groups(trained, noted).items()
+            for name, group in _groups(trained, recorded).items()
         },
         options={
             k: v for k, v in flatten(config).items() if not k.startswith(("callbacks.", "logger.", "sweep."))
@@ -71,18 +71,18 @@ def _class(node: Mapping[str, Any]) -> str:
     return str(node["_target_"]).rpartition(".")[2]
 
 
-def _aim(trained: LoadedRun, noted: Mapping[str, Any], data: ImageData | None) -> str:
+def _aim(trained: LoadedRun, recorded: Mapping[str, Any], data: ImageData | None) -> str:
     parameters = list(trained.net.parameters())
     total = sum(p.numel() for p in parameters)
     free = sum(p.numel() for p in parameters if p.requires_grad)
     channels, height, width = trained.spec.image_shape
-    which = "all trained" if free == total else f"{free:,} of them trained"
-    text = f"{type(trained.net).__name__} with {counted(total, 'parameter')}, {which}"
-    if "epochs" in noted:
-        text += f", for {counted(noted['epochs'], 'epoch')}"
-    text += f" on {noted.get('data/source') or (data.source if data else 'images')}"
-    if "data/train" in noted:
-        counts = (f"{noted[f'data/{split}']:,}" for split in ("train", "val", "test"))
+    trainable = "all trained" if free == total else f"{free:,} of them trained"
+    text = f"{type(trained.net).__name__} with {counted(total, 'parameter')}, {trainable}"
+    if "epochs" in recorded:
+        text += f", for {counted(recorded['epochs'], 'epoch')}"
+    text += f" on {recorded.get('data/source') or (data.source if data else 'images')}"
+    if "data/train" in recorded:
+        counts = (f"{recorded[f'data/{split}']:,}" for split in ("train", "val", "test"))
         text += ": {} training, {} validation and {} test images".format(*counts)
     text += f" of {channels} × {height} × {width}, {counted(len(trained.spec.classes), 'class')}."
     validated = trained.config["trainer"].get("limit_val_batches") != 0
@@ -93,21 +93,21 @@ def _aim(trained: LoadedRun, noted: Mapping[str, Any], data: ImageData | None) -
     )
 
 
-def _figures(trained: LoadedRun, noted: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
+def _figures(trained: LoadedRun, recorded: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
     metric = trained.task.monitor.partition("/")[2]
     if evaluation is None:
-        values = {name: noted.get(name) for name in (f"test/{metric}", f"val/{metric}")}
+        values = {name: recorded.get(name) for name in (f"test/{metric}", f"val/{metric}")}
         return [Figure(name, f"{value:.4f}", "") for name, value in values.items() if value is not None]
     intervals = evaluation.intervals(trained.config["seed"])
     order = sorted(evaluation.metrics, key=lambda name: name != metric)
     values = dict.fromkeys(f"{evaluation.metrics[name]:.6g}" for name in order)
-    shown = [next(n for n in order if f"{evaluation.metrics[n]:.6g}" == value) for value in values]
-    found = [
-        Figure(f"test {name}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name])) for name in shown
+    names = [next(n for n in order if f"{evaluation.metrics[n]:.6g}" == value) for value in values]
+    figures = [
+        Figure(f"test {name}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name])) for name in names
     ]
-    if (value := noted.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
-        found.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
-    return found
+    if (value := recorded.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
+        figures.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
+    return figures
 
 
 def _told(interval: Interval) -> tuple[str, str]:
@@ -136,17 +136,17 @@ def _commands(trained: LoadedRun) -> dict[str, str]:
 def _twice(trainer: Mapping[str, Any]) -> str:
     """Options for twice the budget; -1 is none, of epochs or of steps."""
     budgets = {"max_epochs": trainer.get("max_epochs") or 10, "max_steps": trainer.get("max_steps") or -1}
-    return " ".join(f"trainer.{name}={2 * most}" for name, most in budgets.items() if most > 0)
+    return " ".join(f"trainer.{name}={2 * limit}" for name, limit in budgets.items() if limit > 0)
 
 
 def _overrides(run: Run) -> list[str]:
     return [text for text in run.overrides() if not text.startswith(("hydra.run.dir=", "resume="))]
 
 
-def _groups(trained: LoadedRun, noted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _groups(trained: LoadedRun, recorded: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     config = trained.config
     date = DATE.search(trained.folder.name)
-    commit = noted.get("git/commit")
+    commit = recorded.get("git/commit")
     return {
         "Training": {
             "begun": f"{date[1]} {date[2]}:{date[3]}" if date else "",
@@ -158,22 +158,24 @@ def _groups(trained: LoadedRun, noted: Mapping[str, Any]) -> dict[str, dict[str,
             "precision": config["trainer"].get("precision"),
         },
         "Data": {
-            "source": noted.get("data/source"),
-            "fingerprint of pixels and labels": noted.get("data/fingerprint"),
-            "files that could not be used": noted.get("data/left_out"),
+            "source": recorded.get("data/source"),
+            "fingerprint of pixels and labels": recorded.get("data/fingerprint"),
+            "files that could not be used": recorded.get("data/left_out"),
             "mean and deviation": trained.spec.statistics,
         },
         "Time": {
-            "whole run": _duration(noted.get("seconds/total")),
-            "training and pictures": _duration(noted.get("seconds/fit")),
-            "an epoch, median": _duration(noted.get("seconds/train_epoch")),
-            "pictures": _duration(noted.get("look/seconds/total")),
+            "whole run": _duration(recorded.get("seconds/total")),
+            "training and pictures": _duration(recorded.get("seconds/fit")),
+            "an epoch, median": _duration(recorded.get("seconds/train_epoch")),
+            "pictures": _duration(recorded.get("look/seconds/total")),
         },
         "Environment": {
-            "device": noted.get("device"),
-            "processes": noted.get("devices"),
-            "threads": noted.get("threads"),
-            **{key.partition("/")[2]: value for key, value in noted.items() if key.startswith("versions/")},
+            "device": recorded.get("device"),
+            "processes": recorded.get("devices"),
+            "threads": recorded.get("threads"),
+            **{
+                key.partition("/")[2]: value for key, value in recorded.items() if key.startswith("versions/")
+            },
             "commit": str(commit)[:12] + ("+" if str(commit).endswith("+") else "") if commit else None,
         },
     }

@@ -46,7 +46,7 @@ def write_page(
     loaded: LoadedRun,
     predictor: Predictor,
     data: ImageData | None,
-    seen: Evaluation | None,
+    evaluation: Evaluation | None,
     folder: Path,
     *,
     seconds: float = SECONDS,
@@ -59,9 +59,9 @@ def write_page(
     ``status``: the run's, when the page will have been written; None: as it is noted.
     """
     explainers = make_explainers(loaded.config)
-    noted = loaded.run.metrics() if loaded.run else {}
-    noted |= {} if status is None else {"status": status}
-    context = Context(loaded, predictor, data, seen, explainers, noted, seconds, as_trained)
+    recorded = loaded.run.metrics() if loaded.run else {}
+    recorded |= {} if status is None else {"status": status}
+    context = Context(loaded, predictor, data, evaluation, explainers, recorded, seconds, as_trained)
     with preserve_state(context.net):
         text = page(context, why_no_data=why_no_data)
     path = folder / NAME
@@ -78,19 +78,19 @@ def page(context: Context, *, why_no_data: str = "") -> str:
     trained = context.loaded
     rows = trained.run.rows() if trained.run else []
     predictions = context.evaluation.predictions if context.data and context.evaluation else None
-    seen = predictions is not None
+    predicted = predictions is not None
     classifies = predictions is not None and predictions.has_classes
     redraws = predictions is not None and "mse" in predictions.values
-    scatters = embedding(context) if seen else None
+    scatters = embedding(context) if predicted else None
     text = template("run/page.html").render(
-        header=header(trained, context.data, context.evaluation, context.noted),
+        header=header(trained, context.data, context.evaluation, context.recorded),
         classes=context.classes,
         panels=panels(curves(rows), trained.epoch),
         mistakes=mistakes(context) if classifies else None,
         reconstructions=reconstructions(context) if redraws else None,
-        feature_maps=feature_maps(context) if seen else None,
+        feature_maps=feature_maps(context) if predicted else None,
         embedding=scatters,
-        film_strip=film_strip(context) if seen else None,
+        film_strip=film_strip(context) if predicted else None,
         why_no_data=why_no_data,
         other="" if context.as_trained or context.data is None else context.data.source,
         sizes={"curves": (WIDTH, HEIGHT), "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT)},

@@ -50,14 +50,14 @@ def reconstructions(context: Context) -> ReconstructionSection:
     errors_N = context.evaluation.predictions.values["mse"].numpy()
     labels_N = context.split("test").labels_N[: len(errors_N)]
     extremes = choose_extremes(errors_N, EACH)
-    chosen = {
+    groups = {
         "some": choose_reference_images(labels_N, REFERENCE_IMAGES, context.seed).numpy(),
         "the best": extremes.best,
         "in the middle": extremes.median,
         "the worst": extremes.worst,
     }
     return ReconstructionSection(
-        groups={name: _group(context, index_N, errors_N) for name, index_N in chosen.items()},
+        groups={name: _group(context, index_N, errors_N) for name, index_N in groups.items()},
         images=len(errors_N),
         traversal=_last_traversal(context),
         most_error=MAX_ERROR,
@@ -66,8 +66,10 @@ def reconstructions(context: Context) -> ReconstructionSection:
 
 def _group(context: Context, index_N: np.ndarray, errors_N: np.ndarray) -> list[Reconstruction]:
     images = context.split("test").pick(torch.from_numpy(index_N.copy()), context.classes)
-    seen = reconstruct(context.predictor, context.predictor.inputs(images.pixels_BCHW))
-    rows = zip(seen.originals_BHWC, seen.outputs_BHWC, seen.absolute_errors, strict=True)
+    reconstructed = reconstruct(context.predictor, context.predictor.inputs(images.pixels_BCHW))
+    rows = zip(
+        reconstructed.originals_BHWC, reconstructed.outputs_BHWC, reconstructed.absolute_errors, strict=True
+    )
     group = []
     for position, (original_HWC, output_HWC, error_HW) in enumerate(rows):
         pictures = (rgb(original_HWC), rgb(output_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
