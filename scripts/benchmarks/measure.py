@@ -46,8 +46,8 @@ class Result:
     epochs: int
     seconds: Mapping[str, list[float]]
 
-    def median(self, what: str) -> float:
-        return statistics.median(self.seconds[what])
+    def median(self, name: str) -> float:
+        return statistics.median(self.seconds[name])
 
     def ratio(self, base: str) -> float:
         """Ours to ``base``, the median over rounds of the ratio within a round: below 1 is faster."""
@@ -71,12 +71,12 @@ class Measured:
         """Raises UserError as ``train`` does."""
         seconds: dict[str, list[float]] = {}
         for number in range(rounds + 1):
-            for what, taken in self._round():
+            for name, duration in self._round():
                 if number:
-                    seconds.setdefault(what, []).append(taken)
+                    seconds.setdefault(name, []).append(duration)
         images = len(self.data.splits["train"])
-        seen = min(images, (self.steps or images) * self.data.batch_size)
-        return Result(self.name, seen, self.epochs, seconds)
+        count = min(images, (self.steps or images) * self.data.batch_size)
+        return Result(self.name, count, self.epochs, seconds)
 
     def _round(self) -> Iterator[tuple[str, float]]:
         yield LOADER, self._plain(self._loader())
@@ -108,8 +108,8 @@ class Measured:
         indices = torch.split(torch.randperm(len(labels_N), device=device), self.data.batch_size)
         steps = indices[: self.steps]
         with self._precision(device):
-            taken = plain.train_epoch_in_memory(net, images_NCHW, labels_N, steps, optimizer, loss)
-        return self.epochs * taken
+            seconds = plain.train_epoch_in_memory(net, images_NCHW, labels_N, steps, optimizer, loss)
+        return self.epochs * seconds
 
     def _precision(self, device: torch.device) -> Any:
         half = self.config["trainer"]["precision"] == "bf16-mixed"
@@ -135,15 +135,15 @@ def measure_loading(config: Mapping[str, Any], rounds: int) -> Result:
     """The training images of an epoch, loaded and nothing else; ours from the cache that is there by then."""
     measured = Measured("photos, loading only", config, {})
     usual = plain.batches(plain_data(measured.data, config), measured.data.batch_size)
-    own = measured.data.loader("train", shuffle=True, augmented=True)
+    ours = measured.data.loader("train", shuffle=True, augmented=True)
     seconds: dict[str, list[float]] = {LOADER: [], OURS: []}
     for number in range(rounds + 1):
-        for what, loader in ((OURS, own), (LOADER, usual)):
+        for name, loader in ((OURS, ours), (LOADER, usual)):
             start = time.perf_counter()
             for _ in loader:
                 pass
             if number:
-                seconds[what].append(time.perf_counter() - start)
+                seconds[name].append(time.perf_counter() - start)
     return Result(measured.name, len(measured.data.splits["train"]), 1, seconds)
 
 

@@ -142,9 +142,9 @@ def main(root: str, epochs: str) -> None:
         labels[name] = torch.from_numpy(read(f"{prefix}-labels-idx1-ubyte", 8)).long()
     net = dnn()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    most = len(images["train"]) * 9 // 10
-    train = ArrayImages(images["train"][:most], labels["train"][:most], transform)
-    val = ArrayImages(images["train"][most:], labels["train"][most:], transform)
+    count = len(images["train"]) * 9 // 10
+    train = ArrayImages(images["train"][:count], labels["train"][:count], transform)
+    val = ArrayImages(images["train"][count:], labels["train"][count:], transform)
     test = ArrayImages(images["test"], labels["test"], transform)
     for epoch in range(int(epochs)):
         train_epoch(net, batches(train, 100), optimizer, nn.CrossEntropyLoss(), torch.device("cpu"))

@@ -62,25 +62,25 @@ def measure(program: Path, fashion: str, rounds: int) -> dict[str, Spent]:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
             for name, line in lines.items():
-                taken = _run(line, Path(folder), code=2 if name == MISTAKE else 0)
+                usage = _run(line, Path(folder), code=2 if name == MISTAKE else 0)
                 if number:
-                    spent[name].append(taken)
+                    spent[name].append(usage)
     return {
-        name: Spent([seconds for seconds, _ in found], max(memory for _, memory in found))
-        for name, found in spent.items()
+        name: Spent([seconds for seconds, _ in runs], max(memory for _, memory in runs))
+        for name, runs in spent.items()
     }
 
 
 def _lines(program: Path, fashion: str) -> Iterator[tuple[str, list[str]]]:
     quiet = ["callbacks=none", "report=false", "trainer=cpu"]
     first = ["+callbacks.first._target_=benchmarks.processes.FirstStep", "packages=[benchmarks]"]
-    whole = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
+    whole_run = ["model=dnn", "data=fashion_mnist", f"data.root={fashion}", "trainer.max_epochs=5"]
     train = [sys.executable, str(program)]
     yield BARE_IMPORT, [sys.executable, "-c", "import torch, torchvision, lightning"]
     yield HELP, [*train, "--help"]
     yield MISTAKE, [*train, "model=dnnn"]
     yield FIRST_STEP, [*train, "model=dnn", "data=digits", "logger=none", *quiet, *first]
-    yield WHOLE, [*train, *whole, *quiet]
+    yield WHOLE, [*train, *whole_run, *quiet]
     yield WHOLE_PLAIN, [sys.executable, str(HERE / "plain.py"), fashion, "5"]
 
 
@@ -88,7 +88,7 @@ def _run(line: list[str], folder: Path, code: int) -> tuple[float, float]:
     """Seconds, and MiB at the most."""
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     start = time.perf_counter()
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-S", "-c", BETWEEN, *line],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), *filter(None, path)])},
@@ -99,11 +99,11 @@ def _run(line: list[str], folder: Path, code: int) -> tuple[float, float]:
         check=False,
     )
     seconds = time.perf_counter() - start
-    said, _, used = done.stdout.rpartition("\nspent ")
-    if done.returncode != code:
-        text = "\n".join(said.strip().splitlines()[-8:])
-        raise UserError(f"{' '.join(line)} ended with {done.returncode}:\n{text}")
-    return seconds, int(used) * KIB / 2**20
+    output, _, memory = process.stdout.rpartition("\nspent ")
+    if process.returncode != code:
+        text = "\n".join(output.strip().splitlines()[-8:])
+        raise UserError(f"{' '.join(line)} ended with {process.returncode}:\n{text}")
+    return seconds, int(memory) * KIB / 2**20
 
 
 def ratios(spent: Mapping[str, Spent]) -> dict[str, tuple[float, float]]:
@@ -111,7 +111,7 @@ def ratios(spent: Mapping[str, Spent]) -> dict[str, tuple[float, float]]:
     return {
         name: (
             statistics.median(
-                one / other for one, other in zip(spent[name].seconds, spent[base].seconds, strict=True)
+                first / second for first, second in zip(spent[name].seconds, spent[base].seconds, strict=True)
             ),
             spent[name].memory / spent[base].memory,
         )

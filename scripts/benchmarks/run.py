@@ -55,24 +55,24 @@ def _measure(config: Mapping[str, Any], conf: Path) -> None:
     rounds: int = config["rounds"]
     results: list[Result] = []
     spent: dict[str, processes.Spent] = {}
-    found = table.conditions(device_of(config["accelerator"]), config)
+    conditions = table.conditions(device_of(config["accelerator"]), config)
     with tempfile.TemporaryDirectory() as folder:
         fashion = str(_absolute(config["fashion"])) if config["fashion"] else noise(Path(folder))
         for name in config["nets"]:
             _say(f"{name} …")
-            own, pictures = _configs(name, config, fashion, conf)
-            results.append(Measured(name, own, pictures).run(rounds))
+            net_config, callbacks = _configs(name, config, fashion, conf)
+            results.append(Measured(name, net_config, callbacks).run(rounds))
             if name == "resnet_frozen" and config["photos"]:
-                results.append(measure_loading(own, rounds))
-            table.write(out, found, results, spent)  # what is measured so far
+                results.append(measure_loading(net_config, rounds))
+            table.write(out, conditions, results, spent)  # what is measured so far
         if config["commands"]:
             _say("whole commands …")
             spent = processes.measure(conf.parent / "train.py", fashion, rounds)
-            table.write(out, found, results, spent)
+            table.write(out, conditions, results, spent)
     console.print(table.shown("Seconds of training", table.HEADER, table.rows(results)))
     if spent:
         console.print(table.shown("Whole commands", table.COMMANDS, table.command_rows(spent)))
-    _say(", ".join(f"{key} {value}" for key, value in found.items()))
+    _say(", ".join(f"{key} {value}" for key, value in conditions.items()))
     _say(f"Written: {out / 'benchmark.md'}")
 
 
@@ -105,17 +105,17 @@ def _check(config: Mapping[str, Any]) -> None:
             raise UserError(f"photos={config['photos']}: expected train/{{cat,dog}} and test/{{cat,dog}}.")
 
 
-def _absolute(given: str) -> Path:
-    return Path(given).expanduser().absolute()
+def _absolute(folder: str) -> Path:
+    return Path(folder).expanduser().absolute()
 
 
-def _folder(given: str) -> Path:
+def _folder(folder: str) -> Path:
     """The folder, made now: not after all has been timed."""
-    out = _absolute(given)
+    out = _absolute(folder)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"out={given}: the folder cannot be made ({error.strerror}).") from error
+        raise UserError(f"out={folder}: the folder cannot be made ({error.strerror}).") from error
     return out
 
 
@@ -133,10 +133,10 @@ def _configs(
     options = [f"model={name}", *data, *OPTIONS.get(name, [])]
     options += [f"trainer.accelerator={config['accelerator']}", "trainer.devices=1"]
     options += [f"trainer.precision={config['precision']}", "logger=none"]
-    drawn, plain = (
+    drawing, plain = (
         container(compose(conf, "train", [*options, f"callbacks={c}"])) for c in ("default", "none")
     )
-    return plain, drawn["callbacks"]
+    return plain, drawing["callbacks"]
 
 
 def _root(folder: str) -> str:

@@ -47,13 +47,13 @@ def _processor() -> str:
 
 def rows(results: Sequence[Result]) -> Iterator[list[str]]:
     for result in results:
-        seen = f"{result.epochs} × {result.images:,}" if result.epochs > 1 else f"{result.images:,}"
+        count = f"{result.epochs} × {result.images:,}" if result.epochs > 1 else f"{result.images:,}"
         timed = (LOADER, MEMORY, OURS, PICTURES)
-        times = [_figures(result.median(what)) if what in result.seconds else "" for what in timed]
+        times = [_figures(result.median(name)) if name in result.seconds else "" for name in timed]
         rate = result.images * result.epochs / result.median(OURS)
         ratios = [f"{result.ratio(b):.2f}" if b in result.seconds else "" for b in (LOADER, MEMORY)]
         figures = [f"{rate:,.0f}", *ratios]
-        yield [f"{result.name}, {seen} images", *times, *figures]
+        yield [f"{result.name}, {count} images", *times, *figures]
 
 
 def _figures(seconds: float) -> str:
@@ -62,9 +62,9 @@ def _figures(seconds: float) -> str:
 
 def command_rows(spent: Mapping[str, Spent]) -> Iterator[list[str]]:
     ratios = processes.ratios(spent) if spent else {}
-    for name, found in spent.items():
+    for name, usage in spent.items():
         of = [f"{ratio:.2f}" for ratio in ratios.get(name, ())] or ["", ""]
-        yield [name, f"{found.median():.2f}", f"{found.memory:.0f}", *of, processes.RATIOS.get(name, "")]
+        yield [name, f"{usage.median():.2f}", f"{usage.memory:.0f}", *of, processes.RATIOS.get(name, "")]
 
 
 def shown(title: str, header: Sequence[str], lines: Iterator[list[str]]) -> Table:

@@ -37,10 +37,10 @@ def first_line(error: BaseException) -> str:
 
 
 def did_you_mean(
-    name: str, choices: Iterable[str], *, most: int = 1, cutoff: float = 0.5, quote: str = "'"
+    name: str, choices: Iterable[str], *, limit: int = 1, cutoff: float = 0.5, quote: str = "'"
 ) -> str:
-    """`` Did you mean 'x'?``, of ``most`` choices `` 'x' or 'y'``; the empty text where nothing is near."""
-    near = get_close_matches(name, list(choices), n=most, cutoff=cutoff)
+    """`` Did you mean 'x'?``, of ``limit`` choices `` 'x' or 'y'``; the empty text where nothing is near."""
+    near = get_close_matches(name, list(choices), n=limit, cutoff=cutoff)
     return f" Did you mean {' or '.join(f'{quote}{choice}{quote}' for choice in near)}?" if near else ""
 
 
@@ -73,9 +73,9 @@ def encodable(text: str) -> str:
         return text.encode(errors="backslashreplace").decode()
 
 
-def counted(number: int, one: str) -> str:
+def counted(number: int, noun: str) -> str:
     """``1 image``, ``1,234 images``."""
     if number == 1:
-        return f"1 {one}"
-    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es" if one.endswith("s") else f"{one}s"
-    return f"{number:,} {many}"
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {plural}"

@@ -88,9 +88,11 @@ def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
     parameters: dict[str, inspect.Parameter] = {}
     makers = [cls, *(base.__init__ for base in cls.__mro__[1:] if "__init__" in vars(base))]  # type: ignore[misc]
     for maker in makers:
-        taken = inspect.signature(maker).parameters
-        parameters = {name: p for name, p in taken.items() if p.kind in NAMED and name != "self"} | parameters
-        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
+        params = inspect.signature(maker).parameters
+        parameters = {
+            name: p for name, p in params.items() if p.kind in NAMED and name != "self"
+        } | parameters
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in params.values()):
             break
     return parameters
 
@@ -129,7 +131,7 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type:
         "a package of your own that you name on the command line: packages=[mypackage]."
     )
     if not all(part.isidentifier() for part in target.split(".")) or not (
-        package in packages or any(_within(module, known) or _within(known, module) for known in modules)
+        package in packages or any(_within(module, root) or _within(root, module) for root in modules)
     ):
         raise refused
     if package in packages and package in sys.stdlib_module_names:
@@ -143,7 +145,7 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type:
         raise UserError(f"{slot}: {target} was not found: {error}.{hint}") from None
     defined_in = getattr(cls, "__module__", "")
     of_user = defined_in.split(".")[0] in packages
-    allowed = of_user or any(_within(defined_in, known) for known in modules)
+    allowed = of_user or any(_within(defined_in, root) for root in modules)
     if inspect.isfunction(cls) and allowed:
         remedy = f"model=resnet_finetune model.arch={name} model.weights=none model.trainable=all, or "
         raise UserError(

@@ -30,10 +30,10 @@ class Choices:
 
     def __init__(self, line: CommandLine, command: Command) -> None:
         self.line, self.command = line, command
-        chosen, groups = command.choices, config_groups(line, command.conf)
-        self.groups = {group: names for group, names in groups.items() if group in chosen}
-        self.optional = {group for group, choice in chosen.items() if choice is None}
-        self.others = groups.keys() - chosen  # of other commands
+        defaults, groups = command.choices, config_groups(line, command.conf)
+        self.groups = {group: names for group, names in groups.items() if group in defaults}
+        self.optional = {group for group, choice in defaults.items() if choice is None}
+        self.other_groups = groups.keys() - defaults  # of other commands
 
     def is_of(self, override: Override) -> bool:
         """Whether an override chooses from a group."""
@@ -64,7 +64,7 @@ class Choices:
             yield f"{text}: the configuration needs it; write {key}=none or another choice."
             return
         if key not in self.groups:
-            if key in self.others:
+            if key in self.other_groups:
                 yield f"{text}: {self.command.name} has no such option."
             elif "." not in key and "/" not in key and isinstance(values[0], str):
                 hint = did_you_mean(key, self.groups)

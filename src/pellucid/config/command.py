@@ -40,8 +40,8 @@ class OnlyIf:
     otherwise: str  # why it has none, in words
 
     def moot(self, config: Mapping[str, Any]) -> bool:
-        given = config[self.option]
-        return not (given == self.value or (isinstance(given, list) and self.value in given))
+        value = config[self.option]
+        return not (value == self.value or (isinstance(value, list) and self.value in value))
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ class Command:
         expected = type_problem(value, annotation)
         if expected is None or (isinstance(value, str) and "${" in value):
             return ""
-        given = "null" if value is None else repr(value)
-        return f"{name}: expected {expected}, got {given}.{did_you_mean(str(value), _choices(annotation))}"
+        got = "null" if value is None else repr(value)
+        return f"{name}: expected {expected}, got {got}.{did_you_mean(str(value), _choices(annotation))}"
 
     def moot_problems(self, config: Mapping[str, Any], written: Collection[str]) -> Iterator[str]:
         """Of the options that were ``written``, those that others leave without effect."""

@@ -68,15 +68,15 @@ def split(argv: list[str], command: Command | None = None) -> CommandLine:
     for flags in (["--package", "-p"], ["--cfg", "-c"], ["--experimental-rerun"]):
         parser.add_argument(*flags)
     parser.add_argument("--multirun", "-m", action="store_true")
-    known, rest = parser.parse_known_args(argv)
+    flags_given, rest = parser.parse_known_args(argv)
     overrides = [text for text in rest if not text.startswith("-")]
     written = set(overrides)
     return CommandLine(
         options=[text for text in argv if text not in written],
-        overrides=[quote_path(text, command, multirun=known.multirun) for text in overrides],
-        multirun=known.multirun,
-        show_only=not SHOW_ONLY.isdisjoint(rest) or known.cfg is not None,
-        config_dir=known.config_dir,
+        overrides=[quote_path(text, command, multirun=flags_given.multirun) for text in overrides],
+        multirun=flags_given.multirun,
+        show_only=not SHOW_ONLY.isdisjoint(rest) or flags_given.cfg is not None,
+        config_dir=flags_given.config_dir,
     )
 
 

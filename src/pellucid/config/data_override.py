@@ -24,8 +24,8 @@ def split_off(line: CommandLine, name: str) -> tuple[CommandLine, CommandLine]:
         if override.key_or_group == name or (name == "data" and override.key_or_group.startswith("data."))
     }
     rest, split = (
-        replace(line, overrides=[text for text in line.overrides if (text in of_name) is wanted])
-        for wanted in (False, True)
+        replace(line, overrides=[text for text in line.overrides if (text in of_name) is selected])
+        for selected in (False, True)
     )
     return rest, split
 
@@ -35,8 +35,8 @@ def read_data(line: CommandLine, conf: Path) -> dict[str, Any]:
     overrides = line.parsed()
     if any(override.key_or_group == "data" for override in overrides):
         check(line, conf=conf, name="train")
-        chosen: dict[str, Any] = container(compose(conf, "train", line.overrides))["data"]
-        return chosen
+        data: dict[str, Any] = container(compose(conf, "train", line.overrides))["data"]
+        return data
     options = {override.key_or_group.partition(".")[2]: override.value() for override in overrides}
     if "_target_" in options:
         raise UserError("data._target_: of other data. Name them by data=<choice>.")

@@ -58,8 +58,8 @@ def help_text(line: CommandLine, command: Command) -> str:
     )
     options = list(_options(rows[len(head) :], config_groups(line, command.conf)))
     column = 4 + max(len(option.usage) for option in options if len(option.usage) <= MAX_USAGE)
-    shown = [text for option in options for text in _shown(option, column)]
-    return "\n".join(["\n".join(about).strip(), "", *shown, "", "Examples", "", *examples])
+    option_lines = [text for option in options for text in _shown(option, column)]
+    return "\n".join(["\n".join(about).strip(), "", *option_lines, "", "Examples", "", *examples])
 
 
 def _options(rows: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Iterator[Option]:

@@ -77,8 +77,8 @@ def with_params(line: CommandLine, conf: Path) -> CommandLine:
         params = checker.compose(checker.first_choices(line.parsed())).hydra.sweeper.params or {}
     except (*COMPOSING, IndexError):  # the check will tell
         return line
-    given = {override.key_or_group for override in line.parsed()}
-    added = [f"{key}={text}" for key, text in params.items() if key.lstrip("+") not in given]
+    written = {override.key_or_group for override in line.parsed()}
+    added = [f"{key}={text}" for key, text in params.items() if key.lstrip("+") not in written]
     return replace(line, overrides=[*added, *line.overrides])
 
 
@@ -112,7 +112,7 @@ class _LineCheck:
             base = self.compose(self.first_choices(sound))
         except COMPOSING as error:
             return [*problems, first_line(error)]
-        self.known = options(self.compose([]))
+        self.known_options = options(self.compose([]))
         unknown = [(override, self._unknown(override, base)) for override in sound]
         problems += [problem for _, problem in unknown if problem]
         for values in each_value([o for o, problem in unknown if not problem], self.choices.groups):
@@ -147,7 +147,7 @@ class _LineCheck:
             config = options(composed)
             _resolve_hydras(composed, [override.key_or_group for override, _ in values])
         except InterpolationResolutionError as error:
-            hint = did_you_mean(_referred(error), keys_of(self.known))
+            hint = did_you_mean(_referred(error), keys_of(self.known_options))
             yield f"{error.full_key}: {first_line(error)}.{hint}"
             return
         except COMPOSING as error:
@@ -175,9 +175,9 @@ class _LineCheck:
         for key, value in config.items():  # what a YAML of the user's brought in
             if key in written:
                 continue
-            if key not in self.known:
-                yield f"{key}: there is no such option.{did_you_mean(key, self.known)}"
-            elif expected := kind_problem(value, self.known[key]):
+            if key not in self.known_options:
+                yield f"{key}: there is no such option.{did_you_mean(key, self.known_options)}"
+            elif expected := kind_problem(value, self.known_options[key]):
                 yield f"{key}: expected {expected}, got {value!r}."
 
     def _moot_problems(self, config: dict[str, Any], written: list[str]) -> Iterator[str]:
@@ -191,8 +191,8 @@ class _LineCheck:
 
 def _referred(error: InterpolationResolutionError) -> str:
     """The key that is not there."""
-    named = re.search("'(.*)'", first_line(error))
-    return named[1] if named else ""
+    match = re.search("'(.*)'", first_line(error))
+    return match[1] if match else ""
 
 
 def _resolve_hydras(config: DictConfig, keys: list[str]) -> None:

@@ -54,9 +54,9 @@ class Parameter:
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
     @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Parameter:
-        values = None if kept["values"] is None else tuple(kept["values"])
-        return cls(**{**kept, "values": values, "texts": tuple(kept["texts"])})
+    def from_dict(cls, stored: Mapping[str, Any]) -> Parameter:
+        values = None if stored["values"] is None else tuple(stored["values"])
+        return cls(**{**stored, "values": values, "texts": tuple(stored["texts"])})
 
     def override(self, value: Scalar) -> str:
         """``key=value`` for one run."""

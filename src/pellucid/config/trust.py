@@ -84,18 +84,18 @@ def own_packages(line: CommandLine, conf: Path, *, training: bool = False) -> li
     ``training``: of the one that the line, with its experiment, begins. Raises UserError for what is no list
     of names.
     """
-    given = line.value("packages")
-    if given is None and training:
+    packages = line.value("packages")
+    if packages is None and training:
         with suppress(UserError):  # which the check of the line tells
-            given = OmegaConf.to_container(compose_line(line, conf)).get("packages")  # type: ignore[union-attr]
-    if given is None:
-        given = _loaded(conf / "train.yaml").get("packages")
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise UserError(f"packages: expected a list of names, [mypkg], got {given!r}.")
-    return given
+            packages = OmegaConf.to_container(compose_line(line, conf)).get("packages")  # type: ignore[union-attr]
+    if packages is None:
+        packages = _loaded(conf / "train.yaml").get("packages")
+    if not isinstance(packages, list) or not all(isinstance(name, str) for name in packages):
+        raise UserError(f"packages: expected a list of names, [mypkg], got {packages!r}.")
+    return packages
 
 
-def named(packages: list[str]) -> str:
+def packages_option(packages: list[str]) -> str:
     """The option that names them again, with a space before it; nothing where there are none."""
     return f" packages=[{','.join(packages)}]" if packages else ""
 
@@ -105,14 +105,14 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
 
     Asked for are those that the line names, or a file of the user's own configuration.
     """
-    asked = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
+    requested = {str(o.value()) for o in line.parsed() if o.key_or_group.endswith("._target_")}
     for files in (conf, Path(line.config_dir or conf)):
-        asked |= _targets_of(files / "callbacks") | _targets_of(files / "logger")
+        requested |= _targets_of(files / "callbacks") | _targets_of(files / "logger")
     groups = {group: config[group] or {} for group in ("callbacks", "logger", "trainer")}
     for where, node in targets(groups):
         target = str(node["_target_"])
-        known = target in asked or target.split(".")[0] in config["packages"]
-        if where == "trainer" or known or (where.count(".") == 1 and _is_harmless(target, node)):
+        allowed = target in requested or target.split(".")[0] in config["packages"]
+        if where == "trainer" or allowed or (where.count(".") == 1 and _is_harmless(target, node)):
             continue
         options = ", ".join(f"{key}={value}" for key, value in node.items() if key != "_target_")
         raise UserError(
@@ -121,25 +121,25 @@ def check_writers(config: Mapping[str, Any], line: CommandLine, conf: Path) -> N
         )
 
 
-def check_kept_files(kept: Path, source: Path, packages: list[str]) -> None:
+def check_kept_files(conf: Path, source: Path, packages: list[str]) -> None:
     """Raise UserError for configuration files kept with a sweep that ask for more than the user's own do.
 
     ``source`` is the folder that they were copied from; files that are the same there are the user's. What
     others may not do is to say anything of Hydra, which can start programs, or to name what is built unasked.
     """
-    links = [path for path in (kept, *kept.rglob("*")) if path.is_symlink()]
+    links = [path for path in (conf, *conf.rglob("*")) if path.is_symlink()]
     if links:  # which lead past this check, and were not made by a sweep
         raise UserError(f"{links[0]} is a link. Put what it leads to in its place.")
-    for path in sorted(kept.rglob("*.yaml")):
-        same = source / path.relative_to(kept)
+    for path in sorted(conf.rglob("*.yaml")):
+        same = source / path.relative_to(conf)
         if same.is_file() and same.read_bytes() == path.read_bytes():
             continue
         loaded = _loaded(path)
-        asked = _of_hydra(loaded)
+        options = _of_hydra(loaded)
         if same.is_file():
             with suppress(UserError):  # broken since: it says nothing
-                asked -= _of_hydra(_loaded(same))
-        problems = [f"what it says of Hydra ({text})" for text in sorted(asked) if not _is_of_space(text)]
+                options -= _of_hydra(_loaded(same))
+        problems = [f"what it says of Hydra ({text})" for text in sorted(options) if not _is_of_space(text)]
         problems += [
             f"{where}: {node['_target_']}"
             for where, node in targets(loaded)

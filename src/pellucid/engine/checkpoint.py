@@ -84,9 +84,9 @@ class CheckpointKeeper(Checkpoint):
         best, path = best_epoch(rows, self.monitor, self.mode), self.folder / "best.ckpt"
         if best is None or best == len(rows) or _epoch_of(path) == best:
             return
-        kept = self.folder / f"epoch_{best:04d}.ckpt"
-        source = kept if _epoch_of(kept) == best else self.folder / "last.ckpt"
-        if source != kept:
+        numbered = self.folder / f"epoch_{best:04d}.ckpt"
+        source = numbered if _epoch_of(numbered) == best else self.folder / "last.ckpt"
+        if source != numbered:
             log.warning(
                 "%s is not that of epoch %d, the best; until a better one, that of epoch %d stands in.",
                 *(path, best, len(rows)),
@@ -124,7 +124,7 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         groups = zip(optimizer.param_groups, state["param_groups"], strict=True)
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         return (
-            all(_like(ours[key], given[key]) for ours, given in groups for key in ours if key != "params")
+            all(_like(ours[key], saved[key]) for ours, saved in groups for key in ours if key != "params")
             and set(state["state"]) <= set(range(len(parameters)))
             and len({_kinds(values) for values in state["state"].values()}) <= 1
             and all(
@@ -141,20 +141,20 @@ def _kinds(values: Mapping[str, Any]) -> frozenset[tuple[str, type]]:
     return frozenset((name, type(value)) for name, value in values.items())
 
 
-def _like(default: Any, given: Any) -> bool:
+def _like(default: Any, saved: Any) -> bool:
     """Whether two options of an optimizer are of one kind: a number, numbers, or a choice left open."""
     if isinstance(default, tuple | list):
         return (
-            isinstance(given, tuple | list) and len(default) == len(given) and all(map(_like, default, given))
+            isinstance(saved, tuple | list) and len(default) == len(saved) and all(map(_like, default, saved))
         )
     if isinstance(default, bool) or default is None:
-        return given is None or isinstance(given, bool | int | float)
-    return isinstance(given, Tensor | int | float) and not isinstance(given, bool) and math.isfinite(given)
+        return saved is None or isinstance(saved, bool | int | float)
+    return isinstance(saved, Tensor | int | float) and not isinstance(saved, bool) and math.isfinite(saved)
 
 
 def _of(parameter: Tensor, value: Any) -> bool:
     """Whether a part of the state is a number, or has one for each of the parameter's."""
     if not isinstance(value, Tensor):
         return value is None or isinstance(value, int | float)
-    whole = value.numel() == 1 or value.shape == parameter.shape
-    return value.is_floating_point() and value.layout == torch.strided and whole
+    same_shape = value.numel() == 1 or value.shape == parameter.shape
+    return value.is_floating_point() and value.layout == torch.strided and same_shape

@@ -42,14 +42,14 @@ def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> di
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options that TensorBoard's HPARAMS tab shows, flat: ``model: CNN``, ``model.dropout: 0.25`` …"""
-    shown: dict[str, Any] = {"seed": config["seed"]}
+    flat: dict[str, Any] = {"seed": config["seed"]}
     for group in GROUPS:
         options = {**(config[group] or {})}
         target = str(options.pop("_target_", "none"))
         options.pop("_partial_", None)
         options.pop("seed", None)  # the run's own
-        shown |= {group: target.rpartition(".")[2], **flatten(options, f"{group}.")}
-    return shown | flatten({key: config["trainer"].get(key) for key in TRAINER}, "trainer.")
+        flat |= {group: target.rpartition(".")[2], **flatten(options, f"{group}.")}
+    return flat | flatten({key: config["trainer"].get(key) for key in TRAINER}, "trainer.")
 
 
 def _git_commit() -> str | None:
@@ -58,7 +58,7 @@ def _git_commit() -> str | None:
         # A monitor that a repository of anybody's names is a program, which git would start.
         options = ("--always", "--abbrev=40", "--dirty=+", "--exclude=*")
         command = ["git", "-c", "core.fsmonitor=false", "describe", *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

@@ -54,14 +54,14 @@ class Evaluation:
 
     def difference(self, other: Evaluation, name: str, seed: int) -> Interval:
         """The interval of how much larger that metric of another net is, of the same images."""
-        one, another = self._inputs(name), other._inputs(name)
-        if isinstance(one, str):
-            return Interval(None, one)
-        if isinstance(another, str):
-            return Interval(None, another)
+        ours, theirs = self._inputs(name), other._inputs(name)
+        if isinstance(ours, str):
+            return Interval(None, ours)
+        if isinstance(theirs, str):
+            return Interval(None, theirs)
 
-        def gain(places_N: np.ndarray) -> float:
-            return another.value(places_N) - one.value(places_N)
+        def gain(index_N: np.ndarray) -> float:
+            return theirs.value(index_N) - ours.value(index_N)
 
         return resampled(gain, len(self.predictions), seed)
 
@@ -116,8 +116,8 @@ class PredictionCollector(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Task)
-        if own := self.values.pop("own", []):
-            self._per_image.note(torch.cat(own))
+        if losses := self.values.pop("own", []):
+            self._per_image.note(torch.cat(losses))
         elif self.labels:  # before the task forgets what it has noted
             self._per_image.note(torch.cat(self.values["loss"]), pl_module.steps["test"])
 

@@ -32,10 +32,10 @@ class FiniteLoss(Callback):
         # Every process stops, also where only another one's loss was bad.
         if trainer.strategy.reduce_boolean_decision(bool(bad.any()), all=False):
             step = batch_idx + 1 - len(self._losses) + int(bad.int().argmax())
-            kept = "; the checkpoints are from before" if trainer.current_epoch else ""
+            checkpoints = "; the checkpoints are from before" if trainer.current_epoch else ""
             raise UserError(
                 f"The loss is not a finite number at step {step + 1} of epoch "
-                f"{trainer.current_epoch + 1}{kept}. Try a smaller "
+                f"{trainer.current_epoch + 1}{checkpoints}. Try a smaller "
                 "optimizer.lr, or trainer.gradient_clip_val=1, or trainer.precision=32-true."
             )
         self._losses.clear()

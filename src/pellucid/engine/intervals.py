@@ -44,8 +44,8 @@ class Inputs:
 
     def value(self, index_N: np.ndarray | None = None) -> float:
         """The metric of those images, or of all."""
-        chosen = slice(None) if index_N is None else torch.from_numpy(index_N)
-        rows = {name: values[chosen] for name, values in self.arguments.items()}
+        index = slice(None) if index_N is None else torch.from_numpy(index_N)
+        rows = {name: values[index] for name, values in self.arguments.items()}
         self.metric.reset()
         positional = [rows.pop(name) for name in list(rows) if name.isdigit()]
         self.metric.update(*positional, **rows)
@@ -122,17 +122,17 @@ class PerImageTest:
         """Update with each image's loss what the task makes of its notes: its own, or those of ``step``."""
         steps = steps or self._steps
         if len(steps) and not self._failed:
-            _, _, seen = steps.all()
-            losses_N = losses_N.to(seen[0].device)
+            _, _, arguments = steps.all()
+            losses_N = losses_N.to(arguments[0].device)
             try:
-                self._twin._update_metrics("test", losses_N, torch.ones_like(losses_N), *seen)
+                self._twin._update_metrics("test", losses_N, torch.ones_like(losses_N), *arguments)
             except (*OPTION_ERRORS, AttributeError) as error:
                 self._failed = f"the task cannot compute it of images one by one ({first_line(error)})"
 
     def inputs(self, values: Mapping[str, float], images: int) -> dict[str, Inputs | str]:
         """By metric, where it comes out as in ``values``; else why it is not computed of other images."""
-        known = [name for name in self._metrics if name in values]
-        return {name: self._failed or self._input(name, values[name], images) for name in known}
+        names = [name for name in self._metrics if name in values]
+        return {name: self._failed or self._input(name, values[name], images) for name in names}
 
     def _input(self, name: str, value: float, images: int) -> Inputs | str:
         recorder = self._recorders[name]
@@ -169,8 +169,8 @@ class _Recorder(nn.Module):
         self.calls: list[dict[str, Tensor]] = []
         self.size = 0  # bytes
 
-    def update(self, *arguments: Any, **named: Any) -> None:
-        call = {**{str(index): value for index, value in enumerate(arguments)}, **named}
+    def update(self, *arguments: Any, **keywords: Any) -> None:
+        call = {**{str(index): value for index, value in enumerate(arguments)}, **keywords}
         rows = {name: torch.as_tensor(value).detach() for name, value in call.items()}
         rows = {name: value if value.ndim else value.reshape(1) for name, value in rows.items()}
         self.size += sum(value.nbytes for value in rows.values())

@@ -76,15 +76,15 @@ class LoadedRun:
     @property
     def batch_size(self) -> int:
         """The run's, where its data have one."""
-        given = self.config["data"].get("batch_size")
-        return given if isinstance(given, int) and given > 0 else 32
+        value = self.config["data"].get("batch_size")
+        return value if isinstance(value, int) and value > 0 else 32
 
     @property
     def precision(self) -> Any:
         """The run's; ``bf16-mixed`` for ``16-mixed`` where there is no GPU, as a CPU cannot compute that."""
-        given = from_environment(self.config["trainer"].get("precision", "32-true"))
+        value = from_environment(self.config["trainer"].get("precision", "32-true"))
         without = self.accelerator == "cpu" or not has_gpu()
-        return "bf16-mixed" if given == "16-mixed" and without else given
+        return "bf16-mixed" if value == "16-mixed" and without else value
 
     def trainer(self, **options: Any) -> Trainer:
         """A quiet Trainer of ``precision`` on the chosen accelerator. Raises UserError."""
@@ -118,10 +118,10 @@ class LoadedRun:
         the net was trained on, which are left out unless ``count_trained``. Raises UserError where they have
         other classes.
         """
-        own, now = self.config["data"], override_data(self.config["data"], override)
-        elsewhere = own != now
-        classes = {"classes": list(self.spec.classes)} if now["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**now, **classes}})
+        trained_config, config = self.config["data"], override_data(self.config["data"], override)
+        elsewhere = trained_config != config
+        classes = {"classes": list(self.spec.classes)} if config["_target_"] == IMAGE_FOLDER else {}
+        data = make_data({**self.config, "data": {**config, **classes}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -136,7 +136,7 @@ class LoadedRun:
             self._setup_without_manifest(data, history)
         else:
             if elsewhere:
-                _check_division(own, now)
+                _check_division(trained_config, config)
             data.setup(history=history)
         self._check_whole(data, elsewhere)
         return data
@@ -163,15 +163,15 @@ class LoadedRun:
 
     def _check_whole(self, data: ImageData, elsewhere: bool) -> None:
         """Tell which classes have no images; in the run's own data they are gone, which is a mistake."""
-        there = {label for split in data.splits.values() for label in torch.unique(split.labels_N).tolist()}
-        gone = [name for label, name in enumerate(self.spec.classes) if label not in there]
-        if gone and not elsewhere:
+        present = {label for split in data.splits.values() for label in torch.unique(split.labels_N).tolist()}
+        missing = [name for label, name in enumerate(self.spec.classes) if label not in present]
+        if missing and not elsewhere:
             raise UserError(
                 f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
-                f"{_few(gone)} is there any more. Put it back, or name other images by data.root=<folder>."
+                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder>."
             )
-        if gone:
-            log.warning("%s has no images of %s.", data.source, _few(gone))
+        if missing:
+            log.warning("%s has no images of %s.", data.source, _few(missing))
 
 
 def restore(
@@ -198,17 +198,17 @@ def restore(
 
 def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
     """The run folder that ``source`` is or lies in, and the checkpoint's file. Raises UserError."""
-    given = Path(source).expanduser().absolute()
-    if given.is_file():
-        folder = given.parent.parent
+    file = Path(source).expanduser().absolute()
+    if file.is_file():
+        folder = file.parent.parent
         inside = (folder / ".hydra" / "config.yaml").is_file()
-        return (Run(folder) if inside else None), given
+        return (Run(folder) if inside else None), file
     run = Run.open(source)
     path = {"best": run.best, "last": run.last}.get(checkpoint, Path(checkpoint).expanduser())
     if not path.is_file():
-        kept = ", ".join(kept.name for kept in run.kept_checkpoints()) or "none"
+        names = ", ".join(kept.name for kept in run.kept_checkpoints()) or "none"
         raise UserError(
-            f"checkpoint={checkpoint}: {run.folder} has no such checkpoint. It has: {kept}. "
+            f"checkpoint={checkpoint}: {run.folder} has no such checkpoint. It has: {names}. "
             "Expected best, last or the path of a checkpoint."
         )
     return run, path
@@ -235,14 +235,14 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     return {name: now[name] for name in ("root", "cache") if name in now and name in then}
 
 
-def _check_division(own: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise UserError for options that decide which image is in which split: the run keeps that."""
-    if own["_target_"] == now["_target_"]:
+    if trained_config["_target_"] == config["_target_"]:
         for name in ("val_fraction", "test_fraction", "seed"):
-            if own.get(name) != now.get(name):
+            if trained_config.get(name) != config.get(name):
                 raise UserError(
-                    f"data.{name}={now.get(name)}: which image is in which split is kept with the run "
-                    f"(data.{name}={own.get(name)}); leave it out."
+                    f"data.{name}={config.get(name)}: which image is in which split is kept with the run "
+                    f"(data.{name}={trained_config.get(name)}); leave it out."
                 )
 
 

@@ -56,10 +56,10 @@ class _Rows(ExperimentWriter):
 
     def _check_log_dir_exists(self) -> None:
         path = Path(self.metrics_file_path)
-        kept = [row for row in _rows(path) if int(row["step"]) <= self.last_step]
-        if kept:
-            self.metrics_keys = list(kept[0])
-            write_csv(path, kept)
+        rows = [row for row in _rows(path) if int(row["step"]) <= self.last_step]
+        if rows:
+            self.metrics_keys = list(rows[0])
+            write_csv(path, rows)
         else:
             path.unlink(missing_ok=True)
 
@@ -79,6 +79,6 @@ def _rows(path: Path) -> list[dict[str, str]]:
         text = read_text(path)
     except (OSError, ValueError):
         return []
-    whole = text[: text.rfind("\n") + 1]
-    rows = csv.DictReader(io.StringIO(whole))
+    complete = text[: text.rfind("\n") + 1]
+    rows = csv.DictReader(io.StringIO(complete))
     return [row for row in rows if None not in row and str(row.get("step")).isdigit()]

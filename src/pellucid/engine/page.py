@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import from_environment
-from pellucid.config.trust import named
+from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation
 from pellucid.engine.loaded_run import LoadedRun
@@ -43,10 +43,10 @@ class RunPage:
         """From the test that the trainer has just done of the ``best`` checkpoint."""
         with self._timed():
             trained = self._trained(task, data, best, "auto")
-            seen = None
+            tested = None
             if collector.labels:  # none with limit_test_batches=0
-                seen = collector.evaluation(trainer, data.loader("test").sampler)
-            self._write(trained, trained.predictor(trainer), data, seen)
+                tested = collector.evaluation(trainer, data.loader("test").sampler)
+            self._write(trained, trained.predictor(trainer), data, tested)
 
     def write_alone(self, task: Task, data: ImageData, best: Mapping[str, Any]) -> None:
         """By the first of several processes, that have shared the test, when all have ended."""
@@ -55,11 +55,11 @@ class RunPage:
         limit = options.get("limit_test_batches")
         try:
             with self._timed():
-                seen = None if limit == 0 else evaluation(trained, data, "test", limit_test_batches=limit)
-                self._write(trained, trained.predictor(), data, seen)
+                tested = None if limit == 0 else evaluation(trained, data, "test", limit_test_batches=limit)
+                self._write(trained, trained.predictor(), data, tested)
         except KeyboardInterrupt as interrupt:
-            again = quoted(self.run.folder) + named(self.config["packages"])
-            log.warning("No page was written. Write it by: python scripts/report.py run=%s", again)
+            options_again = quoted(self.run.folder) + packages_option(self.config["packages"])
+            log.warning("No page was written. Write it by: python scripts/report.py run=%s", options_again)
             raise SystemExit(exit_code(interrupt)) from None
 
     def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> LoadedRun:
@@ -67,10 +67,10 @@ class RunPage:
         return LoadedRun(self.run, self.run.best, self.config, data.spec, task, epoch, accelerator)
 
     def _write(
-        self, loaded: LoadedRun, predictor: Predictor, data: ImageData, seen: Evaluation | None
+        self, loaded: LoadedRun, predictor: Predictor, data: ImageData, tested: Evaluation | None
     ) -> None:
-        data = data if seen is None else data.of_test(seen.predictions.index_N)
-        log.info("Page of the run: %s", quoted(self.write(loaded, predictor, data, seen, self.run.folder)))
+        data = data if tested is None else data.of_test(tested.predictions.index_N)
+        log.info("Page of the run: %s", quoted(self.write(loaded, predictor, data, tested, self.run.folder)))
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

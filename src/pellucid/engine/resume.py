@@ -41,12 +41,12 @@ def assemble_as_then(config: Mapping[str, Any], last: Mapping[str, Any]) -> tupl
 
 def history(run: Run, config: Mapping[str, Any], last: Mapping[str, Any] | None) -> History | None:
     """Which images the run has trained on so far, and whether they lie elsewhere now; None of a new run."""
-    made: Any = last["pellucid"] if last else {"format": FORMAT, "config": config}
-    moved = made["config"]["data"].get("root") != config["data"].get("root")
+    content: Any = last["pellucid"] if last else {"format": FORMAT, "config": config}
+    moved = content["config"]["data"].get("root") != config["data"].get("root")
     manifest = Manifest.load(run.manifest)
-    if manifest is None and made["format"] > 1:
+    if manifest is None and content["format"] > 1:
         return None
-    return History(manifest, made["format"] == 1, elsewhere=moved and manifest is not None)
+    return History(manifest, content["format"] == 1, elsewhere=moved and manifest is not None)
 
 
 def check_images(data: ImageData, run: Run, before: Mapping[str, Any]) -> None:

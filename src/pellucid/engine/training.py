@@ -15,7 +15,7 @@ from lightning.pytorch import Trainer
 from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
 from pellucid.config.build import from_environment
 from pellucid.config.trainer import trainer_problems
-from pellucid.config.trust import named
+from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
@@ -88,10 +88,10 @@ class Training:
 
     def execute(self) -> None:
         config, run = self.values, self.run
-        given = config["trainer"]
+        options = config["trainer"]
         if self.resume:  # what an older run ignored
-            given = {"num_nodes": given.get("num_nodes")}
-        if problems := list(trainer_problems(given)):
+            options = {"num_nodes": options.get("num_nodes")}
+        if problems := list(trainer_problems(options)):
             raise UserError("\n".join(problems))
         check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
@@ -146,8 +146,8 @@ class Training:
         """Keep with the run what it begins with, and tell of it."""
         if self.resume:  # from here on with the new budget and device
             self.run.save_config(self.config)
-        known, now = data.history.manifest, data.divided.complete
-        (known.merged(now) if known else Manifest.of(now)).save(self.run.manifest)
+        manifest, splits = data.history.manifest, data.divided.complete
+        (manifest.merged(splits) if manifest else Manifest.of(splits)).save(self.run.manifest)
         facts = describe(self.values, data, trainer)
         facts |= data_changes(data, self.before, facts["data/fingerprint"])
         self.record({"status": "running", "error": None, **facts})
@@ -180,8 +180,8 @@ class Training:
         if not self.main:
             return
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
-        shown = self.trial.parameters if self.trial else hyperparameters(self.config)
-        log_final(trainer.loggers, final, shown, step=trainer.global_step + 1)
+        parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
+        log_final(trainer.loggers, final, parameters, step=trainer.global_step + 1)
         if self._reports():
             assert self.page is not None
             assert self.figures is not None
@@ -209,7 +209,7 @@ class Training:
             self._write_later()
 
     def again(self) -> str:
-        return f"{quoted(self.run.folder)}{named(self.config['packages'])}"
+        return f"{quoted(self.run.folder)}{packages_option(self.config['packages'])}"
 
 
 def _counts(data: ImageData) -> str:

@@ -54,8 +54,8 @@ class Faithfulness:
         """Whether each map does better than every random order, and its gain is told from zero: by two
         standard deviations of what a random order gains, and enough to be seen.
         """
-        least = (2 * self.random_gain.std(dim=0)).clamp(min=MIN_GAIN)
-        return (self.gain > self.random_gain.max(dim=0).values) & (self.gain > least)
+        minimum = (2 * self.random_gain.std(dim=0)).clamp(min=MIN_GAIN)
+        return (self.gain > self.random_gain.max(dim=0).values) & (self.gain > minimum)
 
 
 class DeletionInsertion:
@@ -84,8 +84,8 @@ class DeletionInsertion:
     def _areas(self, maps_BHW: Tensor) -> tuple[Tensor, Tensor]:
         """Under the curves of deletion and of insertion."""
         first = [(ranks(maps_BHW) < share)[:, None].to(self.images_BCHW.device) for share in SHARES]
-        hidden = [torch.where(places, self.black_BCHW, self.images_BCHW) for places in first]
-        shown = [torch.where(places, self.images_BCHW, self.blurred_BCHW) for places in first]
+        hidden = [torch.where(masks_B1HW, self.black_BCHW, self.images_BCHW) for masks_B1HW in first]
+        shown = [torch.where(masks_B1HW, self.images_BCHW, self.blurred_BCHW) for masks_B1HW in first]
         shares_SB = self._share(torch.cat([*hidden, *shown]))
         hidden_SB, shown_SB = shares_SB.chunk(2)
         return (

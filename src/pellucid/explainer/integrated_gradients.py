@@ -56,10 +56,10 @@ class IntegratedGradients(Explainer):
         even = torch.linspace(0, 1, self.steps, dtype=torch.float64).tolist()
         way.walk([(path, image, share) for image, path in enumerate(paths) for share in even])
         cost = max(operations(net, images_BCHW[:1]), 1)
-        left = int(WORK * max(len(paths), MIN_SHARING) / cost) - self.steps * len(paths)
-        while left > 0 and (wanted := _worst(paths, self.most)[:left]):
-            way.walk(wanted)
-            left -= len(wanted)
+        remaining = int(WORK * max(len(paths), MIN_SHARING) / cost) - self.steps * len(paths)
+        while remaining > 0 and (needed := _worst(paths, self.most)[:remaining]):
+            way.walk(needed)
+            remaining -= len(needed)
         return torch.stack([path.map() for path in paths]), [path.note() for path in paths]
 
 
@@ -90,7 +90,7 @@ class _Path:
     def error(self) -> float:
         return abs(sum(self.missed(*interval) for interval in self.intervals()))
 
-    def missing(self, most: int) -> list[tuple[float, float]]:
+    def missing(self, limit: int) -> list[tuple[float, float]]:
         """How badly points are needed, beside the rise, and where: in the intervals that miss most.
 
         In so many that the others together miss no more than is allowed, even where they add up.
@@ -99,12 +99,12 @@ class _Path:
         if self.error() <= allowed:
             return []
         missed = sorted(((abs(self.missed(a, b)), (a + b) / 2) for a, b in self.intervals()), reverse=True)
-        left = sum(miss for miss, _ in missed)
+        remaining = sum(miss for miss, _ in missed)
         needed = []
-        for miss, middle in missed[: max(most - len(self.points), 0)]:
-            if left <= allowed:
+        for miss, middle in missed[: max(limit - len(self.points), 0)]:
+            if remaining <= allowed:
                 break
-            left -= miss
+            remaining -= miss
             needed.append((miss / max(allowed, 1e-12), middle))
         return needed
 
@@ -121,10 +121,10 @@ class _Path:
         return f"Δ {error:{'.1g' if small else '.2f'}}" + (f" ({error / rise:.1%})" if rise else "")
 
 
-def _worst(paths: Sequence[_Path], most: int) -> list[tuple[_Path, int, float]]:
+def _worst(paths: Sequence[_Path], limit: int) -> list[tuple[_Path, int, float]]:
     """Points that are wanted of all images, the most needed first: of which path, its image, the share."""
-    wanted = [(need, path, i, share) for i, path in enumerate(paths) for need, share in path.missing(most)]
-    return [(path, i, share) for _, path, i, share in sorted(wanted, key=lambda point: -point[0])]
+    needed = [(need, path, i, share) for i, path in enumerate(paths) for need, share in path.missing(limit)]
+    return [(path, i, share) for _, path, i, share in sorted(needed, key=lambda point: -point[0])]
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ class _Way:
     target_B: Tensor
     black_CHW: Tensor
 
-    def walk(self, wanted: Sequence[tuple[_Path, int, float]]) -> None:
+    def walk(self, steps: Sequence[tuple[_Path, int, float]]) -> None:
         """Look at these points: of which path, which image it is, and the share of the way."""
         step = images_per_pass(self.images_BCHW)
-        for start in range(0, len(wanted), step):
-            batch = wanted[start : start + step]
+        for start in range(0, len(steps), step):
+            batch = steps[start : start + step]
             image_M = torch.tensor([image for _, image, _ in batch], device=self.images_BCHW.device)
             share_M = torch.tensor([share for _, _, share in batch]).to(self.images_BCHW)
             rise_MCHW = self.images_BCHW[image_M] - self.black_CHW

@@ -35,6 +35,6 @@ def _rank_correlation(maps_BN: Tensor, others_BN: Tensor) -> Iterator[float]:
     from scipy.stats import rankdata
 
     for map_N, other_N in zip(maps_BN.numpy(), others_BN.numpy(), strict=True):
-        left, right = (rankdata(values) - (len(values) + 1) / 2 for values in (map_N, other_N))
-        both = float(((left**2).sum() * (right**2).sum()) ** 0.5)
-        yield float((left * right).sum()) / both if both else 0.0
+        first, second = (rankdata(values) - (len(values) + 1) / 2 for values in (map_N, other_N))
+        norm = float(((first**2).sum() * (second**2).sum()) ** 0.5)
+        yield float((first * second).sum()) / norm if norm else 0.0

@@ -51,7 +51,7 @@ def near(name: str, names: Iterable[str]) -> str:
     """`` Did you mean x or y?``, or the first of those known where nothing is near."""
     named = [layer for layer in names if layer]  # the net itself has none
     listed = f" It has {', '.join(named[:LISTED])}{', …' if len(named) > LISTED else ''}."
-    return did_you_mean(name, named, most=3, cutoff=0.3, quote="") or listed
+    return did_you_mean(name, named, limit=3, cutoff=0.3, quote="") or listed
 
 
 def layers_of_kind(net: nn.Module, *kinds: type[nn.Module]) -> list[str]:

@@ -21,8 +21,8 @@ def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch
     fit.
     """
     state = _read_state(path)
-    named = (f"{prefix}.{kind}" for prefix in (name, "head") for kind in ("weight", "bias"))
-    dropped = {key: state.pop(key) for key in named if key in state}
+    keys = (f"{prefix}.{kind}" for prefix in (name, "head") for kind in ("weight", "bias"))
+    dropped = {key: state.pop(key) for key in keys if key in state}
     dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
                for key, value in dropped.items()}  # fmt: skip
     state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}

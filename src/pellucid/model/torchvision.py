@@ -55,11 +55,11 @@ class TorchvisionClassifier(nn.Module):
         super().__init__()
         _check_arch(arch)
         self.augmentations_per_image = augmentations_per_image if views is None else views
-        given = f"model.augmentations_per_image={self.augmentations_per_image}"
+        option = f"model.augmentations_per_image={self.augmentations_per_image}"
         if self.augmentations_per_image < 0:
-            raise UserError(f"{given}: expected 0 or more.")
+            raise UserError(f"{option}: expected 0 or more.")
         if self.augmentations_per_image and trainable != "head":
-            raise UserError(f"{given}: only a frozen backbone is computed once; set model.trainable=head.")
+            raise UserError(f"{option}: only a frozen backbone is computed once; set model.trainable=head.")
         weights = weights or "none"
         self.backbone = _build(arch, weights, image_shape[1])
         name, width = _cut_head(self.backbone, arch)
@@ -93,9 +93,9 @@ class TorchvisionClassifier(nn.Module):
 
 
 def _check_arch(arch: str) -> None:
-    known = models.list_models(module=models)
-    if arch not in known:
-        hint = did_you_mean(arch, known)
+    names = models.list_models(module=models)
+    if arch not in names:
+        hint = did_you_mean(arch, names)
         raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
 
 

@@ -143,9 +143,9 @@ class Run:
             self._warn(path, f"{', '.join(odd[:5])} is not what it should be")
         return good
 
-    def _warn(self, path: Path, what: str) -> None:
+    def _warn(self, path: Path, problem: str) -> None:
         if not self._warned:
-            log.warning("%s is damaged: %s. That is left out, and written anew by resume=.", path, what)
+            log.warning("%s is damaged: %s. That is left out, and written anew by resume=.", path, problem)
             self._warned = True
 
     def rows(self) -> list[dict[str, float]]:
@@ -221,10 +221,10 @@ def _is_right(name: str, value: Any) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
-def check_format(made: Any, path: str | Path) -> None:
+def check_format(number: Any, path: str | Path) -> None:
     """Raise UserError for what a newer version has written; the first ones did not say their format."""
-    if isinstance(made, int) and made > FORMAT:
-        raise UserError(f"{path} was written by a newer pellucid (format {made}). Update.")
+    if isinstance(number, int) and number > FORMAT:
+        raise UserError(f"{path} was written by a newer pellucid (format {number}). Update.")
 
 
 def check_new_folder(folder: Path) -> None:

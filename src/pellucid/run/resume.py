@@ -10,7 +10,7 @@ from pellucid.config.build import flatten
 from pellucid.config.check import check_targets, kind_problem
 from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose
-from pellucid.config.trust import check_writers, named, own_packages
+from pellucid.config.trust import check_writers, own_packages, packages_option
 from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.run.folder import Run
 
@@ -34,11 +34,11 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     if problems := check_targets(changed):
         raise UserError("\n".join(problems.values()))
     metrics = run.metrics()
-    done, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
-    if metrics.get("status") == "finished" and budget is not None and done >= budget:
+    epochs, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
+    if metrics.get("status") == "finished" and budget is not None and epochs >= budget:
         print(
-            f"This run has finished its {counted(done, 'epoch')}. To train on: python train.py "
-            f"resume={run.folder} trainer.max_epochs={done + 10}{named(config['packages'])}"
+            f"This run has finished its {counted(epochs, 'epoch')}. To train on: python train.py "
+            f"resume={run.folder} trainer.max_epochs={epochs + 10}{packages_option(config['packages'])}"
         )
         return None
     period = (changed.get("scheduler") or {}).get("T_max")
@@ -64,8 +64,8 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
         if key in OF_LINE or (key in choices and choices[key] == value):
             continue
         if key == "trainer" and isinstance(value, str):
-            chosen = compose(conf, "train", [f"trainer={value}"])["trainer"]
-            changed["trainer"] |= {name: chosen[name] for name in ("accelerator", "devices", "strategy")}
+            trainer = compose(conf, "train", [f"trainer={value}"])["trainer"]
+            changed["trainer"] |= {name: trainer[name] for name in ("accelerator", "devices", "strategy")}
         elif key in FREE:
             if expected := kind_problem(value, FREE[key]):
                 raise UserError(f"{key}: expected {expected}, got {value!r}.")

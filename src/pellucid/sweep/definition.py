@@ -54,9 +54,9 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> 
             "so they could not be compared. Install those versions, or choose another sweep.name."
         )
     if before["storage"] != now["storage"]:
-        storage, given = (side["storage"] or "its own journal" for side in (before, now))
+        storage, requested = (side["storage"] or "its own journal" for side in (before, now))
         raise UserError(
-            f"sweep.name={name}: its trials are in {storage}, but sweep.storage says {given}. "
+            f"sweep.name={name}: its trials are in {storage}, but sweep.storage says {requested}. "
             "Use the one it was begun with."
         )
 

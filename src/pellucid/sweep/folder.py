@@ -140,23 +140,23 @@ class SweepFolder:
 
 def given_folder(line: CommandLine) -> Path | None:
     """The sweep's folder as far as the line itself says it."""
-    name, given = line.value("sweep.name"), line.value("hydra.sweep.dir")
-    if given is not None:
-        return Path(given).absolute()
+    name, folder = line.value("sweep.name"), line.value("hydra.sweep.dir")
+    if folder is not None:
+        return Path(folder).absolute()
     return None if name is None else (Path("outputs") / "sweeps" / str(name)).absolute()
 
 
 def frozen_line(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
     """The line and its configuration files, those of the beginning where the sweep has begun."""
-    given = given_folder(line)
-    if given is None or not (folder := SweepFolder(given)).has_begun():
+    path = given_folder(line)
+    if path is None or not (folder := SweepFolder(path)).has_begun():
         return line, conf
     if not folder.conf.is_dir():
         if not folder.definition():
             return line, conf
         raise UserError(f"{folder.conf}: the sweep's configuration files are gone; it cannot be continued.")
     if line.config_dir and not folder.user_conf.is_dir():
-        raise UserError(f"{given.name}: that sweep was begun without --config-dir; continue it without.")
+        raise UserError(f"{path.name}: that sweep was begun without --config-dir; continue it without.")
     given_line = line
     packages = own_packages(line, conf, training=True)
     check_kept_files(folder.conf, conf, packages)
@@ -191,9 +191,9 @@ def begin(line: CommandLine, conf: Path) -> tuple[CommandLine, Path]:
         check_writable(path, f"The sweep's folder {path}", "hydra.sweep.dir=<folder>")
     folder.begin(conf, Path(line.config_dir) if line.config_dir else None)
     line = line.with_config_dir(folder.user_conf)
-    kept = [text for text in line.overrides if not text.startswith("hydra.sweep.dir=")]
+    overrides = [text for text in line.overrides if not text.startswith("hydra.sweep.dir=")]
     return dataclasses.replace(
-        line, overrides=[*kept, assignment("hydra.sweep.dir", str(folder.folder))]
+        line, overrides=[*overrides, assignment("hydra.sweep.dir", str(folder.folder))]
     ), folder.conf
 
 
@@ -202,9 +202,9 @@ def _check(definition: Any) -> None:
     for name, kind in PARTS.items():
         if not isinstance(definition[name], kind):
             raise TypeError(f"{name} is {definition[name]!r:.60}")
-    for key, kept in definition["space"].items():
-        if not _is_parameter(kept) or kept["key"] != key:
-            raise ValueError(f"of {key} it searches {kept!r:.60}")
+    for key, parameter in definition["space"].items():
+        if not _is_parameter(parameter) or parameter["key"] != key:
+            raise ValueError(f"of {key} it searches {parameter!r:.60}")
     sweep = definition["sweep"]
     if not isinstance(sweep["metric"], str) or sweep["direction"] not in ("maximize", "minimize"):
         raise ValueError(f"it ranks by {sweep['metric']!r:.60}, {sweep['direction']!r:.60}")
@@ -212,9 +212,9 @@ def _check(definition: Any) -> None:
         raise ValueError("its seeds or fixed options are none")
 
 
-def _is_parameter(kept: Mapping[str, Any]) -> bool:
+def _is_parameter(entry: Mapping[str, Any]) -> bool:
     """Whether it is as ``Parameter.to_dict`` gives it."""
-    parameter = Parameter.from_dict(kept)
+    parameter = Parameter.from_dict(entry)
     values, ends = parameter.values or (), (parameter.low, parameter.high)
     return (
         isinstance(parameter.key, str)

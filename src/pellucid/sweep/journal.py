@@ -122,8 +122,8 @@ class Replayed:
             lines.pop()
         self.total, first_bad = len(lines), self._replay(lines)
         begun = sum(entry["op_code"] == CREATE_TRIAL for entry in self.entries)
-        named = max((entry["trial_id"] for entry in self.entries if "trial_id" in entry), default=-1)
-        if first_bad is not None and not (self.storage.get_all_studies() and named < begun):
+        highest_id = max((entry["trial_id"] for entry in self.entries if "trial_id" in entry), default=-1)
+        if first_bad is not None and not (self.storage.get_all_studies() and highest_id < begun):
             self._replay(lines[:first_bad])
         self.lost = self.total - len(self.lines)
 
@@ -159,14 +159,14 @@ def mend(journal: Path, lock: JournalFileOpenLock) -> None:
         replayed = Replayed(content)
         if not replayed.lost:
             return
-        kept = journal.with_suffix(".damaged")
-        write_atomically(kept, content)
+        damaged = journal.with_suffix(".damaged")
+        write_atomically(damaged, content)
         write_atomically(journal, b"".join(replayed.lines))
         log.warning(
             "%s is damaged: %s; the sweep goes on with the others. The damaged file is kept as %s.",
             journal,
             replayed.loss(),
-            kept.name,
+            damaged.name,
         )
     finally:
         lock.release()
@@ -182,6 +182,6 @@ def cut_incomplete(path: Path) -> int:
             return 0
         file.seek(0)
         content = file.read()
-        whole = content.rfind(b"\n") + 1
-        file.truncate(whole)
-        return len(content) - whole
+        end = content.rfind(b"\n") + 1
+        file.truncate(end)
+        return len(content) - end

@@ -56,12 +56,12 @@ class Plan:
     @property
     def total(self) -> int:
         """How many trials the sweep has in the end."""
-        wanted: int | None = self.options["trials"]
+        limit: int | None = self.options["trials"]
         if self.sampled:
-            assert wanted is not None
-            return wanted
+            assert limit is not None
+            return limit
         combinations = math.prod(len(parameter.values or ()) for parameter in self.space)
-        return combinations if wanted is None else min(wanted, combinations)
+        return combinations if limit is None else min(limit, combinations)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -97,8 +97,8 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
     ]
 
     def compose(values: Mapping[str, Any]) -> dict[str, Any]:
-        given = [p.override(values.get(p.name, _first(p))) for p in space]
-        return container(loader.load_sweep_config(master, [*fixed, *given]))
+        values_given = [p.override(values.get(p.name, _first(p))) for p in space]
+        return container(loader.load_sweep_config(master, [*fixed, *values_given]))
 
     config, options = compose({}), container(master)["sweep"]
     storage = str(options["storage"])
@@ -141,7 +141,7 @@ def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Dire
     """Metric and direction. Raises UserError where a task does not log the metric."""
     metric = options["metric"]
     names = [{f"val/{name}": kind for name, kind in task.stage_metrics("val").items()} for task in tasks]
-    common = [name for name in names[0] if all(name in others for others in names)]
+    common = [name for name in names[0] if all(name in metrics for metrics in names)]
     if metric == "auto":
         if len({task.monitor for task in tasks}) > 1:
             raise UserError(
@@ -167,10 +167,10 @@ def _line(folder: SweepFolder, master: DictConfig, arguments: list[str]) -> str:
     ]
     if folder.user_conf.is_dir():
         hydra.append(f"--config-dir={folder.user_conf}")
-    given = [text for text in arguments if not text.startswith(("sweep.name=", "sweep.storage="))]
+    overrides = [text for text in arguments if not text.startswith(("sweep.name=", "sweep.storage="))]
     if storage := master.sweep.storage:
-        given.append(f"sweep.storage={without_password(storage)}")
-    where = f"sweep.name={folder.folder.name}"
+        overrides.append(f"sweep.storage={without_password(storage)}")
+    folder_option = f"sweep.name={folder.folder.name}"
     if folder.folder.parent != Path.cwd() / "outputs" / "sweeps":
-        where = f"hydra.sweep.dir={folder.folder}"
-    return shlex.join(["python", "train.py", "-m", *hydra, *given, where])
+        folder_option = f"hydra.sweep.dir={folder.folder}"
+    return shlex.join(["python", "train.py", "-m", *hydra, *overrides, folder_option])

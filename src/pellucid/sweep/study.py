@@ -76,15 +76,15 @@ class Study:
                 )
             except Exception as error:
                 raise UserError(f"The sweep's storage cannot be used: {first_line(error)}.") from error
-            known = self.optuna.user_attrs.get(ID)
-            if known is None and any(path.name.isdigit() for path in plan.folder.iterdir()):
+            stored = self.optuna.user_attrs.get(ID)
+            if stored is None and any(path.name.isdigit() for path in plan.folder.iterdir()):
                 raise UserError(
                     f"The storage has lost the trials of {plan.folder}. Bring it back (a damaged journal is "
                     "kept as journal.damaged), or begin again by another sweep.name."
                 )
-            if known is None:
+            if stored is None:
                 self.optuna.set_user_attr(ID, identity)
-            elif known != identity:
+            elif stored != identity:
                 raise UserError(f"The storage holds another sweep named {name}. {OTHERWISE}")
             check_content(self.optuna, [parameter.name for parameter in plan.space])
             if self.optuna.user_attrs.get(TOTAL) != plan.total:
@@ -104,9 +104,9 @@ class Study:
 
     def _enqueue(self) -> None:
         """Every combination as a waiting trial, in their order; those that are there already stay."""
-        there = len(self.trials())
+        existing = len(self.trials())
         for number, values in enumerate(combinations(self.plan.space)):
-            if there <= number < self.plan.total:
+            if existing <= number < self.plan.total:
                 self.optuna.enqueue_trial(values)
 
     def trials(self) -> list[FrozenTrial]:
@@ -161,9 +161,9 @@ class Study:
         trial = self.optuna.ask()
         lock = self.folder.lock(str(trial.number))
         lock.acquire()
-        there = self.folder.trial(trial.number)
-        if there.exists():  # of a trial that a damaged journal has forgotten
-            there.rename(there.with_name(f"{there.name}_before_{uuid.uuid4().hex[:6]}"))
+        trial_folder = self.folder.trial(trial.number)
+        if trial_folder.exists():  # of a trial that a damaged journal has forgotten
+            trial_folder.rename(trial_folder.with_name(f"{trial_folder.name}_before_{uuid.uuid4().hex[:6]}"))
         return self._claim(trial, lock)
 
     def _take_over(self, frozen: FrozenTrial, lock: FileLock) -> Claim | None:

@@ -50,7 +50,7 @@ class SweepSummary:
         self.out = out or folder.folder
         self.definition = folder.definition()
         self.metric: str = self.definition["sweep"]["metric"]
-        self.space = [Parameter.from_dict(kept) for kept in self.definition["space"].values()]
+        self.space = [Parameter.from_dict(entry) for entry in self.definition["space"].values()]
         self._done: dict[int, report.TrialRecord] = {}
 
     def write(self, *, wait: bool) -> None:
@@ -166,7 +166,7 @@ def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
         study = optuna.load_study(study_name=definition["name"], storage=read_storage(folder, url))
     except KeyError as error:
         raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
-    check_content(study, [Parameter.from_dict(kept).name for kept in definition["space"].values()])
+    check_content(study, [Parameter.from_dict(entry).name for entry in definition["space"].values()])
     total = study.user_attrs.get(TOTAL) or len(study.get_trials(deepcopy=False))
     SweepSummary(folder, study, total=total, out=out).write(wait=True)
     log.info("Report: %s", (out or folder.folder) / "report.html")

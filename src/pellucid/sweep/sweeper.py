@@ -51,8 +51,8 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
     except (UserError, OSError):
         folder.discard()
         raise
-    done = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    size = counted(plan.total, "trial") + (f", {done} of them done" if done else "")
+    ended = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    size = counted(plan.total, "trial") + (f", {ended} of them done" if ended else "")
     log.info("Sweep %s: %s. Folder: %s", plan.name, size, quoted(plan.folder))
     try:
         _run_all(plan, study, Worker(plan, context, master))
@@ -78,12 +78,12 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
 def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
     """Until every trial is done, also those that other processes are running now."""
     fruitless, waiting = 0, False
-    while left := study.left():
+    while remaining := study.left():
         before = _progress(study)
         if _launcher(worker.master) == "BasicLauncher":
             worker.work(study)
         else:
-            _launch(worker, left)
+            _launch(worker, remaining)
         if not study.left():
             return
         running = study.count(TrialState.RUNNING)
@@ -97,10 +97,10 @@ def _run_all(plan: Plan, study: Study, worker: Worker) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _launch(worker: Worker, left: int) -> None:
+def _launch(worker: Worker, remaining: int) -> None:
     """Let the launcher start workers, and wait until they have ended; what a dead one ran is taken over."""
     plan, master = worker.plan, worker.master
-    count = min(left, _workers(plan, master))
+    count = min(remaining, _workers(plan, master))
     worker = Worker(dataclasses.replace(plan, threads=_threads(plan, master, count)), worker.context, master)
     if _launcher(master) == "JoblibLauncher":
         _launch_here(worker, count)
@@ -137,9 +137,9 @@ def _work(sent: bytes) -> None:
 
 
 def _workers(plan: Plan, master: DictConfig) -> int:
-    given = plan.options["workers"]
-    if given != "auto":
-        return int(given)
+    workers = plan.options["workers"]
+    if workers != "auto":
+        return int(workers)
     jobs = master.hydra.launcher.get("n_jobs")
     if jobs is None:
         return DEFAULT_WORKERS
@@ -151,9 +151,9 @@ def _threads(plan: Plan, master: DictConfig, workers: int) -> int:
     if plan.options["threads"] != "auto":
         return int(plan.options["threads"])
     for key in ("cpus_per_task", "ray.remote.num_cpus"):
-        given = OmegaConf.select(master.hydra.launcher, key)
-        if given is not None:
-            return max(1, int(given))
+        processors = OmegaConf.select(master.hydra.launcher, key)
+        if processors is not None:
+            return max(1, int(processors))
     return max(1, _processors() // workers)
 
 

@@ -86,7 +86,7 @@ class Worker:
 
     def _try(self, claim: Claim) -> None:
         """The trial, tried again where it raised and ``sweep.retries`` allows."""
-        shown = "  ".join(f"{name}={shown_value(value)}" for name, value in claim.values.items())
+        values_text = "  ".join(f"{name}={shown_value(value)}" for name, value in claim.values.items())
         start = time.perf_counter()
         try:
             value = self._value(claim)
@@ -106,7 +106,7 @@ class Worker:
             end = f"{self.plan.metric} {value:.4f}"
         seconds = time.perf_counter() - start
         console.print(
-            f"trial {claim.number} of {self.plan.total}   {shown}   {end}   {seconds:.1f} s",
+            f"trial {claim.number} of {self.plan.total}   {values_text}   {end}   {seconds:.1f} s",
             markup=False,
             soft_wrap=True,
         )

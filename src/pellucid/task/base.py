@@ -215,8 +215,8 @@ class Task(LightningModule, ABC):
                 for _ in range(epochs):
                     scheduler.step(*([0.0] if isinstance(scheduler, ReduceLROnPlateau) else []))
         except OPTION_ERRORS as error:
-            given = getattr(self.make_scheduler, "keywords", {})
-            options = ", ".join(f"scheduler.{name}={value}" for name, value in given.items())
+            keywords = getattr(self.make_scheduler, "keywords", {})
+            options = ", ".join(f"scheduler.{name}={value}" for name, value in keywords.items())
             raise UserError(
                 f"The scheduler refused its options{f' ({options})' if options else ''}: "
                 f"{first_line(error).rstrip('.')}. Give it others."
@@ -224,10 +224,10 @@ class Task(LightningModule, ABC):
 
     def _fused(self) -> dict[str, bool]:
         """One call for all parameters, where torch has it and the user has not said how."""
-        given = getattr(self.make_optimizer, "keywords", {})
+        keywords = getattr(self.make_optimizer, "keywords", {})
         if getattr(
             self.make_optimizer, "func", self.make_optimizer
-        ) not in FUSED or not given.keys().isdisjoint(HOW):
+        ) not in FUSED or not keywords.keys().isdisjoint(HOW):
             return {}
         trainer = self._trainer
         # Lightning cannot clip what is scaled, in 16-mixed, and would be unscaled by a fused optimizer.

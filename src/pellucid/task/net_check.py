@@ -19,10 +19,10 @@ def shape_of(output: object) -> str:
 def check_state(net: nn.Module) -> None:
     """Raise UserError where a checkpoint cannot keep what modules give by ``get_extra_state``."""
     extra = {name: value for name, value in net.state_dict().items() if not isinstance(value, Tensor)}
-    kept = io.BytesIO()
+    buffer = io.BytesIO()
     try:
-        torch.save(extra, kept)
-        torch.load(io.BytesIO(kept.getvalue()), weights_only=True)
+        torch.save(extra, buffer)
+        torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
     except Exception as error:  # whatever their own classes raise
         raise UserError(
             f"{', '.join(extra)} of {type(net).__name__}: expected numbers, texts, tensors and containers of "

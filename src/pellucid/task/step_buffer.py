@@ -33,8 +33,8 @@ class StepBuffer:
         while images > len(self._seen[0]):
             self._seen = [_doubled(part) for part in self._seen]
         self._losses[steps] = loss.detach()
-        for kept, part_B in zip(self._seen, seen_B, strict=True):
-            kept[self._images : images] = part_B
+        for buffer, part_B in zip(self._seen, seen_B, strict=True):
+            buffer[self._images : images] = part_B
         self._counts.append(len(seen_B[0]))
         self._images = images
 
@@ -49,5 +49,5 @@ class StepBuffer:
         return self._losses[: len(self._counts)], counts_S, [part[: self._images] for part in self._seen]
 
 
-def _doubled(kept: Tensor) -> Tensor:
-    return torch.cat([kept, torch.empty_like(kept)])
+def _doubled(buffer: Tensor) -> Tensor:
+    return torch.cat([buffer, torch.empty_like(buffer)])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.metrics.predictions import Predictions
-from pellucid.view.predictions import PredictedImages, named
+from pellucid.view.predictions import PredictedImages, name_classes
 
 Cell = tuple[int, int]  # true and predicted class
 
@@ -30,7 +30,7 @@ class Mistakes:
 def mistakes(predictions: Predictions, classes: Sequence[str], count: int) -> Mistakes:
     """The ``count`` most confident mistakes."""
     worst = predictions.worst_mistakes(count)
-    return Mistakes(worst.index_N, named(worst, classes), int((~predictions.right()).sum()))
+    return Mistakes(worst.index_N, name_classes(worst, classes), int((~predictions.right()).sum()))
 
 
 def cell_members(predictions: Predictions) -> dict[Cell, list[int]]:

@@ -31,7 +31,7 @@ class PredictedImages:
         return [f"{predicted} {confidence:.2f}\n({true})" for predicted, confidence, true in values]
 
 
-def named(predictions: Predictions, classes: Sequence[str]) -> PredictedImages:
+def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedImages:
     """Predictions by the names of classes."""
     return PredictedImages(
         [classes[label] for label in predictions.predicted.tolist()],

@@ -45,7 +45,7 @@ def make_context(tmp_path: Path) -> Callable[..., Context]:
         given: dict[str, Any] = {
             "evaluation": None,
             "explainers": {},
-            "noted": {},
+            "recorded": {},
             "seconds": 60.0,
             "as_trained": True,
         }
