@@ -29,17 +29,17 @@ if (embedding) {
     const points = [...plot.querySelectorAll("path")].map((mark) => ({
       mark,
       index: Number(mark.dataset.index),
-      at: mark.transform.baseVal.getItem(0).matrix,
+      matrix: mark.transform.baseVal.getItem(0).matrix,
     }));
     plot.addEventListener("pointermove", (event) => {
       const box = plot.getBoundingClientRect(),
         times = plot.viewBox.baseVal.width / box.width;
       const x = (event.clientX - box.left) * times,
         y = (event.clientY - box.top) * times;
-      const far = ({ at }) => Math.hypot(at.e - x, at.f - y);
-      const nearest = points.reduce((one, other) => (far(other) < far(one) ? other : one));
+      const distance = ({ matrix }) => Math.hypot(matrix.e - x, matrix.f - y);
+      const nearest = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
       lit?.classList.remove("lit");
-      if (far(nearest) > 24 * times) return leave();
+      if (distance(nearest) > 24 * times) return leave();
       lit = nearest.mark;
       lit.classList.add("lit");
       const { index } = nearest;

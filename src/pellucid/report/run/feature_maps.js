@@ -4,12 +4,12 @@ const featureMaps = document.getElementById("feature_maps");
 if (featureMaps) {
   const layers = [...featureMaps.querySelectorAll(".layer")],
     chooser = [...featureMaps.querySelectorAll(".chooser button")],
-    seen = [...featureMaps.querySelectorAll(".seen")],
+    images = [...featureMaps.querySelectorAll(".seen")],
     slider = featureMaps.querySelector(".slider");
   const [input, output] = slider.children;
   const choose = (image) => {
     press(chooser, image);
-    for (const part of seen) part.hidden = Number(part.dataset.image) !== image;
+    for (const element of images) element.hidden = Number(element.dataset.image) !== image;
   };
   const go = () => {
     const index = Number(input.value);

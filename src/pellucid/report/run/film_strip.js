@@ -13,9 +13,9 @@ if (filmStrip) {
       for (const view of film.querySelectorAll(".window"))
         view.scrollLeft = (index * view.firstElementChild.clientWidth) / epochs.length;
       const caption = film.querySelectorAll(".captions li")[index];
-      const said = film.querySelector(".said");
-      said.textContent = caption.textContent.slice(caption.textContent.indexOf(":") + 2);
-      said.className = `label said ${caption.className}`;
+      const label = film.querySelector(".said");
+      label.textContent = caption.textContent.slice(caption.textContent.indexOf(":") + 2);
+      label.className = `label said ${caption.className}`;
     }
   };
   filmStrip.classList.add("moving");

@@ -17,8 +17,8 @@ if (cells.length) {
     });
   // First the commonest mistake; the cells come by their number of images.
   const isMistake = (cell) => {
-    const [, said, taken] = cell.id.split("-");
-    return said !== taken;
+    const [, trueClass, predicted] = cell.id.split("-");
+    return trueClass !== predicted;
   };
   openCell((cells.find(isMistake) ?? cells[0]).id);
 }

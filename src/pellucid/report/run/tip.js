@@ -12,6 +12,6 @@ function showTip(x, y, ...children) {
 }
 const hideTip = () => (tip.hidden = true);
 
-function press(buttons, chosen) {
-  for (const [place, button] of buttons.entries()) button.setAttribute("aria-pressed", place === chosen);
+function press(buttons, pressed) {
+  for (const [index, button] of buttons.entries()) button.setAttribute("aria-pressed", index === pressed);
 }

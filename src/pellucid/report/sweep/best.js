@@ -55,10 +55,10 @@ function drawBest() {
       ),
     );
   const options = pairs(
-    Object.entries(best.parameters).map(([name, value]) => [name, said(value)]),
+    Object.entries(best.parameters).map(([name, value]) => [name, typed(value)]),
     "options",
   );
-  const places = html(
+  const links = html(
     "p",
     { class: "links" },
     link(best.folderLink, `folder ${best.folder}`),
@@ -68,7 +68,7 @@ function drawBest() {
   section("best").replaceChildren(
     html("h2", {}, `Best so far: trial ${best.number}`),
     html("div", { class: "card" }, figure, options),
-    places,
+    links,
     html("p", { class: "label" }, "To repeat it as a single run"),
     commandBox(best.command),
   );

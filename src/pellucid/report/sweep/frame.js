@@ -6,24 +6,24 @@ function widthOf(text, size, weight = 400) {
   return measure.measureText(text).width;
 }
 
-// The text, its middle left out where it is longer than `most` pixels.
-function fitted(text, most, size, weight) {
+// The text, its middle left out where it is longer than `limit` pixels.
+function fitted(text, limit, size, weight) {
   const letters = [...text.replace(/\s+/g, " ")];
-  if (widthOf(letters.join(""), size, weight) <= most) return letters.join("");
-  let kept = letters.length - 1;
+  if (widthOf(letters.join(""), size, weight) <= limit) return letters.join("");
+  let count = letters.length - 1;
   const cut = () =>
-    letters.slice(0, Math.ceil(kept / 2)).join("") +
+    letters.slice(0, Math.ceil(count / 2)).join("") +
     "…" +
-    letters.slice(letters.length - Math.floor(kept / 2)).join("");
-  while (kept > 1 && widthOf(cut(), size, weight) > most) kept--;
+    letters.slice(letters.length - Math.floor(count / 2)).join("");
+  while (count > 1 && widthOf(cut(), size, weight) > limit) count--;
   return cut();
 }
 
-// A text in a picture, shortened to `most` pixels; the whole of it appears where the pointer rests.
-function label(text, x, y, { most = Infinity, size = 11, kind = "", anchor = "start" } = {}) {
-  const shown = fitted(text, most, size, kind.includes("strong") ? 600 : 400);
-  const title = shown === text ? null : svg("title", {}, text);
-  return svg("text", { x, y, class: kind || null, "font-size": size, "text-anchor": anchor }, shown, title);
+// A text in a picture, shortened to `limit` pixels; the whole of it appears where the pointer rests.
+function label(text, x, y, { limit = Infinity, size = 11, kind = "", anchor = "start" } = {}) {
+  const fitting = fitted(text, limit, size, kind.includes("strong") ? 600 : 400);
+  const title = fitting === text ? null : svg("title", {}, text);
+  return svg("text", { x, y, class: kind || null, "font-size": size, "text-anchor": anchor }, fitting, title);
 }
 
 const line = (x1, y1, x2, y2, kind) => svg("line", { x1, y1, x2, y2, class: kind });
@@ -50,20 +50,20 @@ const roomFor = (ticks) => 14 + Math.max(0, ...ticks.map(([, text]) => widthOf(t
 
 // Segments of a path through [x, y] points; null is a gap. A point alone becomes a dot.
 function segments(points) {
-  const found = [[]];
-  for (const point of points) point ? found.at(-1).push(point) : found.push([]);
-  return found.filter((segment) => segment.length);
+  const lines = [[]];
+  for (const point of points) point ? lines.at(-1).push(point) : lines.push([]);
+  return lines.filter((segment) => segment.length);
 }
 function pathOf(lines) {
-  const at = ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`;
+  const pair = ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`;
   return lines
     .map(
       (points) =>
-        `M${at(points[0])}` +
+        `M${pair(points[0])}` +
         (points.length > 1
           ? points
               .slice(1)
-              .map((point) => `L${at(point)}`)
+              .map((point) => `L${pair(point)}`)
               .join("")
           : "h.01"),
     )
@@ -113,11 +113,11 @@ function colourEntry() {
 }
 
 // A sentence on what an axis leaves out, so that no picture hides it.
-function leftOut({ low, high, cut }, what, how) {
+function leftOut({ low, high, cut }, noun, how) {
   if (cut.low)
-    return ` The axis of ${sweep.metric} begins at ${metricFormat(low)}: ${plural(cut.low, what)} below it ${cut.low === 1 ? "is" : "are"} ${how}.`;
+    return ` The axis of ${sweep.metric} begins at ${metricFormat(low)}: ${plural(cut.low, noun)} below it ${cut.low === 1 ? "is" : "are"} ${how}.`;
   if (cut.high)
-    return ` The axis of ${sweep.metric} ends at ${metricFormat(high)}: ${plural(cut.high, what)} above it ${cut.high === 1 ? "is" : "are"} ${how}.`;
+    return ` The axis of ${sweep.metric} ends at ${metricFormat(high)}: ${plural(cut.high, noun)} above it ${cut.high === 1 ? "is" : "are"} ${how}.`;
   return "";
 }
 
@@ -127,10 +127,10 @@ const CROWD = 40;
 const sayCrowd = (count) => (count > CROWD && best ? " The better a trial, the stronger its line." : "");
 function crowd(trial, count) {
   if (count <= CROWD) return { "--width": 1.8, "--strength": 0.95 };
-  const least = count > 150 ? 0.14 : 0.3;
+  const weakest = count > 150 ? 0.14 : 0.3;
   return {
     "--width": count > 150 ? 1 : 1.3,
-    "--strength": (least + (0.85 - least) * (ranks.get(trial) ?? 0) ** 3).toFixed(2),
+    "--strength": (weakest + (0.85 - weakest) * (ranks.get(trial) ?? 0) ** 3).toFixed(2),
   };
 }
 // Those that say least first, so that the best lie on top.
@@ -138,8 +138,7 @@ const ORDER = { waiting: 0, running: 1, failed: 2, pruned: 3, finished: 4 };
 function layered(list) {
   const worth = (trial) => (isNumber(trial.value) ? (higher ? trial.value : -trial.value) : -Infinity);
   const sorted = [...list].sort(
-    (one, other) =>
-      ORDER[one.state] - ORDER[other.state] || worth(one) - worth(other) || other.number - one.number,
+    (a, b) => ORDER[a.state] - ORDER[b.state] || worth(a) - worth(b) || b.number - a.number,
   );
   return best
     ? [...sorted.filter((trial) => trial !== best), ...sorted.filter((trial) => trial === best)]

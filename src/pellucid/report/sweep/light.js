@@ -35,9 +35,9 @@ function addTrial(drawn, trial, element, lines) {
 function listen(drawn) {
   const { root } = drawn;
   root.addEventListener("pointermove", (event) => {
-    const found = nearest(drawn, ...local(drawn, event));
-    light(found);
-    found === null ? hideTip() : showTip(found, event.clientX, event.clientY);
+    const number = nearest(drawn, ...local(drawn, event));
+    light(number);
+    number === null ? hideTip() : showTip(number, event.clientX, event.clientY);
   });
   root.addEventListener("pointerleave", () => (light(null), hideTip()));
   root.addEventListener("blur", () => (light(null), hideTip()));
@@ -60,15 +60,15 @@ function local({ root, width }, event) {
 
 // The trial whose lines come nearest to a point, if within 24 pixels; of equally near ones the best.
 function nearest({ shapes }, x, y) {
-  let found = null,
-    least = 24 ** 2;
+  let trial = null,
+    smallest = 24 ** 2;
   for (const [number, { lines }] of shapes)
     for (const line of lines)
-      for (let place = 0; place < line.length; place++) {
-        const distance = toSegment(x, y, line[Math.max(0, place - 1)], line[place]);
-        if (distance <= least) [found, least] = [number, distance];
+      for (let index = 0; index < line.length; index++) {
+        const distance = toSegment(x, y, line[Math.max(0, index - 1)], line[index]);
+        if (distance <= smallest) [trial, smallest] = [number, distance];
       }
-  return found;
+  return trial;
 }
 
 function toSegment(x, y, [x1, y1], [x2, y2]) {
@@ -91,10 +91,10 @@ function light(number) {
 
 // With the arrow keys from trial to trial, by number.
 function step(drawn, by) {
-  const numbers = [...drawn.shapes.keys()].sort((one, other) => one - other);
+  const numbers = [...drawn.shapes.keys()].sort((a, b) => a - b);
   if (!numbers.length) return;
-  const place = numbers.indexOf(lit);
-  const next = numbers[place < 0 ? 0 : (place + by + numbers.length) % numbers.length];
+  const index = numbers.indexOf(lit);
+  const next = numbers[index < 0 ? 0 : (index + by + numbers.length) % numbers.length];
   light(next);
   const box = drawn.shapes.get(next).element.getBoundingClientRect();
   showTip(next, box.right, clamp(box.top, 0, innerHeight));
@@ -116,7 +116,7 @@ function showTip(number, x, y) {
     tip = section("tip");
   const pairs = Object.entries(trial.parameters).flatMap(([name, value]) => [
     html("dt", {}, name),
-    html("dd", {}, said(value)),
+    html("dd", {}, typed(value)),
   ]);
   const value = isNumber(trial.value) ? `${sweep.metric} ${valueOf(trial)}` : "no value";
   const state = trial === best ? "the best" : trial.state;

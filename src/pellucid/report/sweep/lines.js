@@ -19,7 +19,7 @@ function drawHistory() {
   const width = section("history").clientWidth;
   const x = scale(Math.min(...all) - edge, Math.max(...all) + edge, roomFor(y.ticks), width - 10, {
     whole: true,
-    most: clamp(width / 70, 3, 10),
+    maxTicks: clamp(width / 70, 3, 10),
   });
   const drawn = picture("history", width, deep + 40, "The metric by trial");
   frame(
@@ -75,11 +75,11 @@ function sayHistory(ends, without) {
 }
 
 function drawCurves() {
-  const having = sweep.trials.filter((trial) =>
+  const withCurves = sweep.trials.filter((trial) =>
     trial.curves.some((curve) => curve.some(([, value]) => isNumber(value))),
   );
-  if (!having.length) return show("curves", "note", "No trial has finished an epoch so far.");
-  const pairs = having.flatMap((trial) => trial.curves.flat()).filter(([, value]) => isNumber(value));
+  if (!withCurves.length) return show("curves", "note", "No trial has finished an epoch so far.");
+  const pairs = withCurves.flatMap((trial) => trial.curves.flat()).filter(([, value]) => isNumber(value));
   const ends = limits(
     pairs.map(([, value]) => value),
     higher,
@@ -93,16 +93,16 @@ function drawCurves() {
   const range = epochs[0] < epochs[1] ? epochs : [epochs[0] - 0.5, epochs[0] + 0.5];
   const x = scale(range[0], range[1], roomFor(y.ticks), width - 14, {
     whole: true,
-    most: clamp(width / 80, 3, 12),
+    maxTicks: clamp(width / 80, 3, 12),
   });
   const drawn = picture("curves", width, 330, "Learning curves of all trials");
   const inside = svg("clipPath", { id: "inside" }, svg("rect", { x: 0, y: 6, width, height: 288 }));
   frame(drawn, x, y, "epoch");
   drawn.back.append(inside);
   for (const layer of [drawn.marks, drawn.over]) layer.setAttribute("clip-path", "url(#inside)");
-  const open = (value) => 290 - ((value - low) / (high - low)) * 278; // beyond the edge, where the clip cuts it
-  for (const trial of layered(having)) drawCurve(drawn, trial, x, open, having.length * sweep.seeds);
-  sayCurves(ends, having);
+  const unclamped = (value) => 290 - ((value - low) / (high - low)) * 278; // beyond the edge, where the clip cuts it
+  for (const trial of layered(withCurves)) drawCurve(drawn, trial, x, unclamped, withCurves.length * sweep.seeds);
+  sayCurves(ends, withCurves);
 }
 
 function drawCurve(drawn, trial, x, y, count) {
@@ -119,19 +119,19 @@ function drawCurve(drawn, trial, x, y, count) {
   );
 }
 
-function sayCurves(ends, having) {
-  const other = present("pruned", "failed", "running").filter((state) =>
-    having.some((trial) => trial.state === state),
+function sayCurves(ends, withCurves) {
+  const states = present("pruned", "failed", "running").filter((state) =>
+    withCurves.some((trial) => trial.state === state),
   );
   const legend = [
     colourEntry(),
     best && lineEntry("best", `best, trial ${best.number}`),
-    ...other.map((state) =>
+    ...states.map((state) =>
       lineEntry(`${state} whole`, state === "pruned" ? "pruned, to where it was stopped" : state),
     ),
   ];
   show("curves", "legend", ...legend.filter(Boolean));
-  const outside = having.filter((trial) =>
+  const outside = withCurves.filter((trial) =>
     trial.curves.flat().some(([, value]) => isNumber(value) && (value < ends.low || value > ends.high)),
   );
   const cut = outside.length
@@ -140,6 +140,6 @@ function sayCurves(ends, having) {
   show(
     "curves",
     "note",
-    `${sweep.metric} by epoch${sweep.seeds > 1 ? ", a line for each seed" : ""}; ${higher ? "higher" : "lower"} is better.${sayCrowd(having.length * sweep.seeds)}${cut}`,
+    `${sweep.metric} by epoch${sweep.seeds > 1 ? ", a line for each seed" : ""}; ${higher ? "higher" : "lower"} is better.${sayCrowd(withCurves.length * sweep.seeds)}${cut}`,
   );
 }

@@ -16,7 +16,7 @@ function digits(value, significant = 4) {
 }
 
 // A parameter's value as one would type it.
-function said(value) {
+function typed(value) {
   if (value === undefined) return "–";
   if (typeof value === "number") return digits(value);
   if (typeof value === "string") return value === "" ? "''" : value;
@@ -28,7 +28,7 @@ function said(value) {
 function columnFormat(values) {
   const all = values.filter(isNumber);
   if (all.every(Number.isInteger)) return digits;
-  const middle = all.map(Math.abs).sort((one, other) => one - other)[Math.floor(all.length / 2)];
+  const middle = all.map(Math.abs).sort((a, b) => a - b)[Math.floor(all.length / 2)];
   const usual = middle > 0 ? all.filter((value) => Math.abs(value) <= 10 * middle) : all;
   const largest = Math.max(...usual.map(Math.abs)),
     span = Math.max(...usual) - Math.min(...usual);
@@ -67,10 +67,10 @@ function duration(seconds) {
 function limits(values, higherIsBetter) {
   if (!values.length) return null;
   const cost = Float64Array.from(values, (value) => (higherIsBetter ? -value : value)).sort();
-  const kept = keptCost(cost),
-    count = cost.filter((value) => value > kept).length;
-  if (higherIsBetter) return { low: -kept, high: -cost[0], cut: { low: count, high: 0 } };
-  return { low: cost[0], high: kept, cut: { low: 0, high: count } };
+  const worst = keptCost(cost),
+    count = cost.filter((value) => value > worst).length;
+  if (higherIsBetter) return { low: -worst, high: -cost[0], cut: { low: count, high: 0 } };
+  return { low: cost[0], high: worst, cut: { low: 0, high: count } };
 }
 
 // The highest of sorted costs that an axis keeps: beyond six times the better half's spread those only that
@@ -93,14 +93,14 @@ function padded({ low, high }, share = 0.05) {
   return { low: low - share * (high - low), high: high + share * (high - low) };
 }
 
-function linearTicks(low, high, most, whole) {
-  const least = (high - low) / most;
-  const power = 10 ** Math.floor(Math.log10(least));
-  let step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= least * (1 - 1e-9));
+function linearTicks(low, high, limit, whole) {
+  const minimum = (high - low) / limit;
+  const power = 10 ** Math.floor(Math.log10(minimum));
+  let step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= minimum * (1 - 1e-9));
   if (whole) step = Math.max(1, step);
   const ticks = [];
-  for (let place = Math.ceil(low / step - 1e-6); place <= high / step + 1e-6; place++)
-    ticks.push(place * step);
+  for (let number = Math.ceil(low / step - 1e-6); number <= high / step + 1e-6; number++)
+    ticks.push(number * step);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6 || decimals > 5;
   return ticks.map((value) => [
@@ -116,26 +116,26 @@ function power(exponent) {
   return "10" + [...String(exponent)].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign] ?? "⁻").join("");
 }
 
-function logTicks(low, high, most) {
+function logTicks(low, high, limit) {
   const first = Math.ceil(Math.log10(low) - 1e-9),
     last = Math.floor(Math.log10(high) + 1e-9);
-  const every = Math.ceil((last - first + 1) / most);
+  const every = Math.ceil((last - first + 1) / limit);
   const decades = [];
-  for (let place = first; place <= last; place++) if ((place - first) % every === 0) decades.push(place);
-  if (decades.length >= 3) return decades.map((place) => [10 ** place, power(place)]);
+  for (let decade = first; decade <= last; decade++) if ((decade - first) % every === 0) decades.push(decade);
+  if (decades.length >= 3) return decades.map((decade) => [10 ** decade, power(decade)]);
   const finer = [];
-  for (let place = first - 1; place <= last; place++)
-    for (const times of [1, 2, 5]) finer.push(Number(`${times}e${place}`));
+  for (let decade = first - 1; decade <= last; decade++)
+    for (const times of [1, 2, 5]) finer.push(Number(`${times}e${decade}`));
   const inside = finer.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
   return inside.length >= 2
     ? inside.map((value) => [value, digits(value)])
-    : linearTicks(low, high, most, false);
+    : linearTicks(low, high, limit, false);
 }
 
 // Values to pixels, from `start` (low) to `end` (high); what lies outside is put at the nearer end.
-function scale(low, high, start, end, { log = false, whole = false, most = 5 } = {}) {
-  const place = log ? Math.log10 : (value) => value;
-  const span = place(high) - place(low) || 1;
-  const at = (value) => start + clamp((place(value) - place(low)) / span, 0, 1) * (end - start);
-  return { low, high, at, ticks: log ? logTicks(low, high, most) : linearTicks(low, high, most, whole) };
+function scale(low, high, start, end, { log = false, whole = false, maxTicks = 5 } = {}) {
+  const transform = log ? Math.log10 : (value) => value;
+  const span = transform(high) - transform(low) || 1;
+  const at = (value) => start + clamp((transform(value) - transform(low)) / span, 0, 1) * (end - start);
+  return { low, high, at, ticks: log ? logTicks(low, high, maxTicks) : linearTicks(low, high, maxTicks, whole) };
 }

@@ -7,14 +7,14 @@ const best = trials.get(sweep.best) ?? null;
 const section = (id) => document.getElementById(id);
 const ofState = (state) => sweep.trials.filter((trial) => trial.state === state);
 const finished = ofState("finished").filter((trial) => isNumber(trial.value));
-const bestFirst = (one, other) => (higher ? other.value - one.value : one.value - other.value);
+const bestFirst = (a, b) => (higher ? b.value - a.value : a.value - b.value);
 // From almost 0 (the worst) to 1 (the best finished trial).
 const ranks = new Map(
   [...finished]
-    .sort((one, other) => bestFirst(other, one))
-    .map((trial, place) => [trial, (place + 1) / finished.length]),
+    .sort((a, b) => bestFirst(b, a))
+    .map((trial, index) => [trial, (index + 1) / finished.length]),
 );
-const isBetter = (one, other) => (higher ? one > other : one < other);
+const isBetter = (value, record) => (higher ? value > record : value < record);
 
 const show = (id, part, ...children) =>
   section(id)
@@ -35,9 +35,9 @@ function shareOf(trial) {
 }
 function colourOf(trial) {
   if (shareOf(trial) === null) return null;
-  const place = 8 * shareOf(trial);
-  const step = Math.min(7, Math.floor(place));
-  return `color-mix(in oklab, var(--scale-${step + 1}) ${Math.round(100 * (place - step))}%, var(--scale-${step}))`;
+  const position = 8 * shareOf(trial);
+  const step = Math.min(7, Math.floor(position));
+  return `color-mix(in oklab, var(--scale-${step + 1}) ${Math.round(100 * (position - step))}%, var(--scale-${step}))`;
 }
 const metricFormat = columnFormat(sweep.trials.map((trial) => trial.value));
 const deviationFormat = (value) => (isNumber(value) ? ` ± ${metricFormat(value)}` : "");

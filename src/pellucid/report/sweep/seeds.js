@@ -1,31 +1,31 @@
 // How far a configuration's runs lie apart, and which parameters mattered.
 
 function drawSeeds() {
-  const having = finished
+  const withSeeds = finished
     .filter((trial) => Object.values(trial.seeds).some(isNumber))
-    .sort((one, other) => bestFirst(one, other) || one.number - other.number);
-  if (!having.length) return show("seeds", "note", "No trial has finished yet.");
-  const all = having.flatMap((trial) => Object.values(trial.seeds)).filter(isNumber);
+    .sort((a, b) => bestFirst(a, b) || a.number - b.number);
+  if (!withSeeds.length) return show("seeds", "note", "No trial has finished yet.");
+  const all = withSeeds.flatMap((trial) => Object.values(trial.seeds)).filter(isNumber);
   const ends = limits(all, higher);
   const { low, high } = padded(ends);
   const y = scale(low, high, 250, 12);
   const room = roomFor(y.ticks),
     width = section("seeds").clientWidth;
-  const pitch = Math.min(56, (width - room - 12) / having.length),
-    named = pitch >= 24;
-  const x = scale(0.5, having.length + 0.5, room, room + pitch * having.length, { whole: true, most: 10 });
-  x.ticks = named
-    ? having.map((trial, place) => [place + 1, String(trial.number)])
-    : x.ticks.filter(([rank]) => rank >= 1 && rank <= having.length);
-  const title = named ? "trial" : "rank by mean";
+  const pitch = Math.min(56, (width - room - 12) / withSeeds.length),
+    numbered = pitch >= 24;
+  const x = scale(0.5, withSeeds.length + 0.5, room, room + pitch * withSeeds.length, { whole: true, maxTicks: 10 });
+  x.ticks = numbered
+    ? withSeeds.map((trial, index) => [index + 1, String(trial.number)])
+    : x.ticks.filter(([rank]) => rank >= 1 && rank <= withSeeds.length);
+  const title = numbered ? "trial" : "rank by mean";
   const drawn = picture(
     "seeds",
-    Math.max(room + pitch * having.length + 12, room + widthOf(title, 11)),
+    Math.max(room + pitch * withSeeds.length + 12, room + widthOf(title, 11)),
     290,
     "The metric of each seed by trial",
   );
   frame(drawn, x, y, title);
-  having.forEach((trial, place) => drawSpread(drawn, trial, x.at(place + 1), y, ends, pitch));
+  withSeeds.forEach((trial, index) => drawSpread(drawn, trial, x.at(index + 1), y, ends, pitch));
   show(
     "seeds",
     "legend",
@@ -69,7 +69,7 @@ function drawSpread(drawn, trial, x, y, ends, pitch) {
 function drawImportance() {
   const shares = Object.entries(sweep.importance)
     .filter(([, share]) => isNumber(share))
-    .sort((one, other) => other[1] - one[1]);
+    .sort((a, b) => b[1] - a[1]);
   if (!shares.length)
     return show(
       "importance",
@@ -77,8 +77,7 @@ function drawImportance() {
       "Not known yet: it is estimated from several finished trials that differ.",
     );
   const width = section("importance").clientWidth,
-    pitch = 34,
-    most = Math.max(...shares.map(([, share]) => share)) || 1;
+    pitch = 34;
   const root = svg("svg", {
     viewBox: `0 0 ${width} ${pitch * shares.length}`,
     width,
@@ -86,12 +85,12 @@ function drawImportance() {
     role: "img",
     "aria-label": "Importance of parameters",
   });
-  shares.forEach(([name, share], place) => {
-    const top = pitch * place;
+  shares.forEach(([name, share], index) => {
+    const top = pitch * index;
     const percent =
       share >= 0.0995 || share === 0 ? Math.round(100 * share) : Number((100 * share).toPrecision(1));
     root.append(
-      label(name, 0, top + 11, { most: width - 50 }),
+      label(name, 0, top + 11, { limit: width - 50 }),
       label(`${percent} %`, width, top + 11, { anchor: "end", kind: "tick" }),
     );
     root.append(svg("rect", { class: "track", x: 0, y: top + 17, width, height: 5, rx: 2.5 }));

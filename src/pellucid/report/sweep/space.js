@@ -17,35 +17,35 @@ function rangeAxis(name, low, high, log, valueOfTrial) {
   const whole = values.length > 0 && [...values, ends.low, ends.high].every(Number.isInteger);
   const { low: first, high: last } =
     ends.low < ends.high ? ends : padded({ low: ends.low || 0, high: ends.low || 0 });
-  const made = scale(first, last, TOP + DEEP, TOP, { log: logarithmic, whole, most: 6 });
-  const ticks = made.ticks.map(([value, text]) => [made.at(value), text]);
-  const at = (trial) => (isNumber(valueOfTrial(trial)) ? made.at(valueOfTrial(trial)) : null);
+  const axis = scale(first, last, TOP + DEEP, TOP, { log: logarithmic, whole, maxTicks: 6 });
+  const ticks = axis.ticks.map(([value, text]) => [axis.at(value), text]);
+  const at = (trial) => (isNumber(valueOfTrial(trial)) ? axis.at(valueOfTrial(trial)) : null);
   return { name, ticks, at, note: logarithmic ? "log" : "", bands: [] };
 }
 
 // Lines through one choice are spread over its band, the best of them at the upper end.
 function choiceAxis({ name, choices }) {
-  const having = sweep.trials.filter((trial) => name in trial.parameters);
-  const named = new Map(
-    [...choices, ...having.map((trial) => trial.parameters[name])].map((choice) => [keyOf(choice), choice]),
+  const searched = sweep.trials.filter((trial) => name in trial.parameters);
+  const choiceOf = new Map(
+    [...choices, ...searched.map((trial) => trial.parameters[name])].map((choice) => [keyOf(choice), choice]),
   );
-  let keys = [...named.keys()];
-  if ([...named.values()].every(isNumber)) keys.sort((one, other) => named.get(other) - named.get(one));
+  let keys = [...choiceOf.keys()];
+  if ([...choiceOf.values()].every(isNumber)) keys.sort((a, b) => choiceOf.get(b) - choiceOf.get(a));
   const pitch = DEEP / keys.length,
     half = Math.min(0.3 * pitch, 26);
-  const middles = new Map(keys.map((key, place) => [key, TOP + pitch * (place + 0.5)]));
+  const middles = new Map(keys.map((key, index) => [key, TOP + pitch * (index + 0.5)]));
   const crossing = new Map();
   for (const key of keys) {
-    const group = layered(having.filter((trial) => keyOf(trial.parameters[name]) === key)).reverse();
-    const apart = group.length > 1 ? Math.min(5, (2 * half) / (group.length - 1)) : 0;
-    group.forEach((trial, place) =>
-      crossing.set(trial, middles.get(key) + (place - (group.length - 1) / 2) * apart),
+    const group = layered(searched.filter((trial) => keyOf(trial.parameters[name]) === key)).reverse();
+    const spacing = group.length > 1 ? Math.min(5, (2 * half) / (group.length - 1)) : 0;
+    group.forEach((trial, index) =>
+      crossing.set(trial, middles.get(key) + (index - (group.length - 1) / 2) * spacing),
     );
   }
   const every = Math.ceil(13 / pitch);
   const ticks = keys
-    .filter((_, place) => place % every === 0)
-    .map((key) => [middles.get(key), said(named.get(key))]);
+    .filter((_, index) => index % every === 0)
+    .map((key) => [middles.get(key), typed(choiceOf.get(key))]);
   const bands = keys.map((key) => [middles.get(key) - half, middles.get(key) + half]);
   return {
     name,
@@ -58,12 +58,12 @@ function choiceAxis({ name, choices }) {
 
 function metricAxis(ends) {
   const { low, high } = padded(ends, 0.02);
-  const made = scale(low, high, TOP + DEEP, TOP, { most: 6 });
-  const ticks = made.ticks.map(([value, text]) => [made.at(value), text]);
+  const axis = scale(low, high, TOP + DEEP, TOP, { maxTicks: 6 });
+  const ticks = axis.ticks.map(([value, text]) => [axis.at(value), text]);
   return {
     name: sweep.metric,
     ticks,
-    at: (trial) => (isNumber(trial.value) ? made.at(trial.value) : null),
+    at: (trial) => (isNumber(trial.value) ? axis.at(trial.value) : null),
     note: "",
     bands: [],
     metric: true,
@@ -89,12 +89,12 @@ function drawSpace() {
   const gap = clamp((section("space").clientWidth - LEFT - RIGHT) / Math.max(1, axes.length - 1), 78, 250);
   const width = LEFT + RIGHT + gap * (axes.length - 1);
   const drawn = picture("space", width, TOP + DEEP + 30, "Parallel coordinates of all trials");
-  axes.forEach((axis, place) =>
-    drawAxis(drawn, axis, LEFT + place * gap, place < axes.length - 1 ? gap - 12 : RIGHT - 4),
+  axes.forEach((axis, index) =>
+    drawAxis(drawn, axis, LEFT + index * gap, index < axes.length - 1 ? gap - 12 : RIGHT - 4),
   );
   for (const trial of layered(sweep.trials)) {
     const lines = segments(
-      axes.map((axis, place) => (axis.at(trial) === null ? null : [LEFT + place * gap, axis.at(trial)])),
+      axes.map((axis, index) => (axis.at(trial) === null ? null : [LEFT + index * gap, axis.at(trial)])),
     );
     if (lines.length)
       addTrial(
@@ -110,8 +110,8 @@ function drawSpace() {
 function drawAxis(drawn, { name, ticks, note, bands, metric }, x, room) {
   const dot = name.lastIndexOf(".", name.includes("=") ? name.indexOf("=") : undefined);
   const [prefix, last] = [name.slice(0, dot + 1), name.slice(dot + 1)];
-  if (prefix) drawn.front.append(label(prefix, x, TOP - 31, { most: room, kind: "tick" }));
-  drawn.front.append(label(last, x, TOP - 16, { most: room, size: 12, kind: "strong" }));
+  if (prefix) drawn.front.append(label(prefix, x, TOP - 31, { limit: room, kind: "tick" }));
+  drawn.front.append(label(last, x, TOP - 16, { limit: room, size: 12, kind: "strong" }));
   drawn.front.append(line(x, TOP - 4, x, TOP + DEEP + 4, metric ? "axis metric" : "axis"));
   for (const [start, end] of bands)
     drawn.front.append(
@@ -119,9 +119,9 @@ function drawAxis(drawn, { name, ticks, note, bands, metric }, x, room) {
     );
   for (const [y, text] of ticks) {
     if (!bands.length) drawn.front.append(line(x - 3, y, x + 3, y, "axis"));
-    drawn.front.append(label(text, x + 7, y + 4, { most: room - 7, kind: "tick halo" }));
+    drawn.front.append(label(text, x + 7, y + 4, { limit: room - 7, kind: "tick halo" }));
   }
-  if (note) drawn.front.append(label(note, x, TOP + DEEP + 22, { most: room, kind: "tick" }));
+  if (note) drawn.front.append(label(note, x, TOP + DEEP + 22, { limit: room, kind: "tick" }));
 }
 
 function saySpace(ends, shapes) {
@@ -131,16 +131,16 @@ function saySpace(ends, shapes) {
     running: "running",
     waiting: "waiting",
   };
-  const others = present("pruned", "failed", "running", "waiting")
+  const entries = present("pruned", "failed", "running", "waiting")
     .filter((state) => ofState(state).some((trial) => shapes.has(trial.number)))
     .map((state) => lineEntry(state, texts[state]));
   show(
     "space",
     "legend",
     ...(best ? [colourEntry(), lineEntry("best", `best, trial ${best.number}`)] : []).filter(Boolean),
-    ...others,
+    ...entries,
   );
-  const said = sweep.trials.length
+  const reading = sweep.trials.length
     ? "Each line is a trial; it crosses every axis at the value it used."
     : "No trial has begun; these are the values that will be tried.";
   const order =
@@ -150,6 +150,6 @@ function saySpace(ends, shapes) {
   show(
     "space",
     "note",
-    said + order + sayCrowd(sweep.trials.length) + (ends ? leftOut(ends, "trial", "drawn at its end") : ""),
+    reading + order + sayCrowd(sweep.trials.length) + (ends ? leftOut(ends, "trial", "drawn at its end") : ""),
   );
 }

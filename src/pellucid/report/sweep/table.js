@@ -10,7 +10,7 @@ function columns() {
   const ranges = sweep.parameters.map(({ name, log, choices }) => ({
     name,
     numeric: sweep.trials.every((trial) => isNumber(trial.parameters[name] ?? 0)),
-    format: log || choices ? said : columnFormat(sweep.trials.map((trial) => trial.parameters[name])),
+    format: log || choices ? typed : columnFormat(sweep.trials.map((trial) => trial.parameters[name])),
   }));
   return [
     { name: "trial", key: (trial) => trial.number, cell: (trial) => String(trial.number) },
@@ -71,12 +71,12 @@ function columns() {
 
 function rowFor(trial, all) {
   const cells = all.map(({ cell, text, metric }) => {
-    const said = cell(trial);
-    const long = typeof said === "string" && said.length > 24;
+    const content = cell(trial);
+    const long = typeof content === "string" && content.length > 24;
     return html(
       "td",
-      { class: `${text ? "text" : ""} ${metric ? "metric" : ""}`, title: long ? said : null },
-      said,
+      { class: `${text ? "text" : ""} ${metric ? "metric" : ""}`, title: long ? content : null },
+      content,
     );
   });
   return html(
@@ -116,28 +116,28 @@ function drawTable() {
 
 // Numbers by size, then texts by letter, what is missing last; a second click turns the order round.
 function sortBy(body, heads, head, { key, falling = false }) {
-  const now = head.getAttribute("aria-sort");
+  const current = head.getAttribute("aria-sort");
   const order =
-    now === "none"
+    current === "none"
       ? falling
         ? "descending"
         : "ascending"
-      : now === "ascending"
+      : current === "ascending"
         ? "descending"
         : "ascending";
   heads.forEach(
-    (other) =>
-      other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", other === head ? order : "none"),
+    (cell) =>
+      cell.hasAttribute("aria-sort") && cell.setAttribute("aria-sort", cell === head ? order : "none"),
   );
-  const turn = order === "ascending" ? 1 : -1;
+  const direction = order === "ascending" ? 1 : -1;
   const rank = (value) => (isNumber(value) ? 0 : value === undefined || value === null ? 2 : 1);
-  const compare = (one, other) => {
-    const [a, b] = [key(one), key(other)];
+  const compare = (first, second) => {
+    const [a, b] = [key(first), key(second)];
     if (rank(a) !== rank(b))
-      return rank(a) === 2 || rank(b) === 2 ? rank(a) - rank(b) : turn * (rank(a) - rank(b));
+      return rank(a) === 2 || rank(b) === 2 ? rank(a) - rank(b) : direction * (rank(a) - rank(b));
     const difference =
-      rank(a) === 0 ? a - b : rank(a) === 1 ? said(a).localeCompare(said(b), "en", { numeric: true }) : 0;
-    return turn * difference || one.number - other.number;
+      rank(a) === 0 ? a - b : rank(a) === 1 ? typed(a).localeCompare(typed(b), "en", { numeric: true }) : 0;
+    return direction * difference || first.number - second.number;
   };
   body.append(...[...sweep.trials].sort(compare).map((trial) => rowOf(trial.number)));
 }
