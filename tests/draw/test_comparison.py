@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from pellucid.draw.comparison import RUNS, compared_curves, compared_reconstructions, likeness_map
+from pellucid.draw.comparison import RUNS, compared_curves, compared_reconstructions, similarity_map
 from pellucid.view.curves import curves
 
 RANDOM = np.random.default_rng(0)
@@ -63,7 +63,7 @@ def test_any_number_of_layers(shape: tuple[int, int]) -> None:
     values = RANDOM.random(shape)
     values[0, 0] = np.nan
     rows, columns = ([f"backbone.layer{place}.some.block.conv" for place in range(size)] for size in shape)
-    picture = likeness_map(values, rows, columns, NAMES, title="t", note="n")
+    picture = similarity_map(values, rows, columns, NAMES, title="t", note="n")
     assert uncut(picture)
     assert max(picture.shape) < 1400
 
@@ -71,7 +71,7 @@ def test_any_number_of_layers(shape: tuple[int, int]) -> None:
 def test_likeness_is_light_and_a_layer_without_one_is_grey() -> None:
     """0 is the darkest of the colours, 1 the lightest; also slightly below 0."""
     values = np.array([[1.0, 0.0], [-0.1, np.nan]])
-    picture = likeness_map(values, ["a", "b"], ["c", "d"], NAMES, title="t", note="n").astype(int)
+    picture = similarity_map(values, ["a", "b"], ["c", "d"], NAMES, title="t", note="n").astype(int)
 
     def middle(colour: tuple[int, int, int]) -> tuple[float, float]:
         """Of the places of that colour, most of which are a cell's."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.report.html import embedded, link, plain, template
+from pellucid.report.html import as_json, embedded, link, template
 
 
 def test_values_as_json_holds_them() -> None:
     given = {"a": (1, True, None, 0.5, "猫"), 2: [math.nan, -math.inf], "path": Path("x")}
-    assert plain(given) == {"a": [1, True, None, 0.5, "猫"], "2": [None, None], "path": "x"}
+    assert as_json(given) == {"a": [1, True, None, 0.5, "猫"], "2": [None, None], "path": "x"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.grid import paired_grid
 from pellucid.errors import counted
 
-MOST = 200
+MAX_IMAGES = 200
 
 
 class Samples(Visualizer):
@@ -20,7 +20,7 @@ class Samples(Visualizer):
 
     def __init__(self, *, count: int = 24, figures: FigureLogger) -> None:
         super().__init__(every_n_epochs=None, figures=figures)
-        self.check_count("count", count, most=MOST)
+        self.check_count("count", count, most=MAX_IMAGES)
         self.count = count
 
     def draw(self, snapshot: Snapshot) -> None:

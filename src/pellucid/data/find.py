@@ -18,7 +18,7 @@ from pellucid.errors import UserError
 log = logging.getLogger(__name__)
 
 CACHED = re.compile(r"[0-9a-f]{24}")  # an entry of the photo cache
-NAMED = 5  # of those that are passed over
+MAX_NAMED = 5  # of those that are passed over
 CLOSED = "may not be listed or entered, so that nobody knows which images it holds"
 
 
@@ -68,14 +68,14 @@ def find_photos(folder: Path, closed: Callable[[Path], object] = refuse) -> list
                 reason = f"{ending} files, which are not read" if ending in KNOWN else "links to nowhere"
                 passed.setdefault(reason, []).append(str(path.relative_to(folder)))
     for reason, files in passed.items():
-        tell(folder, reason, len(files), ", ".join(sorted(files)[:NAMED]))
+        tell(folder, reason, len(files), ", ".join(sorted(files)[:MAX_NAMED]))
     return sorted(photos)
 
 
 @functools.cache
 def tell(folder: Path, reason: str, count: int, names: str) -> None:
     """Once, however often the folder is looked through."""
-    more = ", …" if count > NAMED else ""
+    more = ", …" if count > MAX_NAMED else ""
     log.warning("%s: %s, passed over: %d (%s%s).", folder, reason, count, names, more)
 
 

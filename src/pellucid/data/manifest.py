@@ -24,7 +24,7 @@ from pellucid.errors import UserError, first_line, plain
 from pellucid.system.files import read_arrays, write_atomically
 
 SPLITS = ("train", "val", "test")
-NAMED = 10  # of each kind of change
+MAX_NAMED = 10  # of each kind of change
 Row = tuple[int, int, str]  # digest, label, file
 
 
@@ -211,8 +211,8 @@ class Changes:
 
 def first_names(files: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    more = f", and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
-    return ", ".join(map(plain, files[:NAMED])) + more
+    more = f", and {len(files) - MAX_NAMED:,} more" if len(files) > MAX_NAMED else ""
+    return ", ".join(map(plain, files[:MAX_NAMED])) + more
 
 
 def _rows(split: Split) -> Iterable[Row]:

@@ -36,7 +36,7 @@ BAD_SHARE = 0.10  # of the files may be unreadable; above that something is wron
 KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being built
 ATTEMPTS = 3
 PART = 2**20  # bytes of a file, summed at a time
-AT_WORK = 600  # seconds after which nobody is still building an entry that has not grown
+STALE_SECONDS = 600  # seconds after which nobody is still building an entry that has not grown
 FORMAT = 3  # of the cache: what decode() gives for the same file, and what is kept of it
 
 
@@ -122,7 +122,7 @@ def clear(cache: Path) -> int:
     for path in _ours(cache):
         with suppress(OSError):
             complete = (path / "index.json").is_file()
-            if not complete and time.time() - (path / "pixels.bin").stat().st_mtime < AT_WORK:
+            if not complete and time.time() - (path / "pixels.bin").stat().st_mtime < STALE_SECONDS:
                 continue
             size = Entry.of(path).size
             remove(path)

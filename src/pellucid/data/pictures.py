@@ -34,7 +34,7 @@ AHEAD = 4  # batches
 ALWAYS_8 = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp")  # bits
 BITS = (8, 10, 12, 14, 16)  # that whole numbers have, whatever they are kept in
 SAMPLED = 32  # files of a data set
-NAMED = 10  # unreadable files
+MAX_NAMED = 10  # unreadable files
 
 
 def find_pictures(pattern: str, option: str = "images") -> list[Path]:
@@ -89,8 +89,8 @@ def describe_unreadable(unreadable: Mapping[Path, str], count: int) -> str:
 
 def listed(files: Mapping[Any, str]) -> str:
     """The first files, and what is said of them."""
-    text = "; ".join(f"{file} ({reason})" for file, reason in list(files.items())[:NAMED])
-    return encodable(text + (f"; and {len(files) - NAMED} more" if len(files) > NAMED else ""))
+    text = "; ".join(f"{file} ({reason})" for file, reason in list(files.items())[:MAX_NAMED])
+    return encodable(text + (f"; and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""))
 
 
 def odd_text(odd: Mapping[Any, str], count: int) -> str:

@@ -21,7 +21,7 @@ from pellucid.errors import UserError
 from pellucid.system.seeding import derive
 
 Digests = NDArray[np.uint64]
-NAMED = 5  # classes with too few images
+MAX_NAMED = 5  # classes with too few images
 
 
 def take(
@@ -109,9 +109,9 @@ def _check_counts(
         if count < len(parts)
     ]
     if short:
-        more = ", …" if len(short) > NAMED else ""
+        more = ", …" if len(short) > MAX_NAMED else ""
         raise UserError(
-            f"Too few different images of {', '.join(short[:NAMED])}{more}: {', '.join(parts)} take at least "
-            f"one of every class each, {len(parts)} in all. Add images, move the class folder elsewhere, or "
-            "give splits of your own, <root>/{train,val,test}/<class>."
+            f"Too few different images of {', '.join(short[:MAX_NAMED])}{more}: {', '.join(parts)} take "
+            f"at least one of every class each, {len(parts)} in all. Add images, move the class "
+            "folder elsewhere, or give splits of your own, <root>/{train,val,test}/<class>."
         )

@@ -19,8 +19,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pellucid.data.bounds import UnreadableError
 
 HEADS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")  # what Pillow takes for TIFF
-WHOLE = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # kinds of whole numbers
-SIZES = {kind: struct.calcsize("=" + code) for kind, code in WHOLE.items()}  # of a value, by its kind
+INTEGERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # kinds of whole numbers
+SIZES = {kind: struct.calcsize("=" + code) for kind, code in INTEGERS.items()}  # of a value, by its kind
 SIZES |= {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8}
 ORIENTATION, STRIPS, TILES = 0x0112, 273, 324
 MAX_DIRECTORY = 65_535  # tags
@@ -65,8 +65,8 @@ def _read(file: BinaryIO, size: int) -> dict[int, Tag]:
     for tag, kind, number, field in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
         length = number * SIZES.get(kind, 0)
         claimed += length if len(field) < length <= size else 0  # more than the file is left out by Pillow
-        inside = kind in WHOLE and 0 < length <= len(field)
-        value = struct.unpack_from(order + WHOLE[kind], field)[0] if inside else None
+        inside = kind in INTEGERS and 0 < length <= len(field)
+        value = struct.unpack_from(order + INTEGERS[kind], field)[0] if inside else None
         tags.setdefault(tag, Tag(number, value))
     if claimed > 2 * size:
         raise UnreadableError("a directory that names the same bytes again and again")

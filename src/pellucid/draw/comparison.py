@@ -50,7 +50,7 @@ def _lines(axes: Axes, stages: Mapping[str, Points], colour: str) -> None:
             axes.plot(epochs, values, color=colour, linewidth=1.5, linestyle=style, marker=mark)
 
 
-def likeness_map(
+def similarity_map(
     values_PQ: np.ndarray,
     rows: Sequence[str],
     columns: Sequence[str],

@@ -14,7 +14,7 @@ from pellucid.inside.trace import WEIGHTED, Trace, is_activation
 
 Layers = Literal["auto"] | Sequence[str]
 MAX_LAYERS = 3  # first, middle, last
-LISTED = 12  # layers of a net, where none is near
+MAX_LISTED = 12  # layers of a net, where none is near
 
 
 def select_layers(
@@ -50,7 +50,7 @@ def find_layers(net: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
 def near(name: str, names: Iterable[str]) -> str:
     """`` Did you mean x or y?``, or the first of those known where nothing is near."""
     named = [layer for layer in names if layer]  # the net itself has none
-    listed = f" It has {', '.join(named[:LISTED])}{', …' if len(named) > LISTED else ''}."
+    listed = f" It has {', '.join(named[:MAX_LISTED])}{', …' if len(named) > MAX_LISTED else ''}."
     return did_you_mean(name, named, limit=3, cutoff=0.3, quote="") or listed
 
 

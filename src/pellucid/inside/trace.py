@@ -120,7 +120,7 @@ def _watch(trace: Trace) -> Iterator[Any]:
             trace.done.append(name)
             alive.append((inputs, output))
             if leaf:
-                trace.leaves = [*(one for one in trace.leaves if one != name), name]
+                trace.leaves = [*(leaf_name for leaf_name in trace.leaves if leaf_name != name), name]
                 maker_of[_state(output)] = name
                 if isinstance(module, (*WEIGHTED, *NORMS)):
                     weighted.append(name)

@@ -15,7 +15,7 @@ from pellucid.inside.trace import Trace
 
 
 @dataclass(frozen=True)
-class Filters:
+class UnitFilters:
     """``weights_OIHW`` of the layer ``name``; a linear layer's have kernels as large as the maps that it
     sees, or of one pixel. ``pixels``: whether the inputs are the channels of an image.
     """
@@ -25,7 +25,7 @@ class Filters:
     pixels: bool
 
 
-def find_filters(trace: Trace, name: str | None, image_shape: tuple[int, int, int]) -> Filters | None:
+def find_filters(trace: Trace, name: str | None, image_shape: tuple[int, int, int]) -> UnitFilters | None:
     """The weights of a convolution of two dimensions or of a linear layer; None of another."""
     module = trace.modules[name] if name is not None else None
     if name is None or not isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -33,13 +33,13 @@ def find_filters(trace: Trace, name: str | None, image_shape: tuple[int, int, in
     weights = module.weight.detach().float().cpu().numpy()
     pixels = name == trace.first_weighted()
     if isinstance(module, nn.ConvTranspose2d):
-        return Filters(name, weights.swapaxes(0, 1), pixels) if module.groups == 1 else None
+        return UnitFilters(name, weights.swapaxes(0, 1), pixels) if module.groups == 1 else None
     if isinstance(module, nn.Linear):
         shape = _seen(trace, name, image_shape)
         flat = prod(shape) != module.in_features
         pixels = pixels and not flat
         weights = weights.reshape(module.out_features, *((module.in_features, 1, 1) if flat else shape))
-    return Filters(name, weights, pixels and weights.shape[1] == image_shape[0])
+    return UnitFilters(name, weights, pixels and weights.shape[1] == image_shape[0])
 
 
 def _seen(trace: Trace, name: str, image_shape: tuple[int, int, int]) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-LEAST = 4  # images, or the unbiased estimate is undefined
+MIN_SAMPLES = 4  # images, or the unbiased estimate is undefined
 
 
 def cka(one_NP: np.ndarray, other_NQ: np.ndarray) -> float:
@@ -36,9 +36,10 @@ def gram(values_NP: np.ndarray) -> np.ndarray:
 
 def alignment(one_NN: np.ndarray, other_NN: np.ndarray) -> float:
     """``cka`` of two layers by their ``gram``. Raises ValueError as that does."""
-    if len(one_NN) != len(other_NN) or len(one_NN) < LEAST:
+    if len(one_NN) != len(other_NN) or len(one_NN) < MIN_SAMPLES:
         raise ValueError(
-            f"expected {LEAST} or more images, the same for both; got {len(one_NN)} and {len(other_NN)}."
+            f"expected {MIN_SAMPLES} or more images, the same for both; "
+            f"got {len(one_NN)} and {len(other_NN)}."
         )
     both = _hsic(one_NN, one_NN) * _hsic(other_NN, other_NN)
     return _hsic(one_NN, other_NN) / float(np.sqrt(both)) if both > 0 else float("nan")

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """As JSON can hold it: a float that is no finite number is None, what it does not know a text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [as_json(item) for item in value]
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 

@@ -38,7 +38,7 @@ FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: image
 OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
 OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
-WHOLE = ("format", "epochs", "seed", "best/epoch", "devices", "data/train", "data/val", "data/test")
+INTEGERS = ("format", "epochs", "seed", "best/epoch", "devices", "data/train", "data/val", "data/test")
 NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
 
 
@@ -213,7 +213,7 @@ class Run:
 
 def _is_right(name: str, value: Any) -> bool:
     """Whether an entry of ``metrics.json`` may have that value."""
-    if name in WHOLE:
+    if name in INTEGERS:
         return value is None or (type(value) is int and abs(value) < 2**63)
     if name.startswith(NUMBERS):
         number = type(value) is float or (type(value) is int and abs(value) < 2**63)

@@ -64,7 +64,7 @@ class Attribution:
     maps: Explanation
     measured: Mapping[int, int]
     faithfulness: Faithfulness | None
-    likeness_M: Tensor
+    correlation_M: Tensor
 
     def verdict(self, position: int) -> tuple[str, bool | None]:
         """Trust in an image's map in a few words, and whether they speak for it; "" where there is no map."""
@@ -75,8 +75,8 @@ class Attribution:
             return "trust not measured", None
         if not self.faithfulness.better[row]:
             return "no better than random", False
-        if self.likeness_M[row] > MAX_ALIKE:
-            return f"alike without training: {self.likeness_M[row]:.2f}", False
+        if self.correlation_M[row] > MAX_ALIKE:
+            return f"alike without training: {self.correlation_M[row]:.2f}", False
         gain, random_gain = self.faithfulness.gain[row], self.faithfulness.random_gain[:, row].mean()
         against = self.maps.notes[position].startswith("✗")
         return f"gain {gain:.2f}, random {random_gain:.2f}", None if against else True
@@ -94,7 +94,7 @@ class Attribution:
             "random_deletion": float(measures.random_deletion_RB[:, row].mean()),
             "random_insertion": float(measures.random_insertion_RB[:, row].mean()),
             "better_than_random": bool(measures.better[row]),
-            "likeness_to_other_weights": float(self.likeness_M[row]),
+            "likeness_to_other_weights": float(self.correlation_M[row]),
         }
 
 
@@ -106,7 +106,7 @@ class MethodTrust:
     better: int
     gain: float
     random_gain: float
-    likeness: float
+    correlation: float
 
 
 def method_trust(figures: Sequence[Mapping[str, Any]]) -> MethodTrust | None:
@@ -123,7 +123,7 @@ def method_trust(figures: Sequence[Mapping[str, Any]]) -> MethodTrust | None:
         better=sum(row["better_than_random"] for row in measured),
         gain=mean("insertion") - mean("deletion"),
         random_gain=mean("random_insertion") - mean("random_deletion"),
-        likeness=mean("likeness_to_other_weights"),
+        correlation=mean("likeness_to_other_weights"),
     )
 
 
@@ -177,9 +177,9 @@ def attributions(
         assert randomized is not None
         maps_MHW = maps.maps_BHW[measured]
         randomized_maps = explainer.explain(randomized, inputs_MCHW, target_M, black_CHW)
-        likeness_M = rank_correlation(maps_MHW, randomized_maps.maps_BHW)
+        correlation_M = rank_correlation(maps_MHW, randomized_maps.maps_BHW)
         positions = {position: index for index, position in enumerate(measured)}
-        yield name, Attribution(maps, positions, faithfulness.measure(maps_MHW), likeness_M)
+        yield name, Attribution(maps, positions, faithfulness.measure(maps_MHW), correlation_M)
 
 
 def affordable_measures(predictor: Predictor) -> int:

@@ -12,7 +12,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Filters:
+class FilterChange:
     """Kernels now and at the start, float32; ``change`` is that of the whole layer."""
 
     now_OIHW: np.ndarray
@@ -20,10 +20,10 @@ class Filters:
     change: float
 
 
-def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray) -> Filters:
+def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray) -> FilterChange:
     """The kernels of that convolution beside those at the start."""
     now_OIHW = kernels(net, layer)
-    return Filters(now_OIHW, start_OIHW, relative_change(now_OIHW, start_OIHW))
+    return FilterChange(now_OIHW, start_OIHW, relative_change(now_OIHW, start_OIHW))
 
 
 def kernels(net: nn.Module, layer: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from pellucid.inside.receptive_field import receptive_fields
 from pellucid.inside.top_activations import TopActivations, Watch
 from pellucid.inside.trace import Trace
 from pellucid.inside.units import UnitLayer
-from pellucid.inside.weights import Filters, find_filters
+from pellucid.inside.weights import UnitFilters, find_filters
 
 LOOKING, FINDING, MAKING = "Looking", "Finding what each unit sees", "Making images that excite"
 
@@ -32,7 +32,7 @@ class UnitStudy:
     """
 
     layer: UnitLayer
-    filters: Filters | None
+    filters: UnitFilters | None
     activations: TopActivations
     boxes_UK4: Tensor
     maxima_boxes_A4: Tensor

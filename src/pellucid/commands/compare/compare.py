@@ -32,7 +32,7 @@ from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.inside.reference import choose_points
 from pellucid.inside.representations import select_layers_of
-from pellucid.metrics.similarity import LEAST
+from pellucid.metrics.similarity import MIN_SAMPLES
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically
 from pellucid.view.comparison import layer_grams, layer_similarity
@@ -144,6 +144,6 @@ def _evaluate(
     ):
         evaluated = evaluation(run, images, "test")
         batches = (split.pick(index, run.spec.classes) for index in torch.split(index_N, images.batch_size))
-        layers = layer_grams(run.predictor(), names, batches) if len(index_N) >= LEAST else {}
+        layers = layer_grams(run.predictor(), names, batches) if len(index_N) >= MIN_SAMPLES else {}
         sides.append(Side(run, images, split, evaluated, layers))
     return sides

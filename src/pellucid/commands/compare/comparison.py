@@ -18,7 +18,7 @@ from torch import Tensor
 from pellucid.config.difference import option_differences
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
-from pellucid.draw.comparison import compared_curves, compared_reconstructions, likeness_map
+from pellucid.draw.comparison import compared_curves, compared_reconstructions, similarity_map
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import number
@@ -27,7 +27,7 @@ from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
 from pellucid.inside.pixels import pixels
-from pellucid.metrics.similarity import LEAST
+from pellucid.metrics.similarity import MIN_SAMPLES
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 from pellucid.view.comparison import better_reconstructed, disagreements, paired_test
@@ -123,7 +123,7 @@ def draw_curves(folder: Path, runs: Sequence[LoadedRun]) -> None:
 def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) -> None:
     count = min(len(sides[0].split), MAX_IMAGES)
     if not values_PQ.size:
-        why = f"only {counted(count, 'test image')}" if count < LEAST else "a net has no such layers"
+        why = f"only {counted(count, 'test image')}" if count < MIN_SAMPLES else "a net has no such layers"
         log.info("No map of how alike the layers see: %s.", why)
         return
     rows, columns = (list(side.layers) for side in sides)
@@ -132,7 +132,7 @@ def draw_similarity(folder: Path, sides: Sequence[Side], values_PQ: np.ndarray) 
     )
     note += "; 1: the same up to rotation and scale, 0: unrelated"
     names = _names([side.run for side in sides])
-    picture = likeness_map(values_PQ, rows, columns, names, title="How alike their layers see", note=note)
+    picture = similarity_map(values_PQ, rows, columns, names, title="How alike their layers see", note=note)
     write_png(folder / "layers.png", picture)
     similarities = [
         {"layer": name, **dict(zip(columns, row, strict=True))}

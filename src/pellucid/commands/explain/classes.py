@@ -51,7 +51,7 @@ class ClassWriter(Writer):
         names: OutputNames,
     ) -> None:
         super().__init__(run, predictor, folder, names)
-        self.target, self.other = target, randomized(predictor.net, run.config["seed"])
+        self.target, self.randomized = target, randomized(predictor.net, run.config["seed"])
         self.explainers = _that_apply(predictor, explainers)
 
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
@@ -64,7 +64,7 @@ class ClassWriter(Writer):
             images_BCHW,
             scores.target_B,
             measured=[position for position, file in enumerate(files) if file in self.measured],
-            randomized=self.other,
+            randomized=self.randomized,
             seed=self.run.config["seed"],
         ):
             by_method[name] = attribution
@@ -140,7 +140,7 @@ class ClassWriter(Writer):
                 figures = (
                     f"{summary.gain:.3f}",
                     f"{summary.random_gain:.3f}",
-                    f"{summary.likeness:.2f}",
+                    f"{summary.correlation:.2f}",
                 )
                 cells = (f"{summary.measured}", share, *(text.replace("-", "−") for text in figures))
                 table.add_row(self.titles[name], *cells)

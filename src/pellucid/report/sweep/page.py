@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pellucid.errors import encodable
-from pellucid.report.html import beside, embedded, link, plain, template
+from pellucid.report.html import as_json, beside, embedded, link, template
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
@@ -159,8 +159,8 @@ def _data(sweep: Sweep) -> dict[str, Any]:
     best = sweep.best()
     fields = {name: value for name, value in vars(sweep).items() if name not in ("parameters", "trials")}
     return {
-        **plain(fields),
-        "parameters": [plain(vars(parameter)) for parameter in sweep.parameters],
+        **as_json(fields),
+        "parameters": [as_json(vars(parameter)) for parameter in sweep.parameters],
         "trials": [_trial(trial) for trial in _by_number(sweep)],
         "best": None if best is None else best.number,
     }
@@ -169,7 +169,7 @@ def _data(sweep: Sweep) -> dict[str, Any]:
 def _trial(trial: TrialRecord) -> dict[str, Any]:
     fields = {name: value for name, value in vars(trial).items() if name != "curves"}
     return {
-        **plain(fields),
+        **as_json(fields),
         "curves": [[[epoch, _rounded(value)] for epoch, value in curve] for curve in trial.curves],
         "deviation": _deviation(trial),
         "folderLink": link(trial.folder, "/"),
