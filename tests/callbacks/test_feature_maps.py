@@ -32,7 +32,7 @@ def test_left_alone_it_finds_the_convolutions(tmp_path: Path) -> None:
     scene = convolutional(tmp_path / "one")
     view = FeatureMaps(figures=scene.figures)
     assert view.reason(scene.at(view)) is None
-    assert view.chosen == ["features.0"]
+    assert view.layer_names == ["features.0"]
     scene = classifier(tmp_path / "other")
     view = FeatureMaps(figures=scene.figures)
     assert view.reason(scene.at(view)) == "no convolutions"

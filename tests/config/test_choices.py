@@ -43,4 +43,4 @@ def test_what_chooses_from_a_group() -> None:
     choices = Choices(line, Command(CONF, "train"))
     assert [choices.is_of(override) for override in line.parsed()] == [True, False, True, True]
     assert {"experiment", "debug"} <= choices.optional
-    assert "model" in Choices(line, Command(CONF, "evaluate")).others
+    assert "model" in Choices(line, Command(CONF, "evaluate")).other_groups

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from pellucid.config.command_line import split
-from pellucid.config.trust import check_kept_files, check_writers, config_problem, named, own_packages
+from pellucid.config.trust import (
+    check_kept_files,
+    check_writers,
+    config_problem,
+    own_packages,
+    packages_option,
+)
 from pellucid.errors import UserError
 from tests.helpers import CONF
 
@@ -55,7 +61,7 @@ def test_whose_packages_may_be_imported(tmp_path: Path) -> None:
     assert own_packages(split(["packages=[mine]"]), CONF, training=True) == ["mine"]
     with pytest.raises(UserError, match=r"packages: expected a list of names, \[mypkg\], got 'mine'"):
         own_packages(split(["packages=mine"]), tmp_path)
-    assert (named(["a", "b"]), named([])) == (" packages=[a,b]", "")
+    assert (packages_option(["a", "b"]), packages_option([])) == (" packages=[a,b]", "")
 
 
 CSV, MODEL = "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks.ModelCheckpoint"

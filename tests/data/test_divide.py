@@ -29,7 +29,7 @@ def test_no_change_of_one_moves_another_and_each_is_told(told: str, seed: int) -
     divided = again(CHANGED[told](pool()), before, seed)
     old, new = parts(before), parts(divided.splits)
     assert all(new[digest] == old[digest] for digest in new.keys() & old.keys())
-    assert divided.changes.told() == told
+    assert divided.changes.summary() == told
     assert not divided.trained_on
 
 
@@ -95,7 +95,7 @@ def test_test_images_that_are_training_images_are_never_counted(caplog: pytest.L
     first = divide(found, fractions, 0, CLASSES, History())
     said = "1 of the 11 test images are training images as well, byte by byte, and are left out"
     assert f"{said}: {train.files[7]}" in caplog.text
-    again = divide(found, fractions, 0, CLASSES, History(manifest := Manifest.of(first.whole)))
+    again = divide(found, fractions, 0, CLASSES, History(manifest := Manifest.of(first.complete)))
     for divided in (first, again):
         assert len(divided.splits["test"]) == 10
         assert divided.trained_on == {"test": [train.files[7]]}
@@ -103,9 +103,9 @@ def test_test_images_that_are_training_images_are_never_counted(caplog: pytest.L
     copied = named(found["test"].subset(torch.tensor([2])), 0, "train/copy.png")
     grown = {"train": joined(train, copied), "test": found["test"]}
     later = divide(grown, fractions, 0, CLASSES, History(manifest))
-    assert "1 moved (train/copy.png (to train from test))" in later.changes.told()
+    assert "1 moved (train/copy.png (to train from test))" in later.changes.summary()
     assert len(later.splits["test"]) == 9
-    after = divide(grown, fractions, 0, CLASSES, History(manifest.merged(later.whole)))
+    after = divide(grown, fractions, 0, CLASSES, History(manifest.merged(later.complete)))
     assert len(after.splits["test"]) == 9
     assert not after.changes
 

@@ -39,7 +39,7 @@ ATTRIBUTION = Attribution(
     maps=Explanation(torch.zeros(6, 1, 1), ("", NO_MAP, "✗ odd", "", "", ""), "Method"),
     measured={0: 0, 2: 1, 3: 2, 4: 3},
     faithfulness=FAITHFULNESS,
-    likeness_M=torch.tensor([0.2, 0.2, 0.6, 0.6]),
+    correlation_M=torch.tensor([0.2, 0.2, 0.6, 0.6]),
 )
 
 
@@ -81,7 +81,7 @@ def test_trust_in_a_method_is_the_mean_over_what_was_measured() -> None:
     assert (trust.measured, trust.better) == (2, 1)
     assert trust.gain == pytest.approx((0.9 + 0.5) / 2 - (0.1 + 0.5) / 2)
     assert trust.random_gain == pytest.approx(0.5 - 0.4)
-    assert trust.likeness == pytest.approx((0.2 + 0.6) / 2)
+    assert trust.correlation == pytest.approx((0.2 + 0.6) / 2)
     assert method_trust([{}, {"map": False}]) is None
 
 
@@ -120,7 +120,7 @@ def test_the_images_that_are_measured_are_tried_and_the_others_are_not(make_pred
     ((name, plain),) = attributions(predictor, {"saliency": Saliency()}, inputs, target)
     assert (name, plain.measured, plain.faithfulness) == ("saliency", {}, None)
     ((_, tried),) = attributions(
-        predictor, {"saliency": Saliency()}, inputs, target, measured=[1], other=predictor.net
+        predictor, {"saliency": Saliency()}, inputs, target, measured=[1], randomized=predictor.net
     )
     assert tried.measured == {1: 0}
     assert tried.faithfulness is not None

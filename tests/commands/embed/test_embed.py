@@ -27,7 +27,7 @@ def test_any_layer_and_split_and_the_net_is_left_as_it_was(classifier: Path, tmp
     seen = observe(before.predictor(), batches, "features.0", count=6, points=3, side=32, seed=0)
     assert same(state, before.net.state_dict())
     assert not any(module._forward_hooks or module.training for module in before.net.modules())
-    assert len(seen.shown.files) == len(seen.thumbnails_PHWC) == 3
+    assert len(seen.sample.files) == len(seen.thumbnails_PHWC) == 3
     assert (
         run_embed(classifier, layer="features.0", split="val", out=str(tmp_path / "o = [1]"))["images"] == 6
     )
