@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from pellucid.errors import UserError
 from pellucid.run.folder import Run, check_new_folder
-from pellucid.system.files import write_atomically
 
 WRITTEN = """
 model: {_target_: torch.nn.Linear, a: 1}
@@ -40,33 +38,6 @@ def test_rows_have_a_column_for_every_key(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.write_rows([{"epoch": 1, "a": 0.5}, {"epoch": 2, "b": 1.0}])
     assert (tmp_path / "metrics.csv").read_text() == "epoch,a,b\n1,0.5,\n2,,1.0\n"
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new and longer")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_name_may_be_as_long_as_a_file_system_allows(tmp_path: Path) -> None:
-    write_atomically(tmp_path / ("x" * 251 + ".png"), b"1")
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_files_have_the_permissions_of_any_file(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "ours", b"")
-    (tmp_path / "any").write_bytes(b"")
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
 def test_config_is_plain_and_resolved(tmp_path: Path) -> None:

@@ -3,11 +3,83 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pellucid.config.command_line import split
+from pellucid.errors import UserError
+from pellucid.run.folder import Run
+from pellucid.run.resume import resumed_config
 from tests.commands.runs import QUIET, wait_for_epochs
-from tests.helpers import command, metrics, start
+from tests.helpers import CONF, command, compose, metrics, start
+
+
+def kept(folder: Path, *overrides: str) -> Run:
+    """A run as its folder keeps it, which has not trained yet."""
+    run = Run(folder)
+    run.save_config(compose("model=dnn", *overrides))
+    return run
+
+
+def resumed(run: Run, *line: str) -> Any:
+    return resumed_config(run, split([f"resume={run.folder}", *line]), CONF)
+
+
+def test_budget_device_and_place_of_the_data_may_change(tmp_path: Path) -> None:
+    run = kept(tmp_path, "data=image_folder", "data.root=/old")
+    line = ("trainer.max_epochs=7", "trainer.devices=2", "data.root=/new", "report=true", "device_images=0.5")
+    now, before = resumed(run, *line), run.config()
+    assert now["trainer"] == {**before["trainer"], "max_epochs": 7, "devices": 2}
+    assert now["data"] == {**before["data"], "root": "/new"}
+    assert (now["report"], now["device_images"]) == (True, 0.5)
+    assert now["optimizer"] == before["optimizer"]
+    assert run.config() == before, "the line is not kept before the run goes on with it"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("optimizer.lr=0.1", r"Refused: optimizer\.lr=0\.1 \(the run has 0\.001\)"),
+        ("data.batch_size=7", r"data\.batch_size=7 \(the run has"),
+        ("optimizer.lrr=1", "no such option.*'optimizer.lr'"),
+        ("device_images=many", "device_images: expected a number"),
+        ("report=3", "report: expected"),
+    ],
+)
+def test_the_rest_may_not(line: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        resumed(kept(tmp_path), "trainer.max_epochs=7", line)
+
+
+def test_what_the_run_has_already_may_be_said_again(tmp_path: Path) -> None:
+    run = kept(tmp_path)
+    assert resumed(run, "optimizer.lr=0.001", "seed=0") == run.config()
+
+
+def test_a_run_that_has_finished_needs_a_larger_budget(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = kept(tmp_path, "trainer.max_epochs=2")
+    run.record({"status": "finished", "epochs": 2})
+    assert resumed(run) is None
+    assert f"resume={tmp_path} trainer.max_epochs=12" in capsys.readouterr().out
+    assert resumed(run, "trainer.max_epochs=3")["trainer"]["max_epochs"] == 3
+
+
+def test_a_period_that_the_budget_passes_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = kept(tmp_path, "scheduler=cosine", "scheduler.T_max=4", "trainer.max_epochs=4")
+    assert resumed(run, "trainer.max_epochs=4") is not None
+    assert capsys.readouterr().out == ""
+    assert resumed(run, "trainer.max_epochs=5") is not None
+    assert "scheduler.T_max stays 4" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    run = kept(tmp_path / "run")
+    run.checkpoints.symlink_to(tmp_path)
+    with pytest.raises(UserError, match="checkpoints is a link"):
+        resumed(run)
 
 
 @pytest.mark.slow
