@@ -79,7 +79,7 @@ CSV, MODEL = "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks
         ({"_target_": MODEL}, [], True),
         ({"_target_": "theirs.Logger"}, [], False),
         ({"_target_": "pellucid.callbacks.graph.Graph"}, [], False),
-        ({"_target_": CSV, "inner": {"_target_": CSV}}, [], True),
+        ({"_target_": "pellucid.callbacks.graph.Graph", "inner": {"_target_": CSV}}, [], True),
     ],
 )
 def test_what_may_write_elsewhere_must_be_named(logger: dict[str, Any], argv: list[str], told: bool) -> None:

@@ -32,6 +32,7 @@ def test_a_split_and_files_give_the_same(tmp_path: Path) -> None:
         Image.fromarray(image[0].numpy()).save(path)
     stream = of_files(str(tmp_path), spec, "images")
     assert (stream.count, stream.steps(2)) == (3, 2)
+    next(stream.batches(2))  # given up
     for _ in range(2):  # from the first one, each time
         one, other = stream.batches(2)
         assert torch.equal(torch.cat([one.pixels_BCHW, other.pixels_BCHW]), pixels_BCHW)
