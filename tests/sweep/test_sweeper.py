@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from omegaconf import OmegaConf
+
+from pellucid.sweep.sweeper import _threads, _workers
 from tests.helpers import metrics
 from tests.sweep.conftest import GRID, LOG, SLOW, FakeTraining, Sweep, folder, rows
 
@@ -98,3 +103,33 @@ def test_fewer_trials_than_there_are(sweep: Sweep, training: FakeTraining) -> No
 def test_null_is_a_value(sweep: Sweep) -> None:
     assert sweep("trainer.gradient_clip_val=null,1.0", "sweep.name=a").code == 0
     assert [row["trainer.gradient_clip_val"] for row in rows("a")] == ["null", "1.0"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "jobs", "count"),
+    [(3, 8, 3), ("auto", None, 4), ("auto", 2, 2), ("auto", -1, 8), ("auto", -3, 6), ("auto", -99, 1)],
+)
+def test_how_many_workers(
+    workers: Any, jobs: int | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.sweep.sweeper._processors", lambda: 8)
+    launcher = {} if jobs is None else {"n_jobs": jobs}
+    plan: Any = SimpleNamespace(options={"workers": workers})
+    assert _workers(plan, OmegaConf.create({"hydra": {"launcher": launcher}})) == count
+
+
+@pytest.mark.parametrize(
+    ("threads", "launcher", "count"),
+    [
+        (5, {"cpus_per_task": 2}, 5),
+        ("auto", {"cpus_per_task": 2}, 2),
+        ("auto", {"ray": {"remote": {"num_cpus": 0.5}}}, 1),
+        ("auto", {"cpus_per_task": None}, 2),  # of 8 processors for three workers
+    ],
+)
+def test_how_many_threads_a_worker_has(
+    threads: Any, launcher: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.sweep.sweeper._processors", lambda: 8)
+    plan: Any = SimpleNamespace(options={"threads": threads})
+    assert _threads(plan, OmegaConf.create({"hydra": {"launcher": launcher}}), 3) == count
