@@ -86,18 +86,18 @@ COMMANDS = ("command", "seconds", "MiB at the most", "seconds, ratio", "MiB, rat
 
 
 def write(
-    folder: Path, found: Mapping[str, Any], results: Sequence[Result], spent: Mapping[str, Spent]
+    folder: Path, facts: Mapping[str, Any], results: Sequence[Result], spent: Mapping[str, Spent]
 ) -> None:
     """``benchmark.json`` and ``benchmark.md``."""
     content = {
-        "conditions": found,
+        "conditions": facts,
         "epochs": {
             r.name: {"images": r.images, "epochs": r.epochs, "seconds": dict(r.seconds)} for r in results
         },
         "commands": {name: {"seconds": s.seconds, "MiB": s.memory} for name, s in spent.items()},
     }
     write_atomically(folder / "benchmark.json", json.dumps(content, indent=2).encode())
-    text = ", ".join(f"{key} {value}" for key, value in found.items()) + ". Medians.\n\n"
+    text = ", ".join(f"{key} {value}" for key, value in facts.items()) + ". Medians.\n\n"
     text += markdown(HEADER, rows(results))
     if spent:
         text += "\n" + markdown(COMMANDS, command_rows(spent))

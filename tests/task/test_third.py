@@ -35,7 +35,7 @@ class Brightness(Task):
         images_BCHW, labels_B = batch
         output = self(images_BCHW)
         loss = functional.l1_loss(output[:, 0], images_BCHW.flatten(1).mean(dim=1))
-        self.noted[stage].add(loss, labels_B)
+        self.steps[stage].add(loss, labels_B)
         return loss, output
 
     def predictions(self, images_BCHW, output, labels_B=None):
