@@ -48,7 +48,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path: Path) -
 
 
 def test_the_first_fingerprint_stays_and_what_has_changed_stands_beside_it() -> None:
-    data: Any = SimpleNamespace(divided=SimpleNamespace(changes=SimpleNamespace(told=lambda: "2 gone")))
+    data: Any = SimpleNamespace(divided=SimpleNamespace(changes=SimpleNamespace(summary=lambda: "2 gone")))
     assert data_changes(data, {}, "b") == {}
     assert data_changes(data, {"data/fingerprint": "b"}, "b") == {}
     assert data_changes(data, {"data/fingerprint": "a"}, "b") == {
