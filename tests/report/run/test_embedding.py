@@ -39,6 +39,9 @@ def test_what_the_view_has_drawn_last_of_images_that_each_method_shows(
     assert list(section.files) == ["1.png", "3.png"]
     assert set(section.scatters) == {"t-SNE", "PCA"}
     assert section.labels == [1, 1]
+    upper, lower = section.scatters["PCA"]  # (0, 1) and (0, 0), the layout's second and third row
+    assert upper.x == lower.x
+    assert upper.y < lower.y
     assert [name for name, _, _ in section.legend] == ["dog"]
 
 
