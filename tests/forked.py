@@ -1,7 +1,8 @@
 """Commands in children of one process that has imported what they import: a start costs a fork, not torch.
 
 ``Forked`` is a ``Popen`` of such a child: with its own pid, signals, folder, environment, output and end.
-What only a start from nothing shows (imports, their warnings, seconds) it cannot show.
+What only a start from nothing shows (imports, their warnings, seconds) it cannot show. Further ranks of a
+training that begins here, ``trainer=ddp``, are forked too; those of one that is resumed start from nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import json
 import os
 import random
 import runpy
+import signal
 import socket
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from torch.distributed.nn.jit import instantiator
@@ -42,8 +45,9 @@ class Forked(subprocess.Popen[str]):
 
     def _execute_child(self, args: list[str], *given: Any) -> None:
         cwd, env, pipes = given[4], given[5], given[9:15]
-        _, _, _, out, _, err = pipes
-        request = json.dumps([args, str(cwd), env, given[-1] if sys.version_info < (3, 11) else given[-2]])
+        out, err = (own if pipe == -1 else pipe for pipe, own in zip(pipes[3::2], (1, 2), strict=True))
+        own_session = given[-1] if sys.version_info < (3, 11) else given[-2]
+        request = json.dumps([args, str(cwd or Path.cwd()), env, own_session])
         prctl = ctypes.CDLL(None).prctl
         prctl(ADOPT, 1, 0, 0, 0)  # the child of a child that has ended becomes ours
         try:
@@ -56,6 +60,7 @@ class Forked(subprocess.Popen[str]):
 
 @cache
 def _server() -> socket.socket:
+    """Of the process that forks for this one."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         process = subprocess.Popen(
@@ -106,15 +111,34 @@ def serve(requests: socket.socket) -> None:
         for number, handle in enumerate(handles, start=1):
             os.dup2(handle, number)
             os.close(handle)
-        _become(args, folder, {**added, **env}, own_session=own_session)
+        if own_session:
+            os.setsid()
+        if "trainer=ddp" in args and "LOCAL_RANK" not in env:
+            ours, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            if not os.fork():  # this one stays as it is, and forks the ranks
+                ours.close()
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                for number in (1, 2):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+                continue
+            requests.close()
+            _fork_ranks(ours)
+        _become(args, folder, {**added, **env})
         return
 
 
-def _become(args: list[str], folder: str, env: dict[str, str], *, own_session: bool) -> None:
+def _fork_ranks(server: socket.socket) -> None:
+    """Lightning's further ranks of this process are begun by that server."""
+    global _server
+    _server = cache(lambda: server)
+    from lightning.pytorch.strategies.launchers import subprocess_script
+
+    subprocess_script.subprocess = SimpleNamespace(Popen=Forked)  # type: ignore[attr-defined]
+
+
+def _become(args: list[str], folder: str, env: dict[str, str]) -> None:
     import torch
 
-    if own_session:
-        os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)

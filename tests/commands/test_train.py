@@ -80,7 +80,7 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
     """Start, kill -9 at a random moment of training, resume to the end; the epoch it was killed in."""
     process = start(*options, f"hydra.run.dir={folder}")
     wait_for_epochs(process, folder, 2)
-    time.sleep(chance.uniform(0, 1.5))
+    time.sleep(chance.uniform(0, 1))
     assert process.poll() is None, "it ended before it was killed"
     process.kill()
     process.communicate()
@@ -94,14 +94,14 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
 
 @pytest.mark.slow
 def test_killed_at_five_random_moments_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
-    small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=60"]
+    small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=30"]
     options = [*QUIET, *small, "data.augment=shift", "scheduler=cosine"]
     assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
     for turn in range(5):
         folder = tmp_path / f"killed = [{turn}]"
         epoch = kill_and_resume(folder, options, random.Random(turn))
         print(f"killed after {epoch} epochs")
-        assert 1 <= epoch < 60
+        assert 1 <= epoch < 30
         for name in ("last", "best"):
             assert same(weights(tmp_path / "whole", name), weights(folder, name))
 

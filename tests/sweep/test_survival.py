@@ -119,7 +119,7 @@ def test_every_rank_of_a_ddp_trial_has_the_trials_options(tmp_path: Path) -> Non
     options = (
         "trainer.devices=2",
         "trainer.max_epochs=4",
-        "sweep.trials=4",
+        "sweep.trials=3",
         "sweep.pruner.reduction_factor=2",
     )
     spy = tmp_path / "spy.py"

@@ -47,7 +47,7 @@ def test_a_signal_is_heard_amid_foreign_code() -> None:
 def test_a_process_that_never_comes_is_not_waited_for_in_deafness(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     line = ["callbacks=none", "logger=none", "model=dnn", "trainer=ddp", "trainer.accelerator=cpu"]
-    process = start(*line, "trainer.devices=2", f"hydra.run.dir={folder}", cwd=tmp_path)
+    process = start(*line, "trainer.devices=2", f"hydra.run.dir={folder}", cwd=tmp_path, cold=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline, second = time.monotonic() + 120, 0
     while not second:
