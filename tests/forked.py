@@ -133,7 +133,7 @@ def _fork_ranks(server: socket.socket) -> None:
     _server = cache(lambda: server)
     from lightning.pytorch.strategies.launchers import subprocess_script
 
-    subprocess_script.subprocess = SimpleNamespace(Popen=Forked)  # type: ignore[attr-defined]
+    vars(subprocess_script)["subprocess"] = SimpleNamespace(Popen=Forked)
 
 
 def _become(args: list[str], folder: str, env: dict[str, str]) -> None:

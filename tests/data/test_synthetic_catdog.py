@@ -116,7 +116,7 @@ def test_a_small_net_learns_to_tell_them(drawn: dict[str, tuple[torch.Tensor, to
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 2))
     (images, labels), (test_images, test_labels) = drawn.values()
-    epochs, steps = 15, len(images) // 32
+    epochs, steps = 8, len(images) // 32
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.05)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
     for _ in range(epochs):
