@@ -132,7 +132,8 @@ def test_file_and_yaml_have_one_name(name: str) -> None:
 def test_one_abstract_base_and_final_classes() -> None:
     classes = {type(make(name)) for name in EXPLAINERS}
     assert isabstract(Explainer)
-    assert set(Explainer.__subclasses__()) == classes
+    ours = {c for c in Explainer.__subclasses__() if c.__module__.startswith("pellucid.")}
+    assert ours == classes
     assert len(classes) == len({c.title for c in classes}) == len(EXPLAINERS)
     assert not any(c.__subclasses__() for c in classes)
 
