@@ -67,4 +67,4 @@ def test_images_of_a_split_as_the_net_takes_them_and_as_they_are_shown(
     context = make_context(nn.Flatten(), pixels, [0, 1])
     images = context.images("test", torch.tensor([1]))
     assert images.tolist() == [[[[1.0, 1.0], [1.0, 1.0]]]]
-    assert context.pixels(images).tolist() == [[[[255] * 3] * 2] * 2]
+    assert context.predictor.shown(images).tolist() == [[[[255] * 3] * 2] * 2]

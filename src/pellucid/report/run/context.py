@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
@@ -44,11 +43,6 @@ class Context:
     as_trained: bool
 
     @property
-    def net(self) -> nn.Module:
-        """As written, not its compiled form, which would be compiled again for every number of images."""
-        return self.predictor.net
-
-    @property
     def classes(self) -> tuple[str, ...]:
         return self.loaded.spec.classes
 
@@ -63,10 +57,6 @@ class Context:
     def images(self, split: str, index_B: Tensor) -> Tensor:
         """Those images as the net takes them."""
         return self.predictor.inputs(self.split(split).images(index_B))
-
-    def pixels(self, images_BCHW: Tensor) -> np.ndarray:
-        """What is shown of them: uint8 RGB, (B, H, W, 3)."""
-        return self.predictor.shown(images_BCHW)
 
 
 def of_kept(section: Callable[[Context], T | None], context: Context) -> T | None:

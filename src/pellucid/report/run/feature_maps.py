@@ -55,7 +55,9 @@ def feature_maps(context: Context) -> FeatureMaps | None:
     outputs = forward_pass(context.predictor, inputs_NCHW, max_layers=MAX_LAYERS, max_classes=MAX_CLASSES)
     if outputs is None:
         return None
-    photos = [address(shrunk(photo, PHOTO_SIDE), photo=True) for photo in context.pixels(inputs_NCHW)]
+    photos = [
+        address(shrunk(photo, PHOTO_SIDE), photo=True) for photo in context.predictor.shown(inputs_NCHW)
+    ]
     return FeatureMaps(
         images=list(zip(photos, images.files, images.names, strict=True)),
         layers=[

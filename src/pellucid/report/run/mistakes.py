@@ -101,7 +101,7 @@ def mistakes(context: Context) -> Mistakes:
 def _shown(context: Context, order: Sequence[int], confidence_N: Tensor) -> dict[int, Shown]:
     if not order:
         return {}
-    photos = context.pixels(context.images("test", torch.tensor(order)))
+    photos = context.predictor.shown(context.images("test", torch.tensor(order)))
     files = context.split("test").files
     return {
         index: Shown(

@@ -62,7 +62,7 @@ def write_page(
     recorded = loaded.run.metrics() if loaded.run else {}
     recorded |= {} if status is None else {"status": status}
     context = Context(loaded, predictor, data, evaluation, explainers, recorded, seconds, as_trained)
-    with preserve_state(context.net):
+    with preserve_state(context.predictor.net):
         text = page(context, why_no_data=why_no_data)
     path = folder / NAME
     write_atomically(path, text.encode())
