@@ -71,6 +71,7 @@ def test_both_are_given_the_same_images(photos: Path, tmp_path: Path) -> None:
             assert (image - images[index]).abs().mean() < (0.3 if "root" in config["data"] else 1e-5)
 
 
+@pytest.mark.slow
 def test_a_round_times_all_of_them() -> None:
     views = compose("callbacks=[samples,predictions]")["callbacks"]
     result = Measured("dnn", compose("model=dnn"), views).run(2)

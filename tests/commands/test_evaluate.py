@@ -213,6 +213,7 @@ def test_an_interval_is_of_its_own_metric(of_own_task: Path) -> None:
         assert low < content["metrics"][name] < high
 
 
+@pytest.mark.slow
 def test_a_difference_is_of_its_own_metric(of_own_task: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     config = compose("packages=[tests]", "model=dnn", "+trainer.limit_train_batches=16")

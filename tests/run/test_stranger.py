@@ -115,7 +115,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("runs") / "run", "model=dnn", *more)
 
 
-@pytest.mark.parametrize("kind", constructors(""))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] if number else [])
+        for number, kind in enumerate(constructors(""))
+    ],
+)
 def test_nothing_in_a_file_is_executed(
     trained: Path, tmp_path: Path, photo: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
