@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from pellucid.config.command_line import quote_path, split
+from pellucid.config.command import Command
+from pellucid.config.command_line import assignment, quote_path, split
 from pellucid.config.compose import compose
+from pellucid.config.line_check import check, compose_line
 from tests.helpers import CONF
 
 
@@ -41,3 +44,30 @@ def test_quoting_leaves_sweeps_and_quoted_values() -> None:
     assert quote_path("data.root=a,b", multirun=True) == "data.root=a,b"
     assert quote_path("data.root='a'", multirun=False) == "data.root='a'"
     assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("anomaly=[3,5]", "anomaly=['3','5']"),
+        ("anomaly=[1.10, Ankle boot]", "anomaly=['1.10','Ankle boot']"),
+        ("anomaly=['3',\"a,b\",null]", "anomaly=['3',\"a,b\",null]"),
+        ("anomaly=[]", "anomaly=[]"),
+        ("anomaly=3", "anomaly='3'"),
+    ],
+)
+def test_names_in_a_list_are_texts(written: str, text: str) -> None:
+    assert quote_path(written, Command(CONF, "embed")) == text
+
+
+@pytest.mark.parametrize(("name", "line"), [("explain", ["run=a", "images=b"]), ("compare", ["runs=[a,b]"])])
+def test_layers_may_be_named_by_numbers(name: str, line: list[str]) -> None:
+    given = split([*line, "layers=[0,1]"], Command(CONF, name))
+    check(given, conf=CONF, name=name)
+    assert compose_line(given, CONF, name)["layers"] == ["0", "1"]
+
+
+@pytest.mark.parametrize("text", ["a", "it's", "back\\", "two\\\\", "\\'", "a\\b's\\", ""])
+def test_a_text_is_read_as_it_was_assigned(text: str) -> None:
+    (override,) = OverridesParser.create().parse_overrides([assignment("out", text)])
+    assert override.value() == text

@@ -14,8 +14,10 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pellucid.config.command import KEPT_PATHS, TRAINING_PATHS, TRAINING_TEXTS, Command
+from pellucid.config.compose import quoted
 from pellucid.errors import UserError, did_you_mean, first_line
 
+ITEM = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^,]+""")  # of a list
 SHOW_ONLY = {*("--help", "-h", "--hydra-help", "--version", "--info", "-i"), *("--shell-completion", "-sc")}
 FLAGS = {
     *(*SHOW_ONLY, "--cfg", "-c", "--resolve", "--package", "-p"),
@@ -86,10 +88,11 @@ def quote_path(override: str, command: Command | None = None, *, multirun: bool 
     a_path = key.lstrip("+") in (command.paths if command else TRAINING_PATHS)
     a_text = key in (command.texts if command else TRAINING_TEXTS)
     if command and key in command.lists and value.startswith("["):
-        if not (a_path and value.endswith("]")):
+        if not ((a_path or a_text) and value.endswith("]")):
             return override
-        quoted = (quote_path(f"{key}={path}", command) for path in _paths(value[1:-1]))
-        return f"{key}=[{','.join(text.removeprefix(f'{key}=') for text in quoted)}]"
+        items = _paths(value[1:-1]) if a_path else ITEM.findall(value[1:-1])
+        texts = (quote_path(f"{key}={item.strip()}", command) for item in items)
+        return f"{key}=[{','.join(text.removeprefix(f'{key}=') for text in texts)}]"
     if not (a_path or a_text) or value in ("", "null", "none", "default"):
         return override
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
@@ -104,8 +107,7 @@ def quote_path(override: str, command: Command | None = None, *, multirun: bool 
 
 def assignment(key: str, text: str) -> str:
     """The override that sets a key to that text, whatever signs are in it."""
-    quoted = text.replace("'", "\\'")
-    return f"{key}='{quoted}'"
+    return f"{key}={quoted(text)}"
 
 
 def _paths(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,15 @@ def _compose(
     if instance.is_initialized():
         instance.clear()
     with hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        more = [f"hydra.searchpath=['{_escaped(added.absolute())}']"] if added else []
+        more = [f"hydra.searchpath=[{quoted(str(added.absolute()))}]"] if added else []  # it decodes no URI
         config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
     OmegaConf.set_readonly(config, True)
     return config
 
 
-def _escaped(path: Path) -> str:
-    """A path as it stands between quotes of an override; Hydra would not decode one that is an URI."""
-    return str(path).replace("'", "\\'")
+def quoted(text: str) -> str:
+    """A text as it stands in an override, whatever signs are in it; those before a quote are doubled."""
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 
 def load(path: Path) -> Any:

@@ -31,6 +31,10 @@ HARMLESS = {
     },
     "lightning.pytorch.loggers.": {"CSVLogger", "TensorBoardLogger"},
 }
+OF_BEFORE = {
+    *("hydra.run", "hydra.run.dir", "hydra.run.dir=.", "hydra.output_subdir", "hydra.output_subdir=None"),
+    *("defaults.override hydra/job_logging", "defaults.override hydra/job_logging=none"),
+}
 TARGETS = ("model", "data", "task", "optimizer", "trainer")  # which every run has
 MAPPINGS = ("callbacks", "logger", "explainer")  # of things by any name
 VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds beside
@@ -139,7 +143,8 @@ def check_kept_files(conf: Path, source: Path, packages: list[str]) -> None:
         if same.is_file():
             with suppress(UserError):  # broken since: it says nothing
                 options -= _of_hydra(_loaded(same))
-        problems = [f"what it says of Hydra ({text})" for text in sorted(options) if not _is_of_space(text)]
+        options = {text for text in options if not (_is_of_space(text) or _is_of_before(text))}
+        problems = [f"what it says of Hydra ({text})" for text in sorted(options)]
         problems += [
             f"{where}: {node['_target_']}"
             for where, node in targets(loaded)
@@ -182,6 +187,11 @@ def _is_of_space(text: str) -> bool:
     rest = text.removeprefix(f"{space}.").lower()
     odd = any(word in rest for word in ("hydra", "_target_", "storage", "packages", "callbacks", "logger"))
     return text in ("hydra", "hydra.sweeper", space) or (text.startswith(f"{space}.") and not odd)
+
+
+def _is_of_before(text: str) -> bool:
+    """Whether files of format 2 said it when each had a text for its help: it moves and starts nothing."""
+    return text == "hydra.help" or text.startswith("hydra.help.") or text in OF_BEFORE
 
 
 def _is_harmless(target: str, node: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from pellucid.commands.compare.comparison import (
     write_disagreements,
     write_option_differences,
 )
-from pellucid.config.command import DataOverride, PathText
+from pellucid.config.command import DataOverride, NameText, PathText
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
 from pellucid.engine.evaluation import evaluation
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 def compare(
     runs: Sequence[PathText],
     *,
-    layers: str | Sequence[str] = "auto",
+    layers: NameText | Sequence[NameText] = "auto",
     data: DataOverride | None = None,
     checkpoint: PathText = "best",
     accelerator: str = "auto",

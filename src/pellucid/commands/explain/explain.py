@@ -31,7 +31,7 @@ def explain(
     images: PathText,
     explainer: Mapping[str, Any],
     target: NameText = "predicted",
-    layers: str | Sequence[str] | None = None,
+    layers: NameText | Sequence[NameText] | None = None,
     trust: Literal["auto", "all"] | int = "auto",
     checkpoint: PathText = "best",
     accelerator: str = "auto",
