@@ -54,6 +54,7 @@ PHRASES = {  # of those that cannot say it themselves
     "src/pellucid/py.typed": "Says that the package's types are for others, too",
     "tests": "Tests, one folder for each of the package's; whole commands by their command line",
     "tests/runs": "Stored runs, one of each format",
+    "tests/sweep/format_2.tar.gz": "A stored sweep of one trial, of format 2",
 }
 OTHERS = {".css": "Styles", ".html": "Template"}
 WHOLE = "tests/runs/"  # folders in here are runs: their files are told in docs/runs.md
