@@ -24,6 +24,7 @@ from pellucid.config.check import check_targets, is_typed, kind_problem, targets
         ("Union[int, str]", None, "a whole number or a text"),
         ("typing.Sequence[int]", [1, 2], None),
         ("Sequence[int]", [1, "a"], "a list, each a whole number"),
+        ("str | Sequence[str] | None", [1], "a text or null or a list, each a text"),
         ("tuple[float, ...]", [1, 2.5], None),
         ("tuple[float, ...]", [True], "a list, each a number"),
         ("Literal['auto', 'none'] | int", "auto", None),

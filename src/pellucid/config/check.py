@@ -76,7 +76,8 @@ def type_problem(value: Any, annotation: ast.expr | None) -> str | None:
         return None
     if any(_fits(value, option) for option in options):
         return None
-    return " or ".join(dict.fromkeys(_describe(option) for option in options))
+    texts = dict.fromkeys(_describe(option) for option in options)
+    return " or ".join(sorted(texts, key=lambda text: text.startswith("a list")))  # whose items come last
 
 
 def is_typed(annotation: ast.expr | None) -> bool:
