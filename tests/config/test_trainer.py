@@ -53,7 +53,8 @@ class SeenError(Exception):
 
 
 def test_every_option_is_known() -> None:
-    assert GIVEN.keys() | INSTEAD.keys() == inspect.signature(Trainer).parameters.keys()
+    there = inspect.signature(Trainer).parameters.keys()  # an older one has fewer
+    assert GIVEN.keys() | INSTEAD.keys() >= there
     assert not GIVEN.keys() & INSTEAD.keys()
 
 

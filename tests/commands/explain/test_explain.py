@@ -47,7 +47,7 @@ def test_a_class_is_taken_to_the_letter() -> None:
     assert quote_path("target=true", Command(CONF, "explain")) == "target='true'"
     assert quote_path("target=3", Command(CONF, "explain")) == "target='3'"
     assert quote_path("anomaly=true", Command(CONF, "embed")) == "anomaly='true'"
-    assert quote_path("anomaly=[a,b]", Command(CONF, "embed")) == "anomaly=[a,b]"
+    assert quote_path("anomaly=[a,true]", Command(CONF, "embed")) == "anomaly=['a','true']"
 
 
 @pytest.mark.slow
