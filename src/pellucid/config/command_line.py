@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pellucid.config.command import KEPT_PATHS, TRAINING_PATHS, TRAINING_TEXTS, Command
-from pellucid.config.compose import quoted
+from pellucid.config.compose import in_quotes
 from pellucid.errors import UserError, did_you_mean, first_line
 
 ITEM = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^,]+""")  # of a list
@@ -107,7 +107,7 @@ def quote_path(override: str, command: Command | None = None, *, multirun: bool 
 
 def assignment(key: str, text: str) -> str:
     """The override that sets a key to that text, whatever signs are in it."""
-    return f"{key}={quoted(text)}"
+    return f"{key}={in_quotes(text)}"
 
 
 def _paths(text: str) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
@@ -50,15 +50,16 @@ def _compose(
     if instance.is_initialized():
         instance.clear()
     with hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        more = [f"hydra.searchpath=[{quoted(str(added.absolute()))}]"] if added else []  # it decodes no URI
+        # A path, as Hydra would not decode an URI.
+        more = [f"hydra.searchpath=[{in_quotes(str(added.absolute()))}]"] if added else []
         config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
     OmegaConf.set_readonly(config, True)
     return config
 
 
-def quoted(text: str) -> str:
-    """A text as it stands in an override, whatever signs are in it; those before a quote are doubled."""
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
+def in_quotes(text: str) -> str:
+    """A text as it stands in an override, whatever signs are in it."""
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
 
 
 def load(path: Path) -> Any:

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quote, QuotedString, RangeSweep
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
+
+from pellucid.config.compose import in_quotes
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -189,7 +191,7 @@ def _text(element: Any) -> str:
             return text
     except HydraException:
         pass
-    return QuotedString(text=element, quote=Quote.single).with_quotes()
+    return in_quotes(element)
 
 
 def _scalar(element: Any) -> Scalar:
