@@ -42,10 +42,14 @@ def beside(name: str) -> str:
 
 @cache
 def template(name: str) -> Template:
-    """A page's frame, which escapes every text that is put into it."""
-    from jinja2 import Environment, StrictUndefined  # 30 ms, for those who write a page only
+    """A page within the frame of all, ``page.html``, which escapes every text that is put into it."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # 30 ms, for who writes a page only
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(beside),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(beside(name))
+    return environment.get_template(name)
