@@ -79,6 +79,9 @@ class Host(ABC):
     def predictor(self, module: nn.Module) -> Predictor:
         """The net where it is trained, one for all views, as what a Predictor knows costs passes."""
 
+    def begin_look(self) -> None:  # noqa: B027  most keep nothing
+        """A look begins: what was computed for the last one is no longer so."""
+
     @property
     @abstractmethod
     def predictions(self) -> Predictions | None: ...

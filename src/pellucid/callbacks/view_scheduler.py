@@ -58,6 +58,7 @@ class ViewScheduler(Callback):
 
     def look(self, moment: Moment, *, last: bool = False) -> None:
         """After an epoch; ``last``: after the training, where it was not known to be the last epoch."""
+        self.figures.host.begin_look()
         now = (moment.epoch, moment.step)
         for view in self.views:
             every = view.every_n_epochs

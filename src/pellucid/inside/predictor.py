@@ -67,7 +67,9 @@ class Predictor:
         return pixels_BCHW if pixels_BCHW.is_floating_point() else prepare(pixels_BCHW, self.spec)
 
     def black(self, count: int = 1) -> Tensor:
-        """So many black images as the net takes them, (count, C, H, W)."""
+        """So many black images as the net takes them, (count, C, H, W); zeros where it is not known."""
+        if not self.spec.mean:
+            return torch.zeros(count, *self.spec.image_shape, device=self.device)
         return self.inputs(torch.zeros(count, *self.spec.image_shape, dtype=torch.uint8))
 
     @torch.no_grad()
