@@ -19,7 +19,9 @@ class Confusion(Visualizer):
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        return None if snapshot.predictor.has_classes else "not a classifier"
+        if not snapshot.predictor.has_classes:
+            return "not a classifier"
+        return None if snapshot.has_labels else "the images' classes are not known"
 
     def draw(self, snapshot: Snapshot) -> None:
         predictions = snapshot.predictions

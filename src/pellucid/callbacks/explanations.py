@@ -11,7 +11,8 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.explanations import Column, explanations
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer
-from pellucid.view.explanations import applicable, attributions, explained_scores
+from pellucid.inside.images import UNKNOWN, Images
+from pellucid.view.explanations import ExplainedScores, applicable, attributions, explained_scores
 
 MAX_IMAGES = 64
 
@@ -40,7 +41,7 @@ class Explanations(Visualizer):
         self.explainers: dict[str, Explainer] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        if not snapshot.predictor.has_classes:
+        if not snapshot.predictor.has_classes and not snapshot.predictor.has_score:
             return "not a classifier"
         explainers = snapshot.figures.explainers
         methods = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
@@ -60,14 +61,37 @@ class Explanations(Visualizer):
             )
             for method, attribution in attributions(predictor, self.explainers, inputs_BCHW, scores.target_B)
         }
-        predicted = [snapshot.classes[label] for label in scores.target_B.tolist()]
-        titles = [
-            f"true {true}, predicted {name}; explained: {name}, score {max(scores_K):.2f}"
-            for true, name, scores_K in zip(images.names, predicted, scores.scores_BK.tolist(), strict=True)
-        ]
-        right = (scores.target_B == images.labels_B).tolist()
-        title = f"Explanations {snapshot.title}"
-        snapshot.show(explanations(predictor.pixels(images), titles, right, columns, title=title))
+        titles, right = _titles(snapshot, images, scores)
+        explained = "the score before softmax"
+        if predictor.has_score or scores.are_probabilities:
+            explained = "the score" if predictor.has_score else "the probability"
+        snapshot.show(
+            explanations(
+                predictor.pixels(images),
+                titles,
+                right,
+                columns,
+                title=f"Explanations {snapshot.title}",
+                explained=explained,
+            )
+        )
+
+
+def _titles(
+    snapshot: Snapshot, images: Images, scores: ExplainedScores
+) -> tuple[list[str], list[bool | None]]:
+    """What is explained of each image, and whether that is its class; None where it is not known."""
+    values_B = scores.scores_BK.max(dim=1).values.tolist()
+    if snapshot.predictor.has_score:
+        return [f"explained: score {value:.3g}" for value in values_B], [None] * len(images)
+    titles, right = [], list[bool | None]()
+    rows = zip(images.names, images.labels_B.tolist(), scores.target_B.tolist(), values_B, strict=True)
+    for true, label, target, value in rows:
+        name = snapshot.classes[target]
+        known = f"true {true}, " if label != UNKNOWN else ""
+        titles.append(f"{known}predicted {name}; explained: {name}, score {value:.2f}")
+        right.append(None if label == UNKNOWN else target == label)
+    return titles, right
 
 
 def find_methods(figures: FigureLogger, methods: Literal["all"] | Sequence[str], key: str) -> list[str]:

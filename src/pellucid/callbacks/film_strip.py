@@ -58,13 +58,13 @@ class FilmStrip(Visualizer):
         predictor, explainers = snapshot.predictor, snapshot.figures.explainers
         if predictor.reconstructs:
             return None
+        self.layer_names = layers_with_strips(predictor, self.layers)
         if not predictor.has_classes:
-            return "neither a classifier nor an autoencoder"
+            return None if self.layer_names else "neither a classifier nor an autoencoder, and no maps"
         for name in dict.fromkeys([self.method, *explainers]):
             if name in explainers and not applicable(predictor, {name: explainers[name]}).refused:
                 self.explainer = explainers[name]
                 break
-        self.layer_names = layers_with_strips(predictor, self.layers)
         return None
 
     def draw(self, snapshot: Snapshot) -> None:
@@ -82,15 +82,16 @@ class FilmStrip(Visualizer):
             by_epoch = {epoch: frame for epoch, frame in by_epoch.items() if epoch <= snapshot.epoch}
         if not by_epoch:
             return
-        images = snapshot.reference_images(self.images)
+        images, first = snapshot.reference_images(self.images), by_epoch[min(by_epoch)]
         pixels_BHWC = snapshot.predictor.pixels(images)
         for position, label in enumerate(images.labels_B.tolist()):
+            explained = first.get("target", images.labels_B.numpy())[position]
             frames = _drawn(list(by_epoch), strip(list(by_epoch.values()), position, label), snapshot.classes)
             selected = [frames[index] for index in evenly_spread(len(frames), MAX_FRAMES)]
-            title = f"{images.names[position]}: {images.short_files[position]}"
+            title = ": ".join(filter(None, [images.names[position], images.short_files[position]]))
             note = f"{len(selected)} of {max(by_epoch)} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
-                note += f"; explained is the score of {images.names[position]}"
+                note += f"; explained is the score of {snapshot.classes[explained]}"
             picture = film_strip(pixels_BHWC[position], selected, title=title, note=note)
             snapshot.show(picture, f"{self.name}/probe_{position}", file=f"{self.name}/probe_{position}.png")
 

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 TRIED = 32  # images by which it is found out what a net gives
 BATCH_SIZE = 32
 MAX_NAMED = 4  # classes
+MAX_CLASSES = 10_000  # of labels that nobody names
 STAGE_OF = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 
 
@@ -103,6 +104,8 @@ class FoundHost(Host):
         train_total: int | None = None,
     ) -> None:
         classes = found.output.classes or spec.classes
+        known = int(pool.labels_N.max()) + 1
+        classes += tuple(str(label) for label in range(len(classes), min(known, MAX_CLASSES)))
         self.found, self.pool, self.spec = found, pool, replace(spec, classes=classes)
         self.figures, self.split, self._source = figures, split, source
         self._train, self._train_total = train, train_total

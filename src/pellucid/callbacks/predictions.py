@@ -29,17 +29,19 @@ class Predictions(Visualizer):
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(self.count)
         predicted = predict_images(snapshot.predictor, images)
-        right = f"{sum(predicted.right)} of {len(predicted.right)} are right"
+        known = [right for right in predicted.right if right is not None]
+        note = "predicted class, confidence"
+        note += f" (true class); {sum(known)} of {len(known)} are right" if known else ""
         snapshot.show(
             image_grid(
                 snapshot.predictor.pixels(images),
                 predicted.captions,
                 title=f"Predictions {snapshot.title}",
-                note=f"predicted class, confidence (true class); {right}",
+                note=note,
                 right=predicted.right,
             )
         )
-        if snapshot.predictions is not None:
+        if snapshot.predictions is not None and snapshot.has_labels:
             self._show_mistakes(snapshot, mistakes(snapshot.predictions, snapshot.classes, self.count))
 
     def _show_mistakes(self, snapshot: Snapshot, worst: Mistakes) -> None:

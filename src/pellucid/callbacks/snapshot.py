@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pellucid.callbacks.figure_logger import send, tensorboards
 from pellucid.callbacks.host import Host
 from pellucid.errors import counted, encodable
-from pellucid.inside.images import Images
+from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.predictions import Predictions
@@ -84,6 +84,11 @@ class Snapshot:
     def labels(self) -> Tensor:
         """The classes of all images that are looked at, (N,), ``UNKNOWN`` where they are not known."""
         return self.host.images.labels_N
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the class of any of them is known."""
+        return bool((self.labels != UNKNOWN).any())
 
     @property
     def seen(self) -> str:

@@ -115,11 +115,11 @@ def _of_images(read: Read, spec: Spec) -> FoundOutput:
 def _of_scores(read: Read, main: Tensor, labels_N: Tensor, names: tuple[str, ...]) -> FoundOutput | None:
     """None where it cannot be known that these are scores of the labels' classes."""
     known = labels_N[labels_N != UNKNOWN]
-    if main.ndim > 2 or not main.is_floating_point() or not len(known):
+    if main.ndim > 2 or not main.is_floating_point() or not (len(known) or names):
         return None
-    width, most = (main.shape[1] if main.ndim == 2 else 1), int(known.max()) + 1
+    width, most = (main.shape[1] if main.ndim == 2 else 1), int(known.max()) + 1 if len(known) else 0
     if width == 1:
-        if most > 2 or len(names) not in (0, 2):
+        if most > 2 or not len(known) or len(names) not in (0, 2):
             return None
         two = _two_probabilities if bool(((main >= 0) & (main <= 1)).all()) else _two_scores
         text = "one score, of the second of two classes"

@@ -59,12 +59,13 @@ def explanations(
     columns: Mapping[str, Column],
     *,
     title: str,
+    explained: str = "the score before softmax",
 ) -> Picture:
     """One row an image: the photo, then a map by each method, with the mean strength of each below it."""
     count = len(photos_NHWC)
     row = CELL + (0.65 if any(column.verdicts for column in columns.values()) else 0.5)
     sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
-    sheet.title(title, "the score before softmax is explained; below each map its mean strength")
+    sheet.title(title, f"{explained} is explained; below each map its mean strength")
     for index, name in enumerate(["image", *columns]):
         sheet.text(name, 0.12 + index * (CELL + GAP), 0.6, size=8, colour=FAINT)
     for index in range(count):

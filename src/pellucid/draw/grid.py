@@ -17,7 +17,7 @@ def image_grid(
     *,
     title: str,
     note: str = "",
-    right: Sequence[bool] | None = None,
+    right: Sequence[bool | None] | None = None,
     files: Sequence[str] | None = None,
     columns: int = 6,
 ) -> Picture:
@@ -37,7 +37,7 @@ def image_grid(
     for index in range(count):
         x = 0.12 + GAP / 2 + index % columns * (CELL + GAP)
         y = top + index // columns * (CELL + lines + GAP)
-        good = None if right is None else bool(right[index])
+        good = None if right is None else right[index]
         caption, colour = judged(captions[index], good)
         sheet.image(images_NHWC[index], x, y, CELL, CELL, frame=None if good is None else colour)
         texts = [(line, 7.5, colour) for line in caption.split("\n")]

@@ -128,6 +128,11 @@ class Predictor:
         return "predicted" in self.predictions(self.black(2))
 
     @cached_property
+    def has_score(self) -> bool:
+        """Whether a number is predicted of each image that somebody has named to be explained."""
+        return "score" in self.predictions(self.black(2))
+
+    @cached_property
     def reconstructs(self) -> bool:
         """Whether the net gives images again, of which an error is predicted."""
         black_BCHW = self.black(2)

@@ -49,6 +49,11 @@ class ExplainedScores:
         return self.scores_BK.argmax(dim=1)
 
     @property
+    def are_probabilities(self) -> bool:
+        """Whether the net ends in a softmax, so that there are no scores before it."""
+        return bool((self.scores_BK >= 0).all() and ((self.scores_BK.sum(dim=1) - 1).abs() < 1e-4).all())
+
+    @property
     def probabilities(self) -> Tensor:
         """Those of all classes, (B, K)."""
         return self.scores_BK.softmax(dim=1)

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from pellucid.explainer.base import Explainer
-from pellucid.inside.images import Images
+from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.layers import MAX_LAYERS, Layers, convolutions_with_maps, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import has_maps, traced
@@ -55,14 +56,18 @@ def class_frame(
     predictor: Predictor, images: Images, explainer: Explainer | None, layers: Sequence[str], first: Frame
 ) -> dict[str, np.ndarray]:
     """Predictions, the explanation of the true class, and one map of each layer: that of the ``first`` frame,
-    or without one the map that varies most.
+    or without one the map that varies most. Where the true class is not known, it is the one that was
+    predicted in the first frame.
     """
     inputs_BCHW = predictor.inputs(images.pixels_BCHW)
     outputs, output_BK = predictor.outputs(inputs_BCHW, layers)
     values = predictor.interpret(inputs_BCHW, output_BK, None)
-    frame = {name: values[name].cpu().numpy() for name in ("predicted", "confidence")}
+    frame = {name: values[name].cpu().numpy() for name in ("predicted", "confidence") if name in values}
     if explainer is not None:
-        for _, attribution in attributions(predictor, {"": explainer}, inputs_BCHW, images.labels_B):
+        predicted_B = torch.from_numpy(first.get("predicted", frame["predicted"]))
+        target_B = torch.where(images.labels_B == UNKNOWN, predicted_B, images.labels_B)
+        frame["target"] = target_B.numpy()
+        for _, attribution in attributions(predictor, {"": explainer}, inputs_BCHW, target_B):
             kind = "signed" if explainer.signed else "unsigned"
             keys = (key for key in first if key.startswith(f"{kind}/{explainer.title}"))
             frame[next(keys, f"{kind}/{attribution.maps.title}")] = attribution.maps.shown()
@@ -85,7 +90,9 @@ def strip(frames: Sequence[Frame], position: int, label: int) -> Strip:
         predicted=None if predicted is None else [int(value) for value in predicted],
         confidence=of_image("confidence"),
         errors=of_image("mse"),
-        right=[None] * len(frames) if predicted is None else [value == label for value in predicted],
+        right=[None] * len(frames)
+        if predicted is None or label == UNKNOWN
+        else [value == label for value in predicted],
     )
 
 

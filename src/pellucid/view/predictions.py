@@ -10,25 +10,31 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pellucid.inside.images import Images
+from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.predictions import Predictions
 
 
 @dataclass(frozen=True)
 class PredictedImages:
-    """Names of the predicted and true classes of B images, and the probability of the predicted ones."""
+    """Names of the predicted and true classes of B images, and the probability of the predicted ones.
+
+    Where a class is not known its name is empty, and ``right`` None.
+    """
 
     predicted: Sequence[str]
     true: Sequence[str]
     confidence: Sequence[float]
-    right: Sequence[bool]
+    right: Sequence[bool | None]
 
     @property
     def captions(self) -> list[str]:
-        """``cat 0.97`` and, in a line of its own, ``(dog)``."""
+        """``cat 0.97`` and, in a line of its own where it is known, ``(dog)``."""
         values = zip(self.predicted, self.confidence, self.true, strict=True)
-        return [f"{predicted} {confidence:.2f}\n({true})" for predicted, confidence, true in values]
+        return [
+            f"{predicted} {confidence:.2f}" + (f"\n({true})" if true else "")
+            for predicted, confidence, true in values
+        ]
 
 
 def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedImages:
@@ -42,14 +48,17 @@ def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedI
 
 
 def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
-    """What is predicted of images whose classes are known."""
+    """What is predicted of images."""
     values = predictor.predictions(predictor.inputs(images.pixels_BCHW))
     classes = predictor.spec.classes
     return PredictedImages(
         [classes[label] for label in values["predicted"].tolist()],
         images.names,
         values["confidence"].tolist(),
-        (values["predicted"] == images.labels_B).tolist(),
+        [
+            None if label == UNKNOWN else predicted == label
+            for predicted, label in zip(values["predicted"].tolist(), images.labels_B.tolist(), strict=True)
+        ],
     )
 
 
