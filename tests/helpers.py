@@ -28,6 +28,7 @@ CONF = ROOT / "conf"
 def compose(*overrides: str) -> dict[str, Any]:
     """The resolved configuration of a quiet run on the CPU."""
     quiet = ["callbacks=none", "logger=none", "report=false", "trainer=cpu", "trainer.max_epochs=1"]
+    quiet.append("share=null")  # pictures do not depend on how fast the machine is
     given = [*quiet, *overrides]
     return composing.container(composing.compose(CONF, "train", given))
 

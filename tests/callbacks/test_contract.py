@@ -109,12 +109,12 @@ class Witness(Callback):
         self.seen = set[str]()
 
     def wrap(self, guarded: Callable[..., None]) -> Callable[..., None]:
-        def looking(scheduler: ViewScheduler, view: Visualizer, moment: Moment, body: Any) -> None:
+        def looking(scheduler: ViewScheduler, view: Visualizer, moment: Moment, *more: Any) -> None:
             net = moment.module.net
             assert isinstance(net, nn.Module)
             next(m for m in net.modules() if isinstance(m, nn.ReLU)).eval()  # modes are mixed
             before = state(net)
-            guarded(scheduler, view, moment, body)
+            guarded(scheduler, view, moment, *more)
             after = state(net)
             assert all(equal(*pair) for pair in zip(before, after, strict=True)), view.name
             self.seen.add(view.name)

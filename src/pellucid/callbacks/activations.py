@@ -14,7 +14,7 @@ from pellucid.errors import counted
 from pellucid.inside.layers import Layers, layers_with_units, select_layers
 from pellucid.view.activations import LayerStates, activations, gradient_norms
 
-IMAGES = 256
+IMAGES, MIN_IMAGES = 256, 64
 BINS = 64
 
 
@@ -54,8 +54,11 @@ class Activations(Visualizer):
         net = self.figures.host.predictor(pl_module).net
         self._gradients = gradient_norms(net, self.layer_names)
 
+    def estimate(self, snapshot: Snapshot) -> float:
+        return super().estimate(snapshot) + IMAGES * snapshot.predictor.seconds_per_image
+
     def draw(self, snapshot: Snapshot) -> None:
-        images = snapshot.reference_images(IMAGES)
+        images = snapshot.reference_images(snapshot.affordable(IMAGES, MIN_IMAGES))
         states = activations(snapshot.predictor, images, self.layer_names)
         values: dict[str, float] = {}
         for name, activity in states.activity.items():

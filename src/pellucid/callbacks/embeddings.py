@@ -18,6 +18,9 @@ from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS, axes_names, check_methods, separation_text
 from pellucid.view.embedding import Embedding, embed_images
 
+TSNE_SECONDS = 2.0  # and drawing
+MIN_POINTS = 150  # fewer say little
+
 
 class Embeddings(Visualizer):
     """Up to ``points`` validation images in TensorBoard's projector and as scatter plots by ``methods``.
@@ -54,10 +57,16 @@ class Embeddings(Visualizer):
             raise
         return None
 
+    def estimate(self, snapshot: Snapshot) -> float:
+        points = min(self.points, len(snapshot.labels))
+        return TSNE_SECONDS + points * snapshot.predictor.seconds_per_image
+
     def draw(self, snapshot: Snapshot) -> None:
         predictions = snapshot.predictions
         seen_N = torch.arange(len(snapshot.labels)) if predictions is None else predictions.index_N
-        rows_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
+        rows_N = choose_points(
+            len(seen_N), snapshot.affordable(self.points, MIN_POINTS), snapshot.figures.seed
+        )
         index_N = seen_N[rows_N]
         predicted = {}
         if predictions is not None:
@@ -102,7 +111,7 @@ class Embeddings(Visualizer):
             layout = embedding.layout(
                 method,
                 seed=snapshot.figures.seed,
-                tsne_points=self.tsne_points,
+                tsne_points=snapshot.affordable(self.tsne_points, MIN_POINTS),
                 previous=(earlier[f"{method}_index"], earlier[method]) if method in earlier else None,
             )
             labels = embedding.labels_N[layout.rows_S]

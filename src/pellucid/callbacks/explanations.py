@@ -15,6 +15,7 @@ from pellucid.inside.images import UNKNOWN, Images
 from pellucid.view.explanations import ExplainedScores, applicable, attributions, explained_scores
 
 MAX_IMAGES = 64
+GRADIENT = 3  # passes of the net, about, that a pass with its gradient takes
 
 
 class Explanations(Visualizer):
@@ -51,15 +52,33 @@ class Explanations(Visualizer):
                 snapshot.figures.leave_out(explainers[method].title, reason)
         return None if self.explainers else "no method applies"
 
+    def estimate(self, snapshot: Snapshot) -> float:
+        predictor = snapshot.predictor
+        sides = predictor.spec.image_shape[1:]
+        passes = sum(explainer.passes(sides) for explainer in self.explainers.values())
+        return super().estimate(snapshot) + GRADIENT * passes * self.images * predictor.seconds_per_image
+
+    def _affordable(self, snapshot: Snapshot) -> dict[str, Explainer]:
+        """The cheaper methods, where there is no time for all; at least the cheapest."""
+        sides = snapshot.predictor.spec.image_shape[1:]
+        passes = {name: explainer.passes(sides) for name, explainer in self.explainers.items()}
+        most, chosen = snapshot.effort * sum(passes.values()), list[str]()
+        for name in sorted(passes, key=lambda name: passes[name]):
+            if not chosen or sum(passes[other] for other in (*chosen, name)) <= most:
+                chosen.append(name)
+        return {name: explainer for name, explainer in self.explainers.items() if name in chosen}
+
     def draw(self, snapshot: Snapshot) -> None:
-        images, predictor = snapshot.reference_images(self.images), snapshot.predictor
+        predictor, explainers = snapshot.predictor, self._affordable(snapshot)
+        whole = len(explainers) < len(self.explainers)  # the dear methods were spared
+        images = snapshot.reference_images(self.images if whole else snapshot.affordable(self.images))
         inputs_BCHW = predictor.inputs(images.pixels_BCHW)
         scores = explained_scores(predictor, inputs_BCHW, "predicted")
         columns = {
             attribution.maps.title: Column(
                 attribution.maps.shown(), self.explainers[method].signed, attribution.maps.notes
             )
-            for method, attribution in attributions(predictor, self.explainers, inputs_BCHW, scores.target_B)
+            for method, attribution in attributions(predictor, explainers, inputs_BCHW, scores.target_B)
         }
         titles, right = _titles(snapshot, images, scores)
         explained = "the score before softmax"

@@ -20,6 +20,7 @@ class FeatureMaps(Visualizer):
     """
 
     name = "feature_maps"
+    cheap = True
 
     def __init__(
         self,

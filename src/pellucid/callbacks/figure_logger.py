@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from pellucid.callbacks.budget import Budget
 from pellucid.callbacks.host import Host
 from pellucid.draw.png import png
 from pellucid.errors import first_line
@@ -26,13 +27,22 @@ if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboar
     from pellucid.draw.sheet import Picture
 
 log = logging.getLogger(__name__)
+COUNTED = ("look/seconds/", "look/bytes/", "look/failed/")
 
 
 class FigureLogger:
-    """One a training, shared by its views. ``explainers`` by their names."""
+    """One a training, shared by its views. ``explainers`` by their names; ``share`` is that of a Budget."""
 
-    def __init__(self, *, host: Host, seed: int, explainers: Mapping[str, Explainer]) -> None:
+    def __init__(
+        self,
+        *,
+        host: Host,
+        seed: int,
+        explainers: Mapping[str, Explainer],
+        share: float | None = None,
+    ) -> None:
         self.host, self.seed, self.explainers = host, seed, dict(explainers)
+        self.budget = Budget(share)
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
         self._account: dict[str, float] = defaultdict(float)
@@ -44,7 +54,8 @@ class FigureLogger:
 
     def go_on(self, account: Mapping[str, Any]) -> None:
         """Count on from the account of a run that is resumed."""
-        self._account.update({key: value for key, value in account.items() if key.startswith("look/")})
+        self.budget.go_on(account)
+        self._account.update({key: v for key, v in account.items() if key.startswith(COUNTED)})
 
     def leave_out(self, view: str, reason: str) -> None:
         """Note that a view does not apply to this net; told together when training starts."""
@@ -86,6 +97,7 @@ class FigureLogger:
         for kind, amount in (("seconds", seconds), ("bytes", size)):
             self._account[f"look/{kind}/{view}"] += amount
             self._account[f"look/{kind}/total"] += amount
+        self.budget.spend(seconds)
 
     def failed(self, view: str, error: Exception) -> None:
         """Count a failure; the first of a view is told, each stands in the log file."""
@@ -104,11 +116,12 @@ class FigureLogger:
                 file.writelines(traceback.format_exception(error))
 
     def account(self) -> dict[str, float]:
-        """Seconds, bytes and failures of each view, as ``metrics.json`` holds them."""
-        return {
+        """Seconds, bytes and failures of each view, and what was left out, as ``metrics.json`` holds them."""
+        counted = {
             key: round(value, 3) if key.startswith("look/seconds") else int(value)
             for key, value in sorted(self._account.items())
         }
+        return {**counted, **self.budget.account()}
 
 
 def send(logger: Logger, tag: str, picture: Picture, content: bytes, step: int) -> bool:

@@ -22,6 +22,7 @@ from pellucid.view.explanations import applicable
 from pellucid.view.film_strip import Strip, class_frame, layers_with_strips, reconstruction_frame, strip
 
 FRAMES, MAX_IMAGES = "film_strip/frames", 32
+STRIP_SECONDS = 0.1
 
 
 class FilmStrip(Visualizer):
@@ -66,6 +67,12 @@ class FilmStrip(Visualizer):
                 self.explainer = explainers[name]
                 break
         return None
+
+    def estimate(self, snapshot: Snapshot) -> float:
+        passes = (
+            1 if self.explainer is None else self.explainer.passes(snapshot.predictor.spec.image_shape[1:])
+        )
+        return STRIP_SECONDS + 3 * passes * self.images * snapshot.predictor.seconds_per_image
 
     def draw(self, snapshot: Snapshot) -> None:
         images, predictor = snapshot.reference_images(self.images), snapshot.predictor

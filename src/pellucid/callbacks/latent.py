@@ -14,6 +14,8 @@ from pellucid.inside.reference import choose_points
 from pellucid.metrics.projection import pca
 from pellucid.view.latent import Coder, encode, traverse
 
+MIN_POINTS = 150  # fewer say little
+
 
 class Latent(Visualizer):
     """``points`` validation images where the encoder puts them, with class colours; and a walk along each
@@ -36,7 +38,9 @@ class Latent(Visualizer):
         return None if isinstance(snapshot.net, Coder) else "the net has no encode and decode"
 
     def draw(self, snapshot: Snapshot) -> None:
-        index_N = choose_points(len(snapshot.labels), self.points, snapshot.figures.seed)
+        index_N = choose_points(
+            len(snapshot.labels), snapshot.affordable(self.points, MIN_POINTS), snapshot.figures.seed
+        )
         codes_ND = encode(snapshot.predictor, snapshot.batches(index_N))
         snapshot.show(self._scatter(snapshot, codes_ND.numpy(), snapshot.labels[index_N].numpy()))
         walks = traverse(snapshot.predictor, codes_ND)

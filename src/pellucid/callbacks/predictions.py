@@ -17,6 +17,7 @@ class Predictions(Visualizer):
     """``count`` reference images, and as many of validation's most confident mistakes with their files."""
 
     name = "predictions"
+    cheap = True
 
     def __init__(self, *, count: int = 20, every_n_epochs: int = 1, figures: FigureLogger) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)

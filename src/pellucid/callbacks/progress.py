@@ -22,7 +22,7 @@ class Progress(Callback):
         self._start_step: int | None = None
         self._validated = False
         self._bar: Bar | None = None
-        self._task = TaskID(0)
+        self._task, self._epoch = TaskID(0), ""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = True  # in an epoch without, Lightning shows the figures of the one before
@@ -31,6 +31,7 @@ class Progress(Callback):
         self._start_step, self._validated = trainer.global_step, False
         if not trainer.is_global_zero or not console.is_terminal:
             return
+        self._epoch = _epoch_of(trainer)
         if self._bar is None:
             self._bar = Bar(
                 TextColumn("{task.description}"),
@@ -42,7 +43,7 @@ class Progress(Callback):
             )
             self._task = self._bar.add_task("")
             self._bar.start()
-        self._bar.reset(self._task, total=trainer.num_training_batches, description=_epoch_of(trainer))
+        self._bar.reset(self._task, total=trainer.num_training_batches, description=self._epoch)
 
     def on_train_batch_end(
         self,
@@ -65,6 +66,13 @@ class Progress(Callback):
             if name.startswith(stages)
         ]
         log.info("%s", "   ".join([_epoch_of(trainer), *values]))
+
+    def say(self, view: str) -> None:
+        """Show on the bar which view is drawn; "": none is."""
+        if self._bar is not None:
+            self._bar.update(
+                self._task, description=f"{self._epoch}, drawing {view}" if view else self._epoch
+            )
 
     def _stop(self) -> None:
         if self._bar is not None:

@@ -42,7 +42,9 @@ class Reconstructions(Visualizer):
         self._show_extremes(snapshot)
 
     def _show_extremes(self, snapshot: Snapshot) -> None:
-        index_N = choose_points(len(snapshot.labels), MAX_COMPARED, snapshot.figures.seed)
+        index_N = choose_points(
+            len(snapshot.labels), snapshot.affordable(MAX_COMPARED), snapshot.figures.seed
+        )
         errors_N = squared_errors(snapshot.predictor, snapshot.batches(index_N))
         groups = {}
         for name, rows in vars(choose_extremes(errors_N, EACH)).items():

@@ -15,6 +15,7 @@ class Samples(Visualizer):
     """The first ``count`` images of the first epoch, as they were and as the net receives them."""
 
     name = "samples"
+    cheap = True
 
     def __init__(self, *, count: int = 24, figures: FigureLogger) -> None:
         super().__init__(every_n_epochs=None, figures=figures)

@@ -51,10 +51,13 @@ class Moment:
 
 
 class Snapshot:
-    """A training at a moment, for one of its views: the net, images and loggers."""
+    """A training at a moment, for one of its views: the net, images and loggers.
 
-    def __init__(self, view: Visualizer, moment: Moment) -> None:
-        self._view, self._moment, self.epoch = view, moment, moment.epoch
+    ``effort`` in (0, 1]: the share of its images that a dear view is to be drawn with.
+    """
+
+    def __init__(self, view: Visualizer, moment: Moment, effort: float = 1.0) -> None:
+        self._view, self._moment, self.epoch, self.effort = view, moment, moment.epoch, effort
         self.figures = view.figures
 
     @property
@@ -99,6 +102,10 @@ class Snapshot:
         """``6,000 validation images``, or ``5,000 of 6,000 validation images``."""
         images = counted(self.host.total, f"{self.host.split} image")
         return images if count == self.host.total else f"{count:,} of {images}"
+
+    def affordable(self, count: int, least: int = 1) -> int:
+        """Of so many images those that there is time for, but ``least``."""
+        return min(count, max(least, round(count * self.effort)))
 
     def is_due(self, every_n_epochs: int) -> bool:
         """Whether something with that cadence is to be done now."""

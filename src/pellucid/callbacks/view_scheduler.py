@@ -1,28 +1,43 @@
-"""When views look, and that looking changes nothing."""
+"""When views look, and for how long; that looking changes nothing."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from pellucid.callbacks.budget import EFFORTS, GRACE, LOOKS, cost_of, full_cost, largest_effort, told
 from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
+from pellucid.callbacks.progress import Progress
 from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.run.epoch import is_due, whole_epoch
 
+log = logging.getLogger(__name__)
+
 
 class ViewScheduler(Callback):
-    """One a training: its views look on rank 0, one after the other, and their errors stop nothing."""
+    """One a training: its views look on rank 0, one after the other, and their errors stop nothing.
+
+    Within the budget of ``figures``, in this order: cheap views before dear ones, those that have not looked
+    before those that have. After the first and the last epoch cheap ones look in any case. A dear view is
+    drawn with fewer images, and else waits until there is time.
+    """
 
     def __init__(self, views: Sequence[Visualizer], figures: FigureLogger) -> None:
-        self.views, self.figures = list(views), figures
+        self.views, self.figures, self.budget = list(views), figures, figures.budget
+        self._costs: dict[Visualizer, float] = {}  # seconds of a look at full effort
+        self._efforts: dict[Visualizer, float] = {}
+        self._waiting: set[Visualizer] = set()  # that were due and had no time
         self._start_step: int | None = None
         self._finished = (0, 0)  # epoch and step
+        self._says: Callable[[str], None] = lambda text: None
 
     def prepare(self, moment: Moment, *, main: bool = True) -> None:
         """Ask every view whether it applies. Raises UserError for an option that does not fit the net.
@@ -55,29 +70,44 @@ class ViewScheduler(Callback):
             self._guarded(view, moment, view.begin)
             if view.every_n_epochs is None and moment.epoch == 0:  # not on resuming
                 self._guarded(view, moment, view.draw)
+        self.budget.start()
 
     def look(self, moment: Moment, *, last: bool = False) -> None:
         """After an epoch; ``last``: after the training, where it was not known to be the last epoch."""
         self.figures.host.begin_look()
-        now = (moment.epoch, moment.step)
-        for view in self.views:
-            every = view.every_n_epochs
-            if every is None or view.looked_at == now:
+        due = [view for view in self.views if view.applies and self._is_due(view, moment, last)]
+        if due and not self._costs:
+            log.info("Looking into the net: %s.", ", ".join(view.name for view in due))
+        for view in sorted(due, key=lambda view: (not view.cheap, view in self._costs)):
+            effort = self._effort(view, moment, last=last or moment.epoch == moment.max_epochs)
+            view.looked_at = (moment.epoch, moment.step)
+            if effort == 0:
+                if view not in self._waiting or self._is_regular(view, moment):
+                    self.budget.left_out[view.name] += 1
+                self._waiting.add(view)
                 continue
-            if last or is_due(moment.epoch, every, moment.max_epochs):
-                view.looked_at = now
-                self._guarded(view, moment, view.draw)
+            self._waiting.discard(view)
+            start = time.perf_counter()
+            self._guarded(view, moment, view.draw, effort)
+            self._costs[view] = full_cost(time.perf_counter() - start, effort)
+            if effort < 1:
+                self.budget.shortened[view.name] += 1
 
     def finish(self, moment: Moment) -> None:
         """After the last epoch."""
         for view in self.views:
             self._guarded(view, moment, view.finish)
+        if text := told(self.figures.account(), self.budget.share):
+            log.info("Pictures: %s", text)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         moment = Moment.of(trainer, pl_module, trainer.current_epoch)
         self.prepare(moment, main=trainer.is_global_zero)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        bars = [callback for callback in _callbacks(trainer) if isinstance(callback, Progress)]
+        if bars:
+            self._says = bars[0].say
         if trainer.is_global_zero:
             self.begin(Moment.of(trainer, pl_module, trainer.current_epoch))
 
@@ -101,13 +131,46 @@ class ViewScheduler(Callback):
             self.look(moment, last=True)
         self.finish(moment)
 
-    def _guarded(self, view: Visualizer, moment: Moment, body: Callable[[Snapshot], None]) -> None:
+    def _is_due(self, view: Visualizer, moment: Moment, last: bool) -> bool:
+        if view.every_n_epochs is None or view.looked_at == (moment.epoch, moment.step):
+            return False
+        return last or view in self._waiting or self._is_regular(view, moment)
+
+    def _is_regular(self, view: Visualizer, moment: Moment) -> bool:
+        """Whether it is one of the epochs after which the view looks by itself."""
+        return is_due(moment.epoch, view.every_n_epochs or 1, moment.max_epochs)
+
+    def _effort(self, view: Visualizer, moment: Moment, *, last: bool) -> float:
+        """The share of its images that a view is drawn with now; 0: it is not drawn."""
+        budget = self.budget
+        if budget.share is None or (view.cheap and (moment.epoch == 1 or last)):
+            return 1.0
+        is_new = view not in self._costs
+        full = view.estimate(Snapshot(view, moment)) if is_new else self._costs[view]
+        if last and is_new:
+            return largest_effort(full, max(budget.left, GRACE))
+        expected = budget.expected(moment.epoch, moment.max_epochs)
+        if view not in self._efforts:  # the same in all epochs, which are compared
+            self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
+        cost = cost_of(full, self._efforts[view])
+        later = 0.0 if last else self._last_cheap(view)
+        fits = cost <= budget.left and budget.spent + cost + later <= expected
+        return self._efforts[view] if fits else 0.0
+
+    def _last_cheap(self, view: Visualizer) -> float:
+        """Seconds of the looks after the last epoch that take place in any case."""
+        return sum(cost for other, cost in self._costs.items() if other.cheap and other is not view)
+
+    def _guarded(
+        self, view: Visualizer, moment: Moment, body: Callable[[Snapshot], None], effort: float = 1.0
+    ) -> None:
         """Run ``body`` where the view applies: the net left as it is, its cost counted, errors survived."""
         if not view.applies:
             return
+        self._says(view.name)
         start = time.perf_counter()
         try:
-            snapshot = Snapshot(view, moment)
+            snapshot = Snapshot(view, moment, effort)
             loggers = self.figures.host.loggers(moment.loggers)
             before = event_bytes(loggers)
             with preserve_state(snapshot.net), torch.no_grad(), snapshot.predictor.reading():
@@ -116,3 +179,9 @@ class ViewScheduler(Callback):
         except Exception as error:
             self.figures.failed(view.name, error)
         self.figures.spent(view.name, seconds=time.perf_counter() - start)
+        self._says("")
+
+
+def _callbacks(trainer: Any) -> Sequence[Callback]:
+    callbacks: Sequence[Callback] = trainer.callbacks
+    return callbacks

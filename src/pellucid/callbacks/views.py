@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pellucid.callbacks.activations import Activations
+from pellucid.callbacks.budget import Budget
 from pellucid.callbacks.confusion import Confusion
 from pellucid.callbacks.curves import Curves
 from pellucid.callbacks.embeddings import Embeddings
@@ -80,9 +81,11 @@ class Views(Callback):
     ``std`` of the normalisation, a number a channel; ``score``, of a net that is no classifier, what of its
     output to explain: the name of a part, or a function of the output that gives numbers (B,).
 
-    ``only``: names of views; the options of each by its name, ``feature_maps=dict(layers=["layer3"])``.
-    ``folder`` takes PNG files, by default ``figures`` beside the logs. For a loop without Lightning give
-    ``net``, ``images`` (N, C, H, W) and ``labels`` (N,), and call ``look`` after each epoch.
+    ``share``: of the time trained so far that pictures may take, beside the cheap ones of the first and last
+    epoch; None draws everything. ``only``: names of views; the options of each by its name,
+    ``feature_maps=dict(layers=["layer3"])``. ``folder`` takes PNG files, by default ``figures`` beside the
+    logs. For a loop without Lightning give ``net``, ``images`` (N, C, H, W) and ``labels`` (N,), and call
+    ``look`` after each epoch.
 
     Training is bitwise what it is without; what goes wrong is told once and stops nothing. Raises UserError
     for options that do not fit.
@@ -101,6 +104,7 @@ class Views(Callback):
         score: Score | None = None,
         only: Sequence[str] | None = None,
         every_n_epochs: int | None = None,
+        share: float | None = 0.1,
         folder: str | Path | None = None,
         seed: int = 0,
         **views: Mapping[str, Any],
@@ -109,7 +113,7 @@ class Views(Callback):
         self.classes = tuple(classes or ())
         self.normalization = _given_normalization(mean, std)
         self.folder = None if folder is None else Path(folder)
-        self.every_n_epochs = every_n_epochs
+        self.every_n_epochs, self.share = every_n_epochs, Budget(share).share
         self.options = _checked(only, views)
         self.images, self.labels = images, labels
         self._scheduler: ViewScheduler | None = None
@@ -288,7 +292,7 @@ class Views(Callback):
             "grad_cam": GradCAM(),
             "occlusion": Occlusion(),
         }
-        figures = FigureLogger(host=host, seed=self.seed, explainers=explainers)
+        figures = FigureLogger(host=host, seed=self.seed, explainers=explainers, share=self.share)
         views = []
         for name, options in self.options.items():
             cadence = {} if self.every_n_epochs is None else {"every_n_epochs": self.every_n_epochs}

@@ -11,6 +11,8 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.errors import UserError
 
+SECONDS = 0.5  # of a look of which nothing is known
+
 
 class Visualizer(Callback, ABC):
     """Looks after epoch 1, after every ``every_n_epochs``-th and after the last; or, with None, once before
@@ -55,6 +57,10 @@ class Visualizer(Callback, ABC):
     @abstractmethod
     def draw(self, snapshot: Snapshot) -> None:
         """Draw, and hand what was drawn to ``snapshot.show``."""
+
+    def estimate(self, snapshot: Snapshot) -> float:
+        """About how many seconds the first look takes, where there is a budget."""
+        return SECONDS
 
     def finish(self, snapshot: Snapshot) -> None:
         """After the last epoch: draw what is of all of them."""

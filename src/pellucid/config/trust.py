@@ -40,9 +40,10 @@ MAPPINGS = ("callbacks", "logger", "explainer")  # of things by any name
 VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds beside
     "seed": (int,),
     "keep_every": (int,),
+    "share": (float, int, type(None)),
     "compile": (bool,),
     "report": (bool,),
-    "device_images": (int, float),
+    "device_images": (float, int),
 }
 
 
@@ -66,7 +67,7 @@ def config_problem(config: Any) -> str:
     for name, kinds in VALUES.items():
         value = config.get(name, kinds[0]())
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            return f"{name}: expected {kinds[-1].__name__}, got {value!r:.60}."
+            return f"{name}: expected {kinds[0].__name__}, got {value!r:.60}."
     return ""
 
 

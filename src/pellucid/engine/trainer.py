@@ -59,7 +59,6 @@ def make_trainer(
     views = [callback for callback in callbacks if isinstance(callback, Visualizer)]
     for view in views:
         view.check()
-    scheduler = ViewScheduler(views, figures)
     if main:
         last_step = last["global_step"] if last else -1
         go_on(loggers, last_step if resume else None)
@@ -77,7 +76,7 @@ def make_trainer(
         # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
         # does the epoch again.
         "callbacks": [
-            *(FiniteLoss(), recorder, host, *callbacks, scheduler),
+            *(FiniteLoss(), recorder, host, *callbacks, ViewScheduler(views, figures)),
             *([pruning] if pruning else []),
             keep,
         ],

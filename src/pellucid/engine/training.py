@@ -115,7 +115,12 @@ class Training:
             log_every=config["trainer"].get("log_every_n_steps", 0),
         )
         host = RunHost(run=run, data=data, best=(task.monitor, task.mode))
-        self.figures = FigureLogger(host=host, seed=config["seed"], explainers=make_explainers(config))
+        self.figures = FigureLogger(
+            host=host,
+            seed=config["seed"],
+            explainers=make_explainers(config),
+            share=config.get("share"),  # older runs had no limit
+        )
         self.figures.go_on(run.metrics())
         self.pruning = make_pruning(self.config.get("sweep"), self.trial, task)
         trainer = make_trainer(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.callbacks.budget import told
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation
@@ -168,6 +169,7 @@ def _groups(trained: LoadedRun, recorded: Mapping[str, Any]) -> dict[str, dict[s
             "training and pictures": _duration(recorded.get("seconds/fit")),
             "an epoch, median": _duration(recorded.get("seconds/train_epoch")),
             "pictures": _duration(recorded.get("look/seconds/total")),
+            "pictures left out": told(recorded, config.get("share")),
         },
         "Environment": {
             "device": recorded.get("device"),
