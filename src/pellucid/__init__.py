@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pellucid.callbacks.look import look
     from pellucid.callbacks.views import Views
 
-__all__ = ["Views"]
+__all__ = ["Views", "look"]
 
-PUBLIC = {"Views": "pellucid.callbacks.views"}  # loaded when they are asked for: they bring torch
+# Loaded when they are asked for: they bring torch.
+PUBLIC = {"Views": "pellucid.callbacks.views", "look": "pellucid.callbacks.look"}
 
 
 def __getattr__(name: str) -> Any:

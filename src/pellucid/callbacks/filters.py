@@ -49,8 +49,9 @@ class Filters(Visualizer):
     def draw(self, snapshot: Snapshot) -> None:
         start = self.figures.arrays(START) or {}
         for layer in self.layer_names:
-            compared = filters(snapshot.net, layer, start[layer])
-            snapshot.scalars({f"{self.name}/change/{layer}": compared.change})
+            compared = filters(snapshot.net, layer, start.get(layer))
+            if compared.change is not None:
+                snapshot.scalars({f"{self.name}/change/{layer}": compared.change})
             picture = draw_filters(
                 compared.now_OIHW,
                 compared.start_OIHW,

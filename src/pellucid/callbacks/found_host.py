@@ -63,7 +63,7 @@ def find_net(
 ) -> FoundNet:
     """The net that runs on the images. Raises UserError where none does, with what to do."""
     if isinstance(pinned, nn.Module):
-        found = [("net=…", unwrap_compiled(pinned))]
+        found = [("as given", unwrap_compiled(pinned))]
     elif pinned is not None:
         found = [(pinned, unwrap_compiled(named_net(module, pinned)))]
     else:
@@ -196,11 +196,13 @@ class FoundHost(Host):
         names = ", ".join(spec.classes[:MAX_NAMED]) + (", …" if len(spec.classes) > MAX_NAMED else "")
         classes = f"{counted(len(spec.classes), 'class')} ({names})" if spec.classes else "classes not known"
         total = "" if self.pool.total in (None, len(self.pool)) else f" of {self.pool.total:,}"
-        images = f"{len(self.pool):,}{total} {self.split} images of {self._source}"
+        looked = f"{len(self.pool):,}{total} {self.split} images"
+        if self.split != "given":
+            looked += f" of {self._source}"
         where = f"labels in {batch.labels_path}" if batch.labels_path else "no labels"
         return [
             f"net: {self.found.text()}",
-            f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {images}",
+            f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {looked}",
             f"normalisation: {spec.statistics}" + _numbers(spec),
         ]
 
@@ -214,7 +216,7 @@ def make_spec(pool: Pool, classes: tuple[str, ...], normalization: Normalization
 
 
 def _numbers(spec: Spec) -> str:
-    if spec.statistics == OWN_RANGE or len(spec.mean) > 4:
+    if spec.statistics == OWN_RANGE or spec.statistics.startswith("values in") or len(spec.mean) > 4:
         return ""
     mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (spec.mean, spec.std))
     return f", mean {mean}, std {std}"

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Moment:
     """When a training is looked at: after ``epoch``, counted from 1 (0: before the first), and so many
-    optimizer steps; ``max_epochs``, as far as they are known. ``module`` is what is trained.
+    optimizer steps; ``max_epochs``, as far as they are known. ``module`` is what is trained; ``title`` names
+    a look at a net that is not.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class Moment:
     step: int
     loggers: Sequence[Logger] = ()
     max_epochs: int | None = None
+    title: str = ""
 
     @classmethod
     def of(cls, trainer: Trainer, module: nn.Module, epoch: int) -> Moment:
@@ -114,6 +116,8 @@ class Snapshot:
     @property
     def title(self) -> str:
         """``after epoch 3``, for headings."""
+        if self._moment.title:
+            return self._moment.title
         return f"after epoch {self.epoch}" if self.epoch else "before training"
 
     def reference_images(self, count: int) -> Images:
@@ -132,10 +136,12 @@ class Snapshot:
     def show(self, picture: Picture, what: str | None = None, *, file: str | None = None) -> None:
         """Send a picture to the loggers under the view's name, or another; and keep it.
 
-        The file is ``figures/<what>/epoch_0003.png`` unless another is named.
+        The file is ``figures/<what>/epoch_0003.png``, or of a single look ``<what>.png``, unless another is
+        named.
         """
         what = what or self._view.name
-        content = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
+        name = f"{what}.png" if self._moment.title else f"{what}/epoch_{self.epoch:04d}.png"
+        content = self.keep(picture, file or name)
         for logger in self._loggers:
             send(logger, what, picture, content, self.step)
 

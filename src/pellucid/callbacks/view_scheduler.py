@@ -72,10 +72,12 @@ class ViewScheduler(Callback):
                 self._guarded(view, moment, view.draw)
         self.budget.start()
 
-    def look(self, moment: Moment, *, last: bool = False) -> None:
-        """After an epoch; ``last``: after the training, where it was not known to be the last epoch."""
+    def look(self, moment: Moment, *, last: bool = False, asked: bool = False) -> None:
+        """After an epoch; ``last``: after the training, where it was not known to be the last epoch;
+        ``asked``: of all views, whatever their cadence.
+        """
         self.figures.host.begin_look()
-        due = [view for view in self.views if view.applies and self._is_due(view, moment, last)]
+        due = [view for view in self.views if view.applies and self._is_due(view, moment, last or asked)]
         if due and not self._costs:
             log.info("Looking into the net: %s.", ", ".join(view.name for view in due))
         for view in sorted(due, key=lambda view: (not view.cheap, view in self._costs)):
@@ -131,10 +133,10 @@ class ViewScheduler(Callback):
             self.look(moment, last=True)
         self.finish(moment)
 
-    def _is_due(self, view: Visualizer, moment: Moment, last: bool) -> bool:
+    def _is_due(self, view: Visualizer, moment: Moment, always: bool) -> bool:
         if view.every_n_epochs is None or view.looked_at == (moment.epoch, moment.step):
             return False
-        return last or view in self._waiting or self._is_regular(view, moment)
+        return always or view in self._waiting or self._is_regular(view, moment)
 
     def _is_regular(self, view: Visualizer, moment: Moment) -> bool:
         """Whether it is one of the epochs after which the view looks by itself."""

@@ -69,6 +69,7 @@ VIEWS: dict[str, type[Visualizer]] = {
         *(Embeddings, Reconstructions, Latent, FilmStrip, Graph),
     )
 }
+OF_TRAINERS = ("samples", "curves", "graph")  # views of what only a Trainer knows
 SHARDED = ("FSDP", "DeepSpeed", "ModelParallel")  # a rank has not the whole net
 SECONDS = 5.0  # of fetching images
 
@@ -114,37 +115,41 @@ class Views(Callback):
         self.normalization = _given_normalization(mean, std)
         self.folder = None if folder is None else Path(folder)
         self.every_n_epochs, self.share = every_n_epochs, Budget(share).share
+        if only is None and images is not None:  # none of them is of a loop without a Trainer
+            only = [name for name in VIEWS if name not in OF_TRAINERS]
         self.options = _checked(only, views)
-        self.images, self.labels = images, labels
         self._scheduler: ViewScheduler | None = None
         self._host: FoundHost | None = None
         self._figures: Path | None = None
         self._heard: list[FoundBatch] | None = None  # batches that go by, until there are enough images
         self._is_off = False
         self._stack = ExitStack()
+        if images is not None:
+            if not isinstance(net, nn.Module):
+                raise UserError(
+                    "images=…: expected net=… beside, a module; with a Trainer neither is needed."
+                )
+            self._figures = self.folder or Path("figures")
+            pool = given_pool(images, labels, self.normalization)
+            with torch.no_grad():
+                self._open(net, pool, "images", "given", Moment(net, 0, 0))
 
     # A loop without Lightning
 
-    def look(self, epoch: int) -> None:
-        """Draw what is seen after that epoch, counted from 1; 0: before the first. Raises UserError."""
-        if not isinstance(self.net, nn.Module) or self.images is None:
+    def look(self, epoch: int, *, title: str = "") -> None:
+        """Draw what is seen after that epoch, counted from 1; 0: before the first. Raises UserError.
+
+        ``title``: of a single look, whose files are named without the epoch.
+        """
+        if self._scheduler is None or not isinstance(self.net, nn.Module):
             raise UserError(
                 "look(epoch): expected Views(net=net, images=images, labels=labels), as there is no Trainer."
             )
-        moment = Moment(self.net, epoch, epoch)
-        if self._scheduler is None:
-            with torch.no_grad():
-                self._figures = self.folder or Path("figures")
-                self._open(
-                    self.net, given_pool(self.images, self.labels), "the given images", "given", moment
-                )
-        assert self._scheduler is not None
-        self._scheduler.look(moment, last=True)
+        self._scheduler.look(Moment(self.net, epoch, epoch, title=title), asked=True)
 
     def finish(self, epoch: int) -> None:
-        """Draw what is of all epochs: each image's film strip."""
-        if self._scheduler is not None:
-            assert isinstance(self.net, nn.Module)
+        """After the last epoch: draw what is of all of them, each image's film strip."""
+        if self._scheduler is not None and isinstance(self.net, nn.Module):
             self._scheduler.finish(Moment(self.net, epoch, epoch))
 
     # Lightning

@@ -31,7 +31,7 @@ class Visualizer(Callback, ABC):
             self.check_count("every_n_epochs", every_n_epochs)
         self.every_n_epochs, self.figures = every_n_epochs, figures
         self.applies = False
-        self.looked_at = (0, 0)  # epoch and step
+        self.looked_at = (-1, -1)  # epoch and step
 
     def check(self) -> None:
         """Raise UserError where a user's class has not what a view needs."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch
 from pellucid.discovery.dataset import labels, length
+from pellucid.discovery.normalization import Normalization
 from pellucid.errors import UserError
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.reference import choose_reference_images
@@ -109,9 +110,17 @@ def heard_pool(batches: Sequence[FoundBatch]) -> Pool:
     return _joined(batches, torch.arange(sum(len(batch.images_BCHW) for batch in batches)), None)
 
 
-def given_pool(images_NCHW: Tensor, labels_N: Tensor | None) -> Pool:
-    """Images that somebody has at hand. Raises UserError for other shapes."""
+def given_pool(images_NCHW: Tensor, labels_N: Tensor | None, normalization: Normalization | None) -> Pool:
+    """Images that somebody has at hand: floats as the net takes them, or bytes, which are brought to [0, 1]
+    and normalised. Raises UserError for other shapes.
+    """
+    if images_NCHW.dtype == torch.uint8:
+        images_NCHW = images_NCHW.float() / 255
+        if normalization is not None:
+            mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (normalization.mean, normalization.std))
+            images_NCHW = (images_NCHW - mean) / std
     batch = find_batch((images_NCHW, labels_N), lambda both: both)
+    batch = replace(batch, images_path="images=…", labels_path="" if labels_N is None else "labels=…")
     if labels_N is not None and batch.labels_B is None:
         raise UserError(
             f"labels: expected a class number for each of {len(images_NCHW)} images, got "

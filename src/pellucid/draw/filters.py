@@ -52,9 +52,15 @@ def norms(kernels_OIHW: np.ndarray) -> np.ndarray:
 
 
 def draw_filters(
-    now_OIHW: np.ndarray, start_OIHW: np.ndarray, *, kernels: int, title: str, change: float
+    now_OIHW: np.ndarray,
+    start_OIHW: np.ndarray | None,
+    *,
+    kernels: int,
+    title: str,
+    change: float | None,
 ) -> Picture:
-    """Kernels now and their change since the start, on one scale each; for many inputs also their norms.
+    """Kernels now and, where that is known, their change since the start, on one scale each; for many inputs
+    also their norms.
 
     At most ``kernels`` tiles are drawn; with many inputs as a square, a row an output, a column an input.
     """
@@ -65,16 +71,20 @@ def draw_filters(
         (min(side, total_out), min(side, total_in)) if many else (min(kernels, total_out), total_in)
     )
     size, gap = 3.0, 0.25
-    panels = 3 if many else 2
+    shown = [("kernels", now_OIHW)]
+    if start_OIHW is not None:
+        shown.append(("change since the start", now_OIHW - start_OIHW))
+    panels = len(shown) + many
     sheet = Sheet(0.3 + panels * (size + gap), 0.8 + size + 0.45)
     note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}, {height} × {width}"
     if many:
         note += f"; outputs 0–{outputs - 1} as rows, inputs 0–{inputs - 1} as columns"
     elif outputs < total_out:
         note += f"; outputs 0–{outputs - 1}"
-    sheet.title(title, f"{note}; changed by {change:.1%} since the start (‖w − w₀‖ / ‖w₀‖)")
-    moved = now_OIHW - start_OIHW
-    for panel, (name, values) in enumerate((("kernels", now_OIHW), ("change since the start", moved))):
+    if change is not None:
+        note += f"; changed by {change:.1%} since the start (‖w − w₀‖ / ‖w₀‖)"
+    sheet.title(title, note)
+    for panel, (name, values) in enumerate(shown):
         limit = float(np.abs(values[:outputs, :inputs]).max()) or 1.0
         x = 0.15 + panel * (size + gap)
         sheet.text(name, x, 0.58, size=7.5, colour=FAINT)
@@ -87,7 +97,7 @@ def draw_filters(
     if many:
         strengths = norms(now_OIHW)
         strongest = float(strengths.max()) or 1.0
-        x = 0.15 + 2 * (size + gap)
+        x = 0.15 + len(shown) * (size + gap)
         sheet.text("norm of every kernel: outputs down, inputs across", x, 0.58, size=7.5, colour=FAINT)
         picture = colourise(strengths, 0, strongest, SEQUENTIAL)
         sheet.image(picture, x, 0.78, size, size, stretched=True)

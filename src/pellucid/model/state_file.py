@@ -55,22 +55,27 @@ def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
+    return _of_ours(_read_tensors(path, "model.weights"))
+
+
+def _read_tensors(path: Path, option: str) -> dict[str, Tensor]:
+    """The state dict in a file, or in a checkpoint. Raises UserError, which names the ``option``."""
     if not path.is_file():
         raise UserError(
-            f"model.weights={path}: there is no such file. Expected none, default or the path of a "
+            f"{option}={path}: there is no such file. Expected none, default or the path of a "
             "state dict (torch.save(net.state_dict(), path))."
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise UserError(
-            f"model.weights={path}: not a file of plain tensors, so it was not read "
+            f"{option}={path}: not a file of plain tensors, so it was not read "
             f"({first_line(error)}). Save it by torch.save(net.state_dict(), path)."
         ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = _of_ours(state["state_dict"])
+        state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"model.weights={path}: expected a state dict of tensors by name.")
+        raise UserError(f"{option}={path}: expected a state dict of tensors by name.")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
@@ -85,3 +90,31 @@ def _listed(title: str, names: list[str], count: int = 5) -> str:
         return ""
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return f" {title}: {', '.join(names[:count])}{more}."
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Fill a net by a state dict file, or by the part of it that is the net's, as of a checkpoint.
+
+    Raises UserError for a file that is none or does not fit.
+    """
+    state = _read_tensors(path, "weights")
+    expected = net.state_dict()
+    name = next(iter(expected), "")
+    prefixes = [key.removesuffix(name) for key in state if key == name or key.endswith(f".{name}")]
+    prefix = next((p for p in prefixes if all(f"{p}{key}" in state for key in expected)), "")
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    missing = [key for key in expected if key not in own]
+    unknown = [key for key in own if key not in expected] if not prefix else []
+    shapes = [
+        f"{key} {tuple(own[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in own and own[key].shape != value.shape
+    ]
+    if missing or unknown or shapes:
+        raise UserError(
+            f"weights={path}: this file does not fit {type(net).__name__}."
+            + _listed("Missing", missing)
+            + _listed("Not in the net", unknown)
+            + _listed("Of another shape", shapes)
+        )
+    net.load_state_dict({key: own[key] for key in expected})

@@ -13,16 +13,18 @@ from torch import nn
 
 @dataclass(frozen=True)
 class FilterChange:
-    """Kernels now and at the start, float32; ``change`` is that of the whole layer."""
+    """Kernels now and at the start, float32; ``change`` is that of the whole layer. None: not known."""
 
     now_OIHW: np.ndarray
-    start_OIHW: np.ndarray
-    change: float
+    start_OIHW: np.ndarray | None
+    change: float | None
 
 
-def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray) -> FilterChange:
-    """The kernels of that convolution beside those at the start."""
+def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray | None) -> FilterChange:
+    """The kernels of that convolution beside those at the start, where they are known."""
     now_OIHW = kernels(net, layer)
+    if start_OIHW is None:
+        return FilterChange(now_OIHW, None, None)
     return FilterChange(now_OIHW, start_OIHW, relative_change(now_OIHW, start_OIHW))
 
 
