@@ -14,7 +14,7 @@ SHAPES = ("circle", "cross", "square", "stripes")
 
 
 def photo(shape: str, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """A noisy picture (size, size, 3) of one of ``SHAPES``, at a random place and in a random light colour."""
+    """A noisy picture (size, size, 3) of one of ``SHAPES``, at a random place in a random colour."""
     rows, columns = np.mgrid[:size, :size]
     y, x = generator.uniform(0.35, 0.65, 2) * size
     down, right = np.abs(rows - y), np.abs(columns - x)

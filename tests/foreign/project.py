@@ -20,8 +20,6 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-STARTED = time.perf_counter()
-
 
 @dataclass(frozen=True)
 class Project:
@@ -36,7 +34,7 @@ class Project:
         return self.folder / "data"
 
     def options(self) -> dict[str, Any]:
-        """What the project's Trainer is told: the CPU, TensorBoard, and the one line where it is asked for."""
+        """What the project's Trainer is told: the CPU, TensorBoard, and the one line if asked for."""
         logger = TensorBoardLogger(self.folder, name="", version="")
         given: dict[str, Any] = {"callbacks": self.callbacks} if self.callbacks else {}
         return {"accelerator": "cpu", "logger": logger, "enable_progress_bar": False, **given}
@@ -50,14 +48,13 @@ def run(main: Callable[[Project], Trainer]) -> None:
     arguments = parser.parse_args()
     callbacks: list[Callback] = []
     if arguments.views:
-        from pellucid import Views
+        from pellucid import Views  # type: ignore[attr-defined]
 
         callbacks = [Views()]
     start = time.perf_counter()
     trainer = main(Project(arguments.folder, callbacks))
     result = {
         "seconds": round(time.perf_counter() - start, 2),
-        "seconds of imports": round(start - STARTED, 2),
         **outcome(trainer),
         "versions": {name: version(name) for name in sorted(_distributions())},
     }

@@ -1,4 +1,4 @@
-"""anomalib: its Fastflow on a folder of good and of broken tiles, by its own engine; batches are dataclasses."""
+"""anomalib: its Fastflow on good and broken tiles, by its own engine; batches are dataclasses."""
 
 from __future__ import annotations
 

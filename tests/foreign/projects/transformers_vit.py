@@ -1,4 +1,4 @@
-"""transformers and datasets: a tiny ViT of a random config, ``pixel_values`` and ``labels``, names in features."""
+"""transformers and datasets: a tiny ViT of a random config; ``pixel_values``, names in features."""
 
 from __future__ import annotations
 
