@@ -23,7 +23,8 @@ Values = tuple[float, ...]  # the lowest and the highest; none: those of each fi
 
 @dataclass(frozen=True)
 class Spec:
-    """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels.
+    """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels; of
+    images whose normalisation is not known none.
 
     ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
     more than 8 bits are black and white: none, those of each file's type; None: not known before it is read.
@@ -80,7 +81,11 @@ class Spec:
         return images_BCHW.float().mul(1 / (255 * std)).sub_(mean / std)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
-        """Normalised images as floats in [0, 1]."""
+        """Normalised images as floats in [0, 1]; by each image's own range where no mean is known."""
+        if not self.mean:
+            low, high = (bound(images_BCHW.flatten(1), dim=1) for bound in (torch.amin, torch.amax))
+            span = (high - low).clamp(min=torch.finfo(images_BCHW.dtype).tiny)
+            return (images_BCHW - low.view(-1, 1, 1, 1)) / span.view(-1, 1, 1, 1)
         mean, std = self._statistics(images_BCHW.device)
         return (images_BCHW * std + mean).clamp(0, 1)
 

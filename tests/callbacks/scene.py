@@ -14,10 +14,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split, numbered
+from pellucid.engine.host import RunHost
 from pellucid.explainer.base import Explainer
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.cnn import CNN
@@ -101,14 +102,18 @@ class Scene:
     def __post_init__(self) -> None:
         data = Eight()
         data.setup()
-        self.figures = FigureLogger(run=Run(self.folder), data=data, seed=0, explainers=self.explainers)
+        self.host = RunHost(run=Run(self.folder), data=data, best=(self.task.monitor, self.task.mode))
+        self.figures = FigureLogger(host=self.host, seed=0, explainers=self.explainers)
         self.board = Board(self.folder)
         self.trainer: Any = SimpleNamespace(
             loggers=[self.board], global_step=7, max_epochs=4, current_epoch=0, is_global_zero=True
         )
 
     def at(self, view: Visualizer, epoch: int = 3) -> Snapshot:
-        return Snapshot(view, self.trainer, self.task, epoch=epoch)
+        return Snapshot(view, self.moment(epoch))
+
+    def moment(self, epoch: int) -> Moment:
+        return Moment.of(self.trainer, self.task, epoch)
 
     @torch.no_grad()
     def drawn(self, view: Visualizer, epoch: int = 3) -> list[str]:

@@ -18,7 +18,7 @@ def test_the_matrix_of_this_epochs_validation(tmp_path: Path, monkeypatch: pytes
     scene = classifier(tmp_path)
     view = Confusion(figures=scene.figures)
     assert scene.drawn(view) == [], "an epoch without validation"
-    scene.figures.predictions = Predictions(
+    scene.host.predictions = Predictions(
         torch.arange(4), torch.tensor([0, 1, 0, 1]), {"predicted": torch.tensor([0, 1, 1, 1])}
     )
     assert scene.drawn(view) == ["confusion/epoch_0003.png"]

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback
 from torch import Tensor, nn
 
+from pellucid.callbacks.snapshot import Moment
+from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.commands.train import train
 from pellucid.draw.sheet import Sheet
@@ -104,17 +106,18 @@ class Witness(Callback):
     """Compares before and after everything that views do at the end of an epoch."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.seen = set[str]()
 
-    def wrap(self, look: Callable[..., None]) -> Callable[..., None]:
-        def looking(view: Visualizer, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
-            assert isinstance(pl_module.net, nn.Module)
-            next(m for m in pl_module.net.modules() if isinstance(m, nn.ReLU)).eval()  # modes are mixed
-            before = state(pl_module.net)
-            look(view, trainer, pl_module, epoch)
-            after = state(pl_module.net)
+    def wrap(self, guarded: Callable[..., None]) -> Callable[..., None]:
+        def looking(scheduler: ViewScheduler, view: Visualizer, moment: Moment, body: Any) -> None:
+            net = moment.module.net
+            assert isinstance(net, nn.Module)
+            next(m for m in net.modules() if isinstance(m, nn.ReLU)).eval()  # modes are mixed
+            before = state(net)
+            guarded(scheduler, view, moment, body)
+            after = state(net)
             assert all(equal(*pair) for pair in zip(before, after, strict=True)), view.name
-            self.seen += 1
+            self.seen.add(view.name)
 
         return looking
 
@@ -124,7 +127,7 @@ def test_a_look_leaves_the_net_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
     witness = Witness()
-    monkeypatch.setattr(Visualizer, "_look", witness.wrap(Visualizer._look))
+    monkeypatch.setattr(ViewScheduler, "_guarded", witness.wrap(ViewScheduler._guarded))
 
     def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("broken")
@@ -136,7 +139,8 @@ def test_a_look_leaves_the_net_as_it_was(
     config = compose("model=cnn", *ALL, *FAST, "logger=tensorboard")
     result = train(config, tmp_path)
     views = config["callbacks"].keys() - {"summary", "progress"}
-    assert witness.seen == len(views) >= 13
+    assert witness.seen == views
+    assert len(views) >= 13
     without = {"reconstructions", "latent", "graph"}  # two of an autoencoder, and one that draws no picture
     failed = sum(value for key, value in result.items() if key.startswith("look/failed"))
     assert failed == {None: 0, "picture": len(views - without), "gradient": 1}[broken]
@@ -151,7 +155,7 @@ class Careless(Visualizer):
         snapshot.net.train()
         for parameter in snapshot.net.parameters():
             parameter.requires_grad_(True)
-        images = snapshot.probes(8).images_BCHW
+        images = snapshot.predictor.inputs(snapshot.reference_images(8).pixels_BCHW)
         with torch.enable_grad():
             snapshot.net(images).square().sum().backward()
         torch.rand(5), np.random.rand(5), random.random()  # noqa: NPY002

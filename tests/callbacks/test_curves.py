@@ -17,7 +17,7 @@ def test_the_best_epoch_is_that_of_the_task(tmp_path: Path, monkeypatch: pytest.
     view = Curves(figures=scene.figures)
     assert scene.drawn(view) == ["curves.png"]
     accuracies = [0.5, 0.75, 0.25]
-    scene.figures.run.write_rows(
+    scene.host.run.write_rows(
         [{"epoch": e, "val/accuracy": value, "lr": 0.1} for e, value in enumerate(accuracies, start=1)]
     )
     assert scene.drawn(view) == ["curves.png"], "rewritten"

@@ -9,6 +9,7 @@ import pytest
 
 from pellucid.callbacks import film_strip as module
 from pellucid.callbacks.film_strip import FRAMES, FilmStrip, captions, kept_frames
+from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.errors import UserError
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.saliency import Saliency
@@ -22,14 +23,15 @@ def test_a_frame_an_epoch_and_a_picture_an_image_at_the_end(
     monkeypatch.setattr(module, "film_strip", pen := Pen())
     scene = convolutional(tmp_path, explainers={"saliency": Saliency(), "grad_cam": GradCAM()})
     view = FilmStrip(images=2, figures=scene.figures)
-    view.on_fit_start(scene.trainer, scene.task)
+    scheduler = ViewScheduler([view], scene.figures)
+    scheduler.prepare(scene.moment(0))
     assert view.explainer is scene.explainers["grad_cam"], "unless another is named"
     for epoch in (1, 2, 9):  # the last by a process that was killed since
         scene.drawn(view, epoch)
     (scene.figures.folder / FRAMES / "epoch_0001.npz").write_bytes(b"half a file")
     assert [epoch for epoch, _ in kept_frames(scene.figures.folder)] == [2, 9]
-    view._finished = (3, scene.trainer.global_step)
-    view.on_train_end(scene.trainer, scene.task)
+    scheduler.look(scene.moment(3), last=True)
+    scheduler.finish(scene.moment(3))
     assert not [key for key in scene.figures.account() if "failed" in key]
     assert [name for name in scene.files() if "probe" in name] == [
         "film_strip/probe_0.png",

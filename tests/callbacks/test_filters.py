@@ -11,6 +11,7 @@ import torch
 
 from pellucid.callbacks import filters as module
 from pellucid.callbacks.filters import START, Filters
+from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.errors import UserError
 from tests.callbacks.scene import Pen, classifier, convolutional
 
@@ -22,8 +23,9 @@ def test_the_change_is_from_the_kernels_at_the_start(tmp_path: Path, monkeypatch
     start = weight.detach().numpy().copy()
     for _ in range(2):  # also on resuming, where it stays
         view = Filters(kernels=9, figures=scene.figures)
-        view.on_fit_start(scene.trainer, scene.task)
-        view.on_train_start(scene.trainer, scene.task)
+        scheduler = ViewScheduler([view], scene.figures)
+        scheduler.prepare(scene.moment(0))
+        scheduler.begin(scene.moment(0))
         with torch.no_grad():
             weight.mul_(2)
     assert scene.drawn(view) == ["filters/features.0/epoch_0003.png", START]

@@ -25,7 +25,7 @@ def test_predictions_and_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert options["right"] == [False, False, True, True]
     assert options["note"] == "predicted class, confidence (true class); 2 of 4 are right"
     values = {"predicted": torch.tensor([1, 1, 1]), "confidence": torch.tensor([0.6, 0.9, 0.8])}
-    scene.figures.predictions = metrics.Predictions(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), values)
+    scene.host.predictions = metrics.Predictions(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), values)
     assert scene.drawn(view) == ["predictions/epoch_0003.png", "predictions/mistakes/epoch_0003.png"]
     (pixels, captions), options = pen.calls[-1]
     assert pixels[:, 0, 0, 0].tolist() == [50, 40], "the most confident first"

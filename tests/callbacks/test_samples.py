@@ -20,11 +20,11 @@ def test_the_first_images_of_the_first_epoch(tmp_path: Path, monkeypatch: pytest
     view = Samples(count=4, figures=scene.figures)
     assert view.every_n_epochs is None
     assert scene.drawn(view, epoch=0) == ["samples/epoch_0000.png"]
-    scene.figures.data.augment = find_augment("shift_flip")
+    scene.host.data.augment = find_augment("shift_flip")
     scene.drawn(view, epoch=0)
     ((before, received, names), options), ((again, augmented, _), _) = pen.calls
     order = [int(value) // 5 for value in before[:, 0, 0, 0]]
-    loader = scene.figures.data.loader("train", shuffle=True)
+    loader = scene.host.data.loader("train", shuffle=True)
     assert order == [index for index_B in loader.sampler for index in index_B.tolist()][:4]
     assert list(names) == [("cat", "dog")[index % 2] for index in order]
     assert np.array_equal(received, before), "not augmented"

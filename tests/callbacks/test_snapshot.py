@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer
 
 from pellucid.callbacks.confusion import Confusion
 from pellucid.callbacks.curves import Curves
 from pellucid.callbacks.figure_logger import FigureLogger
-from pellucid.callbacks.snapshot import Snapshot
+from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.engine.build import assemble
+from pellucid.engine.host import RunHost
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from tests.callbacks.scene import classifier
@@ -25,10 +25,10 @@ def test_pixels_are_shown_as_they_were(photos: Path, tmp_path: Path) -> None:
     config = compose("model=dnn", *options, "callbacks=none")
     data, task = assemble(config)
     data.setup()
-    figures = FigureLogger(run=Run(tmp_path), data=data, seed=0, explainers={})
-    snapshot = Snapshot(Curves(every_n_epochs=1, figures=figures), Trainer(logger=False), task, epoch=1)
+    figures = FigureLogger(host=RunHost(run=Run(tmp_path), data=data), seed=0, explainers={})
+    snapshot = Snapshot(Curves(every_n_epochs=1, figures=figures), Moment(task, 1, 7))
     index = torch.tensor([4, 0])
-    shown = snapshot.images("val", index)
+    shown = snapshot.images(index)
     assert np.array_equal(
         snapshot.predictor.pixels(shown), data.splits["val"].images(index).permute(0, 2, 3, 1).numpy()
     )
@@ -43,7 +43,7 @@ def test_what_a_view_is_told(tmp_path: Path) -> None:
     assert (snapshot.title, scene.at(view, 0).title) == ("after epoch 3", "before training")
     assert snapshot.classes == ("cat", "dog")
     assert snapshot.seen == "0 of 8 validation images"
-    scene.figures.predictions = Predictions(torch.arange(8), torch.zeros(8), {})
+    scene.host.predictions = Predictions(torch.arange(8), torch.zeros(8), {})
     assert snapshot.seen == "8 validation images"
     assert [scene.at(view, epoch).is_due(2) for epoch in (1, 2, 3, 4)] == [True, True, False, True]
     assert snapshot.step == 7
@@ -55,7 +55,7 @@ def test_images_of_a_split(tmp_path: Path) -> None:
     reference = snapshot.reference_images(4)
     assert reference.labels_B.tolist() == [0, 0, 1, 1]
     assert reference.names == ["cat", "cat", "dog", "dog"]
-    batches = list(snapshot.batches("val", torch.arange(8)))
+    batches = list(snapshot.batches(torch.arange(8)))
     assert [len(images) for images in batches] == [3, 3, 2], "as many as a batch of training has"
     assert [file for images in batches for file in images.files] == [f"val/0000{k}" for k in range(8)]
 

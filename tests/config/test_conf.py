@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.data.digits import Digits
+from pellucid.engine.host import RunHost
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.cnn import CNN
@@ -95,7 +96,9 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
         "figures": FigureLogger(
-            run=Run(tmp_path), data=Digits(), seed=0, explainers={name: GradCAM() for name in ("grad_cam",)}
+            host=RunHost(run=Run(tmp_path), data=Digits()),
+            seed=0,
+            explainers={name: GradCAM() for name in ("grad_cam",)},
         ),
     }
     nets = {

@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.engine.build import assemble
+from pellucid.engine.host import RunHost
 from pellucid.engine.recorder import Recorder
 from pellucid.engine.trainer import make_trainer
 from pellucid.errors import UserError
@@ -36,8 +37,16 @@ def make(folder: Path, *overrides: str, resume: bool = False) -> Trainer:
     data, task = assemble(config)
     run = Run(folder)
     recorder = Recorder(run=run, config=config, spec={}, log_every=0)
-    figures = FigureLogger(run=run, data=data, seed=0, explainers={})
-    given = {"run": run, "recorder": recorder, "figures": figures, "pruning": None, "last": None}
+    host = RunHost(run=run, data=data)
+    figures = FigureLogger(host=host, seed=0, explainers={})
+    given = {
+        "run": run,
+        "recorder": recorder,
+        "host": host,
+        "figures": figures,
+        "pruning": None,
+        "last": None,
+    }
     shape = data.spec.image_shape
     return make_trainer(config, task, image_shape=shape, resume=resume, main=True, **given)  # type: ignore[arg-type]
 
@@ -45,7 +54,7 @@ def make(folder: Path, *overrides: str, resume: bool = False) -> Trainer:
 def test_views_draw_what_is_noted_and_before_the_checkpoint(tmp_path: Path) -> None:
     trainer: Any = make(tmp_path, "callbacks=[curves]")
     kinds = [type(callback).__name__ for callback in trainer.callbacks]
-    order = ["FiniteLoss", "Recorder", "FigureLogger", "Curves", "CheckpointKeeper"]
+    order = ["FiniteLoss", "Recorder", "RunHost", "Curves", "ViewScheduler", "CheckpointKeeper"]
     assert [kind for kind in kinds if kind in order] == order
 
 

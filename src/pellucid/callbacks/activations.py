@@ -49,10 +49,10 @@ class Activations(Visualizer):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        if not self._applies or not trainer.is_global_zero or not trainer.is_last_batch:
+        if not self.applies or not trainer.is_global_zero or not trainer.is_last_batch:
             return
-        snapshot = Snapshot(self, trainer, pl_module, epoch=trainer.current_epoch + 1)
-        self._gradients = gradient_norms(snapshot.net, self.layer_names)
+        net = self.figures.host.predictor(pl_module).net
+        self._gradients = gradient_norms(net, self.layer_names)
 
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(IMAGES)
@@ -73,7 +73,7 @@ class Activations(Visualizer):
                 LayerRow(name, layer.mean, layer.std, layer.dead, layer.units, gradients.get(name))
                 for name, layer in states.activity.items()
             ]
-            images_text = counted(len(images), "validation image")
+            images_text = counted(len(images), f"{snapshot.host.split} image")
             note = f"activations of {images_text}, gradients of the epoch's last step"
             snapshot.show(layer_chart(rows, title=f"Layers {snapshot.title}", note=note))
 

@@ -15,11 +15,12 @@ class Curves(Visualizer):
     name = "curves"
 
     def draw(self, snapshot: Snapshot) -> None:
-        rows, task = snapshot.figures.run.rows(), snapshot.task
-        note, epoch = f"{type(snapshot.net).__name__} on {snapshot.data.source}", None
-        if best := best_point(rows, task.monitor, task.mode):
-            epoch, value = best
-            note += f"; dashed: epoch {epoch}, the best by {task.monitor} ({number(value)})"
+        host = snapshot.host
+        rows = host.rows()
+        note, epoch = f"{type(snapshot.net).__name__} on {host.source}", None
+        if host.best and (point := best_point(rows, *host.best)):
+            epoch, value = point
+            note += f"; dashed: epoch {epoch}, the best by {host.best[0]} ({number(value)})"
         series, title = curves(rows), f"Training {snapshot.title}"
         picture = draw_curves(series.metrics, title=title, note=note, lr=series.lr, best=epoch)
         snapshot.keep(picture, "curves.png")

@@ -12,7 +12,7 @@ from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.projector import MAX_POINTS, write_projector
 from pellucid.draw.scatter import scatter
-from pellucid.errors import UserError, counted
+from pellucid.errors import UserError
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS, axes_names, check_methods, separation_text
@@ -55,8 +55,8 @@ class Embeddings(Visualizer):
         return None
 
     def draw(self, snapshot: Snapshot) -> None:
-        predictions, split = snapshot.predictions, snapshot.data.splits["val"]
-        seen_N = torch.arange(len(split)) if predictions is None else predictions.index_N
+        predictions = snapshot.predictions
+        seen_N = torch.arange(len(snapshot.labels)) if predictions is None else predictions.index_N
         rows_N = choose_points(len(seen_N), self.points, snapshot.figures.seed)
         index_N = seen_N[rows_N]
         predicted = {}
@@ -65,7 +65,7 @@ class Embeddings(Visualizer):
             predicted = {name: subset.values[name].numpy() for name in ("predicted", "confidence")}
         embedding = embed_images(
             snapshot.predictor,
-            snapshot.batches("val", index_N),
+            snapshot.batches(index_N),
             self.layer,
             index_N=index_N.numpy(),
             predictions=predicted,
@@ -78,9 +78,9 @@ class Embeddings(Visualizer):
     def _project(self, snapshot: Snapshot, embedding: Embedding) -> None:
         if not snapshot.boards:
             return
-        batches = snapshot.batches("val", torch.from_numpy(embedding.index_N))
+        batches = snapshot.batches(torch.from_numpy(embedding.index_N))
         thumbnails = np.concatenate([snapshot.predictor.pixels(images) for images in batches])
-        if snapshot.data.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
+        if snapshot.predictor.spec.image_shape[0] == 1:  # a grey sprite is a third of the size
             thumbnails = thumbnails[..., :1]
         for _, folder in snapshot.boards:
             path = folder / "projector" / f"epoch_{snapshot.epoch:04d}"
@@ -111,13 +111,12 @@ class Embeddings(Visualizer):
                 f"{method}_index": layout.index_S,
                 f"{method}_labels": labels,
             }
-            images = counted(len(snapshot.data.splits["val"]), "validation image")
             picture = scatter(
                 layout.points_S2,
                 labels,
                 snapshot.classes,
                 title=f"{METHODS[method]} of {self.layer} {snapshot.title}",
-                note=f"{len(labels):,} of {images}{separation}",
+                note=f"{snapshot.counted(len(labels))}{separation}",
                 axes_names=axes_names(method),
             )
             snapshot.show(picture, f"{self.name}/{method}")

@@ -8,26 +8,17 @@ import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
-from torch import Tensor
 
-from pellucid.data.base import ImageData
+from pellucid.callbacks.host import Host
 from pellucid.draw.png import png
-from pellucid.errors import first_line, plain
+from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
-from pellucid.inside.predictor import Predictor
-from pellucid.inside.preserve_state import unwrap_compiled
-from pellucid.metrics.predictions import Predictions
-from pellucid.run.folder import Run
 from pellucid.system.files import read_arrays, write_atomically
-from pellucid.task.base import Task
 
 if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboard
     from torch.utils.tensorboard import SummaryWriter
@@ -37,84 +28,34 @@ if TYPE_CHECKING:  # a run without views needs neither matplotlib nor tensorboar
 log = logging.getLogger(__name__)
 
 
-class FigureLogger(Callback):
-    """One a run, shared by its views.
+class FigureLogger:
+    """One a training, shared by its views. ``explainers`` by their names."""
 
-    ``explainers`` by their names. ``predictions`` are those of this epoch's validation images, in a
-    ddp run of rank 0's share of them; None before any, and for tasks without classes.
-    """
-
-    def __init__(self, *, run: Run, data: ImageData, seed: int, explainers: Mapping[str, Explainer]) -> None:
-        self.run, self.data, self.seed, self.explainers = run, data, seed, dict(explainers)
-        self.predictions: Predictions | None = None
-        self._predicted: list[Tensor] = []  # confidences and classes of each batch
-        self._has_classes = True  # until a batch shows that the task has none
-        self._predictor: Predictor | None = None
+    def __init__(self, *, host: Host, seed: int, explainers: Mapping[str, Explainer]) -> None:
+        self.host, self.seed, self.explainers = host, seed, dict(explainers)
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
-        before = {key: value for key, value in run.metrics().items() if key.startswith("look/")}
-        self._account: dict[str, float] = defaultdict(float, before)
+        self._account: dict[str, float] = defaultdict(float)
 
     @property
     def folder(self) -> Path:
         """The folder of PNG files."""
-        return self.run.folder / "figures"
+        return self.host.figures
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.predictions = None
-        self._predicted = []
-
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):
-            return
-        assert isinstance(pl_module, Task)
-        values = pl_module.predictions(batch[0], outputs.float())
-        self._has_classes = "predicted" in values  # else no further batch is asked
-        if self._has_classes:
-            self._predicted.append(torch.stack([values["confidence"], values["predicted"]]))
-
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._predicted:
-            return
-        confidence_N, predicted_N = torch.cat(self._predicted, dim=1).cpu()
-        index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
-        self.predictions = Predictions(
-            index_N=index_N,
-            labels_N=self.data.splits["val"].labels_N[index_N],
-            values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
-        )
-
-    def predictor(self, task: Task) -> Predictor:
-        """The task's net where it is now, one for all views, as what a Predictor knows costs passes."""
-        net = unwrap_compiled(task.net)
-        if self._predictor is None or (self._predictor.net, self._predictor.device) != (net, task.device):
-            classes = tuple(plain(name) for name in self.data.spec.classes)
-            spec = replace(self.data.spec, classes=classes)
-            self._predictor = Predictor(net, spec, task.device, task.predictions)
-        return self._predictor
+    def go_on(self, account: Mapping[str, Any]) -> None:
+        """Count on from the account of a run that is resumed."""
+        self._account.update({key: value for key, value in account.items() if key.startswith("look/")})
 
     def leave_out(self, view: str, reason: str) -> None:
         """Note that a view does not apply to this net; told together when training starts."""
         self._left_out[reason].append(view)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def tell_left_out(self) -> None:
+        """Say which views do not apply, and why."""
         if self._left_out:
             messages = [f"{', '.join(views)} ({reason})" for reason, views in self._left_out.items()]
             log.info("Not for this model: %s.", "; ".join(messages))
             self._left_out.clear()
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.predictions = None  # those of an epoch before are not this one's
-        if trainer.is_global_zero and self._account:  # so that a killed run knows it too
-            self.run.record(self.account())
 
     def keep(self, view: str, name: str, picture: Picture) -> bytes:
         """Write a picture to a file of ``figures``; the file's content."""
@@ -158,8 +99,9 @@ class FigureLogger(Callback):
                 type(error).__name__,
                 first_line(error),
             )
-        with suppress(OSError), self.run.log.open("a", encoding="utf-8") as file:
-            file.writelines(traceback.format_exception(error))
+        if self.host.log_file is not None:
+            with suppress(OSError), self.host.log_file.open("a", encoding="utf-8") as file:
+                file.writelines(traceback.format_exception(error))
 
     def account(self) -> dict[str, float]:
         """Seconds, bytes and failures of each view, as ``metrics.json`` holds them."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from lightning.pytorch import LightningModule, Trainer
 
 from pellucid.callbacks.explanations import find_methods
 from pellucid.callbacks.figure_logger import FigureLogger
@@ -77,15 +76,10 @@ class FilmStrip(Visualizer):
             frame = class_frame(predictor, images, self.explainer, self.layer_names, first)
         snapshot.keep_arrays(frame, f"{FRAMES}/epoch_{snapshot.epoch:04d}.npz")
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        super().on_train_end(trainer, pl_module)
-        snapshot = Snapshot(self, trainer, pl_module, epoch=self._finished[0])
-        self.guarded(trainer, snapshot.net, lambda: self._draw(snapshot))
-
-    def _draw(self, snapshot: Snapshot) -> None:
+    def finish(self, snapshot: Snapshot) -> None:
         by_epoch = dict(kept_frames(self.figures.folder))
-        if self._finished[0]:  # a resumed run may have done epochs again that were kept before it was killed
-            by_epoch = {epoch: frame for epoch, frame in by_epoch.items() if epoch <= self._finished[0]}
+        if snapshot.epoch:  # a resumed run may have done epochs again that were kept before it was killed
+            by_epoch = {epoch: frame for epoch, frame in by_epoch.items() if epoch <= snapshot.epoch}
         if not by_epoch:
             return
         images = snapshot.reference_images(self.images)

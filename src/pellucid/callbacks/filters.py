@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 
 from pellucid.callbacks.figure_logger import FigureLogger
@@ -42,14 +41,9 @@ class Filters(Visualizer):
                 raise UserError(f"layers: {layer} is a {kind}. Expected a convolution (Conv2d).")
         return None if self.layer_names else "no convolutions"
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        super().on_train_start(trainer, pl_module)
+    def begin(self, snapshot: Snapshot) -> None:
         if self.figures.arrays(START) is None:
-            snapshot = Snapshot(self, trainer, pl_module, epoch=0)
-            self.guarded(trainer, snapshot.net, lambda: self._keep_start(snapshot))
-
-    def _keep_start(self, snapshot: Snapshot) -> None:
-        snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.layer_names}, START)
+            snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.layer_names}, START)
 
     def draw(self, snapshot: Snapshot) -> None:
         start = self.figures.arrays(START) or {}

@@ -36,10 +36,9 @@ class Latent(Visualizer):
         return None if isinstance(snapshot.net, Coder) else "the net has no encode and decode"
 
     def draw(self, snapshot: Snapshot) -> None:
-        split = snapshot.data.splits["val"]
-        index_N = choose_points(len(split), self.points, snapshot.figures.seed)
-        codes_ND = encode(snapshot.predictor, snapshot.batches("val", index_N))
-        snapshot.show(self._scatter(snapshot, codes_ND.numpy(), split.labels_N[index_N].numpy()))
+        index_N = choose_points(len(snapshot.labels), self.points, snapshot.figures.seed)
+        codes_ND = encode(snapshot.predictor, snapshot.batches(index_N))
+        snapshot.show(self._scatter(snapshot, codes_ND.numpy(), snapshot.labels[index_N].numpy()))
         walks = traverse(snapshot.predictor, codes_ND)
         picture = traversal(
             walks.images_WSHWC,
@@ -51,7 +50,7 @@ class Latent(Visualizer):
 
     def _scatter(self, snapshot: Snapshot, codes_ND: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
         dimensions = codes_ND.shape[1]
-        note = counted(len(codes_ND), "validation image")
+        note = counted(len(codes_ND), f"{snapshot.host.split} image")
         names = [f"latent {dimension}" for dimension in range(dimensions)]
         if dimensions > 3:
             codes_ND = self._before = pca(codes_ND, 2, self._before)

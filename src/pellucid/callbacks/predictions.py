@@ -43,7 +43,7 @@ class Predictions(Visualizer):
             self._show_mistakes(snapshot, mistakes(snapshot.predictions, snapshot.classes, self.count))
 
     def _show_mistakes(self, snapshot: Snapshot, worst: Mistakes) -> None:
-        images = snapshot.images("val", worst.index_N)
+        images = snapshot.images(worst.index_N)
         snapshot.show(
             image_grid(
                 snapshot.predictor.pixels(images),

@@ -36,23 +36,24 @@ class Reconstructions(Visualizer):
                 reconstructed.outputs_BHWC,
                 images.names,
                 title=f"Reconstructions {snapshot.title}",
-                note="the same validation images in every epoch",
+                note=f"the same {snapshot.host.split} images in every epoch",
             )
         )
         self._show_extremes(snapshot)
 
     def _show_extremes(self, snapshot: Snapshot) -> None:
-        index_N = choose_points(len(snapshot.data.splits["val"]), MAX_COMPARED, snapshot.figures.seed)
-        errors_N = squared_errors(snapshot.predictor, snapshot.batches("val", index_N))
+        index_N = choose_points(len(snapshot.labels), MAX_COMPARED, snapshot.figures.seed)
+        errors_N = squared_errors(snapshot.predictor, snapshot.batches(index_N))
         groups = {}
         for name, rows in vars(choose_extremes(errors_N, EACH)).items():
-            images = snapshot.images("val", index_N[rows.copy()])
+            images = snapshot.images(index_N[rows.copy()])
             captions = [
                 f"{label}, {file}" for label, file in zip(images.names, images.short_files, strict=True)
             ]
             reconstructed = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
             groups[name] = (reconstructed.originals_BHWC, reconstructed.outputs_BHWC, captions)
-        note = f"of {counted(len(index_N), 'validation image')}; mean MSE {errors_N.mean():.4f}"
+        compared = counted(len(index_N), f"{snapshot.host.split} image")
+        note = f"of {compared}; mean MSE {errors_N.mean():.4f}"
         snapshot.show(
             extremes(groups, title=f"Best, median and worst reconstructions {snapshot.title}", note=note),
             f"{self.name}/extremes",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.draw.grid import paired_grid
+from pellucid.draw.grid import image_grid, paired_grid
 from pellucid.errors import counted
 
 MAX_IMAGES = 200
@@ -23,28 +21,25 @@ class Samples(Visualizer):
         self.check_count("count", count, most=MAX_IMAGES)
         self.count = count
 
+    def reason(self, snapshot: Snapshot) -> str | None:
+        return None if snapshot.host.has_training_images else "no training images are known"
+
     def draw(self, snapshot: Snapshot) -> None:
-        loader = snapshot.data.loader(
-            "train", shuffle=True, augmented=True
-        )  # images, also where features train
-        received: list[torch.Tensor] = []
-        index: list[torch.Tensor] = []
-        for (images_BCHW, _), index_B in zip(loader, loader.sampler, strict=True):
-            received.append(images_BCHW)
-            index.append(index_B)
-            if sum(map(len, index)) >= self.count:
-                break
-        before = snapshot.images("train", torch.cat(index)[: self.count])
-        after_BCHW = torch.cat(received)[: self.count]
-        size = " × ".join(str(side) for side in snapshot.data.spec.image_shape)
-        snapshot.show(
-            paired_grid(
-                snapshot.predictor.pixels(before),
-                snapshot.predictor.shown(after_BCHW),
-                before.names,
+        images, predictor = snapshot.host.training_images(self.count), snapshot.predictor
+        size = " × ".join(str(side) for side in predictor.spec.image_shape)
+        note = "" if images.total is None else f"{counted(images.total, 'image')}, "
+        note += f"each {size} (channels × height × width)"
+        received_BHWC = predictor.shown(images.received_BCHW)
+        if images.originals is None:
+            note += "; what the net receives, normalisation undone"
+            picture = image_grid(received_BHWC, images.names, title="Training images", note=note)
+        else:
+            picture = paired_grid(
+                predictor.pixels(images.originals),
+                received_BHWC,
+                images.names,
                 title="Training images",
-                note=f"{counted(len(snapshot.data.splits['train']), 'image')}, each {size} "
-                "(channels × height × width); below each image what the net receives, normalisation undone",
+                note=note + "; below each image what the net receives, normalisation undone",
                 sides=("as it is", "received"),
             )
-        )
+        snapshot.show(picture)

@@ -5,24 +5,25 @@ Axes: B images, C channels, H × W pixels, N images of a split.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 
 from pellucid.callbacks.figure_logger import send, tensorboards
-from pellucid.data.base import ImageData
+from pellucid.callbacks.host import Host
 from pellucid.errors import counted, encodable
 from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.epoch import is_due
-from pellucid.task.base import Task
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -31,18 +32,40 @@ if TYPE_CHECKING:
     from pellucid.draw.sheet import Picture
 
 
-class Snapshot:
-    """A training after ``epoch``, counted from 1 (0: before the first): its net, images and loggers."""
+@dataclass(frozen=True)
+class Moment:
+    """When a training is looked at: after ``epoch``, counted from 1 (0: before the first), and so many
+    optimizer steps; ``max_epochs``, as far as they are known. ``module`` is what is trained.
+    """
 
-    def __init__(self, view: Visualizer, trainer: Trainer, pl_module: LightningModule, *, epoch: int) -> None:
-        assert isinstance(pl_module, Task)
-        self._view, self._trainer, self.task, self.epoch = view, trainer, pl_module, epoch
+    module: nn.Module
+    epoch: int
+    step: int
+    loggers: Sequence[Logger] = ()
+    max_epochs: int | None = None
+
+    @classmethod
+    def of(cls, trainer: Trainer, module: nn.Module, epoch: int) -> Moment:
+        """Now."""
+        return cls(module, epoch, trainer.global_step, trainer.loggers, trainer.max_epochs)
+
+
+class Snapshot:
+    """A training at a moment, for one of its views: the net, images and loggers."""
+
+    def __init__(self, view: Visualizer, moment: Moment) -> None:
+        self._view, self._moment, self.epoch = view, moment, moment.epoch
         self.figures = view.figures
+
+    @property
+    def host(self) -> Host:
+        """The training."""
+        return self.figures.host
 
     @property
     def predictor(self) -> Predictor:
         """The net where it is trained, in the arithmetic of its weights; class names are of one line each."""
-        return self.figures.predictor(self.task)
+        return self.host.predictor(self._moment.module)
 
     @property
     def net(self) -> nn.Module:
@@ -53,24 +76,28 @@ class Snapshot:
         return self.predictor.spec.classes
 
     @property
-    def data(self) -> ImageData:
-        return self.figures.data
-
-    @property
     def predictions(self) -> Predictions | None:
         """What is predicted of the images of this epoch's validation; None without one."""
-        return self.figures.predictions
+        return self.host.predictions
+
+    @property
+    def labels(self) -> Tensor:
+        """The classes of all images that are looked at, (N,), ``UNKNOWN`` where they are not known."""
+        return self.host.images.labels_N
 
     @property
     def seen(self) -> str:
         """Of which images predictions are: ``6,000 validation images``, or how many this process has seen."""
-        total, count = len(self.data.splits["val"]), len(self.predictions or ())
-        images = counted(total, "validation image")
-        return images if count == total else f"{count:,} of {images}"
+        return self.counted(len(self.predictions or ()))
+
+    def counted(self, count: int) -> str:
+        """``6,000 validation images``, or ``5,000 of 6,000 validation images``."""
+        images = counted(self.host.total, f"{self.host.split} image")
+        return images if count == self.host.total else f"{count:,} of {images}"
 
     def is_due(self, every_n_epochs: int) -> bool:
         """Whether something with that cadence is to be done now."""
-        return is_due(self.epoch, every_n_epochs, self._trainer)
+        return is_due(self.epoch, every_n_epochs, self._moment.max_epochs)
 
     @property
     def title(self) -> str:
@@ -79,17 +106,16 @@ class Snapshot:
 
     def reference_images(self, count: int) -> Images:
         """The first ``count`` of the run's fixed choice of validation images."""
-        labels_N = self.data.splits["val"].labels_N
-        return self.images("val", choose_reference_images(labels_N, count, self.figures.seed))
+        return self.images(choose_reference_images(self.labels, count, self.figures.seed))
 
-    def images(self, split: str, index_B: Tensor) -> Images:
-        """Those images of a split."""
-        return self.data.splits[split].pick(index_B, self.classes)
+    def images(self, index_B: Tensor) -> Images:
+        """Those of the images that are looked at."""
+        return self.host.images.pick(index_B, self.classes)
 
-    def batches(self, split: str, index_N: Tensor) -> Iterator[Images]:
-        """Those images of a split, a batch at a time."""
-        for index_B in torch.split(index_N, self.data.batch_size):
-            yield self.images(split, index_B)
+    def batches(self, index_N: Tensor) -> Iterator[Images]:
+        """The same, a batch at a time."""
+        for index_B in torch.split(index_N, self.host.batch_size):
+            yield self.images(index_B)
 
     def show(self, picture: Picture, what: str | None = None, *, file: str | None = None) -> None:
         """Send a picture to the loggers under the view's name, or another; and keep it.
@@ -98,7 +124,7 @@ class Snapshot:
         """
         what = what or self._view.name
         content = self.keep(picture, file or f"{what}/epoch_{self.epoch:04d}.png")
-        for logger in self._trainer.loggers:
+        for logger in self._loggers:
             send(logger, what, picture, content, self.step)
 
     def keep(self, picture: Picture, file: str) -> bytes:
@@ -112,7 +138,7 @@ class Snapshot:
     def scalars(self, values: Mapping[str, float]) -> None:
         """Send finite values to every logger."""
         finite = {key: float(value) for key, value in values.items() if np.isfinite(value)}
-        for logger in self._trainer.loggers:
+        for logger in self._loggers:
             logger.log_metrics(finite, step=self.step)
 
     def text(self, markdown: str) -> None:
@@ -123,9 +149,13 @@ class Snapshot:
     @property
     def step(self) -> int:
         """Optimizer steps so far, on the axis of all that is logged."""
-        return self._trainer.global_step
+        return self._moment.step
 
     @property
     def boards(self) -> list[tuple[SummaryWriter, Path]]:
         """TensorBoard's writers and their folders."""
-        return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._trainer.loggers)]
+        return [(logger.experiment, Path(logger.log_dir)) for logger in tensorboards(self._loggers)]
+
+    @property
+    def _loggers(self) -> Sequence[Logger]:
+        return self.host.loggers(self._moment.loggers)

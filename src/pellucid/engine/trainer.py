@@ -10,11 +10,13 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
 from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.config.build import build
 from pellucid.data.base import ImageData
 from pellucid.engine.checkpoint import CheckpointKeeper
 from pellucid.engine.finite import FiniteLoss
+from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
@@ -36,6 +38,7 @@ def make_trainer(
     image_shape: tuple[int, int, int],
     run: Run,
     recorder: Recorder,
+    host: RunHost,
     figures: FigureLogger,
     pruning: Pruning | None,
     last: Mapping[str, Any] | None,
@@ -53,9 +56,10 @@ def make_trainer(
         [build(node, group, packages=packages, **offered) for node in (config[group] or {}).values()]
         for group in ("callbacks", "logger")
     )
-    for callback in callbacks:
-        if isinstance(callback, Visualizer):
-            callback.check()
+    views = [callback for callback in callbacks if isinstance(callback, Visualizer)]
+    for view in views:
+        view.check()
+    scheduler = ViewScheduler(views, figures)
     if main:
         last_step = last["global_step"] if last else -1
         go_on(loggers, last_step if resume else None)
@@ -72,7 +76,11 @@ def make_trainer(
     ours: dict[str, Any] = {
         # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
         # does the epoch again.
-        "callbacks": [FiniteLoss(), recorder, figures, *callbacks, *([pruning] if pruning else []), keep],
+        "callbacks": [
+            *(FiniteLoss(), recorder, host, *callbacks, scheduler),
+            *([pruning] if pruning else []),
+            keep,
+        ],
         "logger": loggers,
         # Within a job of Slurm too: Lightning's own handling would requeue beside the launcher's.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],

@@ -22,6 +22,7 @@ from pellucid.data.manifest import Manifest
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
+from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import log_final
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
@@ -113,9 +114,9 @@ class Training:
             spec=data.spec.to_dict(),
             log_every=config["trainer"].get("log_every_n_steps", 0),
         )
-        self.figures = FigureLogger(
-            run=run, data=data, seed=config["seed"], explainers=make_explainers(config)
-        )
+        host = RunHost(run=run, data=data, best=(task.monitor, task.mode))
+        self.figures = FigureLogger(host=host, seed=config["seed"], explainers=make_explainers(config))
+        self.figures.go_on(run.metrics())
         self.pruning = make_pruning(self.config.get("sweep"), self.trial, task)
         trainer = make_trainer(
             config,
@@ -123,6 +124,7 @@ class Training:
             image_shape=data.spec.image_shape,
             run=run,
             recorder=self.recorder,
+            host=host,
             figures=self.figures,
             pruning=self.pruning,
             last=self.last,

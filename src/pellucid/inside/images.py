@@ -16,7 +16,8 @@ UNKNOWN = -1  # the label of an image whose class is not known
 
 @dataclass(frozen=True)
 class Images:
-    """B images: uint8 pixels (B, C, H, W), int64 labels (``UNKNOWN`` where not known), files, and names.
+    """B images: uint8 pixels (B, C, H, W), or floats as a net takes them; int64 labels (``UNKNOWN`` where not
+    known), files, and names.
 
     ``names`` are those of classes, or of the folders that files lie in.
     """

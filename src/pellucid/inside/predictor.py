@@ -31,7 +31,8 @@ class Predictor:
     """A net in evaluation mode on its device, and what is known of the images that it takes.
 
     ``net``: as written, whose layers can be hooked. ``interpret``: what the net's output says of images, see
-    ``Task.predictions``. ``precision``: the context of mixed precision that the net runs in.
+    ``Task.predictions``. ``precision``: the context of mixed precision that the net runs in. ``read``: what
+    of the net's output is meant, a tensor (B, …); none: the output is one.
     """
 
     net: nn.Module
@@ -39,6 +40,20 @@ class Predictor:
     device: torch.device
     interpret: Interpret
     precision: Callable[[], AbstractContextManager[Any]] = nullcontext
+    read: Callable[[Any], Tensor] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Within, the net gives what is meant of its output, to all who call it; no hook is left."""
+        if self.read is None:
+            yield
+            return
+        read = self.read
+        handle = self.net.register_forward_hook(lambda net, inputs, output: read(output))
+        try:
+            yield
+        finally:
+            handle.remove()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -47,11 +62,14 @@ class Predictor:
         return next(floats, torch.float32)
 
     def inputs(self, pixels_BCHW: Tensor) -> Tensor:
-        """uint8 pixels as the net takes them: resized, normalised, float32, on the device."""
-        return prepare(pixels_BCHW.to(self.device), self.spec)
+        """uint8 pixels as the net takes them: resized, normalised, float32, on the device; floats are so."""
+        pixels_BCHW = pixels_BCHW.to(self.device)
+        return pixels_BCHW if pixels_BCHW.is_floating_point() else prepare(pixels_BCHW, self.spec)
 
     def black(self, count: int = 1) -> Tensor:
-        """So many black images as the net takes them, (count, C, H, W)."""
+        """So many black images as the net takes them, (count, C, H, W); zeros where it is not known."""
+        if not self.spec.mean:
+            return torch.zeros(count, *self.spec.image_shape, device=self.device)
         return self.inputs(torch.zeros(count, *self.spec.image_shape, dtype=torch.uint8))
 
     @torch.no_grad()

@@ -56,6 +56,16 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
         _set_random_state(device, state)
 
 
+@contextmanager
+def preserve_random_state(device: torch.device) -> Iterator[None]:
+    """The random state of Python, NumPy and torch is afterwards as before, also after an exception."""
+    state = _random_state(device)
+    try:
+        yield
+    finally:
+        _set_random_state(device, state)
+
+
 def unwrap_compiled(net: nn.Module) -> nn.Module:
     """The module that ``torch.compile`` wrapped, whose layers can be hooked; another net as it is."""
     return dict(net.named_children()).get("_orig_mod", net)

@@ -13,6 +13,6 @@ def whole_epoch(trainer: Trainer, start_step: int | None) -> bool:
     return trainer.is_last_batch and start_step is not None and trainer.global_step > start_step
 
 
-def is_due(epoch: int, every_n_epochs: int, trainer: Trainer) -> bool:
+def is_due(epoch: int, every_n_epochs: int, max_epochs: int | None) -> bool:
     """After the first epoch, every n-th, and the last as far as it is known."""
-    return epoch in (1, trainer.max_epochs) or epoch % every_n_epochs == 0
+    return epoch in (1, max_epochs) or epoch % every_n_epochs == 0

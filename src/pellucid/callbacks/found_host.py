@@ -1,0 +1,217 @@
+"""A training that somebody else wrote as its views' host: what was found out about it.
+
+Axes: N images, B of a batch, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger
+from torch import Tensor, nn
+
+from pellucid.callbacks.host import Host, TrainingImages
+from pellucid.discovery.net import candidates, named_net
+from pellucid.discovery.normalization import OWN_RANGE, Normalization
+from pellucid.discovery.output import FoundOutput, Score, find_output
+from pellucid.discovery.pool import Pool
+from pellucid.errors import UserError, counted, first_line
+from pellucid.inside.images import UNKNOWN
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.metrics.curves import Rows
+from pellucid.metrics.predictions import Predictions
+from pellucid.spec import Spec
+
+log = logging.getLogger(__name__)
+TRIED = 32  # images by which it is found out what a net gives
+BATCH_SIZE = 32
+MAX_NAMED = 4  # classes
+STAGE_OF = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+
+
+@dataclass(frozen=True)
+class FoundNet:
+    """A net by its name in the module, "" for the module itself, and what it gives."""
+
+    name: str
+    net: nn.Module
+    output: FoundOutput
+
+    def text(self) -> str:
+        """In a line."""
+        count = sum(parameter.numel() for parameter in self.net.parameters())
+        where = self.name or "the module itself"
+        return f"{where} ({type(self.net).__name__}, {count:,} parameters), gives {self.output.text}"
+
+
+def find_net(
+    module: nn.Module,
+    pinned: str | nn.Module | None,
+    pool: Pool,
+    spec: Spec,
+    *,
+    device: torch.device,
+    score: Score | None,
+) -> FoundNet:
+    """The net that runs on the images. Raises UserError where none does, with what to do."""
+    if isinstance(pinned, nn.Module):
+        found = [("net=…", unwrap_compiled(pinned))]
+    elif pinned is not None:
+        found = [(pinned, unwrap_compiled(named_net(module, pinned)))]
+    else:
+        found = list(candidates(module))
+    inputs_BCHW = pool.inputs_NCHW[:TRIED].to(device)
+    errors = []
+    for name, net in found:
+        dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+        try:
+            with preserve_state(net) as plain, torch.no_grad():
+                output = plain(inputs_BCHW.to(dtype, copy=True))
+        except Exception as error:
+            errors.append(f"{name or 'the module itself'}: {type(error).__name__}: {first_line(error)}")
+            continue
+        return FoundNet(name, net, find_output(output, inputs_BCHW, pool.labels_N, spec, score))
+    tried = "; ".join(errors) or "it has no forward of its own, and not exactly one child with parameters"
+    children = ", ".join(name for name, _ in module.named_children())
+    raise UserError(
+        f"No net in {type(module).__name__} runs on its images {tuple(inputs_BCHW.shape)} ({tried}). Name "
+        f"the one that does, net='…', of {children or 'no children'}; or say what it is given: "
+        "batch=lambda b: (…, …)."
+    )
+
+
+class FoundHost(Host):
+    """``pool`` holds the images that are looked at, ``found`` the net; ``spec`` says how images are shown."""
+
+    def __init__(
+        self,
+        *,
+        found: FoundNet,
+        pool: Pool,
+        spec: Spec,
+        figures: Path,
+        source: str,
+        split: str = "validation",
+        train: Callable[[int], tuple[Tensor, Tensor | None]] | None = None,
+        train_total: int | None = None,
+    ) -> None:
+        classes = found.output.classes or spec.classes
+        self.found, self.pool, self.spec = found, pool, replace(spec, classes=classes)
+        self.figures, self.split, self._source = figures, split, source
+        self._train, self._train_total = train, train_total
+        self._rows: list[dict[str, float]] = []
+        self._predictions: Predictions | None = None
+        self._predictor: Predictor | None = None
+
+    @property
+    def images(self) -> Pool:
+        return self.pool
+
+    @property
+    def total(self) -> int:
+        return self.pool.total or len(self.pool)
+
+    @property
+    def source(self) -> str:
+        return self._source
+
+    @property
+    def batch_size(self) -> int:
+        return BATCH_SIZE
+
+    def predictor(self, module: nn.Module) -> Predictor:
+        net = self.found.net
+        tensor = next(net.parameters(), None)
+        device = torch.device("cpu") if tensor is None else tensor.device
+        if self._predictor is None or self._predictor.device != device:
+            output = self.found.output
+            self._predictor = Predictor(net, self.spec, device, output.interpret, read=output.read)
+        return self._predictor
+
+    def begin_look(self) -> None:
+        self._predictions = None
+
+    @property
+    def predictions(self) -> Predictions | None:
+        """Of the images whose classes are known, or of all where none is; computed once a look."""
+        if self._predictions is None and self.found.output.classes:
+            known_N = torch.nonzero(self.pool.labels_N != UNKNOWN).flatten()
+            index_N = known_N if len(known_N) else torch.arange(len(self.pool))
+            predictor = self.predictor(self.found.net)
+            parts = [
+                predictor.predictions(predictor.inputs(self.pool.inputs_NCHW[index_B]))
+                for index_B in torch.split(index_N, BATCH_SIZE)
+            ]
+            values = {name: torch.cat([part[name] for part in parts]) for name in ("predicted", "confidence")}
+            self._predictions = Predictions(index_N, self.pool.labels_N[index_N], values)
+        return self._predictions
+
+    @property
+    def has_training_images(self) -> bool:
+        return self._train is not None
+
+    def training_images(self, count: int) -> TrainingImages:
+        assert self._train is not None
+        received_BCHW, labels_B = self._train(count)
+        labels = [UNKNOWN] * len(received_BCHW) if labels_B is None else labels_B.tolist()
+        classes = self.spec.classes
+        names = [classes[label] if 0 <= label < len(classes) else "" for label in labels]
+        return TrainingImages(received_BCHW, names, None, self._train_total)
+
+    def note(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """Keep the metrics of an epoch under the names of ours: ``val_loss`` is ``val/loss``."""
+        row: dict[str, float] = {"epoch": epoch}
+        for name, value in metrics.items():
+            if match := re.fullmatch(r"([a-z]+)[/_.-](.+?)(_epoch)?", name):
+                stage = STAGE_OF.get(match[1])
+                number = float(value)
+                if stage and not name.endswith("_step"):
+                    row[f"{stage}/{match[2]}"] = number
+        self._rows.append(row)
+
+    def rows(self) -> Rows:
+        return self._rows
+
+    def loggers(self, loggers: Sequence[Logger]) -> Sequence[Logger]:
+        """All but tables of numbers, which others read."""
+        return [logger for logger in loggers if not isinstance(logger, CSVLogger)]
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Nothing is kept: there is no run folder of ours."""
+
+    def told(self) -> list[str]:
+        """What was found, in three lines."""
+        batch, spec = self.pool.first, self.spec
+        shape = " × ".join(map(str, spec.image_shape))
+        names = ", ".join(spec.classes[:MAX_NAMED]) + (", …" if len(spec.classes) > MAX_NAMED else "")
+        classes = f"{counted(len(spec.classes), 'class')} ({names})" if spec.classes else "classes not known"
+        total = "" if self.pool.total in (None, len(self.pool)) else f" of {self.pool.total:,}"
+        images = f"{len(self.pool):,}{total} {self.split} images of {self._source}"
+        where = f"labels in {batch.labels_path}" if batch.labels_path else "no labels"
+        return [
+            f"net: {self.found.text()}",
+            f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {images}",
+            f"normalisation: {spec.statistics}" + _numbers(spec),
+        ]
+
+
+def make_spec(pool: Pool, classes: tuple[str, ...], normalization: Normalization) -> Spec:
+    """What is known of the images."""
+    channels, height, width = pool.inputs_NCHW.shape[1:]
+    return Spec(
+        (channels, height, width), classes, normalization.mean, normalization.std, normalization.source
+    )
+
+
+def _numbers(spec: Spec) -> str:
+    if spec.statistics == OWN_RANGE or len(spec.mean) > 4:
+        return ""
+    mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (spec.mean, spec.std))
+    return f", mean {mean}, std {std}"

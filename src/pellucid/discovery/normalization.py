@@ -1,0 +1,98 @@
+"""Mean and standard deviation by which images were normalised, found in transforms.
+
+Axes: B images, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.discovery.walk import reachable
+
+TOLERANCE = 0.02  # of values in [0, 1]: rounding, and what resizing overshoots
+OWN_RANGE = "not known: each image is shown by its own range"
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Per-channel mean and standard deviation of [0, 1] pixels, and where they are from; none: not known."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    source: str
+
+
+def find_normalization(images_BCHW: Tensor, *holders: Sequence[Any]) -> Normalization:
+    """That of images as a net takes them: of the first of the ``holders`` that hold a Normalize which gives,
+    undone, pixels; else none where they are in [0, 1] or [0, 255] already; else it is not known.
+    """
+    channels = images_BCHW.shape[1]
+    values_BCHW = images_BCHW.detach().float().cpu()
+    for roots in holders:
+        for holder in reachable(*roots):
+            for mean, std in _stated(holder, channels):
+                if scaled := _as_pixels(values_BCHW, mean, std):
+                    return Normalization(*scaled, f"{type(holder).__name__} of {_package(holder)}")
+    for name, scale in (("values in [0, 1]", 1.0), ("values in [0, 255]", 255.0)):
+        if _in_range(values_BCHW / scale) and (scale == 1 or float(values_BCHW.max()) > 2):
+            return Normalization((0.0,) * channels, (1 / scale,) * channels, name)
+    return Normalization((), (), OWN_RANGE)
+
+
+def _as_pixels(
+    values_BCHW: Tensor, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and std of pixels in [0, 1], where undoing them gives such, or values of bytes."""
+    undone = values_BCHW * torch.tensor(std).view(1, -1, 1, 1) + torch.tensor(mean).view(1, -1, 1, 1)
+    if _in_range(undone):
+        return mean, std
+    if _in_range(undone / 255):
+        return tuple(value / 255 for value in mean), tuple(value / 255 for value in std)
+    return None
+
+
+def _in_range(values: Tensor) -> bool:
+    return bool(values.min() >= -TOLERANCE) and bool(values.max() <= 1 + TOLERANCE)
+
+
+def _stated(holder: Any, channels: int) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Of torchvision, albumentations and kornia; of an image processor; of timm's data configuration."""
+    options: dict[str, Any] = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+    flags = options.get("flags")
+    named = "normalize" in type(holder).__name__.lower()
+    pairs = [
+        (options.get("mean"), options.get("std")) if named or isinstance(holder, dict) else (None, None),
+        (flags.get("mean"), flags.get("std")) if isinstance(flags, Mapping) and named else (None, None),
+        (options.get("image_mean"), options.get("image_std")),
+    ]
+    buffers = options.get("_buffers")
+    if named and isinstance(buffers, Mapping):
+        pairs.append((buffers.get("mean"), buffers.get("std")))
+    for pair in pairs:
+        mean, std = (_as_numbers(value, channels) for value in pair)
+        if mean and std and min(std) > 0:
+            yield mean, std
+
+
+def _as_numbers(value: Any, channels: int) -> tuple[float, ...]:
+    """A number a channel; one number is that of all."""
+    if value is None or isinstance(value, str | Mapping):
+        return ()
+    try:
+        numbers = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return ()
+    flat = numbers.flatten().tolist()
+    flat = flat * channels if len(flat) == 1 else flat
+    return tuple(flat) if len(flat) == channels and all(map(math.isfinite, flat)) else ()
+
+
+def _package(holder: Any) -> str:
+    return type(holder).__module__.partition(".")[0]

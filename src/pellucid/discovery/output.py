@@ -1,0 +1,157 @@
+"""What a net's output means: class scores, images again, or numbers of which nothing is known.
+
+Axes: B images, K classes, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.discovery.normalization import OWN_RANGE
+from pellucid.errors import UserError, counted
+from pellucid.inside.images import UNKNOWN
+from pellucid.spec import Spec
+
+KEYS = ("logits", "scores", "out", "output", "prediction", "pred")  # of a mapping that a net gives
+TOLERANCE = 1e-4
+Read = Callable[[Any], Tensor]
+Score = str | Callable[[Any], Tensor]  # the name of a part of the output, or what makes numbers (B,) of it
+
+
+@dataclass(frozen=True)
+class FoundOutput:
+    """``read`` gives of a net's output the tensor that is meant; ``interpret`` says what that predicts of
+    images; ``text`` what was found; ``classes`` are the names of the scores' classes, none without scores.
+    """
+
+    read: Read
+    interpret: Callable[[Tensor, Tensor, Tensor | None], Mapping[str, Tensor]]
+    text: str
+    classes: tuple[str, ...] = ()
+
+
+def find_output(
+    output: Any, inputs_BCHW: Tensor, labels_N: Tensor, spec: Spec, score: Score | None = None
+) -> FoundOutput:
+    """The meaning of a net's output of those images.
+
+    ``labels_N`` are those of all images, ``UNKNOWN`` where they are not known; the classes of ``spec`` may be
+    none. Raises UserError for a ``score`` that the output does not give.
+    """
+    count = len(inputs_BCHW)
+    if score is not None:
+        return _of_score(output, count, score)
+    rows = [index for index, value in enumerate(_tensors(output)) if value.ndim and len(value) == count]
+    if not rows:
+        return FoundOutput(lambda given: torch.zeros(count, 0), _nothing, "nothing that is known")
+    read = partial(_tensor_at, index=rows[0])
+    main = read(output)
+    shape = " × ".join(map(str, ("B", *main.shape[1:])))
+    if main.shape == inputs_BCHW.shape and main.is_floating_point():
+        if spec.statistics == OWN_RANGE:
+            text = f"{shape}, as the images; to see reconstructions give mean=… and std=…"
+            return FoundOutput(read, _nothing, text)
+        return _of_images(read, spec)
+    found = _of_scores(read, main, labels_N, spec.classes)
+    return found or FoundOutput(read, _nothing, f"{shape}; score=… makes of it a number to explain")
+
+
+def _tensor_at(output: Any, index: int) -> Tensor:
+    return next(islice(_tensors(output), index, None))
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+        return
+    logits = getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        yield logits
+    values: Sequence[Any] = ()
+    if isinstance(output, Mapping):
+        values = [output[key] for key in KEYS if key in output] + list(output.values())
+    elif isinstance(output, tuple | list):
+        values = output
+    elif is_dataclass(output):
+        values = [getattr(output, field.name) for field in fields(output)]
+    for value in values:
+        yield from _tensors(value)
+
+
+def _of_score(output: Any, count: int, score: Score) -> FoundOutput:
+    name = score if isinstance(score, str) else "score=…"
+
+    def read(given: Any) -> Tensor:
+        if not isinstance(score, str):
+            return score(given).reshape(-1, 1)
+        value = given[score] if isinstance(given, Mapping) else getattr(given, score)
+        return torch.as_tensor(value).reshape(-1, 1)
+
+    try:
+        found = read(output)
+    except Exception as error:
+        raise UserError(
+            f"score={name}: {type(error).__name__}: {error}, of {type(output).__name__}."
+        ) from error
+    if len(found) != count:
+        raise UserError(f"score={name}: expected a number for each of {count} images, got {len(found)}.")
+    return FoundOutput(read, lambda images, values, labels: {"score": values[:, 0]}, f"the number {name}")
+
+
+def _of_images(read: Read, spec: Spec) -> FoundOutput:
+    def interpret(images: Tensor, output: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        return {"mse": (spec.denormalise(images.float()) - output).square().flatten(1).mean(dim=1)}
+
+    return FoundOutput(lambda output: spec.denormalise(read(output)), interpret, "images again")
+
+
+def _of_scores(read: Read, main: Tensor, labels_N: Tensor, names: tuple[str, ...]) -> FoundOutput | None:
+    """None where it cannot be known that these are scores of the labels' classes."""
+    known = labels_N[labels_N != UNKNOWN]
+    if main.ndim > 2 or not main.is_floating_point() or not len(known):
+        return None
+    width, most = (main.shape[1] if main.ndim == 2 else 1), int(known.max()) + 1
+    if width == 1:
+        if most > 2 or len(names) not in (0, 2):
+            return None
+        two = _two_probabilities if bool(((main >= 0) & (main <= 1)).all()) else _two_scores
+        text = "one score, of the second of two classes"
+        return FoundOutput(lambda output: two(read(output)), _classes, text, names or ("0", "1"))
+    if width != (len(names) or most) or most > width:
+        return None
+    names = names or tuple(map(str, range(width)))
+    return FoundOutput(read, _classes, f"scores of {counted(width, 'class')}", names)
+
+
+def _two_scores(score_B: Tensor) -> Tensor:
+    """Scores of two classes, whose softmax is the sigmoid of the one score; both can be explained."""
+    return torch.stack([-score_B.flatten() / 2, score_B.flatten() / 2], dim=1)
+
+
+def _two_probabilities(probability_B: Tensor) -> Tensor:
+    return torch.stack([1 - probability_B.flatten(), probability_B.flatten()], dim=1)
+
+
+def _classes(images: Tensor, output_BK: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
+    probabilities_BK = _probabilities(output_BK)
+    confidence_B, predicted_B = probabilities_BK.max(dim=1)
+    return {"predicted": predicted_B, "confidence": confidence_B, "probabilities": probabilities_BK}
+
+
+def _probabilities(output_BK: Tensor) -> Tensor:
+    """Of scores; of a net that ends in a softmax what it gives."""
+    sums = output_BK.sum(dim=1)
+    if bool((output_BK >= 0).all()) and bool(((sums - 1).abs() < TOLERANCE).all()):
+        return output_BK
+    return output_BK.softmax(dim=1)
+
+
+def _nothing(images: Tensor, output: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    return {}

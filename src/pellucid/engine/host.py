@@ -1,0 +1,121 @@
+"""A run as its views' host: its task, its data, and what validation says of the images.
+
+Axes: N images, B of a batch, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from pellucid.callbacks.host import Host, TrainingImages
+from pellucid.data.base import ImageData
+from pellucid.data.images import Split
+from pellucid.errors import plain
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.preserve_state import unwrap_compiled
+from pellucid.metrics.curves import Rows
+from pellucid.metrics.predictions import Predictions
+from pellucid.run.folder import Run
+from pellucid.task.base import Task
+
+
+class RunHost(Host, Callback):
+    """``predictions`` are those of this epoch's validation images, in a ddp run of rank 0's share of them;
+    None before any, and for tasks without classes.
+    """
+
+    predictions: Predictions | None = None
+
+    def __init__(self, *, run: Run, data: ImageData, best: tuple[str, str] | None = None) -> None:
+        self.run, self.data, self.best = run, data, best
+        self.figures, self.log_file = run.folder / "figures", run.log
+        self._predicted: list[Tensor] = []  # confidences and classes of each batch
+        self._has_classes = True  # until a batch shows that the task has none
+        self._predictor: Predictor | None = None
+
+    @property
+    def images(self) -> Split:
+        return self.data.splits["val"]
+
+    @property
+    def total(self) -> int:
+        return len(self.images)
+
+    @property
+    def source(self) -> str:
+        return self.data.source
+
+    @property
+    def batch_size(self) -> int:
+        return self.data.batch_size
+
+    def predictor(self, module: nn.Module) -> Predictor:
+        assert isinstance(module, Task)
+        net = unwrap_compiled(module.net)
+        if self._predictor is None or (self._predictor.net, self._predictor.device) != (net, module.device):
+            classes = tuple(plain(name) for name in self.data.spec.classes)
+            spec = replace(self.data.spec, classes=classes)
+            self._predictor = Predictor(net, spec, module.device, module.predictions)
+        return self._predictor
+
+    def training_images(self, count: int) -> TrainingImages:
+        # Images, also where features train.
+        loader = self.data.loader("train", shuffle=True, augmented=True)
+        received: list[Tensor] = []
+        index: list[Tensor] = []
+        for (images_BCHW, _), index_B in zip(loader, loader.sampler, strict=True):
+            received.append(images_BCHW)
+            index.append(index_B)
+            if sum(map(len, index)) >= count:
+                break
+        split = self.data.splits["train"]
+        classes = tuple(plain(name) for name in self.data.spec.classes)
+        originals = split.pick(torch.cat(index)[:count], classes)
+        return TrainingImages(torch.cat(received)[:count], originals.names, originals, len(split))
+
+    def rows(self) -> Rows:
+        return self.run.rows()
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        self.run.record(values)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.predictions = None  # those of an epoch before are not this one's
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.predictions = None
+        self._predicted = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):
+            return
+        assert isinstance(pl_module, Task)
+        values = pl_module.predictions(batch[0], outputs.float())
+        self._has_classes = "predicted" in values  # else no further batch is asked
+        if self._has_classes:
+            self._predicted.append(torch.stack([values["confidence"], values["predicted"]]))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._predicted:
+            return
+        confidence_N, predicted_N = torch.cat(self._predicted, dim=1).cpu()
+        index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
+        self.predictions = Predictions(
+            index_N=index_N,
+            labels_N=self.images.labels_N[index_N],
+            values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
+        )
