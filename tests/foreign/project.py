@@ -48,7 +48,7 @@ def run(main: Callable[[Project], Trainer]) -> None:
     arguments = parser.parse_args()
     callbacks: list[Callback] = []
     if arguments.views:
-        from pellucid import Views  # type: ignore[attr-defined]
+        from pellucid import Views
 
         callbacks = [Views()]
     start = time.perf_counter()
