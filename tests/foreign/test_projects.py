@@ -1,0 +1,127 @@
+"""Projects of others' packages end alike, bit by bit, with our one line and without; with it they show."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.foreign.environment import make_environment, python, why_not
+from tests.helpers import ROOT, once
+
+pytestmark = [pytest.mark.slow, pytest.mark.foreign]
+
+NET = {"activations", "curves", "feature_maps", "filters", "samples"}
+CLASSIFIER = {*NET, "confusion", "embeddings", "explanations", "film_strip", "predictions"}
+
+
+TOLD = ("net: ", "images: ", "normalisation: ", "Not for this model: ", "No pictures: ")  # how a line begins
+
+
+@dataclass(frozen=True)
+class Case:
+    """The packages that a project needs; what is drawn of it, all of that and nothing else; and texts in what
+    is told of it: names of classes, how images were normalised.
+    """
+
+    packages: tuple[str, ...]
+    views: set[str]
+    told: tuple[str, ...]
+
+
+SHAPES = "4 classes (circle, cross, square, stripes)"
+IMAGENET = "mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225"
+DIGITS = ("10 classes (0 - zero, 1 - one, 2 - two, 3 - three, …)", "mean 0.1307, std 0.3081")
+PROJECTS = {
+    # Their nets normalise by themselves, what is looked at are plain pixels; a score of how strange an image
+    # is, cut at a threshold that moves, is no probability of a class.
+    "anomalib_fastflow": Case(("anomalib",), NET, ("batch.gt_label", "values in [0, 1]")),
+    "anomalib_ganomaly": Case(("anomalib",), NET, ("batch.gt_label", "values in [0, 1]")),
+    "lightly_simclr": Case(("lightly",), {*NET, "embeddings"}, ("batch[0][0]", SHAPES, IMAGENET)),
+    # What has no net that takes images has images and curves.
+    "lightning_autoencoder": Case((), {"curves", "samples"}, ("mean 0.5, std 0.5",)),
+    "lightning_boring": Case((), set(), ("No images in a batch",)),
+    "lightning_gan": Case((), {"curves", "samples"}, ("mean 0.5, std 0.5",)),
+    "smp_shapes": Case(("segmentation-models-pytorch",), NET, ("batch['image']", "values in [0, 255]")),
+    "timm_photos": Case(("timm",), CLASSIFIER, (SHAPES, "mean 0.5, 0.5, 0.5, std 0.5, 0.5, 0.5")),
+    "torch_uncertainty_lenet": Case(("torch-uncertainty",), CLASSIFIER, DIGITS),
+    "torch_uncertainty_packed": Case(("torch-uncertainty",), NET, DIGITS),  # four answers an image
+    "torchgeo_eurosat": Case(
+        ("torchgeo",), CLASSIFIER, ("13 × 64 × 64", "10 classes (AnnualCrop, Forest, ", "its own range")
+    ),
+    "transformers_vit": Case(
+        ("transformers", "datasets"),
+        CLASSIFIER,
+        ("batch['pixel_values']", SHAPES, "mean 0.5, 0.5, 0.5, std 0.5, 0.5, 0.5"),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment that PELLUCID_FOREIGN names, else a new one; made before the tests lose the network."""
+    if named := os.environ.get("PELLUCID_FOREIGN"):
+        return Path(named)
+    return once(tmp_path_factory, "foreign", make_environment)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_project_is_the_same_with_the_line_and_shows(environment: Path, name: str, tmp_path: Path) -> None:
+    case = PROJECTS[name]
+    if reason := why_not(environment, case.packages):
+        if os.environ.get("PELLUCID_FOREIGN_REQUIRED"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    without, said_without = run(environment, name, tmp_path / "without")
+    given, said = run(environment, name, tmp_path / "with", "--views")
+    for kept in ("weights", "optimizers", "random", "modules", "gradients", "metrics", "versions"):
+        assert given[kept] == without[kept], kept
+    ours = said - said_without
+    assert not [line for line in ours if not line.startswith(TOLD)]
+    assert not [text for text in case.told if not any(text in line for line in ours)], ours
+    assert drawn(tmp_path / "with") == case.views
+    assert not drawn(tmp_path / "without")
+
+
+def run(environment: Path, name: str, folder: Path, *options: str) -> tuple[dict[str, Any], set[str]]:
+    """A project's result, and the lines of its stderr, with ``folder`` as it is called in every run."""
+    folder.mkdir()
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [
+        str(python(environment)),
+        "-m",
+        f"tests.foreign.projects.{name}",
+        "--folder",
+        str(folder),
+        *options,
+    ]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = {line.replace(str(folder), "<folder>") for line in done.stderr.splitlines()}
+    return json.loads((folder / "result.json").read_text(encoding="utf-8")), lines
+
+
+def drawn(folder: Path) -> set[str]:
+    """The views whose pictures lie in ``figures``; each picture can be read and is not of one colour."""
+    views = set()
+    for file in folder.rglob("figures/**/*.png"):
+        assert np.asarray(Image.open(file).convert("L")).std() > 0, file
+        inside = file.relative_to(next(parent for parent in file.parents if parent.name == "figures"))
+        views.add(inside.with_suffix("").parts[0])
+    return views
+
+
+def test_every_project_is_run() -> None:
+    folder = ROOT / "tests" / "foreign" / "projects"
+    assert {path.stem for path in folder.glob("[!_]*.py")} == set(PROJECTS)
