@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     return lines
 
 
+@lru_cache(maxsize=4096)  # a look writes the same names again, each measured several times
 def length(text: str, size: float) -> float:
     """Width of a line in points, by the measures of the font; wide letters that it lacks count as square."""
     wide = [letter for letter in text if unicodedata.east_asian_width(letter) in "WF"]
