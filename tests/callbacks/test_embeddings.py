@@ -12,9 +12,12 @@ from PIL import Image
 
 from pellucid.callbacks.embeddings import Embeddings
 from pellucid.engine.build import make_data
+from pellucid.engine.session import train
 from pellucid.errors import UserError
+from pellucid.inside.predictor import Predictor
+from pellucid.system.files import read_arrays
 from tests.callbacks.scene import convolutional
-from tests.helpers import compose
+from tests.helpers import compose, metrics
 
 
 def test_the_projector_names_the_images(classifier: Path) -> None:
@@ -61,3 +64,27 @@ def test_any_layer_that_gives_vectors_or_maps_may_be_named(tmp_path: Path) -> No
     scene = convolutional(tmp_path)
     view = Embeddings(layer="features", figures=scene.figures)
     assert view.reason(scene.at(view)) is None
+
+
+def test_features_of_a_frozen_net_are_those_of_validation_and_keep_their_layout(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [
+        *("model=resnet_frozen", "model.weights=none", "trainer.max_epochs=2", "callbacks=embeddings"),
+        *("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=32"),
+        *("logger=none", "callbacks.embeddings.every_n_epochs=1", "report=false", "data.val_fraction=0.4"),
+    ]
+    train(compose(*options, "callbacks.embeddings.layer=backbone"), tmp_path / "backbone")
+    with monkeypatch.context() as patch:
+        patch.delattr(Predictor, "embed_all")
+        train(compose(*options), tmp_path / "embed")
+    assert not [key for key in metrics(tmp_path / "embed") if key.startswith("look/failed")]
+    layouts = {
+        (run, epoch): read_arrays(tmp_path / run / "figures" / "embeddings" / f"epoch_{epoch:04d}.npz")
+        for run in ("embed", "backbone")
+        for epoch in (1, 2)
+    }
+    assert len(layouts["embed", 1]["pca"]) == 16
+    for method in ("pca", "tsne", "pca_index"):
+        assert np.array_equal(layouts["embed", 1][method], layouts["embed", 2][method])
+        assert layouts["embed", 1][method] == pytest.approx(layouts["backbone", 1][method], rel=1e-3)

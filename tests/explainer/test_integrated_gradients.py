@@ -14,6 +14,7 @@ from pellucid.engine.build import make_explainers
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.explainer import integrated_gradients
+from pellucid.explainer.base import NO_MAP
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.model.cnn import CNN
 from tests.explainer.nets import small_cnn
@@ -67,15 +68,16 @@ def test_points_are_added_until_the_sum_is_right_to_1_percent() -> None:
 
 
 class Bent(nn.Module):
-    """Its score rises behind a brightness of 1.8 alone; remembers what it has seen."""
+    """Its score rises behind a brightness of 1.8 alone, from 1 less the slope; remembers what it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, slope: float = 1.0) -> None:
         super().__init__()
         self.seen: list[float] = []
+        self.slope = slope
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         self.seen += images_BCHW.flatten().tolist()
-        return (images_BCHW.flatten(1) - 1.8).relu()
+        return 1 - self.slope + self.slope * (images_BCHW.flatten(1) - 1.8).relu()
 
 
 def test_points_are_added_where_the_score_bends() -> None:
@@ -86,9 +88,18 @@ def test_points_are_added_where_the_score_bends() -> None:
     assert found.maps_BHW.item() == pytest.approx(0.2, rel=0.01)
     added = net.seen[9:-3]  # at the end the image, black and noise: does the score move at all?
     assert 2 <= len(added) < 20
-    counted, added = added[0], added[1:]
-    assert counted == 2.0, "the image itself, run once to count the operations"
-    assert all(1.75 < brightness < 2 for brightness in added)
+    assert added[:3] == [2.0, 2.0, 0.0], "the image, to count the operations; image and black, and noise:"
+    assert len(added) > 4, "the score moves, so points are worth it"
+    assert all(1.75 < brightness < 2 for brightness in added[4:])
+
+
+def test_no_points_are_added_where_the_net_is_as_good_as_constant() -> None:
+    net = Bent(slope=0.01)
+    found = IntegratedGradients(steps=9, most=257).explain(
+        net, torch.full((1, 1, 1, 1), 2.0), torch.tensor([0]), torch.zeros(1, 1, 1)
+    )
+    assert found.notes == (NO_MAP,)
+    assert len(net.seen) == 9 + 1 + 3 + 3, "even points, counted operations, and twice whether it is constant"
 
 
 def test_points_have_a_price(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.inside.statistics import activity, measured
+from pellucid.inside.statistics import activity, combined, measured
 from tests.inside.looked import IMAGE, MAPS, in_place_net
 
 
@@ -32,7 +32,28 @@ def test_activity_of_vectors_maps_and_sequences() -> None:
     tokens[0, 3, 1] = 1
     found = activity(tokens, last=True)
     assert (found.dead, found.units) == (0.75, 4)
-    assert len(activity(torch.rand(100, 1000), last=False).sample) <= 20_000
+    assert len(activity(torch.rand(100, 1000), last=False).sample_S) <= 20_000
+
+
+def test_the_activity_of_parts_is_that_of_the_whole() -> None:
+    values = 1000 + torch.rand(6, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    values[:, 1] = 7
+    values[3:, 2] = 8
+    values[:3, 2] = 9
+    whole, parts = (
+        activity(values, last=False),
+        [activity(part, last=False) for part in torch.split(values, 4)],
+    )
+    found = combined(parts)
+    assert (found.count, found.units) == (whole.count, 3)
+    assert found.dead == pytest.approx(1 / 3)
+    assert parts[0].dead == pytest.approx(1 / 3), "one more is dead in the second part alone"
+    assert parts[1].dead == pytest.approx(2 / 3)
+    for one in (whole, found):
+        assert one.mean == pytest.approx(float(values.double().mean()))
+        assert one.std == pytest.approx(float(values.double().std(correction=0)))
+    assert torch.equal(found.sample_S, values.flatten())
+    assert activity(torch.full((4, 2), 0.1), last=False).std == 0
 
 
 def test_units_are_where_the_layer_has_them() -> None:

@@ -83,7 +83,8 @@ class Activations(Visualizer):
     def _histograms(self, snapshot: Snapshot, states: LayerStates) -> None:
         for writer, _ in snapshot.boards:
             for name, activity in states.activity.items():
-                writer.add_histogram(f"activations/{name}", activity.sample, snapshot.step, bins=BINS)
+                sample = activity.sample_S.cpu().numpy()
+                writer.add_histogram(f"activations/{name}", sample, snapshot.step, bins=BINS)
             for name, weight in states.weights.items():
                 values = weight.values.cpu().numpy()
                 writer.add_histogram(f"weights/{name}", values, snapshot.step, bins=BINS)

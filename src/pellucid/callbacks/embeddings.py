@@ -10,13 +10,14 @@ import torch
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
+from pellucid.data.base import ImageData
 from pellucid.draw.projector import MAX_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS, axes_names, check_methods, separation_text
-from pellucid.view.embedding import Embedding, embed_images
+from pellucid.view.embedding import Embedding, Layout, embed_images
 
 TSNE_SECONDS = 2.0  # and drawing
 MIN_POINTS = 150  # fewer say little
@@ -47,6 +48,8 @@ class Embeddings(Visualizer):
         self.check_count("tsne_points", tsne_points, most=MAX_POINTS)
         self.methods = check_methods(methods, "callbacks.embeddings.methods")
         self.layer, self.points, self.tsne_points = layer, points, tsne_points
+        self._vectors: np.ndarray | None = None
+        self._layouts: dict[str, Layout] = {}  # of these vectors, which of a frozen net do not move
 
     def reason(self, snapshot: Snapshot) -> str | None:
         try:
@@ -78,11 +81,21 @@ class Embeddings(Visualizer):
             self.layer,
             index_N=index_N.numpy(),
             predictions=predicted,
+            vectors_ND=self._frozen_features(snapshot.data, index_N),
         )
         self._project(snapshot, embedding)
         separation = embedding.separation(snapshot.figures.seed)
         snapshot.scalars({f"{self.name}/{name}": value for name, value in separation.items()})
         self._draw(snapshot, embedding, separation_text(separation))
+
+    def _frozen_features(self, data: ImageData, index_N: torch.Tensor) -> np.ndarray | None:
+        """(N, D): what a frozen net made of the images once, for validation; None of another layer or net."""
+        if self.layer != EMBED or data.embed is None:
+            return None
+        loader = data.val_dataloader()
+        features_ND = torch.cat([features_BD for features_BD, _ in loader]).cpu()
+        order_N = torch.cat(list(loader.sampler))
+        return features_ND[order_N.argsort()[torch.searchsorted(order_N.sort().values, index_N)]].numpy()
 
     def _project(self, snapshot: Snapshot, embedding: Embedding) -> None:
         if not snapshot.boards:
@@ -107,8 +120,10 @@ class Embeddings(Visualizer):
     def _draw(self, snapshot: Snapshot, embedding: Embedding, separation: str) -> None:
         earlier = self._layouts_before(snapshot.epoch)
         layouts: dict[str, np.ndarray] = {}
+        if self._vectors is None or not np.array_equal(self._vectors, embedding.vectors_ND):
+            self._vectors, self._layouts = embedding.vectors_ND, {}
         for method in self.methods:
-            layout = embedding.layout(
+            layout = self._layouts[method] = self._layouts.get(method) or embedding.layout(
                 method,
                 seed=snapshot.figures.seed,
                 tsne_points=snapshot.affordable(self.tsne_points, MIN_POINTS),

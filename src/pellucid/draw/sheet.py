@@ -9,13 +9,14 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
@@ -184,6 +185,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     return lines
 
 
+@lru_cache(maxsize=4096)  # a look writes the same names again, each measured several times
 def length(text: str, size: float) -> float:
     """Width of a line in points, by the measures of the font; wide letters that it lacks count as square."""
     wide = [letter for letter in text if unicodedata.east_asian_width(letter) in "WF"]
@@ -224,8 +226,14 @@ def colourise(values_HW: np.ndarray, low: float, high: float, colours: str) -> n
     """
     check_finite(values_HW)
     span = high - low if high > low else 1.0
-    coloured = colormaps[colours](np.clip((values_HW - low) / span, 0, 1))
+    coloured = _colour_map(colours)(np.clip((values_HW - low) / span, 0, 1))
     return np.asarray(coloured[..., :3])
+
+
+@lru_cache
+def _colour_map(name: str) -> Colormap:
+    """Matplotlib's of that name, which gives a copy each time whose table is made anew."""
+    return colormaps[name]
 
 
 def check_finite(values: np.ndarray) -> None:

@@ -90,7 +90,7 @@ class Explainer(ABC):
                 images = copied_to(plain, images)
                 target = target.to(images.device, torch.long, copy=True)
                 part_BHW, texts = self._attribute(plain, images, target, black_CHW)
-                same_B = _constant(plain, images, black_CHW)
+                same_B = constant(plain, images, black_CHW)
                 maps.append(part_BHW.detach().float().cpu())
                 notes += [NO_MAP if same else text for same, text in zip(same_B, texts, strict=True)]
             maps_BHW = torch.cat(maps)
@@ -121,7 +121,7 @@ class Explainer(ABC):
 
 
 @torch.no_grad()
-def _constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
+def constant(net: nn.Module, images_BCHW: Tensor, black_CHW: Tensor) -> Tensor:
     """For each image whether all classes have the scores that they have of black and of noise, (B,)."""
     noise_CHW = torch.randn(black_CHW.shape, generator=torch.Generator().manual_seed(0)).to(black_CHW)
     scores_BK, others_2K = net(images_BCHW.detach()), net(torch.stack([black_CHW, noise_CHW]))

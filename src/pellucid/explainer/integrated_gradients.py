@@ -9,7 +9,7 @@ Shapes: B images, C channels, H × W pixels, M points on the way of any of the i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import final
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.explainer.base import Explainer, images_per_pass
+from pellucid.explainer.base import Explainer, constant, images_per_pass
 from pellucid.inside.summary import operations
 
 ERROR = 0.01  # of the score's rise: where the sum misses no more of it, the points are enough
@@ -34,7 +34,7 @@ class IntegratedGradients(Explainer):
     The error of the integral is Δ in the note, marked above 10 %. The integral is taken at ``steps``
     points, black and the image among them, by the trapezoid rule. Where its error is above 1 %, intervals
     are halved until it is not, there are ``most`` points, or all images' together cost more than 10¹¹
-    operations an image. Raises UserError for fewer than two steps.
+    operations an image; none where the net is as good as constant. Raises UserError for fewer than two steps.
     """
 
     title = "integrated gradients"
@@ -57,7 +57,9 @@ class IntegratedGradients(Explainer):
         way.walk([(path, image, share) for image, path in enumerate(paths) for share in even])
         cost = max(operations(net, images_BCHW[:1]), 1)
         remaining = int(WORK * max(len(paths), MIN_SHARING) / cost) - self.steps * len(paths)
-        while remaining > 0 and (needed := _worst(paths, self.most)[:remaining]):
+        same = constant(net, images_BCHW, black_CHW).tolist()  # their maps are noise at any number of points
+        refined = {image: path for image, path in enumerate(paths) if not same[image]}
+        while remaining > 0 and (needed := _worst(refined, self.most)[:remaining]):
             way.walk(needed)
             remaining -= len(needed)
         return torch.stack([path.map() for path in paths]), [path.note() for path in paths]
@@ -121,9 +123,9 @@ class _Path:
         return f"Δ {error:{'.1g' if small else '.2f'}}" + (f" ({error / rise:.1%})" if rise else "")
 
 
-def _worst(paths: Sequence[_Path], limit: int) -> list[tuple[_Path, int, float]]:
+def _worst(paths: Mapping[int, _Path], limit: int) -> list[tuple[_Path, int, float]]:
     """Points that are wanted of all images, the most needed first: of which path, its image, the share."""
-    needed = [(need, path, i, share) for i, path in enumerate(paths) for need, share in path.missing(limit)]
+    needed = [(need, path, i, share) for i, path in paths.items() for need, share in path.missing(limit)]
     return [(path, i, share) for _, path, i, share in sorted(needed, key=lambda point: -point[0])]
 
 

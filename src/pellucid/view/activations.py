@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
-from pellucid.inside.statistics import Activity, measured
+from pellucid.inside.statistics import SAMPLE, Activity, combined, measured
+
+BATCH_SIZE = 16  # what a layer gives for more no longer fits a processor's cache
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,14 @@ class LayerStates:
 
 def activations(predictor: Predictor, images: Images, layers: Sequence[str]) -> LayerStates:
     """What the layers do with those images: a unit is dead if it gives all of them the same value."""
-    inputs_BCHW = predictor.inputs(images.pixels_BCHW)
-    with measured(predictor.net, layers) as activity:
-        predictor.run(inputs_BCHW)
+    parts: dict[str, list[Activity]] = {}
+    for pixels_BCHW in torch.split(images.pixels_BCHW, BATCH_SIZE):
+        sample = -(-SAMPLE * len(pixels_BCHW) // len(images))
+        with measured(predictor.net, layers, sample) as activities:
+            predictor.run(predictor.inputs(pixels_BCHW))
+        for name, part in activities.items():
+            parts.setdefault(name, []).append(part)
+    activity = {name: combined(each) for name, each in parts.items()}
     weights = {}
     for name, weight in weights_of(predictor.net, layers).items():
         values = weight.detach().float()

@@ -5,6 +5,7 @@ Axes: N images, B of a batch, P and S some of the N, D numbers of a vector, C ch
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,8 +145,9 @@ def embed_images(
     *,
     index_N: np.ndarray,
     predictions: Mapping[str, np.ndarray] | None = None,
+    vectors_ND: np.ndarray | None = None,
 ) -> Embedding:
-    """The embedding of those images, of which ``predictions`` are known already."""
+    """The embedding of those images, of which ``predictions`` are known already, and may be the vectors."""
     metadata: list[Metadata] = []
 
     def recorded() -> Iterator[Images]:
@@ -153,7 +155,10 @@ def embed_images(
             metadata.append((images.files, images.names, images.labels_B))
             yield images
 
-    vectors_ND = predictor.embed_all(recorded(), layer).numpy()
+    if vectors_ND is None:
+        vectors_ND = predictor.embed_all(recorded(), layer).numpy()
+    else:
+        deque(recorded(), maxlen=0)
     return _gather(layer, index_N, metadata, vectors_ND, predictions or {})
 
 
