@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 
@@ -85,6 +86,10 @@ class Host(ABC):
     @property
     @abstractmethod
     def predictions(self) -> Predictions | None: ...
+
+    def features(self, index_B: Tensor) -> np.ndarray | None:
+        """What the net's ``embed`` made of those images, (B, D), where that is known without it."""
+        return None
 
     @property
     def has_training_images(self) -> bool:

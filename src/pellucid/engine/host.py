@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
@@ -63,6 +64,16 @@ class RunHost(Host, Callback):
             spec = replace(self.data.spec, classes=classes)
             self._predictor = Predictor(net, spec, module.device, module.predictions)
         return self._predictor
+
+    def features(self, index_B: Tensor) -> np.ndarray | None:
+        if self.data.embed is None:
+            return None
+        # A frozen net's were computed once, for validation.
+        loader = self.data.val_dataloader()
+        features_ND = torch.cat([features_BD for features_BD, _ in loader]).cpu()
+        order_N = torch.cat(list(loader.sampler))
+        rows_B = order_N.argsort()[torch.searchsorted(order_N.sort().values, index_B)]
+        return features_ND[rows_B].numpy()
 
     def training_images(self, count: int) -> TrainingImages:
         # Images, also where features train.
