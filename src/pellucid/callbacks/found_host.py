@@ -30,6 +30,7 @@ from pellucid.metrics.predictions import Predictions
 from pellucid.spec import Spec
 
 log = logging.getLogger(__name__)
+UNSEEN = "nothing, as it was not run"
 TRIED = 32  # images by which it is found out what a net gives
 BATCH_SIZE = 32
 MAX_NAMED = 4  # classes
@@ -86,6 +87,11 @@ def find_net(
         f"the one that does, net='…', of {children or 'no children'}; or say what it is given: "
         "batch=lambda b: (…, …)."
     )
+
+
+def unseen_net(module: nn.Module) -> FoundNet:
+    """In place of a net that was not found: the module, of whose output nothing is known."""
+    return FoundNet("", module, FoundOutput(lambda output: torch.zeros(0), lambda *_: {}, UNSEEN))
 
 
 class FoundHost(Host):
@@ -200,8 +206,9 @@ class FoundHost(Host):
         if self.split != "given":
             looked += f" of {self._source}"
         where = f"labels in {batch.labels_path}" if batch.labels_path else "no labels"
+        net = self.found.text() if self.found.output.text != UNSEEN else "none that runs on the images"
         return [
-            f"net: {self.found.text()}",
+            f"net: {net}",
             f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {looked}",
             f"normalisation: {spec.statistics}" + _numbers(spec),
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,9 +26,9 @@ log = logging.getLogger(__name__)
 class ViewScheduler(Callback):
     """One a training: its views look on rank 0, one after the other, and their errors stop nothing.
 
-    Within the budget of ``figures``, in this order: cheap views before dear ones, those that have not looked
-    before those that have. After the first and the last epoch cheap ones look in any case. A dear view is
-    drawn with fewer images, and else waits until there is time.
+    Within the budget of ``figures``, in this order: views that have not looked before those that have, cheap
+    ones before dear ones. After the first and the last epoch cheap ones look in any case. A dear view is
+    drawn with fewer images, and else waits until there is time; meanwhile others that have looked wait, too.
     """
 
     def __init__(self, views: Sequence[Visualizer], figures: FigureLogger) -> None:
@@ -35,6 +36,7 @@ class ViewScheduler(Callback):
         self._costs: dict[Visualizer, float] = {}  # seconds of a look at full effort
         self._efforts: dict[Visualizer, float] = {}
         self._waiting: set[Visualizer] = set()  # that were due and had no time
+        self._saving = False  # for the first look of a view, for which there will be time
         self._start_step: int | None = None
         self._finished = (0, 0)  # epoch and step
         self._says: Callable[[str], None] = lambda text: None
@@ -49,7 +51,7 @@ class ViewScheduler(Callback):
             start = time.perf_counter()
             try:
                 snapshot = Snapshot(view, moment)
-                with preserve_state(snapshot.net), torch.no_grad(), snapshot.predictor.reading():
+                with self._looking(snapshot):
                     why_not = view.reason(snapshot)
             except UserError as error:
                 raise UserError(f"callbacks.{view.name}: {error}") from error
@@ -77,10 +79,11 @@ class ViewScheduler(Callback):
         ``asked``: of all views, whatever their cadence.
         """
         self.figures.host.begin_look()
+        self._saving = False
         due = [view for view in self.views if view.applies and self._is_due(view, moment, last or asked)]
         if due and not self._costs:
             log.info("Looking into the net: %s.", ", ".join(view.name for view in due))
-        for view in sorted(due, key=lambda view: (not view.cheap, view in self._costs)):
+        for view in sorted(due, key=lambda view: (view in self._costs, not view.cheap)):
             effort = self._effort(view, moment, last=last or moment.epoch == moment.max_epochs)
             view.looked_at = (moment.epoch, moment.step)
             if effort == 0:
@@ -148,16 +151,35 @@ class ViewScheduler(Callback):
         if budget.share is None or (view.cheap and (moment.epoch == 1 or last)):
             return 1.0
         is_new = view not in self._costs
-        full = view.estimate(Snapshot(view, moment)) if is_new else self._costs[view]
+        full = self._costs[view] if not is_new else self._estimate(view, moment)
         if last and is_new:
-            return largest_effort(full, max(budget.left, GRACE))
+            return largest_effort(full, max(budget.left - self._last_cheap(view), GRACE))
         expected = budget.expected(moment.epoch, moment.max_epochs)
         if view not in self._efforts:  # the same in all epochs, which are compared
             self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
         cost = cost_of(full, self._efforts[view])
         later = 0.0 if last else self._last_cheap(view)
-        fits = cost <= budget.left and budget.spent + cost + later <= expected
-        return self._efforts[view] if fits else 0.0
+        if budget.spent + cost + later > expected:
+            return 0.0
+        if cost > budget.left:
+            self._saving = self._saving or is_new  # there will be time for it
+            return 0.0
+        return 0.0 if self._saving and not (is_new or last) else self._efforts[view]
+
+    def _estimate(self, view: Visualizer, moment: Moment) -> float:
+        """About how many seconds the first look takes, which may be found out by running the net."""
+        start = time.perf_counter()
+        snapshot = Snapshot(view, moment)
+        with self._looking(snapshot):
+            seconds = view.estimate(snapshot)
+        self.figures.spent(view.name, seconds=time.perf_counter() - start)
+        return seconds
+
+    @contextmanager
+    def _looking(self, snapshot: Snapshot) -> Iterator[None]:
+        """The net is left as it is found."""
+        with preserve_state(snapshot.net), torch.no_grad(), snapshot.predictor.reading():
+            yield
 
     def _last_cheap(self, view: Visualizer) -> float:
         """Seconds of the looks after the last epoch that take place in any case."""
@@ -175,7 +197,7 @@ class ViewScheduler(Callback):
             snapshot = Snapshot(view, moment, effort)
             loggers = self.figures.host.loggers(moment.loggers)
             before = event_bytes(loggers)
-            with preserve_state(snapshot.net), torch.no_grad(), snapshot.predictor.reading():
+            with self._looking(snapshot):
                 body(snapshot)
             self.figures.spent(view.name, size=event_bytes(loggers) - before)
         except Exception as error:

@@ -31,7 +31,7 @@ from pellucid.callbacks.feature_maps import FeatureMaps
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.film_strip import FilmStrip
 from pellucid.callbacks.filters import Filters
-from pellucid.callbacks.found_host import FoundHost, find_net, make_spec
+from pellucid.callbacks.found_host import FoundHost, find_net, make_spec, unseen_net
 from pellucid.callbacks.graph import Graph
 from pellucid.callbacks.latent import Latent
 from pellucid.callbacks.predictions import Predictions
@@ -70,6 +70,7 @@ VIEWS: dict[str, type[Visualizer]] = {
     )
 }
 OF_TRAINERS = ("samples", "curves", "graph")  # views of what only a Trainer knows
+WITHOUT_A_NET = ("samples", "curves", "filters")  # views that run none
 SHARDED = ("FSDP", "DeepSpeed", "ModelParallel")  # a rank has not the whole net
 SECONDS = 5.0  # of fetching images
 
@@ -270,7 +271,15 @@ class Views(Callback):
         classes = next((names for names in known if names), ())
         spec = make_spec(pool, classes, normalization)
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-        found = find_net(module, self.net, pool, spec, device=device, score=self.score)
+        options = self.options
+        try:
+            found = find_net(module, self.net, pool, spec, device=device, score=self.score)
+        except UserError as error:
+            if self._has_been_told:
+                raise
+            log.warning("%s", error)
+            found = unseen_net(module)
+            options = {name: options[name] for name in options if name in WITHOUT_A_NET}
         trained = next(iter(flat_loaders(trainer.train_dataloader if trainer else None)), None)
         assert self._figures is not None
         fetches = trainer is not None and can_fetch(trained)
@@ -286,11 +295,11 @@ class Views(Callback):
         )
         for line in self._host.told():
             _tell(line)
-        self._scheduler = self._schedule(self._host)
+        self._scheduler = self._schedule(self._host, options)
         self._scheduler.prepare(moment)
         self._scheduler.begin(moment)
 
-    def _schedule(self, host: FoundHost) -> ViewScheduler:
+    def _schedule(self, host: FoundHost, options: Mapping[str, Mapping[str, Any]]) -> ViewScheduler:
         explainers = {
             "saliency": Saliency(),
             "integrated_gradients": IntegratedGradients(),
@@ -299,11 +308,11 @@ class Views(Callback):
         }
         figures = FigureLogger(host=host, seed=self.seed, explainers=explainers, share=self.share)
         views = []
-        for name, options in self.options.items():
+        for name, given in options.items():
             cadence = {} if self.every_n_epochs is None else {"every_n_epochs": self.every_n_epochs}
             if "every_n_epochs" not in inspect.signature(VIEWS[name]).parameters:
                 cadence = {}
-            views.append(VIEWS[name](**{**cadence, **options}, figures=figures))
+            views.append(VIEWS[name](**{**cadence, **given}, figures=figures))
         return ViewScheduler(views, figures)
 
     def _training_images(self, trainer: Any, module: Any, count: int) -> tuple[Tensor, Tensor | None]:

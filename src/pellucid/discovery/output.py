@@ -59,7 +59,11 @@ def find_output(
             text = f"{shape}, as the images; to see reconstructions give mean=… and std=…"
             return FoundOutput(read, _nothing, text)
         return _of_images(read, spec)
-    found = _of_scores(read, main, labels_N, spec.classes)
+    found = None
+    if isinstance(output, Tensor) or (
+        main.ndim == 2 and main.shape[1] > 1
+    ):  # one number beside others: of what?
+        found = _of_scores(read, main, labels_N, spec.classes)
     return found or FoundOutput(read, _nothing, f"{shape}; score=… makes of it a number to explain")
 
 

@@ -101,7 +101,7 @@ def _legend(
     rows = -(-len(classes) // columns)
     step = min(0.22, height / max(rows, 1))
     axes = sheet.axes(x, y, 1.5 * columns, rows * step)
-    axes.set(xlim=(0, 1.5 * columns), ylim=(rows, 0), xticks=[], yticks=[])
+    axes.set(xlim=(0, 1.5 * columns), ylim=(max(rows, 1), 0), xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
     present = set(labels_N.tolist())

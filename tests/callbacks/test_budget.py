@@ -1,0 +1,89 @@
+"""A budget by hand: a share of a time that a clock of the test's tells."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pellucid.callbacks.budget import EFFORTS, Budget, cost_of, full_cost, largest_effort, told
+from pellucid.errors import UserError
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_share_of_the_time_that_was_trained() -> None:
+    clock = Clock()
+    budget = Budget(0.1, clock)
+    budget.spend(2)  # before training: no time of it
+    assert (budget.trained, budget.left) == (0, -2)
+    budget.start()
+    clock.now += 60
+    assert budget.trained == 60
+    assert budget.left == pytest.approx(0.1 * 60 - 2)
+    clock.now += 5
+    budget.spend(5)  # a look is no training
+    assert budget.trained == 60
+    assert budget.left == pytest.approx(0.1 * 60 - 7)
+    assert budget.expected(3, 10) == pytest.approx(0.1 * 60 * 10 / 3)
+    assert budget.expected(3, -1) == budget.expected(3, None) == budget.expected(3, 10), "guessed"
+    assert budget.expected(20, None) == pytest.approx(0.1 * 60), "it may end at once"
+
+
+def test_a_run_that_goes_on_counts_on() -> None:
+    clock = Clock()
+    budget = Budget(0.1, clock)
+    budget.go_on({"look/trained": 50.0, "look/seconds/total": 3.0, "look/left_out/latent": 2, "epochs": 4})
+    budget.start()
+    clock.now += 10
+    assert budget.trained == 60
+    assert budget.left == pytest.approx(3)
+    budget.left_out["latent"] += 1
+    budget.shortened["embeddings"] += 1
+    assert budget.account() == {
+        "look/trained": 60,
+        "look/left_out/latent": 3,
+        "look/shortened/embeddings": 1,
+    }
+
+
+def test_without_a_share_there_is_no_end() -> None:
+    budget = Budget(None)
+    assert budget.left == budget.expected(1, 10) == math.inf
+
+
+@pytest.mark.parametrize("share", [-0.1, math.nan, math.inf])
+def test_a_wrong_share_is_told(share: float) -> None:
+    with pytest.raises(UserError, match=r"share=.*: expected 0 or more, of the time trained; null draws"):
+        Budget(share)
+
+
+def test_what_a_look_costs_with_fewer_images() -> None:
+    assert cost_of(10.3, 0.1) == pytest.approx(1.3), "drawing takes its 0.3 s in any case"
+    assert cost_of(0.2, 0.1) == 0.2
+    for effort in EFFORTS:
+        assert full_cost(cost_of(10.3, effort), effort) == pytest.approx(10.3)
+    assert largest_effort(10.3, 5.4) == 0.5
+    assert largest_effort(10.3, 100) == 1
+    assert largest_effort(10.3, 0.5) == 0
+
+
+def test_what_was_left_out_is_told_in_a_line() -> None:
+    account = {
+        "look/trained": 31.2,
+        "look/seconds/total": 3.04,
+        "look/left_out/embeddings": 5,
+        "look/left_out/latent": 1,
+        "look/shortened/explanations": 2,
+    }
+    assert told(account, 0.1) == (
+        "3.0 s for 31.2 s of training, of which they may take 10%; left out: embeddings × 5, latent × 1; "
+        "with fewer images: explanations × 2. All: share=null"
+    )
+    assert told(account, None) == ""
+    assert told({"look/trained": 31.2}, 0.1) == ""
