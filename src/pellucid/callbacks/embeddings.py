@@ -10,7 +10,6 @@ import torch
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
-from pellucid.data.base import ImageData
 from pellucid.draw.projector import MAX_POINTS, write_projector
 from pellucid.draw.scatter import scatter
 from pellucid.errors import UserError, counted
@@ -66,27 +65,19 @@ class Embeddings(Visualizer):
         if predictions is not None:
             subset = predictions.subset(rows_N)
             predicted = {name: subset.values[name].numpy() for name in ("predicted", "confidence")}
+        features_ND = snapshot.data.val_dataloader().table() if self.layer == EMBED else None
         embedding = embed_images(
             snapshot.predictor,
             snapshot.batches("val", index_N),
             self.layer,
             index_N=index_N.numpy(),
             predictions=predicted,
-            vectors_ND=self._frozen_features(snapshot.data, index_N),
+            vectors_ND=None if features_ND is None else features_ND[index_N].numpy(),
         )
         self._project(snapshot, embedding)
         separation = embedding.separation(snapshot.figures.seed)
         snapshot.scalars({f"{self.name}/{name}": value for name, value in separation.items()})
         self._draw(snapshot, embedding, separation_text(separation))
-
-    def _frozen_features(self, data: ImageData, index_N: torch.Tensor) -> np.ndarray | None:
-        """(N, D): what a frozen net made of the images once, for validation; None of another layer or net."""
-        if self.layer != EMBED or data.embed is None:
-            return None
-        loader = data.val_dataloader()
-        features_ND = torch.cat([features_BD for features_BD, _ in loader]).cpu()
-        order_N = torch.cat(list(loader.sampler))
-        return features_ND[order_N.argsort()[torch.searchsorted(order_N.sort().values, index_N)]].numpy()
 
     def _project(self, snapshot: Snapshot, embedding: Embedding) -> None:
         if not snapshot.boards:
