@@ -107,16 +107,23 @@ class BatchLoader:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        epoch = self.sampler.epoch
-        number = epoch % self.augmentations if self.augmentations else epoch
         inputs: Iterable[tuple[Tensor, Tensor]]
-        if self.features is None:
-            inputs = self._images(self.sampler, number)
+        if (table_ND := self.table()) is None:
+            inputs = self._images(self.sampler, self._number)
         else:
-            table_ND = self.features.table(number, self._all_images)
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
         for index_B, inputs_B in inputs:
             yield inputs_B, self.split.labels_N[index_B].to(self.device)
+
+    def table(self) -> Tensor | None:
+        """The epoch's features of all images, (N, D) on the CPU, in their order; None without any."""
+        return None if self.features is None else self.features.table(self._number, self._all_images)
+
+    @property
+    def _number(self) -> int:
+        """Of this epoch's augmentation."""
+        epoch = self.sampler.epoch
+        return epoch % self.augmentations if self.augmentations else epoch
 
     def _all_images(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self._images(torch.split(torch.arange(len(self.split)), self.sampler.batch_size), number)

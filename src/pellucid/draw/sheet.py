@@ -57,6 +57,7 @@ class Sheet:
         bottom = 1 - (y + self._lower + height) / page_height
         box = (x / self.width, bottom, width / self.width, height / page_height)
         axes = self._figure.add_axes(box, **options)
+        axes.set_title("", y=1)  # said, as matplotlib else measures all ticks for where no title touches them
         axes.tick_params(labelsize=7, colors=FAINT, width=0.6, length=2.5)
         for side, spine in axes.spines.items():
             spine.set_visible(side in ("left", "bottom"))

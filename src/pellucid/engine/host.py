@@ -66,14 +66,8 @@ class RunHost(Host, Callback):
         return self._predictor
 
     def features(self, index_B: Tensor) -> np.ndarray | None:
-        if self.data.embed is None:
-            return None
-        # A frozen net's were computed once, for validation.
-        loader = self.data.val_dataloader()
-        features_ND = torch.cat([features_BD for features_BD, _ in loader]).cpu()
-        order_N = torch.cat(list(loader.sampler))
-        rows_B = order_N.argsort()[torch.searchsorted(order_N.sort().values, index_B)]
-        return features_ND[rows_B].numpy()
+        features_ND = self.data.val_dataloader().table()  # of a frozen net, computed once for validation
+        return None if features_ND is None else features_ND[index_B].numpy()
 
     def training_images(self, count: int) -> TrainingImages:
         # Images, also where features train.

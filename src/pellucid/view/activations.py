@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.statistics import SAMPLE, Activity, combined, measured
 
-BATCH_SIZE = 16  # what a layer gives for more no longer fits a processor's cache
+MIN_IMAGES, PIXELS = 8, 2**17  # of a pass: what a layer gives for many more no longer fits a cache
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class LayerStates:
 def activations(predictor: Predictor, images: Images, layers: Sequence[str]) -> LayerStates:
     """What the layers do with those images: a unit is dead if it gives all of them the same value."""
     parts: dict[str, list[Activity]] = {}
-    for pixels_BCHW in torch.split(images.pixels_BCHW, BATCH_SIZE):
+    count = max(MIN_IMAGES, PIXELS // math.prod(predictor.spec.image_shape[1:]))
+    for pixels_BCHW in torch.split(images.pixels_BCHW, count):
         sample = -(-SAMPLE * len(pixels_BCHW) // len(images))
         with measured(predictor.net, layers, sample) as activities:
             predictor.run(predictor.inputs(pixels_BCHW))
