@@ -185,7 +185,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fast_development_run_leaves_nothing(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, warned: Callable[[], list[str]]
 ) -> None:
-    drawn = []
+    drawn: list[None] = []
     draw = VIEWS["filters"].draw
     monkeypatch.setattr(VIEWS["filters"], "draw", lambda *given: drawn.append(draw(*given)))
     both(tmp_path, Case(options={"fast_dev_run": 2}))
