@@ -17,10 +17,11 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from torch import Tensor, nn
 
 from pellucid.callbacks.host import Host, TrainingImages
-from pellucid.discovery.net import candidates, named_net
+from pellucid.discovery.net import candidates
 from pellucid.discovery.normalization import OWN_RANGE, Normalization
 from pellucid.discovery.output import FoundOutput, Score, find_output
 from pellucid.discovery.pool import Pool
+from pellucid.discovery.received import AS_IS, Received
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.images import UNKNOWN
 from pellucid.inside.predictor import Predictor
@@ -40,11 +41,14 @@ STAGE_OF = {"train": "train", "training": "train", "val": "val", "valid": "val",
 
 @dataclass(frozen=True)
 class FoundNet:
-    """A net by its name in the module, "" for the module itself, and what it gives."""
+    """A net by its name in the module, "" for the module itself, what it gives, and in which form it is given
+    images.
+    """
 
     name: str
     net: nn.Module
     output: FoundOutput
+    received: Received = AS_IS
 
     def text(self) -> str:
         """In a line."""
@@ -61,25 +65,28 @@ def find_net(
     *,
     device: torch.device,
     score: Score | None,
+    heard: tuple[str, Received] | None = None,
 ) -> FoundNet:
-    """The net that runs on the images. Raises UserError where none does, with what to do."""
-    if isinstance(pinned, nn.Module):
-        found = [("as given", unwrap_compiled(pinned))]
-    elif pinned is not None:
-        found = [(pinned, unwrap_compiled(named_net(module, pinned)))]
-    else:
-        found = list(candidates(module))
+    """The net that runs on the images; ``heard`` is the one that was called with them, and in which form.
+
+    Raises UserError where none does, with what to do.
+    """
+    found = [(name, unwrap_compiled(net)) for name, net in candidates(module, pinned)]
+    received = AS_IS
+    if heard is not None:
+        found, received = [pair for pair in found if pair[0] == heard[0]], heard[1]
     inputs_BCHW = pool.inputs_NCHW[:TRIED].to(device)
     errors = []
     for name, net in found:
         dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
         try:
             with preserve_state(net) as plain, torch.no_grad():
-                output = plain(inputs_BCHW.to(dtype, copy=True))
+                output = plain(received.reshape(inputs_BCHW.to(dtype, copy=True)))
         except Exception as error:
             errors.append(f"{name or 'the module itself'}: {type(error).__name__}: {first_line(error)}")
             continue
-        return FoundNet(name, net, find_output(output, inputs_BCHW, pool.labels_N, spec, score))
+        meaning = find_output(output, inputs_BCHW, pool.labels_N, spec, score)
+        return FoundNet(name, net, meaning, received)
     tried = "; ".join(errors) or "it has no forward of its own, and not exactly one child with parameters"
     children = ", ".join(name for name, _ in module.named_children())
     raise UserError(
@@ -120,6 +127,11 @@ class FoundHost(Host):
         self._predictor: Predictor | None = None
 
     @property
+    def heard(self) -> tuple[str, Received]:
+        """The net's name, and in which form it is given images."""
+        return self.found.name, self.found.received
+
+    @property
     def images(self) -> Pool:
         return self.pool
 
@@ -140,8 +152,15 @@ class FoundHost(Host):
         tensor = next(net.parameters(), None)
         device = torch.device("cpu") if tensor is None else tensor.device
         if self._predictor is None or self._predictor.device != device:
-            output = self.found.output
-            self._predictor = Predictor(net, self.spec, device, output.interpret, read=output.read)
+            output, received = self.found.output, self.found.received
+            self._predictor = Predictor(
+                net,
+                self.spec,
+                device,
+                output.interpret,
+                read=output.read,
+                give=received.reshape if received.shape else None,
+            )
         return self._predictor
 
     def begin_look(self) -> None:

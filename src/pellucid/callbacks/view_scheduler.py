@@ -37,7 +37,7 @@ class ViewScheduler(Callback):
         self._efforts: dict[Visualizer, float] = {}
         self._waiting: set[Visualizer] = set()  # that were due and had no time
         self._saving = False  # for the first look of a view, for which there will be time
-        self._start_step: int | None = None
+        self.start_step: int | None = None
         self._finished = (0, 0)  # epoch and step
         self._says: Callable[[str], None] = lambda text: None
 
@@ -117,12 +117,12 @@ class ViewScheduler(Callback):
             self.begin(Moment.of(trainer, pl_module, trainer.current_epoch))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start_step = trainer.global_step
+        self.start_step = trainer.global_step
         if trainer.is_global_zero and self.figures.account():
             self.figures.host.record(self.figures.account())
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not whole_epoch(trainer, self._start_step):
+        if not trainer.is_global_zero or not whole_epoch(trainer, self.start_step):
             return
         self._finished = (trainer.current_epoch + 1, trainer.global_step)
         self.look(Moment.of(trainer, pl_module, trainer.current_epoch + 1))

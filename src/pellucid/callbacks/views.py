@@ -42,6 +42,7 @@ from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch
 from pellucid.discovery.dataset import class_names, data_set_name, length, names_of_net
+from pellucid.discovery.net import candidates
 from pellucid.discovery.normalization import Normalization, find_normalization
 from pellucid.discovery.output import Score
 from pellucid.discovery.pool import (
@@ -55,6 +56,7 @@ from pellucid.discovery.pool import (
     heard_pool,
 )
 from pellucid.discovery.random_state import preserve_generators
+from pellucid.discovery.received import AS_IS, Listener, Received, described
 from pellucid.errors import UserError, did_you_mean
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.integrated_gradients import IntegratedGradients
@@ -123,6 +125,11 @@ class Views(Callback):
         self._host: FoundHost | None = None
         self._figures: Path | None = None
         self._heard: list[FoundBatch] | None = None  # batches that go by, until there are enough images
+        self._start_step: int | None = None
+        self._fetched: tuple[Pool, str, str] | None = None  # as they lie in batches, their source and split
+        self._listener: tuple[Listener, Tensor] | None = None  # and the images of the batch that goes by
+        self._heard_net: tuple[str, Received] | None = None  # the net that a step calls with images
+        self._is_checked = False  # whether what a step gives the net has been compared with its batch
         self._is_off = False
         self._stack = ExitStack()
         if images is not None:
@@ -157,6 +164,8 @@ class Views(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._scheduler, self._heard, self._is_off = None, None, False
+        self._heard_net, self._is_checked, self._start_step = None, self.batch is not None, None
+        self._host, self._fetched = None, None
         self._figures = self._choose_folder(trainer)  # asks all ranks
         kind = type(trainer.strategy).__name__
         if kind.startswith(SHARDED):
@@ -168,14 +177,18 @@ class Views(Callback):
                 self._find(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start_step = trainer.global_step
         if self._scheduler is not None:
             self._scheduler.on_train_epoch_start(trainer, pl_module)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if not trainer.val_dataloaders:
-            self._hear(batch)
+        if _first_loader(trainer)[1] == "training":
+            self._hear(trainer, pl_module, batch)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self._compare(pl_module, "training_step")
 
     def on_validation_batch_start(
         self,
@@ -186,7 +199,10 @@ class Views(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         if dataloader_idx == 0:
-            self._hear(batch)
+            self._hear(trainer, pl_module, batch)
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self._compare(pl_module, "validation_step")
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -199,23 +215,38 @@ class Views(Callback):
         metrics = dict(trainer.callback_metrics)  # on all ranks, which may reduce them together
         if self._is_idle(trainer):
             return
-        with self._guarded(pl_module):
+        with self._guarded(pl_module, raises=False):
             if self._heard:
                 self._open_heard(trainer, pl_module)
+            elif self._fetched and (self._host is None or self._heard_net not in (None, self._host.heard)):
+                moment = Moment.of(trainer, pl_module, trainer.current_epoch)
+                self._open(
+                    pl_module, *self._fetched, moment, trainer
+                )  # now that it is known what it is given
             if self._scheduler is not None and self._host is not None:
                 self._host.note(trainer.current_epoch + 1, metrics)
                 self._scheduler.on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._is_idle(trainer) and self._scheduler is not None:
-            with self._guarded(pl_module):
+            with self._guarded(pl_module, raises=False):
                 self._scheduler.on_train_end(trainer, pl_module)
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._close()  # as there is no teardown then
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener[0].close()
+        self._listener = None
         self._stack.close()
 
     def _find(self, trainer: Trainer, module: LightningModule) -> None:
         """Choose the images that are looked at, or wait for batches where they cannot be asked for."""
+        list(candidates(module, self.net))  # a name that there is not is told at once
         loader, split = _first_loader(trainer)
         if loader is None or not can_fetch(loader):
             self._heard = []
@@ -231,17 +262,44 @@ class Views(Callback):
                 log.debug("Images cannot be asked for singly: %s", error)
                 self._heard = []
                 return
-        moment = Moment.of(trainer, module, trainer.current_epoch)
-        self._open(module, pool, data_set_name(loader.dataset), split, moment, trainer)
+        self._fetched = pool, data_set_name(loader.dataset), split
+        try:
+            self._open(module, *self._fetched, Moment.of(trainer, module, trainer.current_epoch), trainer)
+        except UserError:
+            if self._is_checked or self._host is not None:
+                raise  # else a step may show how the net runs
 
-    def _hear(self, batch: Any) -> None:
-        """Keep a batch that goes by, where images cannot be asked for."""
-        if self._heard is None or sum(len(batch.images_BCHW) for batch in self._heard) >= FIRST:
+    def _hear(self, trainer: Trainer, module: LightningModule, batch: Any) -> None:
+        """Before a batch's step: keep its images where they cannot be asked for, and listen for those which
+        the net is given.
+        """
+        if self._is_idle(trainer):
             return
-        found = find_batch(batch, self.batch)
-        labels_B = None if found.labels_B is None else found.labels_B.clone()
-        images_BCHW = found.images_BCHW.detach().float().cpu().clone()
-        self._heard.append(replace(found, images_BCHW=images_BCHW, labels_B=labels_B))
+        wanted = self._heard is not None and sum(len(batch.images_BCHW) for batch in self._heard) < FIRST
+        if not wanted and self._is_checked:
+            return
+        with self._guarded(module, raises=False):
+            found = find_batch(batch, self.batch)
+            images_BCHW = found.images_BCHW.detach().float().cpu().clone()
+            labels_B = None if found.labels_B is None else found.labels_B.clone()
+            if wanted and self._heard is not None:
+                self._heard.append(replace(found, images_BCHW=images_BCHW, labels_B=labels_B))
+            if not self._is_checked and getattr(module, "_compiler_ctx", None) is None:
+                self._listener = Listener(dict(candidates(module, self.net))), images_BCHW
+
+    def _compare(self, module: LightningModule, step: str) -> None:
+        """After a batch's step: compare what the net was given with what the batch holds."""
+        if self._listener is None:
+            return
+        (listener, images_BCHW), self._listener, self._is_checked = self._listener, None, True
+        listener.close()
+        names = [name for name, _ in candidates(module, self.net)]
+        self._heard_net = listener.find(images_BCHW, names)
+        if self._heard_net is None and any(listener.calls.values()):
+            self._turn_off(
+                f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
+                f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
+            )
 
     def _open_heard(self, trainer: Trainer, module: LightningModule) -> None:
         pool = heard_pool(self._heard or [])
@@ -265,7 +323,11 @@ class Views(Callback):
         datasets = [getattr(loader, "dataset", None) for loader in loaders]
         datamodule = _datamodule(trainer)
         holders = (datasets[:1], datasets[1:], [datamodule], [module])
-        normalization = self.normalization or find_normalization(pool.inputs_NCHW, *holders)
+        received = AS_IS if self._heard_net is None else self._heard_net[1]
+        normalization = self.normalization
+        if normalization is None:
+            normalization = received.normalization(find_normalization(pool.inputs_NCHW, *holders))
+        pool = replace(pool, inputs_NCHW=received.values(pool.inputs_NCHW))
         known = [self.classes, *map(class_names, [*datasets, datamodule]), names_of_net(module)]
         known += [names_of_net(child) for child in module.children()]
         classes = next((names for names in known if names), ())
@@ -273,7 +335,9 @@ class Views(Callback):
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         options = self.options
         try:
-            found = find_net(module, self.net, pool, spec, device=device, score=self.score)
+            found = find_net(
+                module, self.net, pool, spec, device=device, score=self.score, heard=self._heard_net
+            )
         except UserError as error:
             if self._has_been_told:
                 raise
@@ -296,6 +360,7 @@ class Views(Callback):
         for line in self._host.told():
             _tell(line)
         self._scheduler = self._schedule(self._host, options)
+        self._scheduler.start_step = self._start_step
         self._scheduler.prepare(moment)
         self._scheduler.begin(moment)
 
@@ -321,7 +386,10 @@ class Views(Callback):
             index_B = torch.randperm(len(loader.dataset), generator=torch.Generator().manual_seed(self.seed))
             batch = _transfer(trainer, module, "training")(fetch_batch(loader, index_B[:count]))
             found = find_batch(batch, self.batch)
-        return found.images_BCHW.detach().float().cpu()[:count], found.labels_B
+        assert self._host is not None
+        images_BCHW = found.images_BCHW.detach().float().cpu()[:count]
+        labels_B = None if found.labels_B is None else found.labels_B[:count]
+        return self._host.found.received.values(images_BCHW), labels_B
 
     def _choose_folder(self, trainer: Trainer) -> Path:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -342,16 +410,17 @@ class Views(Callback):
         return self._is_off or not trainer.is_global_zero
 
     @contextmanager
-    def _guarded(self, module: nn.Module) -> Iterator[None]:
+    def _guarded(self, module: nn.Module, *, raises: bool = True) -> Iterator[None]:
         """What goes wrong within is told once, and training goes on; what the module would log is not logged.
 
-        Raises UserError where something that was given does not fit.
+        ``raises``: UserError where something that was given does not fit.
         """
         try:
             with _unlogged(module), torch.no_grad():
                 yield
         except Exception as error:
-            if isinstance(error, UserError) and (self._has_been_told or self._scheduler is not None):
+            told = self._has_been_told or self._scheduler is not None
+            if raises and isinstance(error, UserError) and told:
                 raise
             self._turn_off(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
 

@@ -36,7 +36,12 @@ class FoundBatch:
 def find_batch(batch: Any, pick: PickBatch | None = None) -> FoundBatch:
     """The images and labels of a batch; ``pick`` says what they are. Raises UserError where it has none."""
     if pick is not None:
-        picked = pick(batch)
+        try:
+            picked = pick(batch)
+        except Exception as error:
+            raise UserError(
+                f"batch=…: {type(error).__name__}: {error}, of a batch that is {_described(batch)}."
+            ) from error
         images, labels = picked if isinstance(picked, tuple | list) else (picked, None)
         if not isinstance(images, Tensor) or images.ndim != 4:
             raise UserError(f"batch=…: expected images (B, C, H, W), got {_described(images)}.")

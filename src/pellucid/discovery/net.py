@@ -8,7 +8,6 @@ from torch import nn
 
 from pellucid.errors import UserError
 from pellucid.inside.layers import near
-from pellucid.inside.preserve_state import unwrap_compiled
 
 NO_NETS = ("torchmetrics", "torch.nn.modules.loss")  # modules that are trained with a net, but none
 
@@ -24,16 +23,21 @@ def named_net(module: nn.Module, name: str) -> nn.Module:
     return net
 
 
-def candidates(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """What may be the net, with its name: the module itself where it says how it runs, or its one child that
-    is a net.
+def candidates(module: nn.Module, pinned: str | nn.Module | None = None) -> Iterator[tuple[str, nn.Module]]:
+    """What may be the net, with its name, as the module calls it: what is pinned; else the module itself
+    where it says how it runs, and its one child that is a net. Raises UserError for a name that there is not.
     """
+    if isinstance(pinned, nn.Module):
+        yield "net=…", pinned
+        return
+    if pinned is not None:
+        yield pinned, named_net(module, pinned)
+        return
     if _runs(module):
-        yield "", unwrap_compiled(module)
+        yield "", module
     children = [(name, child) for name, child in module.named_children() if _is_net(child)]
     if len(children) == 1:
-        ((name, child),) = children
-        yield name, unwrap_compiled(child)
+        yield children[0]
 
 
 def _runs(module: nn.Module) -> bool:

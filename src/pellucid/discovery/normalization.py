@@ -16,7 +16,8 @@ from torch import Tensor
 
 from pellucid.discovery.walk import reachable
 
-TOLERANCE = 0.02  # of values in [0, 1]: rounding, and what resizing overshoots
+TOLERANCE = 0.02  # of white: rounding, and what resizing overshoots
+DARK_BYTES = 16  # the brightest pixel of images in [0, 255] is above
 OWN_RANGE = "not known: each image is shown by its own range"
 
 
@@ -30,36 +31,30 @@ class Normalization:
 
 
 def find_normalization(images_BCHW: Tensor, *holders: Sequence[Any]) -> Normalization:
-    """That of images as a net takes them: of the first of the ``holders`` that hold a Normalize which gives,
-    undone, pixels; else none where they are in [0, 1] or [0, 255] already; else it is not known.
+    """That of images as a net takes them: none where they are in [0, 1] or [0, 255], as the dark ones of
+    normalised images never are; else that of the first of the ``holders`` that hold a Normalize which gives,
+    undone, pixels; else it is not known.
     """
     channels = images_BCHW.shape[1]
     values_BCHW = images_BCHW.detach().float().cpu()
+    if scale := _scale(values_BCHW):
+        return Normalization((0.0,) * channels, (1 / scale,) * channels, f"values in [0, {scale}]")
     for roots in holders:
         for holder in reachable(*roots):
             for mean, std in _stated(holder, channels):
-                if scaled := _as_pixels(values_BCHW, mean, std):
+                mean_C, std_C = torch.tensor(mean), torch.tensor(std)
+                if scale := _scale(values_BCHW * std_C.view(-1, 1, 1) + mean_C.view(-1, 1, 1)):
+                    scaled = (tuple(value / scale for value in values) for values in (mean, std))
                     return Normalization(*scaled, f"{type(holder).__name__} of {_package(holder)}")
-    for name, scale in (("values in [0, 1]", 1.0), ("values in [0, 255]", 255.0)):
-        if _in_range(values_BCHW / scale) and (scale == 1 or float(values_BCHW.max()) > 2):
-            return Normalization((0.0,) * channels, (1 / scale,) * channels, name)
     return Normalization((), (), OWN_RANGE)
 
 
-def _as_pixels(
-    values_BCHW: Tensor, mean: tuple[float, ...], std: tuple[float, ...]
-) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Mean and std of pixels in [0, 1], where undoing them gives such, or values of bytes."""
-    undone = values_BCHW * torch.tensor(std).view(1, -1, 1, 1) + torch.tensor(mean).view(1, -1, 1, 1)
-    if _in_range(undone):
-        return mean, std
-    if _in_range(undone / 255):
-        return tuple(value / 255 for value in mean), tuple(value / 255 for value in std)
-    return None
-
-
-def _in_range(values: Tensor) -> bool:
-    return bool(values.min() >= -TOLERANCE) and bool(values.max() <= 1 + TOLERANCE)
+def _scale(values: Tensor) -> int:
+    """Which number is white, where these are pixels: 1 or 255; else 0."""
+    low, high = float(values.min()), float(values.max())
+    if low >= -TOLERANCE and high <= 1 + TOLERANCE:
+        return 1
+    return 255 if low >= -TOLERANCE * high and DARK_BYTES < high <= 255 * (1 + TOLERANCE) else 0
 
 
 def _stated(holder: Any, channels: int) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:

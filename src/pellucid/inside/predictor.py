@@ -32,7 +32,8 @@ class Predictor:
 
     ``net``: as written, whose layers can be hooked. ``interpret``: what the net's output says of images, see
     ``Task.predictions``. ``precision``: the context of mixed precision that the net runs in. ``read``: what
-    of the net's output is meant, a tensor (B, …); none: the output is one.
+    of the net's output is meant, a tensor (B, …); none: the output is one. ``give``: images in the shape
+    that the net takes; none: (B, C, H, W).
     """
 
     net: nn.Module
@@ -41,19 +42,23 @@ class Predictor:
     interpret: Interpret
     precision: Callable[[], AbstractContextManager[Any]] = nullcontext
     read: Callable[[Any], Tensor] | None = None
+    give: Callable[[Tensor], Tensor] | None = None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Within, the net gives what is meant of its output, to all who call it; no hook is left."""
-        if self.read is None:
-            yield
-            return
-        read = self.read
-        handle = self.net.register_forward_hook(lambda net, inputs, output: read(output))
+        """Within, the net takes images and gives what is meant of its output, to all who call it; no hook is
+        left.
+        """
+        read, give, handles = self.read, self.give, []
+        if read is not None:
+            handles.append(self.net.register_forward_hook(lambda net, inputs, output: read(output)))
+        if give is not None:
+            handles.append(self.net.register_forward_pre_hook(lambda net, inputs: give(*inputs)))
         try:
             yield
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
 
     @property
     def dtype(self) -> torch.dtype:

@@ -26,7 +26,7 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
     net = unwrap_compiled(net)
     gradients = {parameter: (parameter.grad, parameter.requires_grad) for parameter in net.parameters()}
     buffers = {buffer: buffer.clone() for buffer in net.buffers()}
-    compiled, net._compiled_call_impl = net._compiled_call_impl, None  # what ``net.compile()`` sets
+    compiled = vars(net).pop("_compiled_call_impl", None)  # what ``net.compile()`` sets
     registered = {
         module: dict(module._buffers) for module in net.modules()
     }  # a net may put others in their place
@@ -43,7 +43,8 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
         ):
             yield net
     finally:
-        net._compiled_call_impl = compiled
+        if compiled is not None:
+            net._compiled_call_impl = compiled
         for parameter, (gradient, flag) in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(flag)

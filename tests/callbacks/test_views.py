@@ -1,0 +1,412 @@
+"""Views in anybody's Lightning training: nothing of it changes, and there are pictures.
+
+Axes: B of a batch, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Trainer, callbacks, seed_everything
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.tuner.tuning import Tuner
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics.classification import MulticlassAccuracy
+
+from pellucid.callbacks.views import VIEWS, Views
+from tests.callbacks.foreign import (
+    CHEAP,
+    CLASSES,
+    Animals,
+    Batch,
+    Case,
+    Plain,
+    Ran,
+    Stream,
+    different,
+    lightning_warnings,
+    loader,
+)
+
+
+class Manual(Plain):
+    """Two optimizers, stepped by hand, one of them every second time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        features, head = self.optimizers()  # type: ignore[attr-defined]
+        loss = self._step(batch, "train")
+        self.manual_backward(loss)
+        head.step()
+        head.zero_grad()
+        if batch_idx % 2:
+            features.step()
+            features.zero_grad()
+
+    def configure_optimizers(self) -> Any:
+        features, head = self.net[:-1].parameters(), self.net[-1].parameters()
+        return torch.optim.SGD(features, lr=0.1), torch.optim.Adam(head, lr=0.01)
+
+
+class Talking(Plain):
+    """Its forward logs."""
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        scores_BK = super().forward(images_BCHW)
+        self.log("largest", scores_BK.detach().max(), on_step=True, on_epoch=True)
+        self.log_dict({"smallest": scores_BK.detach().min()}, on_step=False, on_epoch=True)
+        return scores_BK
+
+
+class Measured(Plain):
+    """With metrics of torchmetrics, one logged as an object and one computed by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy, self.by_hand = (MulticlassAccuracy(len(CLASSES)) for _ in range(2))
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        images_BCHW, labels_B = batch
+        scores_BK = self(images_BCHW)
+        if stage == "val":
+            self.accuracy(scores_BK, labels_B)
+            self.log("val_accuracy", self.accuracy)
+        else:
+            self.by_hand.update(scores_BK, labels_B)
+        loss = functional.cross_entropy(scores_BK, labels_B)
+        self.log(f"{stage}_loss", loss, on_step=True, on_epoch=True)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train_accuracy", self.by_hand.compute())
+        self.by_hand.reset()
+
+
+class NormalisesInForward(Plain):
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        return super().forward(images_BCHW.float().div(255).sub(0.5).div(0.25))
+
+
+class NormalisesOnTransfer(Plain):
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        images_BCHW, labels_B = batch
+        images_BCHW = images_BCHW.float() / 255
+        if self.trainer.training:
+            images_BCHW = images_BCHW * torch.rand(())
+        return images_BCHW, labels_B
+
+
+def uint8() -> tuple[Any, Any]:
+    return loader(Animals(dtype=torch.uint8), shuffle=True), loader(Animals(12, dtype=torch.uint8))
+
+
+CASES = {
+    "plain": Case(),
+    "manual": Case(Manual),
+    "accumulation": Case(options={"accumulate_grad_batches": 2, "gradient_clip_val": 0.1}),
+    "bf16": Case(options={"precision": "bf16-mixed"}),
+    "within": Case(options={"val_check_interval": 1, "num_sanity_val_steps": 0}),
+    "unvalidated": Case(options={"limit_val_batches": 0}),
+    "no_validation": Case(data=lambda: (loader(Animals(), shuffle=True), None)),
+    "rarely": Case(options={"check_val_every_n_epoch": 2, "num_sanity_val_steps": 0}),
+    "stream": Case(data=lambda: (loader(Stream()), None), options={"max_epochs": 1}),
+    "streams": Case(
+        data=lambda: (loader(Animals()), loader(Stream(16))),
+        options={"max_epochs": 1, "num_sanity_val_steps": 0},
+    ),
+    "several": Case(data=lambda: (loader(Animals()), [loader(Animals(12)), loader(Animals(6))])),
+    "random": Case(data=lambda: (loader(Animals(noise=True), shuffle=True), loader(Animals(12, noise=True)))),
+    "talking": Case(Talking),
+    "measured": Case(Measured),
+    "in_forward": Case(NormalisesInForward, uint8),
+    "on_transfer": Case(NormalisesOnTransfer, uint8),
+    "csv": Case(logger=lambda folder: CSVLogger(folder)),
+    "tensorboard": Case(Talking, logger=lambda folder: TensorBoardLogger(folder)),
+    "stochastic": Case(callbacks=lambda: [callbacks.StochasticWeightAveraging(swa_lrs=0.01)]),
+    "stopped": Case(callbacks=lambda: [callbacks.EarlyStopping("val_loss", patience=1)]),
+    "steps": Case(options={"max_steps": 4, "max_epochs": -1}),
+}
+if hasattr(callbacks, "WeightAveraging"):
+    CASES["ema"] = Case(callbacks=lambda: [callbacks.EMAWeightAveraging(decay=0.9)])
+
+
+def both(folder: Path, case: Case, views: Views | None = None) -> Ran:
+    """The training with views, which left all as without."""
+    views = views or Views(only=CHEAP)
+    seen, unseen = case.fit(folder / "seen", views), case.fit(folder / "unseen", None)
+    assert different(seen.kept, unseen.kept) == ""
+    return seen
+
+
+@pytest.fixture(autouse=True)
+def warned(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What is told by us as a warning."""
+    return lambda: [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("pellucid") and record.levelno >= logging.WARNING
+    ]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_is_as_without(tmp_path: Path, name: str, warned: Callable[[], list[str]]) -> None:
+    seen = both(tmp_path, CASES[name])
+    assert not warned()
+    assert seen.drawn == set(CHEAP)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "stream", "tensorboard"])
+def test_all_is_as_without_any_view(tmp_path: Path, name: str, warned: Callable[[], list[str]]) -> None:
+    seen = both(tmp_path, CASES[name], Views())
+    assert not warned()
+    assert seen.drawn >= {"feature_maps", "filters", "explanations", "confusion", "film_strip", "activations"}
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files, of this test alone."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_fast_development_run_leaves_nothing(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, warned: Callable[[], list[str]]
+) -> None:
+    drawn: list[None] = []
+    draw = VIEWS["filters"].draw
+    monkeypatch.setattr(VIEWS["filters"], "draw", lambda *given: drawn.append(draw(*given)))
+    both(tmp_path, Case(options={"fast_dev_run": 2}))
+    assert drawn == [None]
+    assert not warned()
+    assert [path for path in tmp_path.rglob("*") if path != temporary] == []
+
+
+def test_the_table_of_numbers_has_the_same_columns(tmp_path: Path) -> None:
+    case = Case(logger=lambda folder: CSVLogger(folder))
+    case.fit(tmp_path / "seen", Views(only=["filters", "activations"]))
+    case.fit(tmp_path / "unseen", None)
+    seen, unseen = (
+        (tmp_path / name / "lightning_logs" / "version_0" / "metrics.csv").read_text()
+        for name in ("seen", "unseen")
+    )
+    assert seen == unseen
+
+
+def test_the_tuner_looks_for_a_rate_as_without(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
+    def suggested(folder: Path, views: list[Views]) -> list[Any]:
+        seed_everything(3)
+        module = Plain()
+        module.lr = 0.1  # type: ignore[assignment]
+        train, val = CASES["plain"].data()
+        trainer = Trainer(
+            max_epochs=1,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,
+            callbacks=[*views],
+            log_every_n_steps=1,
+        )
+        with lightning_warnings():
+            found = Tuner(trainer).lr_find(module, train, val, num_training=5, update_attr=False)
+            assert found is not None
+            assert not list(folder.rglob("*.png"))
+            trainer.fit(module, train, val)
+        return [found.results, dict(module.state_dict())]
+
+    seen, unseen = suggested(tmp_path / "seen", [Views(only=CHEAP)]), suggested(tmp_path / "unseen", [])
+    assert different(seen, unseen) == ""
+    assert list(tmp_path.rglob("*.png"))
+    assert not warned()
+
+
+def test_a_resumed_training_is_as_without(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
+    begun = Case().fit(tmp_path / "begun", Views(only=CHEAP))
+    case = Case(options={"max_epochs": 4})
+    ckpt = begun.folder / "end.ckpt"
+    seen = case.fit(tmp_path / "seen", Views(only=CHEAP), ckpt=ckpt)
+    unseen = case.fit(tmp_path / "unseen", None, ckpt=ckpt)
+    assert different(seen.kept, unseen.kept) == ""
+    assert "predictions/epoch_0004.png" in seen.pictures
+    assert "predictions/epoch_0001.png" not in seen.pictures
+    assert not warned()
+
+
+class Compiled(Plain):
+    """Its net is compiled, as a wrapper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.compile(self.net, backend="eager")  # type: ignore[assignment]
+
+
+class CompiledInPlace(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net.compile(backend="eager")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [Compiled, CompiledInPlace])
+def test_a_compiled_net_is_compiled_as_often_as_without(
+    tmp_path: Path, module: type[Plain], warned: Callable[[], list[str]]
+) -> None:
+    def compiled() -> int:
+        return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+
+    counts = []
+    rans: list[Ran] = []
+    for views in (None, Views(only=CHEAP)):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        rans.append(Case(module).fit(tmp_path / str(len(rans)), views))
+        counts.append(compiled())
+    assert different(rans[0].kept, rans[1].kept) == ""
+    assert counts[0] == counts[1] > 0
+    assert rans[1].drawn == set(CHEAP)
+    assert not warned()
+
+
+def test_a_view_that_raises_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Callable[[], list[str]]
+) -> None:
+    def draw(view: Any, snapshot: Any) -> None:
+        snapshot.net.train()
+        torch.rand(3)
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(VIEWS["filters"], "draw", draw)
+    seen = both(tmp_path, Case())
+    assert seen.drawn == {"predictions"}
+    assert sum("no ink" in line for line in warned()) == 1
+
+
+class Breaks(Plain):
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
+        if self.global_step == 4:
+            raise ValueError("out of fuel")
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("options", [{}, {"fast_dev_run": 6}, {"limit_val_batches": 0}])
+def test_an_exception_of_the_training_is_its_own(
+    tmp_path: Path, temporary: Path, options: dict[str, Any]
+) -> None:
+    views = Views(only=CHEAP)
+    with pytest.raises(ValueError, match="out of fuel"):
+        Case(Breaks, lambda: (loader(Animals(64)), loader(Animals(12))), options).fit(tmp_path, views)
+    assert not list(temporary.iterdir())
+
+
+# What the net is given in the module's own step
+
+
+class Steps(Plain):
+    """Its step makes something else of the batch's images before it calls its net."""
+
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        images_BCHW, labels_B = batch
+        return super()._step((self.given(images_BCHW), labels_B), stage)
+
+
+class ScalesBytes(Steps):
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        return images_BCHW.float() / 255
+
+
+class Normalises(Steps):
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        mean, std = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0.5, 0.25, 0.2])
+        return (images_BCHW - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+
+
+class Flattens(Steps):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3 * 12 * 12, 5), nn.ReLU(), nn.Linear(5, 3))
+
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        return images_BCHW.view(len(images_BCHW), -1)
+
+
+class Mirrors(Steps):
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        return images_BCHW.flip(3)
+
+
+class CallsTheChild(ScalesBytes):
+    """The step passes the module's forward by."""
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        images_BCHW, labels_B = batch
+        loss = functional.cross_entropy(self.net(self.given(images_BCHW)), labels_B)
+        self.log(f"{stage}_loss", loss)
+        return loss
+
+
+NO_SANITY = {"num_sanity_val_steps": 0}
+NO_VALIDATION = {"limit_val_batches": 0}
+
+
+@pytest.mark.parametrize("options", [{}, NO_SANITY, NO_VALIDATION], ids=["sanity", "no_sanity", "training"])
+@pytest.mark.parametrize(
+    ("module", "data", "mean", "std"),
+    [
+        (ScalesBytes, uint8, [0, 0, 0], [1, 1, 1]),
+        (CallsTheChild, uint8, [0, 0, 0], [1, 1, 1]),
+        (Normalises, Case().data, [0.1, 0.2, 0.3], [0.5, 0.25, 0.2]),
+        (Flattens, Case().data, [0, 0, 0], [1, 1, 1]),
+    ],
+)
+def test_the_net_is_given_what_its_step_gives_it(
+    tmp_path: Path, module: type[Plain], data: Any, mean: Any, std: Any, options: Any, warned: Any
+) -> None:
+    views = Views(only=["predictions"])
+    seen = both(tmp_path, Case(module, data, options), views)
+    host = views._host
+    assert host is not None
+    assert not warned()
+    assert host.spec.mean == pytest.approx(mean, abs=1e-5)
+    assert host.spec.std == pytest.approx(std, abs=1e-5)
+    assert host.found.name == ("net" if module is CallsTheChild else "")
+    images_BCHW, _ = next(iter(data()[0 if options == NO_VALIDATION else 1]))
+    if options != NO_VALIDATION:
+        given_BCHW = seen.module.given(images_BCHW) if isinstance(seen.module, Steps) else images_BCHW
+        fed_BCHW = host.found.received.reshape(host.pool.inputs_NCHW[: len(images_BCHW)])
+        torch.testing.assert_close(fed_BCHW, given_BCHW.float(), rtol=1e-5, atol=1e-5)
+    assert "predictions/epoch_0002.png" in seen.pictures
+
+
+@pytest.mark.parametrize("options", [{}, NO_SANITY, NO_VALIDATION], ids=["sanity", "no_sanity", "training"])
+def test_nothing_is_drawn_of_images_that_the_net_is_not_given(
+    tmp_path: Path, options: Any, warned: Callable[[], list[str]]
+) -> None:
+    seen = both(tmp_path, Case(Mirrors, options=options))
+    (told,) = warned()
+    assert "the net is given other images" in told
+    assert "batch=lambda b:" in told
+    assert not seen.pictures
+
+
+def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
+    views = Views(only=CHEAP, batch=lambda both: (both[0].flip(3), both[1]))
+    assert both(tmp_path, Case(Mirrors), views).drawn == set(CHEAP)
+    assert not warned()
