@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.callbacks.budget import Budget, cost_of
+from pellucid.callbacks.share import TimeShare, cost_of
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
@@ -183,7 +183,7 @@ def budgeted(folder: Path, clock: Clock, share: float | None, *, epoch: float, e
     """What a cheap and a dear view have drawn in a training of epochs of so many seconds, and the account."""
     scene = classifier_scene(folder)
     scene.trainer.max_epochs = epochs
-    scene.figures.budget = Budget(share, clock)
+    scene.figures.share = TimeShare(share, clock)
     views = [kind(clock, every_n_epochs=1, figures=scene.figures) for kind in (Dear, Cheap)]
     scheduler = ViewScheduler(views, scene.figures)
     scheduler.prepare(scene.moment(0))
@@ -195,7 +195,7 @@ def budgeted(folder: Path, clock: Clock, share: float | None, *, epoch: float, e
     return [*(view.looks for view in views), scene.figures.account()]
 
 
-def test_without_a_budget_every_view_looks_whenever_it_is_due(tmp_path: Path, clock: Clock) -> None:
+def test_without_a_limit_every_view_looks_whenever_it_is_due(tmp_path: Path, clock: Clock) -> None:
     dear, cheap, account = budgeted(tmp_path, clock, None, epoch=1)
     assert dear == cheap == [(epoch, 1.0) for epoch in range(1, 11)]
     assert not [key for key in account if "left_out" in key]
@@ -233,7 +233,7 @@ def test_first_looks_come_before_repeated_ones(tmp_path: Path, clock: Clock) -> 
     """At the end of a training, of two dear views that one has looked before waits for the other."""
     scene = classifier_scene(tmp_path)
     scene.trainer.max_epochs = 2
-    scene.figures.budget = Budget(0.1, clock)
+    scene.figures.share = TimeShare(0.1, clock)
     seen, new = (Dear(clock, every_n_epochs=1, figures=scene.figures) for _ in range(2))
     scheduler = ViewScheduler([seen, new], scene.figures)
     scheduler.prepare(scene.moment(0))
@@ -251,7 +251,9 @@ def test_first_looks_come_before_repeated_ones(tmp_path: Path, clock: Clock) -> 
 
 
 @pytest.mark.parametrize("share", ["0", "0.1"])
-def test_weights_are_the_same_whatever_the_budget_is(tmp_path: Path, classifier: Path, share: str) -> None:
+def test_weights_are_the_same_whatever_time_pictures_have(
+    tmp_path: Path, classifier: Path, share: str
+) -> None:
     options = ("model=cnn", "callbacks=default", "logger=csv", "trainer.max_epochs=2", f"share={share}")
     result = train(compose(*options), tmp_path)
     assert same(weights(tmp_path), weights(classifier))

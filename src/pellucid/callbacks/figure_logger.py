@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from pellucid.callbacks.budget import Budget
 from pellucid.callbacks.host import Host
+from pellucid.callbacks.share import TimeShare
 from pellucid.draw.png import png
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
@@ -31,7 +31,7 @@ COUNTED = ("look/seconds/", "look/bytes/", "look/failed/")
 
 
 class FigureLogger:
-    """One a training, shared by its views. ``explainers`` by their names; ``share`` is that of a Budget."""
+    """One a training, shared by its views. ``explainers`` by their names; ``share`` is that of a TimeShare."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class FigureLogger:
         share: float | None = None,
     ) -> None:
         self.host, self.seed, self.explainers = host, seed, dict(explainers)
-        self.budget = Budget(share)
+        self.share = TimeShare(share)
         self._told: set[str] = set()
         self._left_out: dict[str, list[str]] = defaultdict(list)
         self._account: dict[str, float] = defaultdict(float)
@@ -54,7 +54,7 @@ class FigureLogger:
 
     def go_on(self, account: Mapping[str, Any]) -> None:
         """Count on from the account of a run that is resumed."""
-        self.budget.go_on(account)
+        self.share.go_on(account)
         self._account.update({key: v for key, v in account.items() if key.startswith(COUNTED)})
 
     def leave_out(self, view: str, reason: str) -> None:
@@ -97,7 +97,7 @@ class FigureLogger:
         for kind, amount in (("seconds", seconds), ("bytes", size)):
             self._account[f"look/{kind}/{view}"] += amount
             self._account[f"look/{kind}/total"] += amount
-        self.budget.spend(seconds)
+        self.share.spend(seconds)
 
     def failed(self, view: str, error: Exception) -> None:
         """Count a failure; the first of a view is told, each stands in the log file."""
@@ -121,7 +121,7 @@ class FigureLogger:
             key: round(value, 3) if key.startswith("look/seconds") else int(value)
             for key, value in sorted(self._account.items())
         }
-        return {**counted, **self.budget.account()}
+        return {**counted, **self.share.account()}
 
 
 def send(logger: Logger, tag: str, picture: Picture, content: bytes, step: int) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from pellucid.callbacks.budget import EFFORTS, GRACE, LOOKS, cost_of, full_cost, largest_effort, told
 from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
 from pellucid.callbacks.progress import Progress
+from pellucid.callbacks.share import EFFORTS, GRACE, LOOKS, cost_of, full_cost, largest_effort, told
 from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.errors import UserError
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 class ViewScheduler(Callback):
     """One a training: its views look on rank 0, one after the other, and their errors stop nothing.
 
-    Within the budget of ``figures``, in this order: views that have not looked before those that have, cheap
-    ones before dear ones. After the first and the last epoch cheap ones look in any case. A dear view is
-    drawn with fewer images, and else waits until there is time; meanwhile others that have looked wait, too.
+    Within the share of time of ``figures``, in this order: views that have not looked before those that have,
+    cheap ones before dear ones. After the first and the last epoch cheap ones look in any case. A dear view
+    is drawn with fewer images, and else waits until there is time; others that have looked wait meanwhile.
     """
 
     def __init__(self, views: Sequence[Visualizer], figures: FigureLogger) -> None:
-        self.views, self.figures, self.budget = list(views), figures, figures.budget
+        self.views, self.figures, self.share = list(views), figures, figures.share
         self._costs: dict[Visualizer, float] = {}  # seconds of a look at full effort
         self._efforts: dict[Visualizer, float] = {}
         self._waiting: set[Visualizer] = set()  # that were due and had no time
@@ -72,7 +72,7 @@ class ViewScheduler(Callback):
             self._guarded(view, moment, view.begin)
             if view.every_n_epochs is None and moment.epoch == 0:  # not on resuming
                 self._guarded(view, moment, view.draw)
-        self.budget.start()
+        self.share.start()
 
     def look(self, moment: Moment, *, last: bool = False, asked: bool = False) -> None:
         """After an epoch; ``last``: after the training, where it was not known to be the last epoch;
@@ -88,7 +88,7 @@ class ViewScheduler(Callback):
             view.looked_at = (moment.epoch, moment.step)
             if effort == 0:
                 if view not in self._waiting or self._is_regular(view, moment):
-                    self.budget.left_out[view.name] += 1
+                    self.share.left_out[view.name] += 1
                 self._waiting.add(view)
                 continue
             self._waiting.discard(view)
@@ -96,13 +96,13 @@ class ViewScheduler(Callback):
             self._guarded(view, moment, view.draw, effort)
             self._costs[view] = full_cost(time.perf_counter() - start, effort)
             if effort < 1:
-                self.budget.shortened[view.name] += 1
+                self.share.shortened[view.name] += 1
 
     def finish(self, moment: Moment) -> None:
         """After the last epoch."""
         for view in self.views:
             self._guarded(view, moment, view.finish)
-        if text := told(self.figures.account(), self.budget.share):
+        if text := told(self.figures.account(), self.share.part):
             log.info("Pictures: %s", text)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -147,21 +147,21 @@ class ViewScheduler(Callback):
 
     def _effort(self, view: Visualizer, moment: Moment, *, last: bool) -> float:
         """The share of its images that a view is drawn with now; 0: it is not drawn."""
-        budget = self.budget
-        if budget.share is None or (view.cheap and (moment.epoch == 1 or last)):
+        share = self.share
+        if share.part is None or (view.cheap and (moment.epoch == 1 or last)):
             return 1.0
         is_new = view not in self._costs
         full = self._costs[view] if not is_new else self._estimate(view, moment)
         if last and is_new:
-            return largest_effort(full, max(budget.left - self._last_cheap(view), GRACE))
-        expected = budget.expected(moment.epoch, moment.max_epochs)
+            return largest_effort(full, max(share.left - self._last_cheap(view), GRACE))
+        expected = share.expected(moment.epoch, moment.max_epochs)
         if view not in self._efforts:  # the same in all epochs, which are compared
             self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
         cost = cost_of(full, self._efforts[view])
         later = 0.0 if last else self._last_cheap(view)
-        if budget.spent + cost + later > expected:
+        if share.spent + cost + later > expected:
             return 0.0
-        if cost > budget.left:
+        if cost > share.left:
             self._saving = self._saving or is_new  # there will be time for it
             return 0.0
         return 0.0 if self._saving and not (is_new or last) else self._efforts[view]

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pellucid.callbacks.activations import Activations
-from pellucid.callbacks.budget import Budget
 from pellucid.callbacks.confusion import Confusion
 from pellucid.callbacks.curves import Curves
 from pellucid.callbacks.embeddings import Embeddings
@@ -37,6 +36,7 @@ from pellucid.callbacks.latent import Latent
 from pellucid.callbacks.predictions import Predictions
 from pellucid.callbacks.reconstructions import Reconstructions
 from pellucid.callbacks.samples import Samples
+from pellucid.callbacks.share import TimeShare
 from pellucid.callbacks.snapshot import Moment
 from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
@@ -117,7 +117,7 @@ class Views(Callback):
         self.classes = tuple(classes or ())
         self.normalization = _given_normalization(mean, std)
         self.folder = None if folder is None else Path(folder)
-        self.every_n_epochs, self.share = every_n_epochs, Budget(share).share
+        self.every_n_epochs, self.share = every_n_epochs, TimeShare(share).part
         if only is None and images is not None:  # none of them is of a loop without a Trainer
             only = [name for name in VIEWS if name not in OF_TRAINERS]
         self.options = _checked(only, views)

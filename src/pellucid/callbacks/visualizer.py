@@ -20,7 +20,7 @@ class Visualizer(Callback, ABC):
 
     A view implements ``draw``; ``reason`` says why a net cannot be looked at so. What they raise never stops
     the training, but for a UserError of ``reason``, which comes before it: it is told once and counted.
-    ``cheap`` views look after the first and last epoch whatever the budget of time.
+    ``cheap`` views look after the first and last epoch whatever the share of time is.
     """
 
     name: ClassVar[str]
@@ -59,7 +59,7 @@ class Visualizer(Callback, ABC):
         """Draw, and hand what was drawn to ``snapshot.show``."""
 
     def estimate(self, snapshot: Snapshot) -> float:
-        """About how many seconds the first look takes, where there is a budget."""
+        """About how many seconds the first look takes, where time is limited."""
         return SECONDS
 
     def finish(self, snapshot: Snapshot) -> None:

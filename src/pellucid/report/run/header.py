@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.callbacks.budget import told
+from pellucid.callbacks.share import told
 from pellucid.config.build import flatten
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation

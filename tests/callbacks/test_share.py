@@ -1,4 +1,4 @@
-"""A budget by hand: a share of a time that a clock of the test's tells."""
+"""A share of a time that a clock of the test's tells, by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pellucid.callbacks.budget import EFFORTS, Budget, cost_of, full_cost, largest_effort, told
+from pellucid.callbacks.share import EFFORTS, TimeShare, cost_of, full_cost, largest_effort, told
 from pellucid.errors import UserError
 
 
@@ -19,33 +19,33 @@ class Clock:
 
 def test_a_share_of_the_time_that_was_trained() -> None:
     clock = Clock()
-    budget = Budget(0.1, clock)
-    budget.spend(2)  # before training: no time of it
-    assert (budget.trained, budget.left) == (0, -2)
-    budget.start()
+    share = TimeShare(0.1, clock)
+    share.spend(2)  # before training: no time of it
+    assert (share.trained, share.left) == (0, -2)
+    share.start()
     clock.now += 60
-    assert budget.trained == 60
-    assert budget.left == pytest.approx(0.1 * 60 - 2)
+    assert share.trained == 60
+    assert share.left == pytest.approx(0.1 * 60 - 2)
     clock.now += 5
-    budget.spend(5)  # a look is no training
-    assert budget.trained == 60
-    assert budget.left == pytest.approx(0.1 * 60 - 7)
-    assert budget.expected(3, 10) == pytest.approx(0.1 * 60 * 10 / 3)
-    assert budget.expected(3, -1) == budget.expected(3, None) == budget.expected(3, 10), "guessed"
-    assert budget.expected(20, None) == pytest.approx(0.1 * 60), "it may end at once"
+    share.spend(5)  # a look is no training
+    assert share.trained == 60
+    assert share.left == pytest.approx(0.1 * 60 - 7)
+    assert share.expected(3, 10) == pytest.approx(0.1 * 60 * 10 / 3)
+    assert share.expected(3, -1) == share.expected(3, None) == share.expected(3, 10), "guessed"
+    assert share.expected(20, None) == pytest.approx(0.1 * 60), "it may end at once"
 
 
 def test_a_run_that_goes_on_counts_on() -> None:
     clock = Clock()
-    budget = Budget(0.1, clock)
-    budget.go_on({"look/trained": 50.0, "look/seconds/total": 3.0, "look/left_out/latent": 2, "epochs": 4})
-    budget.start()
+    share = TimeShare(0.1, clock)
+    share.go_on({"look/trained": 50.0, "look/seconds/total": 3.0, "look/left_out/latent": 2, "epochs": 4})
+    share.start()
     clock.now += 10
-    assert budget.trained == 60
-    assert budget.left == pytest.approx(3)
-    budget.left_out["latent"] += 1
-    budget.shortened["embeddings"] += 1
-    assert budget.account() == {
+    assert share.trained == 60
+    assert share.left == pytest.approx(3)
+    share.left_out["latent"] += 1
+    share.shortened["embeddings"] += 1
+    assert share.account() == {
         "look/trained": 60,
         "look/left_out/latent": 3,
         "look/shortened/embeddings": 1,
@@ -53,14 +53,14 @@ def test_a_run_that_goes_on_counts_on() -> None:
 
 
 def test_without_a_share_there_is_no_end() -> None:
-    budget = Budget(None)
-    assert budget.left == budget.expected(1, 10) == math.inf
+    share = TimeShare(None)
+    assert share.left == share.expected(1, 10) == math.inf
 
 
 @pytest.mark.parametrize("share", [-0.1, math.nan, math.inf])
 def test_a_wrong_share_is_told(share: float) -> None:
     with pytest.raises(UserError, match=r"share=.*: expected 0 or more, of the time trained; null draws"):
-        Budget(share)
+        TimeShare(share)
 
 
 def test_what_a_look_costs_with_fewer_images() -> None:

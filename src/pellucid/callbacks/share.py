@@ -17,16 +17,16 @@ LOOKS = 6  # of a view in a run, about, where it is not known how often it will 
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
 
-class Budget:
-    """``share`` of the seconds trained so far, over all processes of a run; None: no limit.
+class TimeShare:
+    """``part`` of the seconds trained so far, over all processes of a run; None: no limit.
 
     ``clock`` gives seconds. Trained is all the time since ``start`` but that which was ``spent``.
     """
 
-    def __init__(self, share: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        if share is not None and not (math.isfinite(share) and share >= 0):
-            raise UserError(f"share={share}: expected 0 or more, of the time trained; null draws everything.")
-        self.share, self._clock = share, clock
+    def __init__(self, part: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
+        if part is not None and not (math.isfinite(part) and part >= 0):
+            raise UserError(f"share={part}: expected 0 or more, of the time trained; null draws everything.")
+        self.part, self._clock = part, clock
         self._start: float | None = None
         self._before = 0.0  # seconds trained by earlier processes
         self.spent = self._spent_before = 0.0
@@ -61,14 +61,14 @@ class Budget:
     @property
     def left(self) -> float:
         """Seconds that views may take now."""
-        return math.inf if self.share is None else self.share * self.trained - self.spent
+        return math.inf if self.part is None else self.part * self.trained - self.spent
 
     def expected(self, epoch: int, max_epochs: int | None) -> float:
         """Seconds that views may take in all, if the training goes on as it did until this epoch."""
-        if self.share is None:
+        if self.part is None:
             return math.inf
         epochs = max_epochs if max_epochs is not None and max_epochs > 0 else max(UNKNOWN_EPOCHS, epoch)
-        return self.share * self.trained * max(epochs, epoch) / max(epoch, 1)
+        return self.part * self.trained * max(epochs, epoch) / max(epoch, 1)
 
     def account(self) -> dict[str, float]:
         """What was trained, left out and shortened, as ``metrics.json`` holds it."""
