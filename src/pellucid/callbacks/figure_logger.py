@@ -31,7 +31,7 @@ COUNTED = ("look/seconds/", "look/bytes/", "look/failed/")
 
 
 class FigureLogger:
-    """One a training, shared by its views. ``explainers`` by their names; ``share`` is that of a TimeShare."""
+    """One a training, shared by its views: ``explainers`` by their names, ``share`` of time or None."""
 
     def __init__(
         self,

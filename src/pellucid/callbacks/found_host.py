@@ -194,14 +194,17 @@ class FoundHost(Host):
         return TrainingImages(received_BCHW, names, None, self._train_total)
 
     def note(self, epoch: int, metrics: Mapping[str, Any]) -> None:
-        """Keep the metrics of an epoch under the names of ours: ``val_loss`` is ``val/loss``."""
+        """Keep the metrics of an epoch under the names of ours: ``val_loss`` is ``val/loss``; what names no stage
+        is of training.
+        """
         row: dict[str, float] = {"epoch": epoch}
         for name, value in metrics.items():
-            if match := re.fullmatch(r"([a-z]+)[/_.-](.+?)(_epoch)?", name):
-                stage = STAGE_OF.get(match[1])
-                number = float(value)
-                if stage and not name.endswith("_step"):
-                    row[f"{stage}/{match[2]}"] = number
+            if name.endswith("_step") or name in ("epoch", "step"):
+                continue
+            match = re.fullmatch(r"([a-z]+)[/_.-](.+)", name)
+            stage = STAGE_OF.get(match[1]) if match else None
+            what = match[2] if match and stage else name
+            row[f"{stage or 'train'}/{what.removesuffix('_epoch')}"] = float(value)
         self._rows.append(row)
 
     def rows(self) -> Rows:

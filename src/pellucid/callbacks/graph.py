@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from contextlib import redirect_stdout
 
@@ -27,6 +28,11 @@ class Graph(Visualizer):
         image_1CHW = snapshot.predictor.inputs(pixels_1CHW).to(snapshot.predictor.dtype)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the tracer's own remarks
             warnings.simplefilter("ignore")
-            for writer, _ in snapshot.boards:
-                writer.add_graph(snapshot.net, image_1CHW)
-                writer.flush()
+            before = logging.root.manager.disable
+            logging.disable(logging.WARNING)  # and those of the net's package
+            try:
+                for writer, _ in snapshot.boards:
+                    writer.add_graph(snapshot.net, image_1CHW)
+                    writer.flush()
+            finally:
+                logging.disable(before)

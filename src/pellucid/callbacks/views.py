@@ -504,7 +504,8 @@ def _unlogged(module: nn.Module) -> Iterator[None]:
 def _tell(line: str) -> None:
     """To the console, in a project that has set up no logging too."""
     top = logging.getLogger("pellucid")
+    if not top.isEnabledFor(logging.INFO):
+        top.setLevel(logging.INFO)
     if not top.hasHandlers():
         top.addHandler(logging.StreamHandler())
-        top.setLevel(logging.INFO)
     log.info("%s", line)

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
 from pellucid.metrics.curves import STAGES, MetricPoints, Points
 
+COLUMNS = 4
 STAGE_COLOURS = dict(zip(STAGES, (COLOURS[0], COLOURS[2], COLOURS[4]), strict=True))
 
 
@@ -17,14 +18,16 @@ def draw_curves(
     metrics: MetricPoints, *, title: str, note: str = "", lr: Points = (), best: int | None = None
 ) -> Picture:
     """A panel for each metric, all stages together, and one for the learning rate where there is one; a thin
-    line marks the ``best`` epoch.
+    line marks the ``best`` epoch. More than COLUMNS panels take several rows.
     """
     panels = {**metrics, **({"lr": {"": lr}} if lr else {})}
-    width, height, gap = 2.7, 2.3, 1.25
-    sheet = Sheet(0.2 + len(panels) * (width + gap), height + 1.35)
+    width, height, gap, row = 2.7, 2.3, 1.25, 3.0
+    rows = -(-len(panels) // COLUMNS)
+    sheet = Sheet(0.2 + max(1, min(len(panels), COLUMNS)) * (width + gap), max(0.6, row * rows + 0.65))
     sheet.title(title, note)
     for panel, (name, points) in enumerate(panels.items()):
-        axes = sheet.axes(0.6 + panel * (width + gap), 0.77, width, height)
+        x, y = 0.6 + panel % COLUMNS * (width + gap), 0.77 + panel // COLUMNS * row
+        axes = sheet.axes(x, y, width, height)
         axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
         axes.set_xlabel("epoch", fontsize=8, color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))

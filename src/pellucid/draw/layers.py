@@ -8,6 +8,7 @@ from itertools import takewhile
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, number
 
@@ -95,6 +96,8 @@ def _gradients(axes: Axes, rows: Sequence[LayerRow]) -> None:
         return
     lines, norms = zip(*points, strict=True)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=4))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.plot(norms, lines, "o", markersize=4, color=COLOURS[4])
     axes.set_xlim(min(norms) / 3, max(norms) * (max(norms) / min(norms)) ** 0.5 * 12)
     for line, norm in points:
