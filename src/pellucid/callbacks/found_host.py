@@ -194,7 +194,7 @@ class FoundHost(Host):
         return TrainingImages(received_BCHW, names, None, self._train_total)
 
     def note(self, epoch: int, metrics: Mapping[str, Any]) -> None:
-        """Keep the metrics of an epoch under the names of ours: ``val_loss`` is ``val/loss``; what names no stage
+        """Keep an epoch's metrics under the names of ours: ``val_loss`` is ``val/loss``; what names no stage
         is of training.
         """
         row: dict[str, float] = {"epoch": epoch}
