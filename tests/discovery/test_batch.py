@@ -134,3 +134,14 @@ def test_what_is_picked_is_taken() -> None:
     assert torch.equal(found.labels_B, LABELS)
     alone = find_batch(batch, lambda b: b["deep"].reshape(-1, 3, 6, 6))
     assert alone.labels_B is None
+
+
+def test_labels_of_several_classes_an_image_are_noted() -> None:
+    several = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 0]])
+    for batch in ((IMAGES, several), {"image": IMAGES, "label": several.float()}):
+        found = find_batch(batch)
+        assert found.is_multi_hot
+        assert found.labels_B is None
+    assert find_batch((IMAGES, several), lambda both: both).is_multi_hot
+    assert not find_batch((IMAGES, LABELS)).is_multi_hot
+    assert not find_batch((IMAGES, torch.rand(4, 3))).is_multi_hot

@@ -82,10 +82,12 @@ def find_net(
         try:
             with preserve_state(net) as plain, torch.no_grad():
                 output = plain(received.reshape(inputs_BCHW.to(dtype, copy=True)))
+                traced = _traced(plain, received.reshape(inputs_BCHW[:2].to(dtype, copy=True)))
         except Exception as error:
             errors.append(f"{name or 'the module itself'}: {type(error).__name__}: {first_line(error)}")
             continue
-        meaning = find_output(output, inputs_BCHW, pool.labels_N, spec, score)
+        known = replace(spec, classes=()) if pool.first.is_multi_hot else spec
+        meaning = find_output(output, inputs_BCHW, pool.labels_N, known, score, traced)
         return FoundNet(name, net, meaning, received)
     tried = "; ".join(errors) or "it has no forward of its own, and not exactly one child with parameters"
     children = ", ".join(name for name, _ in module.named_children())
@@ -99,6 +101,15 @@ def find_net(
 def unseen_net(module: nn.Module) -> FoundNet:
     """In place of a net that was not found: the module, of whose output nothing is known."""
     return FoundNet("", module, FoundOutput(lambda output: torch.zeros(0), lambda *_: {}, UNSEEN))
+
+
+def _traced(net: nn.Module, inputs: Tensor) -> Any:
+    """The output with its graph; None of a net that has none."""
+    try:
+        with torch.enable_grad():
+            return net(inputs.requires_grad_().clone())  # a copy, as some write into what they are given
+    except Exception:
+        return None
 
 
 class FoundHost(Host):

@@ -24,13 +24,14 @@ Leaf = tuple[str, str, Tensor]  # a path, the last name in it, and what lies the
 @dataclass(frozen=True)
 class FoundBatch:
     """Images (B, C, H, W) of a batch, as they lie in it, their int64 labels (B,) where there are some, and
-    where both were found.
+    where both were found. ``is_multi_hot``: there are labels of several classes an image, (B, K).
     """
 
     images_BCHW: Tensor
     labels_B: Tensor | None
     images_path: str
     labels_path: str
+    is_multi_hot: bool = False
 
 
 def find_batch(batch: Any, pick: PickBatch | None = None) -> FoundBatch:
@@ -45,7 +46,8 @@ def find_batch(batch: Any, pick: PickBatch | None = None) -> FoundBatch:
         images, labels = picked if isinstance(picked, tuple | list) else (picked, None)
         if not isinstance(images, Tensor) or images.ndim != 4:
             raise UserError(f"batch=…: expected images (B, C, H, W), got {_described(images)}.")
-        return FoundBatch(_checked(images), _as_labels(labels, len(images)), "batch=…", "batch=…")
+        labels_B, is_multi_hot = _as_labels(labels, len(images)), _is_multi_hot(labels, len(images))
+        return FoundBatch(_checked(images), labels_B, "batch=…", "batch=…", is_multi_hot)
     leaves = list(_leaves(batch, "batch", ""))
     planes = [leaf for leaf in leaves if leaf[2].ndim == 4 and not leaf[2].is_complex()]
     planes.sort(key=lambda leaf: _rank(leaf[1], IMAGE_KEYS))
@@ -56,16 +58,17 @@ def find_batch(batch: Any, pick: PickBatch | None = None) -> FoundBatch:
             "batch=lambda b: (b['pixels'].reshape(-1, 1, 28, 28), b['labels'])."
         )
     path, _, images = planes[0]
-    labels_path, labels_B = "", None
+    labels_path, labels_B, is_multi_hot = "", None, False
     for label_path, name, value in sorted(leaves, key=lambda leaf: _rank(leaf[1], LABEL_KEYS)):
         named = name in LABEL_KEYS
         if label_path == path or (name and not named):
             continue  # a number under another name may be anything
-        labels_B = _as_labels(value, len(images), floats=named)
+        is_multi_hot = is_multi_hot or _is_multi_hot(value, len(images))
+        labels_B = None if is_multi_hot else _as_labels(value, len(images), floats=named)
         if labels_B is not None:
             labels_path = label_path
             break
-    return FoundBatch(_checked(images), labels_B, path, labels_path)
+    return FoundBatch(_checked(images), labels_B, path, labels_path, is_multi_hot)
 
 
 def _leaves(value: Any, path: str, name: str) -> Iterator[Leaf]:
@@ -98,6 +101,17 @@ def _as_labels(value: Any, count: int, *, floats: bool = True) -> Tensor | None:
     if values.is_floating_point() and not (floats and bool(((values == 0) | (values == 1)).all())):
         return None
     return values.to("cpu", torch.int64)
+
+
+def _is_multi_hot(value: Any, count: int) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.ndim == 2
+        and len(value) == count
+        and value.shape[1] > 1
+        and not value.is_complex()
+        and bool(((value == 0) | (value == 1)).all())
+    )
 
 
 def _checked(images: Tensor) -> Tensor:

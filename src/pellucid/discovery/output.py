@@ -21,6 +21,20 @@ from pellucid.spec import Spec
 
 KEYS = ("logits", "scores", "out", "output", "prediction", "pred")  # of a mapping that a net gives
 TOLERANCE = 1e-4
+SAME_VALUES = {
+    f"{name}Backward0"
+    for name in (
+        "View",
+        "Squeeze",
+        "Unsqueeze",
+        "Reshape",
+        "UnsafeView",
+        "Select",
+        "Slice",
+        "ToCopy",
+        "Clone",
+    )
+}  # steps of a graph which leave values as they are
 Read = Callable[[Any], Tensor]
 Score = str | Callable[[Any], Tensor]  # the name of a part of the output, or what makes numbers (B,) of it
 
@@ -38,33 +52,56 @@ class FoundOutput:
 
 
 def find_output(
-    output: Any, inputs_BCHW: Tensor, labels_N: Tensor, spec: Spec, score: Score | None = None
+    output: Any,
+    inputs_BCHW: Tensor,
+    labels_N: Tensor,
+    spec: Spec,
+    score: Score | None = None,
+    traced: Any = None,
 ) -> FoundOutput:
-    """The meaning of a net's output of those images.
+    """The meaning of a net's output of those images: of its first part that has one.
 
     ``labels_N`` are those of all images, ``UNKNOWN`` where they are not known; the classes of ``spec`` may be
-    none. Raises UserError for a ``score`` that the output does not give.
+    none. ``traced`` is the output of some images with its graph, which tells a probability from a score.
+    Raises UserError for a ``score`` that the output does not give.
     """
     count = len(inputs_BCHW)
     if score is not None:
         return _of_score(output, count, score)
-    rows = [index for index, value in enumerate(_tensors(output)) if value.ndim and len(value) == count]
+    tensors = list(_tensors(output))
+    rows = [index for index, value in enumerate(tensors) if value.ndim and len(value) == count]
     if not rows:
         return FoundOutput(lambda given: torch.zeros(count, 0), _nothing, "nothing that is known")
-    read = partial(_tensor_at, index=rows[0])
-    main = read(output)
-    shape = " × ".join(map(str, ("B", *main.shape[1:])))
-    if main.shape == inputs_BCHW.shape and main.is_floating_point():
-        if spec.statistics == OWN_RANGE:
-            text = f"{shape}, as the images; to see reconstructions give mean=… and std=…"
-            return FoundOutput(read, _nothing, text)
-        return _of_images(read, spec)
-    found = None
-    if isinstance(output, Tensor) or (
-        main.ndim == 2 and main.shape[1] > 1
-    ):  # one number beside others: of what?
-        found = _of_scores(read, main, labels_N, spec.classes)
-    return found or FoundOutput(read, _nothing, f"{shape}; score=… makes of it a number to explain")
+    graphs = list(_tensors(traced))
+    for index in rows:
+        read, main = partial(_tensor_at, index=index), tensors[index]
+        if main.shape == inputs_BCHW.shape and main.is_floating_point():
+            if spec.statistics == OWN_RANGE:
+                text = f"{_shape(main)}, as the images; to see reconstructions give mean=… and std=…"
+                return FoundOutput(read, _nothing, text)
+            return _of_images(read, spec)
+        if main[0].numel() == 1 and not isinstance(output, Tensor):
+            continue  # one number beside others: of what is not known
+        is_probability = _is_sigmoid(graphs[index]) if index < len(graphs) else None
+        found = _of_scores(read, main, labels_N, spec.classes, is_probability)
+        if found is not None:
+            return found
+    text = f"{_shape(tensors[rows[0]])}; score=… makes of it a number to explain"
+    return FoundOutput(partial(_tensor_at, index=rows[0]), _nothing, text)
+
+
+def _shape(value: Tensor) -> str:
+    return " × ".join(map(str, ("B", *value.shape[1:])))
+
+
+def _is_sigmoid(output: Tensor) -> bool | None:
+    """Whether a sigmoid has made an output; None where that is not known."""
+    node = output.grad_fn
+    if node is None:
+        return None
+    while node.name() in SAME_VALUES and node.next_functions and node.next_functions[0][0] is not None:
+        node = node.next_functions[0][0]
+    return bool(node.name() == "SigmoidBackward0")
 
 
 def _tensor_at(output: Any, index: int) -> Tensor:
@@ -116,7 +153,9 @@ def _of_images(read: Read, spec: Spec) -> FoundOutput:
     return FoundOutput(lambda output: spec.denormalise(read(output)), interpret, "images again")
 
 
-def _of_scores(read: Read, main: Tensor, labels_N: Tensor, names: tuple[str, ...]) -> FoundOutput | None:
+def _of_scores(
+    read: Read, main: Tensor, labels_N: Tensor, names: tuple[str, ...], is_probability: bool | None
+) -> FoundOutput | None:
     """None where it cannot be known that these are scores of the labels' classes."""
     known = labels_N[labels_N != UNKNOWN]
     if main.ndim > 2 or not main.is_floating_point() or not (len(known) or names):
@@ -125,8 +164,10 @@ def _of_scores(read: Read, main: Tensor, labels_N: Tensor, names: tuple[str, ...
     if width == 1:
         if most > 2 or not len(known) or len(names) not in (0, 2):
             return None
-        two = _two_probabilities if bool(((main >= 0) & (main <= 1)).all()) else _two_scores
-        text = "one score, of the second of two classes"
+        if is_probability is None:
+            is_probability = bool(((main >= 0) & (main <= 1)).all())
+        two = _two_probabilities if is_probability else _two_scores
+        text = f"one {'probability' if is_probability else 'score'}, of the second of two classes"
         return FoundOutput(lambda output: two(read(output)), _classes, text, names or ("0", "1"))
     if width != (len(names) or most) or most > width:
         return None

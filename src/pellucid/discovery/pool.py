@@ -110,7 +110,9 @@ def heard_pool(batches: Sequence[FoundBatch]) -> Pool:
     return _joined(batches, torch.arange(sum(len(batch.images_BCHW) for batch in batches)), None)
 
 
-def given_pool(images_NCHW: Tensor, labels_N: Tensor | None, normalization: Normalization | None) -> Pool:
+def given_pool(
+    images_NCHW: Tensor, labels_N: Tensor | None, normalization: Normalization | None = None
+) -> Pool:
     """Images that somebody has at hand: floats as the net takes them, or bytes, which are brought to [0, 1]
     and normalised. Raises UserError for other shapes.
     """
