@@ -30,7 +30,7 @@ from pellucid.callbacks.feature_maps import FeatureMaps
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.film_strip import FilmStrip
 from pellucid.callbacks.filters import Filters
-from pellucid.callbacks.found_host import FoundHost, find_net, make_spec, unseen_net
+from pellucid.callbacks.found_host import UNSEEN, FoundHost, find_net, make_spec, unseen_net
 from pellucid.callbacks.graph import Graph
 from pellucid.callbacks.latent import Latent
 from pellucid.callbacks.predictions import Predictions
@@ -295,7 +295,8 @@ class Views(Callback):
         listener.close()
         names = [name for name, _ in candidates(module, self.net)]
         self._heard_net = listener.find(images_BCHW, names)
-        if self._heard_net is None and any(listener.calls.values()):
+        unseen = self._host is not None and self._host.found.output.text == UNSEEN  # nothing is run then
+        if self._heard_net is None and any(listener.calls.values()) and not unseen:
             self._turn_off(
                 f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
                 f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
