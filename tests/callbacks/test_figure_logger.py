@@ -45,4 +45,13 @@ def test_every_logger_that_takes_images_gets_them() -> None:
     assert board.images == [("maps/a", picture, 5)]
     assert flow.experiment.images == [("7", picture, "maps/a/step_000005.png")]
     assert comet.experiment.images == [(picture, "maps/a", 5)]
+
+    class Other(CSVLogger):
+        """Of a package that has taken up the method of Weights and Biases."""
+
+        def log_image(self, key: str, images: list[Any], step: int) -> None:
+            board.log_image(key, images, step)
+
+    assert send(Other("."), "maps/b", picture, b"", 6)
+    assert board.images[1:] == [("maps/b", picture, 6)]
     assert not send(CSVLogger("."), "maps/a", picture, b"", 5)

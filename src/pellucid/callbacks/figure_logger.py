@@ -61,6 +61,11 @@ class FigureLogger:
         """Note that a view does not apply to this net; told together when training starts."""
         self._left_out[reason].append(view)
 
+    def forget(self) -> None:
+        """Remove what views have kept in the folder for later epochs: it is of an older training."""
+        for path in self.folder.rglob("*.npz") if self.folder.is_dir() else ():
+            path.unlink()
+
     def tell_left_out(self) -> None:
         """Say which views do not apply, and why."""
         if self._left_out:
@@ -134,6 +139,8 @@ def send(logger: Logger, tag: str, picture: Picture, content: bytes, step: int) 
         logger.experiment.log_image(logger.run_id, picture, f"{tag}/step_{step:06d}.png")
     elif isinstance(logger, CometLogger):
         logger.experiment.log_image(picture, name=tag, step=step)
+    elif callable(log_image := getattr(logger, "log_image", None)):  # as W&B's, which others have taken up
+        log_image(key=tag, images=[picture], step=step)
     else:
         return False
     return True
