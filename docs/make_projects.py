@@ -15,11 +15,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-from benchmarks.table import processor  # noqa: E402
-
 from tests.foreign.environment import make_environment, why_not  # noqa: E402
 from tests.foreign.runner import Ended, run  # noqa: E402
 from tests.foreign.test_projects import PROJECTS  # noqa: E402
+
+from benchmarks.table import processor  # noqa: E402
 
 PAGE = ROOT / "docs" / "projects.md"
 HEAD = """# Projects of other packages
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path)
     given = parser.parse_args()
     if not given.environment.exists():
-        make_environment(given.environment)
+        make_environment(given.environment, sorted({p for case in PROJECTS.values() for p in case.packages}))
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()

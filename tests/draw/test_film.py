@@ -34,10 +34,11 @@ def test_a_film_strip_shows_what_it_is_given() -> None:
 
 
 def test_layers_that_differ_in_the_middle_of_their_names_can_be_told_apart() -> None:
-    assert _at_dots("conv1") == ["conv1"]
-    assert _at_dots("at net.layer4") == ["at net.layer4"]
+    assert _at_dots("conv1", 1.0) == ["conv1"]
+    assert _at_dots("at net.layer4", 1.0) == ["at net.layer4"]
     for stage in ("layer2", "layer4"):
         name = f"net.{stage}.0.downsample.1"
-        lines = _at_dots(name)
+        lines = _at_dots(name, 1.0)
         assert len(lines) > 1
         assert "".join(lines) == name
+        assert _at_dots(name, 2.27) == [name]

@@ -16,13 +16,21 @@ from tests.foreign.environment import python
 from tests.helpers import ROOT
 
 TOLD = ("net: ", "images: ", "normalisation: ", "Not for this model: ", "No pictures: ", "No net in ")
-KEPT = ("weights", "optimizers", "random", "modules", "gradients", "metrics", "versions")  # with the line, too
+KEPT = (
+    "weights",
+    "optimizers",
+    "random",
+    "modules",
+    "gradients",
+    "metrics",
+    "versions",
+)  # with the line, too
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What ``project.run`` wrote, the lines of stderr with ``<folder>`` in place of its name, and the views whose
-    pictures lie in ``figures``.
+    """What ``project.run`` wrote, the lines of stderr with ``<folder>`` in place of its name, and the views
+    whose pictures lie in ``figures``.
     """
 
     result: dict[str, Any]

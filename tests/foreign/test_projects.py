@@ -12,10 +12,10 @@ from tests.foreign.environment import make_environment, why_not
 from tests.foreign.runner import TOLD, run
 from tests.helpers import ROOT, once
 
-pytestmark = [pytest.mark.slow, pytest.mark.foreign]
+pytestmark = pytest.mark.foreign
 
-NET = {"activations", "curves", "feature_maps", "filters", "samples"}
-CLASSIFIER = {*NET, "confusion", "embeddings", "explanations", "film_strip", "predictions"}
+NET = {"activations", "curves", "feature_maps", "film_strip", "filters", "samples"}
+CLASSIFIER = {*NET, "confusion", "embeddings", "explanations", "predictions"}
 LOOKING = "Looking into the net: "
 
 
@@ -56,17 +56,33 @@ PROJECTS = {
         ("batch['pixel_values']", SHAPES, "mean 0.5, 0.5, 0.5, std 0.5, 0.5, 0.5"),
     ),
 }
+# In the gate are those whose packages are small, of many kinds: representations, no images, two nets with
+# an optimizer each, masks, a net of timm's, four nets in one.
+GATE = {
+    "lightly_simclr",
+    "lightning_boring",
+    "lightning_gan",
+    "smp_shapes",
+    "timm_photos",
+    "torch_uncertainty_packed",
+}
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The environment that PELLUCID_FOREIGN names, else a new one; made before the tests lose the network."""
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment that PELLUCID_FOREIGN names, else a new one of what the selected projects need; made
+    before the tests lose the network.
+    """
     if named := os.environ.get("PELLUCID_FOREIGN"):
         return Path(named)
-    return once(tmp_path_factory, "foreign", make_environment)
+    names = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
+    packages = sorted({package for name in PROJECTS if name in names for package in PROJECTS[name].packages})
+    return once(tmp_path_factory, "foreign", lambda folder: make_environment(folder, packages))
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in GATE else ()) for name in PROJECTS]
+)
 def test_a_project_is_the_same_with_the_line_and_shows(environment: Path, name: str, tmp_path: Path) -> None:
     case = PROJECTS[name]
     if reason := why_not(environment, case.packages):

@@ -130,6 +130,7 @@ class Views(Callback):
         self._listener: tuple[Listener, Tensor] | None = None  # and the images of the batch that goes by
         self._heard_net: tuple[str, Received] | None = None  # the net that a step calls with images
         self._is_checked = False  # whether what a step gives the net has been compared with its batch
+        self._mismatch = ""  # what a step gives the net in place of the batch's images
         self._is_off = False
         self._stack = ExitStack()
         if images is not None:
@@ -165,7 +166,7 @@ class Views(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._scheduler, self._heard, self._is_off = None, None, False
         self._heard_net, self._is_checked, self._start_step = None, self.batch is not None, None
-        self._host, self._fetched = None, None
+        self._host, self._fetched, self._mismatch = None, None, ""
         self._figures = self._choose_folder(trainer)  # asks all ranks
         kind = type(trainer.strategy).__name__
         if kind.startswith(SHARDED):
@@ -295,12 +296,13 @@ class Views(Callback):
         listener.close()
         names = [name for name, _ in candidates(module, self.net)]
         self._heard_net = listener.find(images_BCHW, names)
-        unseen = self._host is not None and self._host.found.output.text == UNSEEN  # nothing is run then
-        if self._heard_net is None and any(listener.calls.values()) and not unseen:
-            self._turn_off(
+        if self._heard_net is None and any(listener.calls.values()):
+            self._mismatch = (
                 f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
                 f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
             )
+            if self._host is not None and self._host.found.output.text != UNSEEN:
+                self._turn_off(self._mismatch)
 
     def _open_heard(self, trainer: Trainer, module: LightningModule) -> None:
         pool = heard_pool(self._heard or [])
@@ -340,11 +342,15 @@ class Views(Callback):
                 module, self.net, pool, spec, device=device, score=self.score, heard=self._heard_net
             )
         except UserError as error:
-            if self._has_been_told:
+            if self._has_been_told or not self._is_checked:
                 raise
             log.warning("%s", error)
             found = unseen_net(module)
             options = {name: options[name] for name in options if name in WITHOUT_A_NET}
+        else:
+            if self._mismatch:
+                self._turn_off(self._mismatch)
+                return
         trained = next(iter(flat_loaders(trainer.train_dataloader if trainer else None)), None)
         assert self._figures is not None
         fetches = trainer is not None and can_fetch(trained)

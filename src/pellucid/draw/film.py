@@ -35,10 +35,13 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
     sheet.title(title, note)
     sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
     for line, name in enumerate(rows):
-        parts = [piece for part in name.split("\n") for piece in _at_dots(part)]
+        width = LABEL + (0.12 + CELL) * (line > 0)  # below the image there is more room
+        parts = [piece for part in name.split("\n") for piece in _at_dots(part, width)]
         y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06 - 0.08 * max(0, len(parts) - 2)
         for index, part in enumerate(parts):
-            sheet.text(part, 2.35, y + 0.16 * index, width=LABEL, size=LABEL_SIZE, colour=FAINT, align="right")
+            sheet.text(
+                part, 2.35, y + 0.16 * index, width=width, size=LABEL_SIZE, colour=FAINT, align="right"
+            )
     for index, frame in enumerate(frames):
         x = 2.45 + index * (CELL + GAP)
         caption, colour = judged(frame.caption, frame.right)
@@ -49,10 +52,10 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
     return sheet.picture()
 
 
-def _at_dots(name: str) -> list[str]:
+def _at_dots(name: str, width: float) -> list[str]:
     """A layer's name in lines broken at its dots, as the names of layers often differ in the middle alone."""
     kept = name.replace(" ", "\N{NO-BREAK SPACE}").replace(".", ". ")
-    lines = wrapped(kept, LABEL, LABEL_SIZE)
+    lines = wrapped(kept, width, LABEL_SIZE)
     return [line.replace(" ", "").replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 

@@ -81,7 +81,8 @@ def draw_filters(
         shown.append(("change since the start", now_OIHW - start_OIHW))
     panels = len(shown) + many
     sheet = Sheet(0.3 + panels * (size + gap), 0.8 + size + 0.45)
-    note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}{' each' * is_grouped}, {height} × {width}"
+    note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}{' each' * is_grouped}"
+    note += f", {height} × {width}"
     if many:
         note += f"; {_first(outputs, 'output')} as rows, {_first(inputs, 'input')} as columns"
     elif outputs < total_out:
