@@ -9,12 +9,17 @@ import argparse
 import os
 import platform
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+from tests.browser import browser, tensorboard  # noqa: E402
 from tests.foreign.environment import make_environment, why_not  # noqa: E402
 from tests.foreign.runner import Ended, run  # noqa: E402
 from tests.foreign.test_projects import PROJECTS  # noqa: E402
@@ -29,6 +34,8 @@ fake images; [how it finds out](views.md#in-a-lightning-project-of-your-own). No
 Written by `python docs/make_projects.py`; `pytest -m foreign -n 2` asserts it: weights, buffers, optimizers,
 random states, modes, hooks, gradients and metrics end bitwise as they do without the line.
 """
+SHOWN, TAGS = "timm_photos", ("explanations", "feature_maps/net.conv1.0")
+WINDOW, SHOT, SHOT_FILE = (2600, 1560), 1400, "foreign_tensorboard.png"  # pixels
 STACK = ("lightning", "numpy", "torch", "torchmetrics", "torchvision")  # of all of them
 
 
@@ -54,7 +61,36 @@ def main() -> None:
             for name, case in PROJECTS.items()
             if not why_not(given.environment, case.packages)
         }
+        shoot(runs / SHOWN / "all")
     PAGE.write_text(page(ended, load), encoding="utf-8")
+
+
+def shoot(run: Path) -> None:
+    """``foreign_tensorboard.png``: the images of a run in TensorBoard; left as it is without a browser."""
+    if not shutil.which("chromedriver"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        copy = place / "logs" / SHOWN  # without the data of the projector, which count as runs of their own
+        copy.mkdir(parents=True)
+        for file in run.glob("events.*"):
+            shutil.copy(file, copy)
+        os.chdir(place / "logs")  # the page names the folder as it is given
+        with tensorboard(Path(SHOWN), place / "log") as address, browser(place / "profile") as page:
+            page.driver.set_window_size(*WINDOW)
+            page.open(f"{address}/#images&tagFilter={quote('^(' + '|'.join(TAGS) + ')$')}")
+            page.wait_for_text(*TAGS)
+            page.click("Show actual image size")
+            page.wait(page.images, _have_loaded, "loaded images")
+            page.screenshot(place / "page.png")
+        with Image.open(place / "page.png") as picture:
+            small = picture.convert("RGB").resize((SHOT, round(SHOT * picture.height / picture.width)))
+            dithered = small.quantize(palette=small.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
+            dithered.save(ROOT / "docs" / SHOT_FILE, optimize=True)  # a third of the size
+
+
+def _have_loaded(images: list[tuple[str, int, int]]) -> bool:
+    return len(images) >= len(TAGS) and all(width > 0 for _, width, _ in images)
 
 
 def page(ended: dict[str, list[Ended]], load: float) -> str:
@@ -80,14 +116,12 @@ def _row(name: str, without: Ended, share: Ended, everything: Ended) -> str:
     unequal = {*share.differences(without), *everything.differences(without)}
     seconds = " | ".join(f"{run.result['fit_seconds']:.1f}" for run in (without, share, everything))
     verdict = f"no: {', '.join(sorted(unequal))}" if unequal else "yes"
-    return f"| [{name}](#{name}) | {_packages(without)} | {verdict} | {seconds} |"
+    return f"| [{name}](#{name}) | {_packages(name, without)} | {verdict} | {seconds} |"
 
 
-def _packages(ended: Ended) -> str:
-    versions = ended.result["versions"]
-    return ", ".join(f"{name} {versions[name]}" for name in versions if name not in STACK) or (
-        f"lightning {versions['lightning']}"
-    )
+def _packages(project: str, ended: Ended) -> str:
+    packages = PROJECTS[project].packages or ("lightning",)
+    return ", ".join(f"{name} {ended.result['versions'][name.replace('-', '_')]}" for name in packages)
 
 
 def _section(name: str, runs: list[Ended]) -> str:
