@@ -6,6 +6,9 @@ Axes: B of a batch, C channels, H × W pixels.
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +37,7 @@ from tests.callbacks.foreign import (
     lightning_warnings,
     loader,
 )
+from tests.helpers import ROOT
 
 
 class Manual(Plain):
@@ -410,3 +414,48 @@ def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Call
     views = Views(only=CHEAP, batch=lambda both: (both[0].flip(3), both[1]))
     assert both(tmp_path, Case(Mirrors), views).drawn == set(CHEAP)
     assert not warned()
+
+
+# Two processes
+
+DISTRIBUTED = """
+import sys
+from pathlib import Path
+import torch
+from tests.callbacks.foreign import Case, Plain
+from pellucid import Views
+
+if __name__ == "__main__":
+    folder, views = Path(sys.argv[1]), Views(only=["predictions"]) if sys.argv[2] == "seen" else None
+    options = dict(strategy="ddp", devices=2, num_sanity_val_steps=int(sys.argv[3]))
+    ran = Case(Plain, options=options).fit(folder, views)
+    if ran.trainer.is_global_zero:
+        torch.save(ran.kept["weights"], folder / "weights.pt")
+        print(*ran.pictures)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanity", [0, 2])
+def test_the_first_of_two_processes_draws_and_nothing_hangs(tmp_path: Path, sanity: int) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(DISTRIBUTED)
+    weights = []
+    for name in ("seen", "unseen"):
+        folder = tmp_path / name
+        folder.mkdir()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        ended = subprocess.run(
+            [sys.executable, str(script), str(folder), name, str(sanity)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert "No pictures" not in ended.stderr
+        weights.append(torch.load(folder / "weights.pt", weights_only=True))
+        assert ("predictions/epoch_0002.png" in ended.stdout) == (name == "seen")
+    assert different(*weights) == ""
+    assert len(list((tmp_path / "seen").rglob("predictions/epoch_*.png"))) == 2

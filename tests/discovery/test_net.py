@@ -27,7 +27,7 @@ class Forward(LightningModule):
 class Silent(Forward):
     """Without a forward of its own."""
 
-    forward = LightningModule.forward  # type: ignore[assignment]
+    forward = LightningModule.forward
 
 
 def net() -> nn.Module:

@@ -44,8 +44,8 @@ def find_normalization(images_BCHW: Tensor, *holders: Sequence[Any]) -> Normaliz
             for mean, std in _stated(holder, channels):
                 mean_C, std_C = torch.tensor(mean), torch.tensor(std)
                 if scale := _scale(values_BCHW * std_C.view(-1, 1, 1) + mean_C.view(-1, 1, 1)):
-                    scaled = (tuple(value / scale for value in values) for values in (mean, std))
-                    return Normalization(*scaled, f"{type(holder).__name__} of {_package(holder)}")
+                    mean, std = (tuple(value / scale for value in values) for values in (mean, std))
+                    return Normalization(mean, std, f"{type(holder).__name__} of {_package(holder)}")
     return Normalization((), (), OWN_RANGE)
 
 
