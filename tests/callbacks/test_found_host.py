@@ -233,3 +233,24 @@ def test_what_was_found_is_told_in_three_lines(tmp_path: Path) -> None:
     ).told()
     assert "classes not known" in images
     assert normalisation == f"normalisation: {OWN_RANGE}"
+
+
+class Bytes(nn.Module):
+    """Scales bytes, and takes floats for scaled."""
+
+    def __init__(self, *, minds: bool) -> None:
+        super().__init__()
+        self.net, self.minds = classifier(), minds
+
+    def forward(self, images: Tensor) -> Any:
+        scale = 255 if images.dtype == torch.uint8 or not self.minds else 1
+        return self.net(images.float() / scale)
+
+
+def test_a_net_that_minds_whether_pixels_are_bytes_is_told_with_the_remedy() -> None:
+    pixels = (IMAGES * 255).to(torch.uint8)
+    assert find(Bytes(minds=False), pool=given_pool(pixels, LABELS)).name == ""
+    with pytest.raises(UserError, match=r"batch=lambda b: \(b\[0\] / 255, b\[1\]\)"):
+        find(Bytes(minds=True), pool=given_pool(pixels, LABELS))
+    assert find(Bytes(minds=True), pool=given_pool(pixels / 255, LABELS)).name == ""
+    assert find(classifier(), pool=given_pool(pixels, LABELS)).name == ""  # it takes floats only

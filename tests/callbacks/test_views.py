@@ -24,6 +24,7 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.callbacks.views import VIEWS, Views
+from pellucid.errors import UserError
 from tests.callbacks.foreign import (
     CHEAP,
     CLASSES,
@@ -36,6 +37,7 @@ from tests.callbacks.foreign import (
     different,
     lightning_warnings,
     loader,
+    net,
 )
 from tests.helpers import ROOT
 
@@ -170,7 +172,7 @@ def test_all_is_as_without(tmp_path: Path, name: str, warned: Callable[[], list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "stream", "tensorboard"])
+@pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "streams", "tensorboard"])
 def test_all_is_as_without_any_view(tmp_path: Path, name: str, warned: Callable[[], list[str]]) -> None:
     seen = both(tmp_path, CASES[name], Views())
     assert not warned()
@@ -315,6 +317,112 @@ def test_an_exception_of_the_training_is_its_own(
     with pytest.raises(ValueError, match="out of fuel"):
         Case(Breaks, lambda: (loader(Animals(64)), loader(Animals(12))), options).fit(tmp_path, views)
     assert not list(temporary.iterdir())
+
+
+def test_a_validation_alone_is_not_looked_at(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
+    views = Views(only=CHEAP)
+    trainer = Trainer(
+        logger=False,
+        accelerator="cpu",
+        callbacks=[views],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    module = Mirrors()
+    with lightning_warnings():
+        trainer.validate(module, loader(Animals(12)), verbose=False)
+    assert not list(tmp_path.iterdir())
+    assert not warned()
+    assert not module._forward_pre_hooks
+
+
+class Unwritten(Animals):
+    """Images under names that nobody knows."""
+
+    def __getitem__(self, index: int) -> Any:
+        return {"deep": [super().__getitem__(index)[0].flatten()], "kinds": self.targets[index]}
+
+
+class TakesDeep(Plain):
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        return super()._step((batch["deep"][0].view(-1, 3, 12, 12), batch["kinds"]), stage)
+
+
+@pytest.mark.parametrize("data", ["validation", "training", "stream"])
+def test_a_batch_without_images_stops_nothing_and_is_told_with_the_remedy(
+    tmp_path: Path, data: str, warned: Callable[[], list[str]]
+) -> None:
+    class Flow(Stream):
+        def __init__(self) -> None:
+            super().__init__()
+            self.animals = Unwritten()
+
+    case = Case(
+        TakesDeep,
+        lambda: (
+            loader(Flow() if data == "stream" else Unwritten()),
+            loader(Unwritten(12)) if data == "validation" else None,
+        ),
+        {"max_epochs": 1},
+    )
+    both(tmp_path, case)
+    (told,) = warned()
+    assert told.startswith("No pictures: No images in a batch: expected a tensor (B, C, H, W)")
+    views = Views(only=CHEAP, classes=CLASSES, batch=lambda b: (b["deep"][0].view(-1, 3, 12, 12), b["kinds"]))
+    assert both(tmp_path / "picked", case, views).drawn == set(CHEAP)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"net": "nets"}, "net=nets: Plain has no module of that name"),
+        ({"batch": lambda b: b["image"]}, "batch=…: TypeError"),
+        ({"score": "anomaly"}, "score=anomaly"),
+    ],
+)
+def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        Case().fit(tmp_path, Views(only=CHEAP, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"only": ["filter"]}, "filter: no view of that name. Did you mean 'filters'"),
+        ({"filters": {"kernel": 3}}, "filters: no option kernel"),
+        ({"mean": [0.5]}, "expected both"),
+        ({"mean": [0.5], "std": [0.0]}, "std above 0"),
+    ],
+)
+def test_options_that_there_are_not_are_told(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Views(**options)
+
+
+def test_a_loop_without_lightning(tmp_path: Path) -> None:
+    animals, module = Animals(12), net()
+    views = Views(
+        net=module,
+        images=animals.pixels_NCHW,
+        labels=animals.targets,
+        only=CHEAP,
+        folder=tmp_path / "figures",
+    )
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    before = torch.get_rng_state()
+    for epoch in (1, 2):
+        views.look(epoch)
+    views.finish(2)
+    assert different(state, dict(module.state_dict())) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+    assert module.training
+    assert {path.relative_to(tmp_path / "figures").parts[0] for path in tmp_path.rglob("*.png")} == set(CHEAP)
+    with pytest.raises(UserError, match="look"):
+        Views().look(1)
 
 
 # What the net is given in the module's own step

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.trainer.states import RunningStage
+from lightning.pytorch.trainer.states import RunningStage, TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -156,6 +156,7 @@ class Views(Callback):
         self._scheduler, self._heard, self._is_off = None, None, False
         self._heard_net, self._is_checked, self._start_step = None, self.batch is not None, None
         self._host, self._fetched = None, None
+        list(candidates(pl_module, self.net))  # a name that there is not is told at once, on all ranks
         self._figures = self._choose_folder(trainer)  # asks all ranks
         kind = type(trainer.strategy).__name__
         if kind.startswith(SHARDED):
@@ -198,8 +199,9 @@ class Views(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         if self._scheduler is not None and trainer.is_last_batch:
-            for view in self._scheduler.views:
-                view.on_before_optimizer_step(trainer, pl_module, optimizer)
+            with self._guarded(pl_module, raises=False):
+                for view in self._scheduler.views:
+                    view.on_before_optimizer_step(trainer, pl_module, optimizer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = dict(trainer.callback_metrics)  # on all ranks, which may reduce them together
@@ -236,7 +238,6 @@ class Views(Callback):
 
     def _find(self, trainer: Trainer, module: LightningModule) -> None:
         """Choose the images that are looked at, or wait for batches where they cannot be asked for."""
-        list(candidates(module, self.net))  # a name that there is not is told at once
         loader, split = _first_loader(trainer)
         if loader is None or not can_fetch(loader):
             self._heard = []
@@ -263,14 +264,14 @@ class Views(Callback):
         """Before a batch's step: keep its images where they cannot be asked for, and listen for those which
         the net is given.
         """
-        if self._is_idle(trainer):
+        if self._is_idle(trainer) or trainer.state.fn != TrainerFn.FITTING:
             return
         wanted = self._heard is not None and sum(len(batch.images_BCHW) for batch in self._heard) < FIRST
         if not wanted and self._is_checked:
             return
         with self._guarded(module, raises=False):
             found = find_batch(batch, self.batch)
-            images_BCHW = found.images_BCHW.detach().float().cpu().clone()
+            images_BCHW = found.images_BCHW.detach().cpu().clone()
             labels_B = None if found.labels_B is None else found.labels_B.clone()
             if wanted and self._heard is not None:
                 self._heard.append(replace(found, images_BCHW=images_BCHW, labels_B=labels_B))
