@@ -267,8 +267,16 @@ class CompiledInPlace(Plain):
         self.net.compile(backend="eager")
 
 
+class CompiledForward(Plain):
+    """What is compiled calls the net within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forward = torch.compile(super().forward, backend="eager")  # type: ignore[method-assign]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [Compiled, CompiledInPlace])
+@pytest.mark.parametrize("module", [Compiled, CompiledInPlace, CompiledForward])
 def test_a_compiled_net_is_compiled_as_often_as_without(
     tmp_path: Path, module: type[Plain], warned: Callable[[], list[str]]
 ) -> None:

@@ -175,3 +175,9 @@ def test_a_net_compiled_in_place_is_not_listened_to() -> None:
     assert not module.net._forward_pre_hooks
     assert module._forward_pre_hooks
     listener.close()
+
+
+def test_a_number_that_a_net_is_given_is_no_image() -> None:
+    module = Module()
+    assert heard(module, torch.tensor(0.5)).calls == {"": [], "net": []}
+    assert heard(module, torch.rand(4)).calls == {"": [], "net": []}

@@ -42,7 +42,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch
 from pellucid.discovery.dataset import class_names, data_set_name, length, names_of_net
 from pellucid.discovery.net import candidates
-from pellucid.discovery.normalization import Normalization, find_normalization
+from pellucid.discovery.normalization import OWN_RANGE, Normalization, find_normalization
 from pellucid.discovery.output import Score
 from pellucid.discovery.pool import (
     FIRST,
@@ -212,9 +212,7 @@ class Views(Callback):
                 self._open_heard(trainer, pl_module)
             elif self._fetched and (self._host is None or self._heard_net not in (None, self._host.heard)):
                 moment = Moment.of(trainer, pl_module, trainer.current_epoch)
-                self._open(
-                    pl_module, *self._fetched, moment, trainer
-                )  # now that it is known what it is given
+                self._open(pl_module, *self._fetched, moment, trainer)  # anew, as a step has shown more
             if self._scheduler is not None and self._host is not None:
                 self._host.note(trainer.current_epoch + 1, metrics)
                 self._scheduler.on_train_epoch_end(trainer, pl_module)
@@ -266,7 +264,7 @@ class Views(Callback):
         """
         if self._is_idle(trainer) or trainer.state.fn != TrainerFn.FITTING:
             return
-        wanted = self._heard is not None and sum(len(batch.images_BCHW) for batch in self._heard) < FIRST
+        wanted = self._heard is not None and sum(len(one.images_BCHW) for one in self._heard) < FIRST
         if not wanted and self._is_checked:
             return
         with self._guarded(module, raises=False):
@@ -284,13 +282,14 @@ class Views(Callback):
             return
         (listener, images_BCHW), self._listener, self._is_checked = self._listener, None, True
         listener.close()
-        names = [name for name, _ in candidates(module, self.net)]
-        self._heard_net = listener.find(images_BCHW, names)
-        if self._heard_net is None and any(listener.calls.values()):
-            self._turn_off(
-                f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
-                f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
-            )
+        with self._guarded(module, raises=False):
+            names = [name for name, _ in candidates(module, self.net)]
+            self._heard_net = listener.find(images_BCHW, names)
+            if self._heard_net is None and any(listener.calls.values()):
+                raise UserError(
+                    f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
+                    f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
+                )
 
     def _open_heard(self, trainer: Trainer, module: LightningModule) -> None:
         pool = heard_pool(self._heard or [])
@@ -315,21 +314,26 @@ class Views(Callback):
         datamodule = _datamodule(trainer)
         holders = (datasets[:1], datasets[1:], [datamodule], [module])
         received = AS_IS if self._heard_net is None else self._heard_net[1]
-        normalization = self.normalization
-        if normalization is None:
-            normalization = received.normalization(find_normalization(pool.inputs_NCHW, *holders))
+        found = find_normalization(pool.inputs_NCHW, *holders)
         pool = replace(pool, inputs_NCHW=received.values(pool.inputs_NCHW))
+        if received.scale and found.source == OWN_RANGE:
+            found = find_normalization(pool.inputs_NCHW, *holders)
+        else:
+            found = received.normalization(found)
+        normalization = self.normalization or found
         known = [self.classes, *map(class_names, [*datasets, datamodule]), names_of_net(module)]
         known += [names_of_net(child) for child in module.children()]
         classes = next((names for names in known if names), ())
         spec = make_spec(pool, classes, normalization)
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-        found = find_net(module, self.net, pool, spec, device=device, score=self.score, heard=self._heard_net)
+        found_net = find_net(
+            module, self.net, pool, spec, device=device, score=self.score, heard=self._heard_net
+        )
         trained = next(iter(flat_loaders(trainer.train_dataloader if trainer else None)), None)
         assert self._figures is not None
         fetches = trainer is not None and can_fetch(trained)
         self._host = FoundHost(
-            found=found,
+            found=found_net,
             pool=pool,
             spec=spec,
             figures=self._figures,
