@@ -472,6 +472,22 @@ class Mirrors(Steps):
         return images_BCHW.flip(3)
 
 
+class Generates(Manual):
+    """Of two nets, the one that its forward calls is given random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = nn.Sequential(nn.Linear(4, 3 * 12 * 12), nn.Unflatten(1, (3, 12, 12)), nn.Sigmoid())
+
+    def forward(self, code_BD: Tensor) -> Tensor:
+        images_BCHW: Tensor = self.generator(code_BD)
+        return images_BCHW
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        fake_BCHW = self(torch.randn(len(batch[0]), 4))
+        return (self.net(batch[0]) - self.net(fake_BCHW)).square().mean()
+
+
 class CallsTheChild(ScalesBytes):
     """The step passes the module's forward by."""
 
@@ -524,6 +540,18 @@ def test_nothing_is_drawn_of_images_that_the_net_is_not_given(
     assert "the net is given other images" in told
     assert "batch=lambda b:" in told
     assert not seen.pictures
+
+
+def test_a_generator_is_told_and_the_net_that_takes_images_can_be_named(
+    tmp_path: Path, warned: Callable[[], list[str]]
+) -> None:
+    case = Case(Generates, options=NO_VALIDATION)
+    assert not both(tmp_path / "found", case).pictures
+    (told,) = warned()
+    assert "(4,) from" in told
+    assert "net='…'" in told
+    assert both(tmp_path / "named", case, Views(only=CHEAP, net="net")).drawn == set(CHEAP)
+    assert len(warned()) == 1
 
 
 def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Callable[[], list[str]]) -> None:

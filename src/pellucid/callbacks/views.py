@@ -288,7 +288,8 @@ class Views(Callback):
             if self._heard_net is None and any(listener.calls.values()):
                 raise UserError(
                     f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
-                    f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
+                    f"({described(images_BCHW)}). Say what it is given, "
+                    "batch=lambda b: (…, …), or which net takes the images, net='…'."
                 )
 
     def _open_heard(self, trainer: Trainer, module: LightningModule) -> None:

@@ -135,6 +135,7 @@ def relate(images_BCHW: Tensor, inputs: Tensor) -> Received | None:
     limit = TOLERANCE.get(inputs.dtype, EXACT) * float(given_CV.max() - given_CV.min())
     if not bool((square_C > 0).all() and (scale_C > 0).all() and (error_CV.abs() <= limit).all()):
         return None
+    shift_C[shift_C.abs() <= limit / 10] = 0  # rounding
     return Received(tuple(scale_C.tolist()), tuple(shift_C.tolist()), kept)
 
 
