@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.trainer.states import RunningStage
+from lightning.pytorch.trainer.states import RunningStage, TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -30,7 +30,7 @@ from pellucid.callbacks.feature_maps import FeatureMaps
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.film_strip import FilmStrip
 from pellucid.callbacks.filters import Filters
-from pellucid.callbacks.found_host import FoundHost, find_net, make_spec, unseen_net
+from pellucid.callbacks.found_host import UNSEEN, FoundHost, find_net, make_spec, unseen_net
 from pellucid.callbacks.graph import Graph
 from pellucid.callbacks.latent import Latent
 from pellucid.callbacks.predictions import Predictions
@@ -43,7 +43,7 @@ from pellucid.callbacks.visualizer import Visualizer
 from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch
 from pellucid.discovery.dataset import class_names, data_set_name, length, names_of_net
 from pellucid.discovery.net import candidates
-from pellucid.discovery.normalization import Normalization, find_normalization
+from pellucid.discovery.normalization import OWN_RANGE, Normalization, find_normalization
 from pellucid.discovery.output import Score
 from pellucid.discovery.pool import (
     FIRST,
@@ -129,6 +129,7 @@ class Views(Callback):
         self._fetched: tuple[Pool, str, str] | None = None  # as they lie in batches, their source and split
         self._listener: tuple[Listener, Tensor] | None = None  # and the images of the batch that goes by
         self._heard_net: tuple[str, Received] | None = None  # the net that a step calls with images
+        self._why_not: UserError | None = None  # a step has shown that no net is given the images
         self._is_checked = False  # whether what a step gives the net has been compared with its batch
         self._is_off = False
         self._stack = ExitStack()
@@ -165,7 +166,8 @@ class Views(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._scheduler, self._heard, self._is_off = None, None, False
         self._heard_net, self._is_checked, self._start_step = None, self.batch is not None, None
-        self._host, self._fetched = None, None
+        self._host, self._fetched, self._why_not = None, None, None
+        list(candidates(pl_module, self.net))  # a name that there is not is told at once, on all ranks
         self._figures = self._choose_folder(trainer)  # asks all ranks
         kind = type(trainer.strategy).__name__
         if kind.startswith(SHARDED):
@@ -208,8 +210,9 @@ class Views(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         if self._scheduler is not None and trainer.is_last_batch:
-            for view in self._scheduler.views:
-                view.on_before_optimizer_step(trainer, pl_module, optimizer)
+            with self._guarded(pl_module, raises=False):
+                for view in self._scheduler.views:
+                    view.on_before_optimizer_step(trainer, pl_module, optimizer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = dict(trainer.callback_metrics)  # on all ranks, which may reduce them together
@@ -218,11 +221,9 @@ class Views(Callback):
         with self._guarded(pl_module, raises=False):
             if self._heard:
                 self._open_heard(trainer, pl_module)
-            elif self._fetched and (self._host is None or self._heard_net not in (None, self._host.heard)):
+            elif self._fetched and self._has_been_shown_more:
                 moment = Moment.of(trainer, pl_module, trainer.current_epoch)
-                self._open(
-                    pl_module, *self._fetched, moment, trainer
-                )  # now that it is known what it is given
+                self._open(pl_module, *self._fetched, moment, trainer)  # anew, as a step has shown more
             if self._scheduler is not None and self._host is not None:
                 self._host.note(trainer.current_epoch + 1, metrics)
                 self._scheduler.on_train_epoch_end(trainer, pl_module)
@@ -246,7 +247,6 @@ class Views(Callback):
 
     def _find(self, trainer: Trainer, module: LightningModule) -> None:
         """Choose the images that are looked at, or wait for batches where they cannot be asked for."""
-        list(candidates(module, self.net))  # a name that there is not is told at once
         loader, split = _first_loader(trainer)
         if loader is None or not can_fetch(loader):
             self._heard = []
@@ -273,14 +273,14 @@ class Views(Callback):
         """Before a batch's step: keep its images where they cannot be asked for, and listen for those which
         the net is given.
         """
-        if self._is_idle(trainer):
+        if self._is_idle(trainer) or trainer.state.fn != TrainerFn.FITTING:
             return
-        wanted = self._heard is not None and sum(len(batch.images_BCHW) for batch in self._heard) < FIRST
+        wanted = self._heard is not None and sum(len(one.images_BCHW) for one in self._heard) < FIRST
         if not wanted and self._is_checked:
             return
         with self._guarded(module, raises=False):
             found = find_batch(batch, self.batch)
-            images_BCHW = found.images_BCHW.detach().float().cpu().clone()
+            images_BCHW = found.images_BCHW.detach().cpu().clone()
             labels_B = None if found.labels_B is None else found.labels_B.clone()
             if wanted and self._heard is not None:
                 self._heard.append(replace(found, images_BCHW=images_BCHW, labels_B=labels_B))
@@ -293,13 +293,15 @@ class Views(Callback):
             return
         (listener, images_BCHW), self._listener, self._is_checked = self._listener, None, True
         listener.close()
-        names = [name for name, _ in candidates(module, self.net)]
-        self._heard_net = listener.find(images_BCHW, names)
-        if self._heard_net is None and any(listener.calls.values()):
-            self._turn_off(
-                f"in {step} the net is given other images ({listener.text(names)}) than the batch holds "
-                f"({described(images_BCHW)}). Say what it is given: batch=lambda b: (…, …)."
-            )
+        with self._guarded(module, raises=False):
+            names = [name for name, _ in candidates(module, self.net)]
+            self._heard_net = listener.find(images_BCHW, names)
+            if self._heard_net is None and any(listener.calls.values()):
+                self._why_not = UserError(
+                    f"In {step} the net is given other images ({listener.text(names)}) than the batch holds "
+                    f"({described(images_BCHW)}). Say what it is given, "
+                    "batch=lambda b: (…, …), or which net takes the images, net='…'."
+                )
 
     def _open_heard(self, trainer: Trainer, module: LightningModule) -> None:
         pool = heard_pool(self._heard or [])
@@ -324,10 +326,13 @@ class Views(Callback):
         datamodule = _datamodule(trainer)
         holders = (datasets[:1], datasets[1:], [datamodule], [module])
         received = AS_IS if self._heard_net is None else self._heard_net[1]
-        normalization = self.normalization
-        if normalization is None:
-            normalization = received.normalization(find_normalization(pool.inputs_NCHW, *holders))
+        found = find_normalization(pool.inputs_NCHW, *holders)
         pool = replace(pool, inputs_NCHW=received.values(pool.inputs_NCHW))
+        if received.scale and found.source == OWN_RANGE:
+            found = find_normalization(pool.inputs_NCHW, *holders)
+        else:
+            found = received.normalization(found)
+        normalization = self.normalization or found
         known = [self.classes, *map(class_names, [*datasets, datamodule]), names_of_net(module)]
         known += [names_of_net(child) for child in module.children()]
         classes = next((names for names in known if names), ())
@@ -335,20 +340,22 @@ class Views(Callback):
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         options = self.options
         try:
-            found = find_net(
+            if self._why_not is not None:
+                raise self._why_not
+            found_net = find_net(
                 module, self.net, pool, spec, device=device, score=self.score, heard=self._heard_net
             )
         except UserError as error:
-            if self._has_been_told:
+            if self._has_been_told or not self._is_checked:
                 raise
             log.warning("%s", error)
-            found = unseen_net(module)
+            found_net = unseen_net(module)
             options = {name: options[name] for name in options if name in WITHOUT_A_NET}
         trained = next(iter(flat_loaders(trainer.train_dataloader if trainer else None)), None)
         assert self._figures is not None
         fetches = trainer is not None and can_fetch(trained)
         self._host = FoundHost(
-            found=found,
+            found=found_net,
             pool=pool,
             spec=spec,
             figures=self._figures,
@@ -428,6 +435,15 @@ class Views(Callback):
     def _has_been_told(self) -> bool:
         """Whether the user has said where something is."""
         return any(option is not None for option in (self.net, self.batch, self.score))
+
+    @property
+    def _has_been_shown_more(self) -> bool:
+        """Whether a step has shown what was not known when the host was made."""
+        if self._host is None:
+            return True
+        if self._why_not is not None:
+            return self._host.found.output.text != UNSEEN
+        return self._heard_net not in (None, self._host.heard)
 
     def _turn_off(self, why: str) -> None:
         self._is_off, self._scheduler, self._heard = True, None, None
