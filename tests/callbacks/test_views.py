@@ -485,7 +485,8 @@ class Generates(Manual):
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
         fake_BCHW = self(torch.randn(len(batch[0]), 4))
-        return (self.net(batch[0]) - self.net(fake_BCHW)).square().mean()
+        loss: Tensor = (self.net(batch[0]) - self.net(fake_BCHW)).square().mean()
+        return loss
 
 
 class CallsTheChild(ScalesBytes):
