@@ -15,8 +15,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 
 from pellucid.callbacks.found_host import FoundHost, FoundNet, find_net, make_spec
+from pellucid.discovery.batch import find_batch
 from pellucid.discovery.normalization import OWN_RANGE, Normalization
-from pellucid.discovery.pool import Pool, given_pool
+from pellucid.discovery.pool import Pool, given_pool, heard_pool
 from pellucid.discovery.received import Received
 from pellucid.errors import UserError
 from pellucid.inside.images import UNKNOWN
@@ -209,8 +210,8 @@ def test_metrics_are_noted_under_our_names(tmp_path: Path) -> None:
     found.note(3, {"val_loss": torch.tensor(0.5), "train/acc": 1.0, "train_loss_epoch": 2.0, "lr": 0.1})
     found.note(4, {"train_loss_step": 9.0, "validation.f1": 0.25, "epoch_loss": 1.0})
     assert found.rows() == [
-        {"epoch": 3, "val/loss": 0.5, "train/acc": 1.0, "train/loss": 2.0},
-        {"epoch": 4, "val/f1": 0.25},
+        {"epoch": 3, "val/loss": 0.5, "train/acc": 1.0, "train/loss": 2.0, "train/lr": 0.1},
+        {"epoch": 4, "val/f1": 0.25, "train/epoch_loss": 1.0},
     ]
 
 
@@ -224,7 +225,7 @@ def test_what_was_found_is_told_in_three_lines(tmp_path: Path) -> None:
     assert net == "net: the module itself (Running, 83 parameters), gives scores of 3 classes"
     assert "3 × 4 × 4" in images
     assert "3 classes (ant, bee, cat); looked at are 6 validation images of Animals" in images
-    assert normalisation == "normalisation: values in [0, 1], mean 0, 0, 0, std 1, 1, 1"
+    assert normalisation == "normalisation: values in [0, 1]"
     pool = given_pool(IMAGES - 5, None)
     spec = make_spec(pool, (), Normalization((), (), OWN_RANGE))
     found = find_net(classifier(), None, pool, spec, device=CPU, score=None)
@@ -247,10 +248,15 @@ class Bytes(nn.Module):
         return self.net(images.float() / scale)
 
 
+def heard(pixels: Tensor) -> Pool:
+    """A batch as a loader gave it."""
+    return heard_pool([find_batch((pixels, LABELS))])
+
+
 def test_a_net_that_minds_whether_pixels_are_bytes_is_told_with_the_remedy() -> None:
     pixels = (IMAGES * 255).to(torch.uint8)
-    assert find(Bytes(minds=False), pool=given_pool(pixels, LABELS)).name == ""
+    assert find(Bytes(minds=False), pool=heard(pixels)).name == ""
     with pytest.raises(UserError, match=r"batch=lambda b: \(b\[0\] / 255, b\[1\]\)"):
-        find(Bytes(minds=True), pool=given_pool(pixels, LABELS))
-    assert find(Bytes(minds=True), pool=given_pool(pixels / 255, LABELS)).name == ""
-    assert find(classifier(), pool=given_pool(pixels, LABELS)).name == ""  # it takes floats only
+        find(Bytes(minds=True), pool=heard(pixels))
+    assert find(Bytes(minds=True), pool=heard(pixels / 255)).name == ""
+    assert find(classifier(), pool=heard(pixels)).name == ""  # it takes floats only
