@@ -158,6 +158,11 @@ class FoundHost(Host):
         self._predictor: Predictor | None = None
 
     @property
+    def is_seen(self) -> bool:
+        """Whether there is a net that runs on the images."""
+        return self.found.output.text != UNSEEN
+
+    @property
     def heard(self) -> tuple[str, Received]:
         """The net's name, and in which form it is given images."""
         return self.found.name, self.found.received
@@ -259,7 +264,7 @@ class FoundHost(Host):
         if self.split != "given":
             looked += f" of {self._source}"
         where = f"labels in {batch.labels_path}" if batch.labels_path else "no labels"
-        net = self.found.text() if self.found.output.text != UNSEEN else "none that runs on the images"
+        net = self.found.text() if self.is_seen else "none that runs on the images"
         return [
             f"net: {net}",
             f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {looked}",
