@@ -171,8 +171,8 @@ class Case:
         )
         with lightning_warnings():
             trainer.fit(module, train, val, ckpt_path=ckpt)
-        figures = views._figures if views is not None else folder
-        assert figures is not None
+        host = views._host if views is not None else None
+        figures = host.figures if host is not None else folder
         return Ran(module, trainer, folder, figures, kept(trainer, module, folder))
 
 

@@ -20,6 +20,7 @@ def test_the_change_is_from_the_kernels_at_the_start(tmp_path: Path, monkeypatch
     monkeypatch.setattr(module, "draw_filters", pen := Pen())
     scene = convolutional(tmp_path)
     weight = scene.task.net.get_parameter("features.0.weight")
+    scene.trainer.global_step = 0
     start = weight.detach().numpy().copy()
     for _ in range(2):  # also on resuming, where it stays
         view = Filters(kernels=9, figures=scene.figures)
@@ -28,6 +29,7 @@ def test_the_change_is_from_the_kernels_at_the_start(tmp_path: Path, monkeypatch
         scheduler.begin(scene.moment(0))
         with torch.no_grad():
             weight.mul_(2)
+    scene.trainer.global_step = 7
     assert scene.drawn(view) == ["filters/features.0/epoch_0003.png", START]
     ((now, before), options), *others = pen.calls
     assert not others

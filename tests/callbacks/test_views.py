@@ -6,6 +6,9 @@ Axes: B of a batch, C channels, H × W pixels.
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.callbacks.views import VIEWS, Views
+from pellucid.errors import UserError
 from tests.callbacks.foreign import (
     CHEAP,
     CLASSES,
@@ -33,7 +37,9 @@ from tests.callbacks.foreign import (
     different,
     lightning_warnings,
     loader,
+    net,
 )
+from tests.helpers import ROOT
 
 
 class Manual(Plain):
@@ -166,7 +172,7 @@ def test_all_is_as_without(tmp_path: Path, name: str, warned: Callable[[], list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "stream", "tensorboard"])
+@pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "streams", "tensorboard"])
 def test_all_is_as_without_any_view(tmp_path: Path, name: str, warned: Callable[[], list[str]]) -> None:
     seen = both(tmp_path, CASES[name], Views())
     assert not warned()
@@ -261,8 +267,16 @@ class CompiledInPlace(Plain):
         self.net.compile(backend="eager")
 
 
+class CompiledForward(Plain):
+    """What is compiled calls the net within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forward = torch.compile(super().forward, backend="eager")  # type: ignore[method-assign]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [Compiled, CompiledInPlace])
+@pytest.mark.parametrize("module", [Compiled, CompiledInPlace, CompiledForward])
 def test_a_compiled_net_is_compiled_as_often_as_without(
     tmp_path: Path, module: type[Plain], warned: Callable[[], list[str]]
 ) -> None:
@@ -313,6 +327,112 @@ def test_an_exception_of_the_training_is_its_own(
     assert not list(temporary.iterdir())
 
 
+def test_a_validation_alone_is_not_looked_at(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
+    views = Views(only=CHEAP)
+    trainer = Trainer(
+        logger=False,
+        accelerator="cpu",
+        callbacks=[views],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    module = Mirrors()
+    with lightning_warnings():
+        trainer.validate(module, loader(Animals(12)), verbose=False)
+    assert not list(tmp_path.iterdir())
+    assert not warned()
+    assert not module._forward_pre_hooks
+
+
+class Unwritten(Animals):
+    """Images under names that nobody knows."""
+
+    def __getitem__(self, index: int) -> Any:
+        return {"deep": [super().__getitem__(index)[0].flatten()], "kinds": self.targets[index]}
+
+
+class TakesDeep(Plain):
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        return super()._step((batch["deep"][0].view(-1, 3, 12, 12), batch["kinds"]), stage)
+
+
+@pytest.mark.parametrize("data", ["validation", "training", "stream"])
+def test_a_batch_without_images_stops_nothing_and_is_told_with_the_remedy(
+    tmp_path: Path, data: str, warned: Callable[[], list[str]]
+) -> None:
+    class Flow(Stream):
+        def __init__(self) -> None:
+            super().__init__()
+            self.animals = Unwritten()
+
+    case = Case(
+        TakesDeep,
+        lambda: (
+            loader(Flow() if data == "stream" else Unwritten()),
+            loader(Unwritten(12)) if data == "validation" else None,
+        ),
+        {"max_epochs": 1},
+    )
+    both(tmp_path, case)
+    (told,) = warned()
+    assert told.startswith("No pictures: No images in a batch: expected a tensor (B, C, H, W)")
+    views = Views(only=CHEAP, classes=CLASSES, batch=lambda b: (b["deep"][0].view(-1, 3, 12, 12), b["kinds"]))
+    assert both(tmp_path / "picked", case, views).drawn == set(CHEAP)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"net": "nets"}, "net=nets: Plain has no module of that name"),
+        ({"batch": lambda b: b["image"]}, "batch=…: TypeError"),
+        ({"score": "anomaly"}, "score=anomaly"),
+    ],
+)
+def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        Case().fit(tmp_path, Views(only=CHEAP, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"only": ["filter"]}, "filter: no view of that name. Did you mean 'filters'"),
+        ({"filters": {"kernel": 3}}, "filters: no option kernel"),
+        ({"mean": [0.5]}, "expected both"),
+        ({"mean": [0.5], "std": [0.0]}, "std above 0"),
+    ],
+)
+def test_options_that_there_are_not_are_told(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Views(**options)
+
+
+def test_a_loop_without_lightning(tmp_path: Path) -> None:
+    animals, module = Animals(12), net()
+    views = Views(
+        net=module,
+        images=animals.pixels_NCHW,
+        labels=animals.targets,
+        only=CHEAP,
+        folder=tmp_path / "figures",
+    )
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    before = torch.get_rng_state()
+    for epoch in (1, 2):
+        views.look(epoch)
+    views.finish(2)
+    assert different(state, dict(module.state_dict())) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+    assert module.training
+    assert {path.relative_to(tmp_path / "figures").parts[0] for path in tmp_path.rglob("*.png")} == set(CHEAP)
+    with pytest.raises(UserError, match="look"):
+        Views().look(1)
+
+
 # What the net is given in the module's own step
 
 
@@ -350,6 +470,23 @@ class Flattens(Steps):
 class Mirrors(Steps):
     def given(self, images_BCHW: Tensor) -> Tensor:
         return images_BCHW.flip(3)
+
+
+class Generates(Manual):
+    """Of two nets, the one that its forward calls is given random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = nn.Sequential(nn.Linear(4, 3 * 12 * 12), nn.Unflatten(1, (3, 12, 12)), nn.Sigmoid())
+
+    def forward(self, code_BD: Tensor) -> Tensor:
+        images_BCHW: Tensor = self.generator(code_BD)
+        return images_BCHW
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        fake_BCHW = self(torch.randn(len(batch[0]), 4))
+        loss: Tensor = (self.net(batch[0]) - self.net(fake_BCHW)).square().mean()
+        return loss
 
 
 class CallsTheChild(ScalesBytes):
@@ -403,7 +540,19 @@ def test_nothing_is_drawn_of_images_that_the_net_is_not_given(
     (told,) = warned()
     assert "the net is given other images" in told
     assert "batch=lambda b:" in told
-    assert not seen.pictures
+    assert {name.partition("/")[0] for name in seen.pictures} == {"filters"}, "which are of no image"
+
+
+def test_a_generator_is_told_and_the_net_that_takes_images_can_be_named(
+    tmp_path: Path, warned: Callable[[], list[str]]
+) -> None:
+    case = Case(Generates, options=NO_VALIDATION)
+    assert both(tmp_path / "found", case).drawn == {"filters"}
+    (told,) = warned()
+    assert "(4,) from" in told
+    assert "net='…'" in told
+    assert both(tmp_path / "named", case, Views(only=CHEAP, net="net")).drawn == set(CHEAP)
+    assert len(warned()) == 1
 
 
 class TakesCodes(Steps):
@@ -429,3 +578,48 @@ def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Call
     views = Views(only=CHEAP, batch=lambda both: (both[0].flip(3), both[1]))
     assert both(tmp_path, Case(Mirrors), views).drawn == set(CHEAP)
     assert not warned()
+
+
+# Two processes
+
+DISTRIBUTED = """
+import sys
+from pathlib import Path
+import torch
+from tests.callbacks.foreign import Case, Plain
+from pellucid import Views
+
+if __name__ == "__main__":
+    folder, views = Path(sys.argv[1]), Views(only=["predictions"]) if sys.argv[2] == "seen" else None
+    options = dict(strategy="ddp", devices=2, num_sanity_val_steps=int(sys.argv[3]))
+    ran = Case(Plain, options=options).fit(folder, views)
+    if ran.trainer.is_global_zero:
+        torch.save(ran.kept["weights"], folder / "weights.pt")
+        print(*ran.pictures)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanity", [0, 2])
+def test_the_first_of_two_processes_draws_and_nothing_hangs(tmp_path: Path, sanity: int) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(DISTRIBUTED)
+    weights = []
+    for name in ("seen", "unseen"):
+        folder = tmp_path / name
+        folder.mkdir()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        ended = subprocess.run(
+            [sys.executable, str(script), str(folder), name, str(sanity)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert "No pictures" not in ended.stderr
+        weights.append(torch.load(folder / "weights.pt", weights_only=True))
+        assert ("predictions/epoch_0002.png" in ended.stdout) == (name == "seen")
+    assert different(*weights) == ""
+    assert len(list((tmp_path / "seen").rglob("predictions/epoch_*.png"))) == 2

@@ -68,13 +68,13 @@ class Columns:
 def test_class_names_are_found_through_all_that_wraps(held: dict[str, Any]) -> None:
     dataset = Closed(**held)
     generator = torch.Generator().manual_seed(0)
-    wrappers: tuple[Any, ...] = (
+    wrappers: list[Any] = [
         dataset,
         Subset(dataset, [1, 2]),
         ConcatDataset([Closed(), dataset]),
         random_split(dataset, [3, 2], generator)[1],
         Wrapper(Wrapper(Subset(dataset, [0]))),
-    )
+    ]
     for wrapped in wrappers:
         assert class_names(wrapped) == NAMES
         assert data_set_name(wrapped) == "Closed"
@@ -158,10 +158,8 @@ def test_where_no_labels_are_listed_none_are_found(dataset: Any) -> None:
 
 
 def test_a_wrapper_that_chooses_by_itself_has_no_labels() -> None:
-    longer: Any = Closed(targets=LABELS)
-    longer.dataset = TensorDataset(torch.zeros(9, 1), torch.zeros(9, dtype=torch.int64))
-    longer.targets = None
-    assert labels(longer) is None
+    inner = TensorDataset(torch.zeros(9, 1), torch.zeros(9, dtype=torch.int64))
+    assert labels(Closed(dataset=inner)) is None
 
 
 def test_a_stream_has_no_length() -> None:

@@ -5,6 +5,7 @@ Axes: B images, C channels, H × W pixels.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_the_first_net_that_was_given_the_images_is_found() -> None:
 
 
 def test_a_child_is_found_where_the_module_is_given_a_whole_batch() -> None:
-    listener = heard(Module(lambda batch: batch["image"]), {"image": IMAGES})
+    listener = heard(Module(operator.itemgetter("image")), {"image": IMAGES})
     assert listener.find(IMAGES, ["", "net"]) == ("net", AS_IS)
 
 
@@ -174,3 +175,9 @@ def test_a_net_compiled_in_place_is_not_listened_to() -> None:
     assert not module.net._forward_pre_hooks
     assert module._forward_pre_hooks
     listener.close()
+
+
+def test_a_number_that_a_net_is_given_is_no_image() -> None:
+    module = Module()
+    assert heard(module, torch.tensor(0.5)).calls == {"": [], "net": []}
+    assert heard(module, torch.rand(4)).calls == {"": [], "net": []}

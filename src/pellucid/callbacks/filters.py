@@ -43,7 +43,7 @@ class Filters(Visualizer):
         return None if self.layer_names else "no convolutions"
 
     def begin(self, snapshot: Snapshot) -> None:
-        if self.figures.arrays(START) is None:
+        if snapshot.step == 0 and self.figures.arrays(START) is None:
             snapshot.keep_arrays({layer: kernels(snapshot.net, layer) for layer in self.layer_names}, START)
 
     def draw(self, snapshot: Snapshot) -> None:

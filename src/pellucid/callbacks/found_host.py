@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pellucid.callbacks.host import Host, TrainingImages
 from pellucid.discovery.net import candidates
 from pellucid.discovery.normalization import OWN_RANGE, Normalization
-from pellucid.discovery.output import FoundOutput, Score, find_output
+from pellucid.discovery.output import FoundOutput, Score, find_output, tensors
 from pellucid.discovery.pool import Pool
 from pellucid.discovery.received import AS_IS, Received
 from pellucid.errors import UserError, counted, first_line
@@ -86,6 +86,11 @@ def find_net(
         except Exception as error:
             errors.append(f"{name or 'the module itself'}: {type(error).__name__}: {first_line(error)}")
             continue
+        if not received.scale and _minds_bytes(net, pool.first.images_BCHW[:2].to(device), received):
+            raise UserError(
+                f"{name or 'The module itself'} makes something else of bytes than of floats of the same "
+                "values. Give it floats as it takes them: batch=lambda b: (b[0] / 255, b[1])."
+            )
         known = replace(spec, classes=()) if pool.first.is_multi_hot else spec
         meaning = find_output(output, inputs_BCHW, pool.labels_N, known, score, traced)
         return FoundNet(name, net, meaning, received)
@@ -112,6 +117,21 @@ def _traced(net: nn.Module, inputs: Tensor) -> Any:
         return None
 
 
+def _minds_bytes(net: nn.Module, images_BCHW: Tensor, received: Received) -> bool:
+    """Whether a net that takes bytes gives something else for floats of the same values."""
+    if images_BCHW.dtype != torch.uint8:
+        return False
+    try:
+        with preserve_state(net) as plain, torch.no_grad():
+            first, second = (
+                next(tensors(plain(received.reshape(inputs)))).float()
+                for inputs in (images_BCHW.clone(), images_BCHW.float())
+            )
+    except Exception:  # it takes floats only
+        return False
+    return not torch.allclose(first, second, rtol=1e-2, atol=1e-4)
+
+
 class FoundHost(Host):
     """``pool`` holds the images that are looked at, ``found`` the net; ``spec`` says how images are shown."""
 
@@ -136,6 +156,11 @@ class FoundHost(Host):
         self._rows: list[dict[str, float]] = []
         self._predictions: Predictions | None = None
         self._predictor: Predictor | None = None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is a net that runs on the images."""
+        return self.found.output.text != UNSEEN
 
     @property
     def heard(self) -> tuple[str, Received]:
@@ -239,7 +264,7 @@ class FoundHost(Host):
         if self.split != "given":
             looked += f" of {self._source}"
         where = f"labels in {batch.labels_path}" if batch.labels_path else "no labels"
-        net = self.found.text() if self.found.output.text != UNSEEN else "none that runs on the images"
+        net = self.found.text() if self.is_seen else "none that runs on the images"
         return [
             f"net: {net}",
             f"images: {batch.images_path}, {shape}, {where}, {classes}; looked at are {looked}",

@@ -68,13 +68,13 @@ def find_output(
     count = len(inputs_BCHW)
     if score is not None:
         return _of_score(output, count, score)
-    tensors = list(_tensors(output))
-    rows = [index for index, value in enumerate(tensors) if value.ndim and len(value) == count]
+    parts = list(tensors(output))
+    rows = [index for index, value in enumerate(parts) if value.ndim and len(value) == count]
     if not rows:
         return FoundOutput(lambda given: torch.zeros(count, 0), _nothing, "nothing that is known")
-    graphs = list(_tensors(traced))
+    graphs = list(tensors(traced))
     for index in rows:
-        read, main = partial(_tensor_at, index=index), tensors[index]
+        read, main = partial(_tensor_at, index=index), parts[index]
         if main.shape == inputs_BCHW.shape and main.is_floating_point():
             if spec.statistics == OWN_RANGE:
                 text = f"{_shape(main)}, as the images; to see reconstructions give mean=… and std=…"
@@ -86,7 +86,7 @@ def find_output(
         found = _of_scores(read, main, labels_N, spec.classes, is_probability)
         if found is not None:
             return found
-    text = f"{_shape(tensors[rows[0]])}; score=… makes of it a number to explain"
+    text = f"{_shape(parts[rows[0]])}; score=… makes of it a number to explain"
     return FoundOutput(partial(_tensor_at, index=rows[0]), _nothing, text)
 
 
@@ -105,10 +105,11 @@ def _is_sigmoid(output: Tensor) -> bool | None:
 
 
 def _tensor_at(output: Any, index: int) -> Tensor:
-    return next(islice(_tensors(output), index, None))
+    return next(islice(tensors(output), index, None))
 
 
-def _tensors(output: Any) -> Iterator[Tensor]:
+def tensors(output: Any) -> Iterator[Tensor]:
+    """Those in an output of any form; first of all what is called its logits."""
     if isinstance(output, Tensor):
         yield output
         return
@@ -123,7 +124,7 @@ def _tensors(output: Any) -> Iterator[Tensor]:
     elif is_dataclass(output):
         values = [getattr(output, field.name) for field in fields(output)]
     for value in values:
-        yield from _tensors(value)
+        yield from tensors(value)
 
 
 def _of_score(output: Any, count: int, score: Score) -> FoundOutput:

@@ -78,7 +78,11 @@ class Listener:
     def _hear(self, name: str, net: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         if len(given) == 2 and isinstance(given[1], int):
             return  # Lightning calls a whole step, with batch and number, through the module's forward
-        values = [value for value in (*given, *named.values()) if isinstance(value, Tensor)]
+        if torch.compiler.is_compiling():
+            return
+        values = [
+            value for value in (*given, *named.values()) if isinstance(value, Tensor) and value.ndim > 1
+        ]
         calls = self.calls.setdefault(name, [])
         if values and len(calls) < CALLS:
             calls.append(values[0][:ROWS].detach().cpu().clone())
@@ -131,6 +135,7 @@ def relate(images_BCHW: Tensor, inputs: Tensor) -> Received | None:
     limit = TOLERANCE.get(inputs.dtype, EXACT) * float(given_CV.max() - given_CV.min())
     if not bool((square_C > 0).all() and (scale_C > 0).all() and (error_CV.abs() <= limit).all()):
         return None
+    shift_C[shift_C.abs() <= limit / 10] = 0  # rounding
     return Received(tuple(scale_C.tolist()), tuple(shift_C.tolist()), kept)
 
 
