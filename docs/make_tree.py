@@ -38,6 +38,7 @@ PHRASES = {  # of those that cannot say it themselves
     "docs/embedding.png": "Validation images of Fashion-MNIST where a CNN puts them",
     "docs/explain.png": "What explain.py draws of a photo",
     "docs/explanations.png": "The view explanations of two photos",
+    "docs/foreign_tensorboard.png": "A training of a net of timm's, with one line of ours, in TensorBoard",
     "docs/maps_early.png": "The view feature maps, an early layer",
     "docs/maps_late.png": "The view feature maps, a late layer",
     "docs/maps_middle.png": "The view feature maps, a middle layer",

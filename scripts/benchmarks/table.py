@@ -25,7 +25,7 @@ HEADER = ("seconds", LOADER, MEMORY, OURS, PICTURES, "images/s", f"ours / {LOADE
 def conditions(device: torch.device, config: Mapping[str, Any]) -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else _processor(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else processor(),
         "threads": torch.get_num_threads(),
         "precision": config["precision"],
         "rounds": config["rounds"],
@@ -37,7 +37,8 @@ def conditions(device: torch.device, config: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

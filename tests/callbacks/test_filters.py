@@ -35,7 +35,9 @@ def test_the_change_is_from_the_kernels_at_the_start(tmp_path: Path, monkeypatch
     assert not others
     assert np.array_equal(before, start)
     assert np.array_equal(now, 4 * start)
-    assert options == {"kernels": 9, "title": "features.0 after epoch 3", "change": pytest.approx(3)}
+    assert options == {
+        "kernels": 9, "title": "features.0 after epoch 3", "change": pytest.approx(3), "is_grouped": False
+    }  # fmt: skip
     assert scene.board.noted[0] == ("metrics", {"filters/change/features.0": pytest.approx(3)}, 7)
     assert not [key for key in scene.figures.account() if "failed" in key]
 

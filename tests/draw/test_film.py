@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.draw.film import MAX_FRAMES, Frame, film_strip
+from pellucid.draw.film import MAX_FRAMES, Frame, _at_dots, film_strip
 from pellucid.metrics.spread import evenly_spread
 
 
@@ -31,3 +31,14 @@ def test_a_film_strip_shows_what_it_is_given() -> None:
         np.flatnonzero((picture == colour).all(axis=2).any(axis=0)) for colour in ((255, 0, 0), (0, 255, 0))
     ]
     assert columns[0].max() < columns[1].min(), "epochs from left to right"
+
+
+def test_layers_that_differ_in_the_middle_of_their_names_can_be_told_apart() -> None:
+    assert _at_dots("conv1", 1.0) == ["conv1"]
+    assert _at_dots("at net.layer4", 1.0) == ["at net.layer4"]
+    for stage in ("layer2", "layer4"):
+        name = f"net.{stage}.0.downsample.1"
+        lines = _at_dots(name, 1.0)
+        assert len(lines) > 1
+        assert "".join(lines) == name
+        assert _at_dots(name, 2.27) == [name]

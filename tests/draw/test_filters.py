@@ -19,6 +19,15 @@ def test_kernels_of_three_inputs_are_colours_and_others_are_not() -> None:
     assert one.shape[:2] == (3 * 30 - 2, 3 * 30 - 2)
 
 
+def test_three_inputs_of_a_group_are_no_colours() -> None:
+    page = kernel_tiles(np.zeros((2, 3, 14, 14)), 1.0, 2, 3, is_grouped=True)
+    assert page.shape[:2] == (2 * 15 - 1, 3 * 15 - 1), "a row an output, a column an input"
+    kernels = np.zeros((2, 3, 14, 14), np.float32)
+    plain = draw_filters(kernels, None, kernels=256, title="layer", change=None)
+    grouped = draw_filters(kernels, None, kernels=256, title="layer", change=None, is_grouped=True)
+    assert grouped.shape[1] > plain.shape[1], "their norms, too"
+
+
 def test_kernel_rows_are_outputs() -> None:
     kernels = np.zeros((2, 4, 14, 14))
     kernels[1, 2] = 1.0

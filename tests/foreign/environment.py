@@ -7,13 +7,10 @@ import subprocess
 import sysconfig
 import time
 import venv
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = (
-    "anomalib", "datasets", "lightly", "segmentation-models-pytorch", "timm", "torch-uncertainty", "torchgeo",
-    "transformers",
-)  # fmt: skip
 STACK = ("lightning", "numpy", "torch", "torchmetrics", "torchvision")  # stay as they are here
 REFUSED = "refused"  # a folder of texts: why a package could not be had
 
@@ -23,8 +20,8 @@ def python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def make_environment(folder: Path) -> None:
-    """Everything that is installed here, by one line in a ``.pth`` file, and ``PACKAGES`` for it.
+def make_environment(folder: Path, packages: Sequence[str]) -> None:
+    """Everything that is installed here, by one line in a ``.pth`` file, and ``packages`` for it.
 
     All at once, so that they agree; where that fails each by itself, so that one does not take the others
     along. None may bring another version of ``STACK``.
@@ -39,8 +36,8 @@ def make_environment(folder: Path) -> None:
     constraints = "\n".join(f"{name}=={version(name)}" for name in STACK)
     (folder / "constraints.txt").write_text(constraints, encoding="utf-8")
     (folder / REFUSED).mkdir()
-    if _install(folder, *PACKAGES):
-        for package in PACKAGES:
+    if _install(folder, *packages):
+        for package in packages:
             if reason := _install(folder, package):
                 (folder / REFUSED / package).write_text(reason, encoding="utf-8")
     (folder / "seconds.txt").write_text(f"{time.perf_counter() - start:.1f}", encoding="utf-8")

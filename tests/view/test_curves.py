@@ -19,3 +19,8 @@ def test_curves_leave_out_a_metric_that_is_the_loss_and_epochs_without_a_value()
     assert found.lr == [(2, 0.1)]
     assert best_point(rows, "val/mse", "min") == (2, 3.0)
     assert best_point(rows, "val/accuracy", "max") is None
+
+
+def test_a_metric_that_names_no_stage_has_a_curve_too() -> None:
+    rows = [{"epoch": e, "/loss": 1 / e, "val/loss": 2.0, "lr": 0.1, "step/s": 3.0} for e in (1, 2)]
+    assert curves(rows).metrics == {"loss": {"": [(1, 1.0), (2, 0.5)], "val": [(1, 2.0), (2, 2.0)]}}

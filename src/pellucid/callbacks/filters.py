@@ -58,5 +58,6 @@ class Filters(Visualizer):
                 kernels=self.kernels,
                 title=f"{layer} {snapshot.title}",
                 change=compared.change,
+                is_grouped=bool(snapshot.net.get_submodule(layer).groups != 1),
             )
             snapshot.show(picture, f"{self.name}/{layer}")

@@ -231,7 +231,7 @@ class FoundHost(Host):
 
     def note(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         """Keep an epoch's metrics under the names of ours: ``val_loss`` is ``val/loss``; what names no stage
-        is of training.
+        is ``/loss``.
         """
         row: dict[str, float] = {"epoch": epoch}
         for name, value in metrics.items():
@@ -240,7 +240,7 @@ class FoundHost(Host):
             match = re.fullmatch(r"([a-z]+)[/_.-](.+)", name)
             stage = STAGE_OF.get(match[1]) if match else None
             what = match[2] if match and stage else name
-            row[f"{stage or 'train'}/{what.removesuffix('_epoch')}"] = float(value)
+            row[f"{stage or ''}/{what.removesuffix('_epoch')}"] = float(value)
         self._rows.append(row)
 
     def rows(self) -> Rows:

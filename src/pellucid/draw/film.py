@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.draw.explanations import map_picture, strength
-from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, crossed, judged, rgb
+from pellucid.draw.sheet import DIVERGING, FAINT, Picture, Sheet, colourise, crossed, judged, rgb, wrapped
 
 CELL, GAP = 1.15, 0.08  # inches
+LABEL, LABEL_SIZE = 1.0, 7.5  # inches, points
 MAX_FRAMES = 10
 
 
@@ -34,9 +35,13 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
     sheet.title(title, note)
     sheet.image(photo_HWC, 0.12, 1.0, CELL, CELL)
     for line, name in enumerate(rows):
-        y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06
-        for index, part in enumerate(name.split("\n")):
-            sheet.text(part, 2.35, y + 0.16 * index, width=1.0, size=7.5, colour=FAINT, align="right")
+        width = LABEL + (0.12 + CELL) * (line > 0)  # below the image there is more room
+        parts = [piece for part in name.split("\n") for piece in _at_dots(part, width)]
+        y = 1.0 + line * (CELL + GAP) + CELL / 2 - 0.06 - 0.08 * max(0, len(parts) - 2)
+        for index, part in enumerate(parts):
+            sheet.text(
+                part, 2.35, y + 0.16 * index, width=width, size=LABEL_SIZE, colour=FAINT, align="right"
+            )
     for index, frame in enumerate(frames):
         x = 2.45 + index * (CELL + GAP)
         caption, colour = judged(frame.caption, frame.right)
@@ -45,6 +50,13 @@ def film_strip(photo_HWC: np.ndarray, frames: Sequence[Frame], *, title: str, no
         for line, name in enumerate(rows):
             sheet.image(frame.pictures[name], x, 1.0 + line * (CELL + GAP), CELL, CELL)
     return sheet.picture()
+
+
+def _at_dots(name: str, width: float) -> list[str]:
+    """A layer's name in lines broken at its dots, as the names of layers often differ in the middle alone."""
+    kept = name.replace(" ", "\N{NO-BREAK SPACE}").replace(".", ". ")
+    lines = wrapped(kept, width, LABEL_SIZE)
+    return [line.replace(" ", "").replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def row_name(key: str) -> str:

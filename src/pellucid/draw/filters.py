@@ -24,11 +24,14 @@ from pellucid.draw.sheet import (
 from pellucid.errors import counted
 
 
-def kernel_tiles(kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: int) -> np.ndarray:
+def kernel_tiles(
+    kernels_OIHW: np.ndarray, limit: float, outputs: int, inputs: int, *, is_grouped: bool = False
+) -> np.ndarray:
     """RGB in [0, 1]: three inputs as one colour tile an output (0 is grey); one input as one tile an output;
-    else a row an output and a column an input. ``limit`` is the value of full colour.
+    else, and where each group of outputs has three inputs of its own, a row an output and a column an input.
+    ``limit`` is the value of full colour.
     """
-    if kernels_OIHW.shape[1] == 3:
+    if kernels_OIHW.shape[1] == 3 and not is_grouped:
         colours = np.clip(kernels_OIHW[:outputs] / (2 * limit) + 0.5, 0, 1).transpose(0, 2, 3, 1)
         return mosaic([enlarged(tile) for tile in colours], square_columns(len(colours)), ground=0.5)
     if kernels_OIHW.shape[1] == 1:
@@ -58,6 +61,7 @@ def draw_filters(
     kernels: int,
     title: str,
     change: float | None,
+    is_grouped: bool = False,
 ) -> Picture:
     """Kernels now and, where that is known, their change since the start, on one scale each; for many inputs
     also their norms.
@@ -65,7 +69,8 @@ def draw_filters(
     At most ``kernels`` tiles are drawn; with many inputs as a square, a row an output, a column an input.
     """
     total_out, total_in, height, width = now_OIHW.shape
-    many = total_in not in (1, 3)
+    coloured = total_in == 3 and not is_grouped
+    many = total_in != 1 and not coloured
     side = max(1, isqrt(kernels))
     outputs, inputs = (
         (min(side, total_out), min(side, total_in)) if many else (min(kernels, total_out), total_in)
@@ -76,11 +81,12 @@ def draw_filters(
         shown.append(("change since the start", now_OIHW - start_OIHW))
     panels = len(shown) + many
     sheet = Sheet(0.3 + panels * (size + gap), 0.8 + size + 0.45)
-    note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}, {height} × {width}"
+    note = f"{counted(total_out, 'output')}, {counted(total_in, 'input')}{' each' * is_grouped}"
+    note += f", {height} × {width}"
     if many:
-        note += f"; outputs 0–{outputs - 1} as rows, inputs 0–{inputs - 1} as columns"
+        note += f"; {_first(outputs, 'output')} as rows, {_first(inputs, 'input')} as columns"
     elif outputs < total_out:
-        note += f"; outputs 0–{outputs - 1}"
+        note += f"; {_first(outputs, 'output')}"
     if change is not None:
         note += f"; changed by {change:.1%} since the start (‖w − w₀‖ / ‖w₀‖)"
     sheet.title(title, note)
@@ -88,8 +94,9 @@ def draw_filters(
         limit = float(np.abs(values[:outputs, :inputs]).max()) or 1.0
         x = 0.15 + panel * (size + gap)
         sheet.text(name, x, 0.58, size=7.5, colour=FAINT)
-        sheet.image(kernel_tiles(values, limit, outputs, inputs), x, 0.78, size, size)
-        if total_in == 3:
+        tiles = kernel_tiles(values, limit, outputs, inputs, is_grouped=is_grouped)
+        sheet.image(tiles, x, 0.78, size, size)
+        if coloured:
             label = f"grey: 0; full colour: ±{number(limit)} in red, green and blue"
             sheet.text(label, x, 0.86 + size, width=size, size=6.5, colour=FAINT)
         else:
@@ -103,3 +110,7 @@ def draw_filters(
         sheet.image(picture, x, 0.78, size, size, stretched=True)
         sheet.scale(x, 0.86 + size, size, 0, strongest, SEQUENTIAL)
     return sheet.picture()
+
+
+def _first(count: int, name: str) -> str:
+    return f"{name} 0" if count == 1 else f"{name}s 0–{count - 1}"

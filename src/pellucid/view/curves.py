@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from pellucid.metrics.curves import STAGES, MetricPoints, Points, Rows, best_epoch
 
+SERIES = (*STAGES, "")  # others' metrics may name no stage: /loss
+
 
 @dataclass(frozen=True)
 class Curves:
-    """The values of each metric by the stages that have some, and learning rates; ``epochs`` of all rows."""
+    """The values of each metric by the stages that have some, "" where none is named; learning rates; the
+    ``epochs`` of all rows.
+    """
 
     epochs: Sequence[int]
     metrics: MetricPoints
@@ -21,11 +25,11 @@ def curves(rows: Rows) -> Curves:
     """Series of the metrics; of two that are the same in every epoch (loss and mse) the later one."""
     name_of: dict[tuple[float | None, ...], str] = {}
     for name in dict.fromkeys(
-        key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in STAGES
+        key.partition("/")[2] for row in rows for key in row if key.partition("/")[0] in SERIES and "/" in key
     ):
-        name_of[tuple(row.get(f"{stage}/{name}") for row in rows for stage in STAGES)] = name
+        name_of[tuple(row.get(f"{stage}/{name}") for row in rows for stage in SERIES)] = name
     metrics = {
-        name: {stage: points for stage in STAGES if (points := _points(rows, f"{stage}/{name}"))}
+        name: {stage: points for stage in SERIES if (points := _points(rows, f"{stage}/{name}"))}
         for name in name_of.values()
     }
     return Curves([int(row["epoch"]) for row in rows], metrics, _points(rows, "lr"))
