@@ -555,6 +555,25 @@ def test_a_generator_is_told_and_the_net_that_takes_images_can_be_named(
     assert len(warned()) == 1
 
 
+class TakesCodes(Steps):
+    """Its forward, as that of a generator, runs on codes, which a step makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(5, 3))
+
+    def given(self, images_BCHW: Tensor) -> Tensor:
+        return images_BCHW.flatten(1)[:, 40:45] * 3
+
+
+def test_where_no_net_runs_on_the_images_they_and_the_curves_are_drawn(
+    tmp_path: Path, warned: Callable[[], list[str]]
+) -> None:
+    assert both(tmp_path, Case(TakesCodes), Views(share=None)).drawn == {"samples", "curves.png"}
+    (told,) = warned()
+    assert told.startswith("In validation_step the net is given other images ((5,) from")
+
+
 def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
     views = Views(only=CHEAP, batch=lambda both: (both[0].flip(3), both[1]))
     assert both(tmp_path, Case(Mirrors), views).drawn == set(CHEAP)

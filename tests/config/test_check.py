@@ -64,7 +64,13 @@ def test_what_an_annotation_accepts(annotation: str, value: object, problem: str
 def test_what_stands_in_the_place_of_a_yamls_value(
     value: object, default: object, problem: str | None
 ) -> None:
-    assert kind_problem(value, default) == problem
+    assert kind_problem("some.option", value, default) == problem
+
+
+def test_a_number_that_may_be_none() -> None:
+    assert kind_problem("share", None, 0.1) is None
+    assert kind_problem("share", "much", 0.1) == "a number"
+    assert kind_problem("keep_every", None, 0) == "a whole number"
 
 
 def test_every_class_that_is_named_is_checked_wherever_it_stands() -> None:

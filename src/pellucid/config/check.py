@@ -10,6 +10,7 @@ from pellucid.config.signature import Signature, read_signature
 from pellucid.errors import did_you_mean
 
 SPECIAL = {"_target_", "_partial_"}
+NULLABLE = ("share",)  # options of trainings: a number, or null
 # What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
 ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
@@ -85,8 +86,10 @@ def is_typed(annotation: ast.expr | None) -> bool:
     return _options(annotation) is not None
 
 
-def kind_problem(value: Any, default: Any) -> str | None:
+def kind_problem(key: str, value: Any, default: Any) -> str | None:
     """The expected type, in words, where ``value`` is of another than the YAML's number or truth value."""
+    if value is None and key in NULLABLE:
+        return None
     if isinstance(value, str) and "${" in value:
         return None
     if isinstance(default, bool):

@@ -45,7 +45,7 @@ def key_problems(override: Override, value: Any, base: DictConfig, config: dict[
         default = OmegaConf.to_container(base, resolve=False)
         for part in key.split("."):
             default = default[part]  # type: ignore[index,call-overload]
-        expected = kind_problem(value, default)
+        expected = kind_problem(key, value, default)
         if expected is None and owner is None and isinstance(default, str):
             expected = "a value" if value is None else "a text" if isinstance(value, dict) else None
         if expected:

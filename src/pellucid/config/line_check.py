@@ -177,7 +177,7 @@ class _LineCheck:
                 continue
             if key not in self.known_options:
                 yield f"{key}: there is no such option.{did_you_mean(key, self.known_options)}"
-            elif expected := kind_problem(value, self.known_options[key]):
+            elif expected := kind_problem(key, value, self.known_options[key]):
                 yield f"{key}: expected {expected}, got {value!r}."
 
     def _moot_problems(self, config: dict[str, Any], written: list[str]) -> Iterator[str]:

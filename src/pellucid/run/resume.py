@@ -16,7 +16,7 @@ from pellucid.run.folder import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
-FREE = {"device_images": 0.0, "report": True}  # and a value of the right kind
+FREE = {"device_images": 0.0, "report": True, "share": 0.1}  # and a value of the right kind
 PATHS = {"data.root", "data.cache"}  # where the same images are now
 OF_LINE = {"resume", "packages"}
 
@@ -67,7 +67,7 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
             trainer = compose(conf, "train", [f"trainer={value}"])["trainer"]
             changed["trainer"] |= {name: trainer[name] for name in ("accelerator", "devices", "strategy")}
         elif key in FREE:
-            if expected := kind_problem(value, FREE[key]):
+            if expected := kind_problem(key, value, FREE[key]):
                 raise UserError(f"{key}: expected {expected}, got {value!r}.")
             changed[key] = value
         elif key in BUDGETS | DEVICES or (key in PATHS and isinstance(value, str)):
