@@ -2,7 +2,7 @@
 
 The projects of others' packages in ``tests/foreign`` are run one after another, each without ``Views``, with
 it, and with every view whatever the time. The folder holds an environment of the packages, and is made where
-there is none. ``--runs`` keeps what the projects leave.
+there is none. ``--runs`` keeps what the projects leave; those that are there are not run again.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from tests.browser import browser, tensorboard  # noqa: E402
 from tests.foreign.environment import make_environment, why_not  # noqa: E402
-from tests.foreign.runner import Ended, run  # noqa: E402
+from tests.foreign.runner import Ended, ended, run  # noqa: E402
 from tests.foreign.test_projects import PROJECTS  # noqa: E402
 
 from benchmarks.table import processor  # noqa: E402
@@ -36,6 +37,7 @@ random states, modes, hooks, gradients and metrics end bitwise as they do withou
 """
 SHOWN, TAGS = "timm_photos", ("explanations", "feature_maps/net.conv1.0")
 WINDOW, SHOT, SHOT_FILE = (2600, 1560), 1400, "foreign_tensorboard.png"  # pixels
+MODES = {"without": (), "share": ("--views", "share"), "all": ("--views", "all")}
 STACK = ("lightning", "numpy", "torch", "torchmetrics", "torchvision")  # of all of them
 
 
@@ -49,20 +51,20 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()
-        ended = {
-            name: [
-                run(given.environment, name, runs / name / mode, *options)
-                for mode, options in (
-                    ("without", ()),
-                    ("share", ("--views", "share")),
-                    ("all", ("--views", "all")),
-                )
-            ]
+        projects = {
+            name: [_ended(given.environment, name, runs, *mode) for mode in MODES.items()]
             for name, case in PROJECTS.items()
             if not why_not(given.environment, case.packages)
         }
         shoot(runs / SHOWN / "all")
-    PAGE.write_text(page(ended, load), encoding="utf-8")
+    PAGE.write_text(page(projects, load), encoding="utf-8")
+
+
+def _ended(environment: Path, name: str, runs: Path, mode: str, options: Sequence[str]) -> Ended:
+    folder = runs / name / mode
+    if (folder / "stderr.txt").exists():
+        return ended(folder)
+    return run(environment, name, folder, *options)
 
 
 def shoot(run: Path) -> None:
@@ -93,9 +95,9 @@ def _have_loaded(images: list[tuple[str, int, int]]) -> bool:
     return len(images) >= len(TAGS) and all(width > 0 for _, width, _ in images)
 
 
-def page(ended: dict[str, list[Ended]], load: float) -> str:
+def page(projects: dict[str, list[Ended]], load: float) -> str:
     """Of each project its three runs: without views, within their share of time, with all of them."""
-    versions = next(iter(ended.values()))[0].result["versions"]
+    versions = next(iter(projects.values()))[0].result["versions"]
     stack = ", ".join(f"{name} {versions[name]}" for name in STACK if name in versions)
     machine = (
         f"Seconds of `fit`, one measurement each, one after another, `OMP_NUM_THREADS=1`, on {processor()}, "
@@ -107,8 +109,8 @@ def page(ended: dict[str, list[Ended]], load: float) -> str:
         "| project | of | bitwise equal | without | `Views()` | `Views(share=None)` |",
         "|---|---|---|---|---|---|",
     ]
-    rows += [_row(name, *runs) for name, runs in ended.items()]
-    sections = [_section(name, runs) for name, runs in ended.items()]
+    rows += [_row(name, *runs) for name, runs in projects.items()]
+    sections = [_section(name, runs) for name, runs in projects.items()]
     return "\n".join([HEAD, *rows, "", machine, "", *sections])
 
 
@@ -119,9 +121,9 @@ def _row(name: str, without: Ended, share: Ended, everything: Ended) -> str:
     return f"| [{name}](#{name}) | {_packages(name, without)} | {verdict} | {seconds} |"
 
 
-def _packages(project: str, ended: Ended) -> str:
+def _packages(project: str, run: Ended) -> str:
     packages = PROJECTS[project].packages or ("lightning",)
-    return ", ".join(f"{name} {ended.result['versions'][name.replace('-', '_')]}" for name in packages)
+    return ", ".join(f"{name} {run.result['versions'][name.replace('-', '_')]}" for name in packages)
 
 
 def _section(name: str, runs: list[Ended]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,16 @@ def run(environment: Path, name: str, folder: Path, *options: str) -> Ended:
         [*command, *options], cwd=folder, env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    lines = [line.replace(str(folder), "<folder>") for line in done.stderr.splitlines()]
-    return Ended(json.loads((folder / "result.json").read_text(encoding="utf-8")), lines, drawn(folder))
+    (folder / "stderr.txt").write_text(done.stderr, encoding="utf-8")
+    return ended(folder)
+
+
+def ended(folder: Path) -> Ended:
+    """What a run has left in its folder."""
+    text = (folder / "stderr.txt").read_text(encoding="utf-8").replace(str(folder), "<folder>")
+    plain = re.sub(r"^[A-Z]+:pellucid[\w.]*:", "", text, flags=re.MULTILINE)  # where logging is set up so
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return Ended(result, plain.splitlines(), drawn(folder))
 
 
 def drawn(folder: Path) -> set[str]:
