@@ -12,7 +12,11 @@ from pellucid.errors import UserError
 
 EFFORTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # shares of its images and methods that a dear view may be drawn with
 DRAWING = 0.3  # seconds of a look that fewer images do not spare
-GRACE = 0.5  # seconds: such a look at the end takes place in any case, where the view has not looked before
+# Seconds: so many looks at the end of views that have not looked take place in any case.
+GRACE, GRACES = 0.5, 5
+    0.5,
+    5,
+)  # seconds: so many such looks at the end, of views that have not looked, take place anyway
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
