@@ -210,7 +210,7 @@ def test_metrics_are_noted_under_our_names(tmp_path: Path) -> None:
     found.note(3, {"val_loss": torch.tensor(0.5), "train/acc": 1.0, "train_loss_epoch": 2.0, "lr": 0.1})
     found.note(4, {"train_loss_step": 9.0, "validation.f1": 0.25, "epoch_loss": 1.0})
     assert found.rows() == [
-        {"epoch": 3, "val/loss": 0.5, "train/acc": 1.0, "train/loss": 2.0, "/lr": 0.1},
+        {"epoch": 3, "val/loss": 0.5, "train/acc": 1.0, "train/loss": 2.0, "lr": 0.1},
         {"epoch": 4, "val/f1": 0.25, "/epoch_loss": 1.0},
     ]
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.foreign.environment import python
 from tests.helpers import ROOT
 
-TOLD = ("net: ", "images: ", "normalisation: ", "Not for this model: ", "No pictures: ", "No net in ")
+TOLD = ("net: ", "images: ", "normalisation: ", "Not for this model: ", "No pictures: ", "No net in ", "In ")
 KEPT = (
     "weights",
     "optimizers",

@@ -21,3 +21,8 @@ def test_the_page_says_what_is_asserted() -> None:
         (views,) = re.findall(r"^Drawn: (.*)\.$", section, flags=re.MULTILINE)
         assert {*views.split(", ")} - {"none"} == case.views
         assert not [text for text in case.told if text not in section]
+
+
+def test_every_project_is_run() -> None:
+    folder = ROOT / "tests" / "foreign" / "projects"
+    assert {path.stem for path in folder.glob("[!_]*.py")} == set(PROJECTS)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.foreign.environment import make_environment, why_not
 from tests.foreign.runner import TOLD, run
-from tests.helpers import ROOT, once
+from tests.helpers import once
 
 pytestmark = pytest.mark.foreign
 
@@ -97,8 +97,3 @@ def test_a_project_is_the_same_with_the_line_and_shows(environment: Path, name: 
     assert not [text for text in case.told if not any(text in line for line in ours)], ours
     assert ended.views == case.views
     assert not without.views
-
-
-def test_every_project_is_run() -> None:
-    folder = ROOT / "tests" / "foreign" / "projects"
-    assert {path.stem for path in folder.glob("[!_]*.py")} == set(PROJECTS)

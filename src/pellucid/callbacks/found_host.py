@@ -231,7 +231,7 @@ class FoundHost(Host):
 
     def note(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         """Keep an epoch's metrics under the names of ours: ``val_loss`` is ``val/loss``; what names no stage
-        is ``/loss``.
+        is ``/loss``, but for ``lr``.
         """
         row: dict[str, float] = {"epoch": epoch}
         for name, value in metrics.items():
@@ -240,6 +240,9 @@ class FoundHost(Host):
             match = re.fullmatch(r"([a-z]+)[/_.-](.+)", name)
             stage = STAGE_OF.get(match[1]) if match else None
             what = match[2] if match and stage else name
+            if what == "lr":
+                row["lr"] = float(value)
+                continue
             row[f"{stage or ''}/{what.removesuffix('_epoch')}"] = float(value)
         self._rows.append(row)
 

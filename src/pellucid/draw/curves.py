@@ -35,7 +35,7 @@ def draw_curves(
         if best is not None:
             axes.axvline(best, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         ends = [_line(axes, points[stage], STAGE_COLOURS.get(stage, INK), stage) for stage in points]
-        if name == "lr":
+        if name == "lr" and lr:
             axes.set_ylim(0, 1.1 * max(value for _, value in lr) or 1)
         _name_ends(axes, ends)
     return sheet.picture()
