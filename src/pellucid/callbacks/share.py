@@ -14,9 +14,6 @@ EFFORTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # shares of its images and methods that a
 DRAWING = 0.3  # seconds of a look that fewer images do not spare
 # Seconds: so many looks at the end of views that have not looked take place in any case.
 GRACE, GRACES = 0.5, 5
-    0.5,
-    5,
-)  # seconds: so many such looks at the end, of views that have not looked, take place anyway
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
