@@ -12,8 +12,9 @@ from pellucid.errors import UserError
 
 EFFORTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # shares of its images and methods that a dear view may be drawn with
 DRAWING = 0.3  # seconds of a look that fewer images do not spare
-# Seconds: so many looks at the end of views that have not looked take place in any case.
-GRACE, GRACES = 0.5, 5
+# After a training of fewer than SHORT seconds so many views that have not looked do so in any case, where it
+# takes no longer than that.
+GRACE, GRACES, SHORT = 0.5, 5, 30.0
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 

@@ -13,7 +13,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
 from pellucid.callbacks.progress import Progress
-from pellucid.callbacks.share import EFFORTS, GRACE, GRACES, LOOKS, cost_of, full_cost, largest_effort, told
+from pellucid.callbacks.share import (
+    EFFORTS,
+    GRACE,
+    GRACES,
+    LOOKS,
+    SHORT,
+    cost_of,
+    full_cost,
+    largest_effort,
+    told,
+)
 from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.errors import UserError
@@ -155,7 +165,7 @@ class ViewScheduler(Callback):
         is_new = view not in self._costs
         full = self._costs[view] if not is_new else self._estimate(view, moment)
         if last and is_new:
-            grace = min(GRACE, self._grace)
+            grace = min(GRACE, self._grace) if share.trained < SHORT else 0.0
             self._grace -= grace
             return largest_effort(full, max(share.left - self._last_cheap(view), grace))
         expected = share.expected(moment.epoch, moment.max_epochs)
