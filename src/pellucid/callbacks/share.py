@@ -26,7 +26,7 @@ class TimeShare:
     """
 
     def __init__(self, part: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        if part is not None and not (math.isfinite(part) and part >= 0):
+        if part is not None and not (isinstance(part, int | float) and math.isfinite(part) and part >= 0):
             raise UserError(f"share={part}: expected 0 or more, of the time trained; null draws everything.")
         self.part, self._clock = part, clock
         self._start: float | None = None
@@ -50,6 +50,10 @@ class TimeShare:
         if self._start is None:
             self._start = self._clock()
             self._spent_before = self.spent  # what was spent until now took no time of the training
+
+    def stop(self) -> None:
+        """Training has ended; what comes after it, as a test, is no training."""
+        self._before, self._start = self.trained, None
 
     def spend(self, seconds: float) -> None:
         self.spent += seconds

@@ -50,7 +50,7 @@ class ViewScheduler(Callback):
         self._grace = GRACES * GRACE
         self.start_step: int | None = None
         self._finished = (0, 0)  # epoch and step
-        self._says: Callable[[str], None] = lambda text: None
+        self._says: Callable[[str], None] = _say_nothing
 
     def prepare(self, moment: Moment, *, main: bool = True) -> None:
         """Ask every view whether it applies. Raises UserError for an option that does not fit the net.
@@ -113,6 +113,7 @@ class ViewScheduler(Callback):
         """After the last epoch."""
         for view in self.views:
             self._guarded(view, moment, view.finish)
+        self.share.stop()
         if text := told(self.figures.account(), self.share.part):
             log.info("Pictures: %s", text)
 
@@ -218,6 +219,10 @@ class ViewScheduler(Callback):
             self.figures.failed(view.name, error)
         self.figures.spent(view.name, seconds=time.perf_counter() - start)
         self._says("")
+
+
+def _say_nothing(text: str) -> None:
+    """Where there is no bar."""
 
 
 def _callbacks(trainer: Any) -> Sequence[Callback]:
