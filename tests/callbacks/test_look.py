@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -70,12 +71,66 @@ def test_options_of_a_view() -> None:
     assert list(figures) == ["feature_maps/2"]
 
 
+@pytest.mark.parametrize("kind", ["list", "array", "several"])
+def test_images_and_labels_may_be_what_makes_a_tensor(kind: str) -> None:
+    images, labels_N = photos(), torch.arange(12) % 2
+    given: dict[str, Any] = {
+        "list": {"images": images, "labels": labels_N.tolist()},
+        "array": {"images": images.numpy(), "labels": labels_N.numpy()},
+        "several": {"images": list(images), "labels": list(labels_N)},
+    }
+    figures = pellucid.look(classifier(), **given[kind], classes=[1, 2], only=["confusion"])  # type: ignore[list-item]
+    assert list(figures) == ["confusion"]
+
+
+class WritesInPlace(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = classifier()
+
+    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        scores_BK: torch.Tensor = self.net(images_BCHW.mul_(2))
+        return scores_BK
+
+
+def test_a_net_that_writes_into_its_images_is_explained(caplog: pytest.LogCaptureFixture) -> None:
+    images, labels_N = photos().float() / 255, torch.arange(12) % 2
+    before = images.clone()
+    figures = pellucid.look(WritesInPlace(), images, labels_N, only=["explanations"])
+    assert set(figures) == {"explanations"}
+    assert torch.equal(images, before)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"images": photos()[0]}, r"images: expected \(N, C, H, W\), one image at least, got \(3, 16, 16\)"),
+        ({"images": photos()[:0]}, r"one image at least, got \(0, 3, 16, 16\)"),
+        ({"images": "photos"}, r"images: expected a tensor, got str"),
+        ({"labels": ["cat"] * 12}, r"labels: expected a tensor, got list"),
+        ({"labels": torch.eye(12)}, r"labels: .* labels.argmax\(1\)"),
+        ({"labels": torch.arange(12.0)}, r"labels: .* labels.long\(\)"),
+        (
+            {"images": photos().permute(0, 2, 3, 1)},
+            r"images: .* channels last\. .*images.permute\(0, 3, 1, 2\)",
+        ),
+        ({"mean": [0.5, 0.5], "std": [1, 1]}, r"expected a number for each of 3 channels"),
+        ({"images": photos() / 255, "mean": [0.5, 0.5], "std": [1, 1]}, r"a number for each of 3 channels"),
+        ({"score": lambda output: output.sum()}, r"score=…: expected a number for each of 12 images, got 1"),
+        ({"score": lambda output: 3}, r"score=…: expected a number for each of 12 images, got 1"),
+        ({"net": len}, r"net=.*expected a module"),
+    ],
+)
+def test_what_is_given_and_does_not_fit_is_told(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        pellucid.look(**{"net": classifier(), "images": photos(), **options})
+
+
 def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(UserError, match=r"labels: expected a class number for each of 12 images, got \(3,\)"):
         pellucid.look(classifier(), photos(), torch.arange(3))
     with pytest.raises(UserError, match=r"feature_map: no view of that name. Did you mean 'feature_maps'\?"):
         pellucid.look(classifier(), photos(), only=["feature_map"])
-    with pytest.raises(UserError, match=r"No net in Linear runs on its images \(12, 3, 16, 16\)"):
+    with pytest.raises(UserError, match=r"Linear does not run on images \(12, 3, 16, 16\) .*images=…"):
         pellucid.look(nn.Linear(3, 2), photos())
-    with pytest.raises(UserError, match=r"channels last. Expected \(B, C, H, W\)"):
-        pellucid.look(classifier(), photos().permute(0, 2, 3, 1))

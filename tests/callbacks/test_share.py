@@ -35,6 +35,21 @@ def test_a_share_of_the_time_that_was_trained() -> None:
     assert share.expected(20, None) == pytest.approx(0.1 * 60), "it may end at once"
 
 
+def test_what_comes_after_the_training_is_none() -> None:
+    clock = Clock()
+    share = TimeShare(0.1, clock)
+    share.start()
+    clock.now += 7
+    share.spend(2)
+    share.stop()
+    clock.now += 60  # a test, and a page
+    share.spend(1)
+    assert (share.trained, share.account()["look/trained"]) == (5, 5)
+    share.start()  # once more
+    clock.now += 3
+    assert share.trained == 8
+
+
 def test_a_run_that_goes_on_counts_on() -> None:
     clock = Clock()
     share = TimeShare(0.1, clock)

@@ -5,8 +5,10 @@ Axes: B of a batch, C channels, H × W pixels.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -388,6 +390,7 @@ def test_a_batch_without_images_stops_nothing_and_is_told_with_the_remedy(
         ({"net": "nets"}, "net=nets: Plain has no module of that name"),
         ({"batch": lambda b: b["image"]}, "batch=…: TypeError"),
         ({"score": "anomaly"}, "score=anomaly"),
+        ({"mean": [0.5, 0.5], "std": [1, 1]}, "for each of 3 channels"),
     ],
 )
 def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
@@ -402,6 +405,18 @@ def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
     [
         ({"only": ["filter"]}, "filter: no view of that name. Did you mean 'filters'"),
         ({"filters": {"kernel": 3}}, "filters: no option kernel"),
+        ({"filters": ["0"]}, "expected its options"),
+        ({"feature_maps": {"maps": "many"}}, "feature_maps: .*Given was {'maps': 'many'}"),
+        ({"predictions": {"count": 0}}, "count=0: expected 1"),
+        ({"every_n_epochs": "often"}, "every_n_epochs': 'often'"),
+        ({"only": "filters"}, "only=.'filters'."),
+        ({"classes": "cat"}, "classes=.'cat'."),
+        ({"share": "much"}, "share=much: expected 0 or more"),
+        ({"net": 3}, "net=3: expected a module or its name, got int"),
+        ({"batch": "image"}, "batch=image: expected a function"),
+        ({"score": 1}, "score=1: expected a name or a function"),
+        ({"folder": Path(__file__) / "figures"}, "cannot be made"),
+        ({"mean": ["a"], "std": ["b"]}, "expected both"),
         ({"mean": [0.5]}, "expected both"),
         ({"mean": [0.5], "std": [0.0]}, "std above 0"),
     ],
@@ -409,6 +424,17 @@ def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
 def test_options_that_there_are_not_are_told(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Views(**options)
+
+
+def test_views_that_have_looked_can_be_copied_to_another_process(tmp_path: Path) -> None:
+    views = Views(only=CHEAP)
+    Case().fit(tmp_path / "first", views)
+    Case().fit(tmp_path / "again", pickle.loads(pickle.dumps(copy.deepcopy(views))))
+    first, again = (
+        {path.relative_to(tmp_path / name) for path in (tmp_path / name).rglob("*.png")}
+        for name in ("first", "again")
+    )
+    assert first == again != set()
 
 
 def test_a_loop_without_lightning(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ class Columns:
         {"classes": list(NAMES)},
         {"classes": NAMES},
         {"class_to_idx": {"bee": 1, "ant": 0}},
+        {"classes": {"bee": 1, "ant": 0}},
+        {"classes": {1: "bee", 0: "ant"}},
         {"features": {"label": SimpleNamespace(names=list(NAMES))}},
         {"class_names": list(NAMES)},
         {"classes": None, "class_to_idx": {"bee": 1, "ant": 0}},

@@ -201,3 +201,8 @@ def test_a_score_by_its_name_or_a_function(score: Any, output: Any) -> None:
 def test_a_score_that_the_output_does_not_give_is_told(score: Any, said: str) -> None:
     with pytest.raises(UserError, match=said):
         found({"logits": SCORES}, score=score)
+
+
+def test_scores_of_other_classes_are_told_with_the_remedy() -> None:
+    told = found(torch.rand(4, 9), NAMES, LABELS).text
+    assert told.startswith(f"B × 9, no scores of {len(NAMES)} classes: classes=[…] names one for each")

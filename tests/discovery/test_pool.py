@@ -124,7 +124,7 @@ def test_names_of_picked_images() -> None:
 
 def test_a_data_set_of_batches_and_a_batch_sampler() -> None:
     pool = fetched(Batches(), batch_size=None)
-    assert len(pool) == 10
+    assert (len(pool), pool.total) == (10, None), "five are no number of images"
     dataset = Numbered(7)
     sampler = BatchSampler(SequentialSampler(dataset), 3, drop_last=False)
     loader = DataLoader(dataset, batch_sampler=sampler)
@@ -161,7 +161,7 @@ def test_given_images() -> None:
     assert given_pool(torch.rand(3, 1, 2, 2), None).labels_N.tolist() == [UNKNOWN] * 3
     with pytest.raises(UserError, match=r"labels: expected a class number for each of 3 images, got \(2,\)"):
         given_pool(torch.rand(3, 1, 2, 2), torch.tensor([2, 0]))
-    with pytest.raises(UserError, match=r"expected images \(B, C, H, W\), got \(3, 2\)"):
+    with pytest.raises(UserError, match=r"images: expected \(N, C, H, W\), one image at least, got \(3, 2\)"):
         given_pool(torch.rand(3, 2), None)
 
 

@@ -14,7 +14,6 @@ class Confusion(Visualizer):
     """The confusion matrix of the epoch's validation, scores by class, and the most confused pairs."""
 
     name = "confusion"
-    cheap = True
 
     def __init__(self, *, every_n_epochs: int = 5, figures: FigureLogger) -> None:
         super().__init__(every_n_epochs=every_n_epochs, figures=figures)

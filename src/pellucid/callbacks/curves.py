@@ -13,7 +13,7 @@ class Curves(Visualizer):
     """``figures/curves.png``, drawn from ``metrics.csv``, so that a resumed run shows all of its epochs."""
 
     name = "curves"
-    cheap = True
+    cheap, shows_all_epochs = True, True
 
     def draw(self, snapshot: Snapshot) -> None:
         host = snapshot.host

@@ -23,7 +23,6 @@ class Filters(Visualizer):
     """
 
     name = "filters"
-    cheap = True
 
     def __init__(
         self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, figures: FigureLogger

@@ -56,6 +56,10 @@ class Given:
         return any(option is not None for option in (self.net, self.batch, self.score))
 
 
+class MisfitError(UserError):
+    """What the user has said is not so of the images."""
+
+
 class Finder:
     """Of the training of a ``module``, by a Lightning ``trainer`` or, with a ``pool``, by anything else.
 
@@ -164,6 +168,11 @@ class Finder:
         if self._pool is None and not self._heard:
             return None
         pool = self._pool or heard_pool(self._heard)
+        if self.given.normalization is not None:
+            try:
+                self.given.normalization.check(pool.inputs_NCHW.shape[1])
+            except UserError as error:
+                raise MisfitError(str(error)) from error
         received = AS_IS if self._net is None else self._net[1]
         holders = (self._datasets[:1], self._datasets[1:], [self._datamodule], [self.module])
         found = find_normalization(pool.inputs_NCHW, *holders)

@@ -20,7 +20,7 @@ from pellucid.callbacks.host import Host, TrainingImages
 from pellucid.discovery.net import candidates
 from pellucid.discovery.normalization import OWN_RANGE, Normalization
 from pellucid.discovery.output import FoundOutput, Score, find_output, tensors
-from pellucid.discovery.pool import Pool
+from pellucid.discovery.pool import GIVEN, Pool
 from pellucid.discovery.received import AS_IS, Received
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.images import UNKNOWN
@@ -49,6 +49,7 @@ class FoundNet:
     net: nn.Module
     output: FoundOutput
     received: Received = AS_IS
+    writes: bool = False  # into what it is given
 
     def text(self) -> str:
         """In a line."""
@@ -81,7 +82,9 @@ def find_net(
         dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
         try:
             with preserve_state(net) as plain, torch.no_grad():
-                output = plain(received.reshape(inputs_BCHW.to(dtype, copy=True)))
+                given = received.reshape(inputs_BCHW.to(dtype, copy=True))
+                version = given._version
+                output = plain(given)
                 traced = _traced(plain, received.reshape(inputs_BCHW[:2].to(dtype, copy=True)))
         except Exception as error:
             errors.append(f"{name or 'the module itself'}: {type(error).__name__}: {first_line(error)}")
@@ -93,9 +96,14 @@ def find_net(
             )
         known = replace(spec, classes=()) if pool.first.is_multi_hot else spec
         meaning = find_output(output, inputs_BCHW, pool.labels_N, known, score, traced)
-        return FoundNet(name, net, meaning, received)
+        return FoundNet(name, net, meaning, received, given._version != version)
     tried = "; ".join(errors) or "it has no forward of its own, and not exactly one child with parameters"
     children = ", ".join(name for name, _ in module.named_children())
+    if isinstance(pinned, nn.Module) and pool.first.images_path == GIVEN:
+        raise UserError(
+            f"{type(module).__name__} does not run on images {tuple(inputs_BCHW.shape)} ({tried}). Give "
+            "images=… as the net takes them, (N, C, H, W)."
+        )
     raise UserError(
         f"No net in {type(module).__name__} runs on its images {tuple(inputs_BCHW.shape)} ({tried}). Name "
         f"the one that does, net='…', of {children or 'no children'}; or say what it is given: "
@@ -195,9 +203,13 @@ class FoundHost(Host):
                 device,
                 output.interpret,
                 read=output.read,
-                give=received.reshape if received.shape else None,
+                give=self._give if received.shape or self.found.writes else None,
             )
         return self._predictor
+
+    def _give(self, images_BCHW: Tensor) -> Tensor:
+        images = self.found.received.reshape(images_BCHW)
+        return images.clone() if self.found.writes else images
 
     def begin_look(self) -> None:
         self._predictions = None

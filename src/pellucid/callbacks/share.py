@@ -12,7 +12,9 @@ from pellucid.errors import UserError
 
 EFFORTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # shares of its images and methods that a dear view may be drawn with
 DRAWING = 0.3  # seconds of a look that fewer images do not spare
-GRACE = 0.5  # seconds: such a look at the end takes place in any case, where the view has not looked before
+# After a training of fewer than SHORT seconds so many views that have not looked do so in any case, where it
+# takes no longer than that.
+GRACE, GRACES, SHORT = 0.5, 5, 30.0
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
@@ -24,7 +26,7 @@ class TimeShare:
     """
 
     def __init__(self, part: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        if part is not None and not (math.isfinite(part) and part >= 0):
+        if part is not None and not (isinstance(part, int | float) and math.isfinite(part) and part >= 0):
             raise UserError(f"share={part}: expected 0 or more, of the time trained; null draws everything.")
         self.part, self._clock = part, clock
         self._start: float | None = None
@@ -48,6 +50,10 @@ class TimeShare:
         if self._start is None:
             self._start = self._clock()
             self._spent_before = self.spent  # what was spent until now took no time of the training
+
+    def stop(self) -> None:
+        """Training has ended; what comes after it, as a test, is no training."""
+        self._before, self._start = self.trained, None
 
     def spend(self, seconds: float) -> None:
         self.spent += seconds

@@ -13,7 +13,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
 from pellucid.callbacks.progress import Progress
-from pellucid.callbacks.share import EFFORTS, GRACE, LOOKS, cost_of, full_cost, largest_effort, told
+from pellucid.callbacks.share import (
+    EFFORTS,
+    GRACE,
+    GRACES,
+    LOOKS,
+    SHORT,
+    cost_of,
+    full_cost,
+    largest_effort,
+    told,
+)
 from pellucid.callbacks.snapshot import Moment, Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.errors import UserError
@@ -37,9 +47,10 @@ class ViewScheduler(Callback):
         self._efforts: dict[Visualizer, float] = {}
         self._waiting: set[Visualizer] = set()  # that were due and had no time
         self._saving = False  # for the first look of a view, for which there will be time
+        self._grace = GRACES * GRACE
         self.start_step: int | None = None
         self._finished = (0, 0)  # epoch and step
-        self._says: Callable[[str], None] = lambda text: None
+        self._says: Callable[[str], None] = _say_nothing
 
     def prepare(self, moment: Moment, *, main: bool = True) -> None:
         """Ask every view whether it applies. Raises UserError for an option that does not fit the net.
@@ -102,6 +113,7 @@ class ViewScheduler(Callback):
         """After the last epoch."""
         for view in self.views:
             self._guarded(view, moment, view.finish)
+        self.share.stop()
         if text := told(self.figures.account(), self.share.part):
             log.info("Pictures: %s", text)
 
@@ -148,12 +160,15 @@ class ViewScheduler(Callback):
     def _effort(self, view: Visualizer, moment: Moment, *, last: bool) -> float:
         """The share of its images that a view is drawn with now; 0: it is not drawn."""
         share = self.share
-        if share.part is None or (view.cheap and (moment.epoch == 1 or last)):
+        is_first = moment.epoch == 1 and not view.shows_all_epochs
+        if share.part is None or (view.cheap and (is_first or last)):
             return 1.0
         is_new = view not in self._costs
         full = self._costs[view] if not is_new else self._estimate(view, moment)
         if last and is_new:
-            return largest_effort(full, max(share.left - self._last_cheap(view), GRACE))
+            grace = min(GRACE, self._grace) if share.trained < SHORT else 0.0
+            self._grace -= grace
+            return largest_effort(full, max(share.left - self._last_cheap(view), grace))
         expected = share.expected(moment.epoch, moment.max_epochs)
         if view not in self._efforts:  # the same in all epochs, which are compared
             self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
@@ -204,6 +219,10 @@ class ViewScheduler(Callback):
             self.figures.failed(view.name, error)
         self.figures.spent(view.name, seconds=time.perf_counter() - start)
         self._says("")
+
+
+def _say_nothing(text: str) -> None:
+    """Where there is no bar."""
 
 
 def _callbacks(trainer: Any) -> Sequence[Callback]:

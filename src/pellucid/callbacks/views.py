@@ -29,7 +29,7 @@ from pellucid.callbacks.feature_maps import FeatureMaps
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.film_strip import FilmStrip
 from pellucid.callbacks.filters import Filters
-from pellucid.callbacks.finder import Finder, Given
+from pellucid.callbacks.finder import Finder, Given, MisfitError
 from pellucid.callbacks.found_host import FoundHost
 from pellucid.callbacks.graph import Graph
 from pellucid.callbacks.latent import Latent
@@ -42,16 +42,15 @@ from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.discovery.batch import PickBatch
 from pellucid.discovery.net import candidates
-from pellucid.discovery.normalization import Normalization
+from pellucid.discovery.normalization import given_normalization
 from pellucid.discovery.output import Score
-from pellucid.discovery.pool import (
-    given_pool,
-)
-from pellucid.errors import UserError, did_you_mean
+from pellucid.discovery.pool import given_pool
+from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.explainer.occlusion import Occlusion
 from pellucid.explainer.saliency import Saliency
+from pellucid.system.files import check_writable
 
 log = logging.getLogger(__name__)
 VIEWS: dict[str, type[Visualizer]] = {
@@ -64,7 +63,6 @@ VIEWS: dict[str, type[Visualizer]] = {
 OF_TRAINERS = ("samples", "curves", "graph")  # views of what only a Trainer knows
 WITHOUT_A_NET = ("samples", "curves", "filters")  # views that run none
 SHARDED = ("FSDP", "DeepSpeed", "ModelParallel")  # a rank has not the whole net
-SECONDS = 5.0  # of fetching images
 
 
 class Views(Callback):
@@ -103,15 +101,25 @@ class Views(Callback):
         seed: int = 0,
         **views: Mapping[str, Any],
     ) -> None:
-        self.given = Given(net, batch, tuple(classes or ()), _given_normalization(mean, std), score, seed)
+        _check_kinds(net=(net, "a module or its name", net is None or isinstance(net, str | nn.Module)))
+        _check_kinds(batch=(batch, "a function of a batch", batch is None or callable(batch)))
+        _check_kinds(score=(score, "a name or a function", isinstance(score, str | None) or callable(score)))
+        names = tuple(map(str, _listed("classes", classes)))
+        self.given = Given(net, batch, names, given_normalization(mean, std), score, seed)
         self.folder = None if folder is None else Path(folder)
+        if self.folder is not None:
+            check_writable(self.folder, f"The folder {self.folder}", "folder=…")
         self.every_n_epochs, self.share = every_n_epochs, TimeShare(share).part
-        if only is None and images is not None:  # none of them is of a loop without a Trainer
+        if only is not None:
+            only = _listed("only", only)
+        elif images is not None:  # none of them is of a loop without a Trainer
             only = [name for name in VIEWS if name not in OF_TRAINERS]
         self.options = _checked(only, views)
+        self._views(self._figures(None))  # options that do not fit are told at once
         self._finder: Finder | None = None
         self._host: FoundHost | None = None
         self._scheduler: ViewScheduler | None = None
+        self._has_trainer = images is None
         self._start_step: int | None = None
         self._stack = ExitStack()
         if images is not None:
@@ -123,6 +131,11 @@ class Views(Callback):
             finder = Finder(self.given, net, self.folder or Path("figures"), pool=pool)
             with torch.no_grad():
                 self._open(finder.host(), Moment(net, 0, 0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is of one Trainer's training, for another process."""
+        of_one = dict.fromkeys(("_finder", "_host", "_scheduler")) if self._has_trainer else {}
+        return {**vars(self), **of_one}
 
     # A loop without Lightning
 
@@ -249,23 +262,34 @@ class Views(Callback):
         self._scheduler.prepare(moment)
         self._scheduler.begin(moment)
 
-    def _schedule(self, host: FoundHost) -> ViewScheduler:
+    def _figures(self, host: Any) -> FigureLogger:
         explainers = {
             "saliency": Saliency(),
             "integrated_gradients": IntegratedGradients(),
             "grad_cam": GradCAM(),
             "occlusion": Occlusion(),
         }
-        figures = FigureLogger(host=host, seed=self.given.seed, explainers=explainers, share=self.share)
+        return FigureLogger(host=host, seed=self.given.seed, explainers=explainers, share=self.share)
+
+    def _schedule(self, host: FoundHost) -> ViewScheduler:
+        figures = self._figures(host)
+        views = [view for view in self._views(figures) if host.is_seen or view.name in WITHOUT_A_NET]
+        return ViewScheduler(views, figures)
+
+    def _views(self, figures: FigureLogger) -> list[Visualizer]:
+        """Raises UserError for an option that does not fit."""
         views = []
         for name, options in self.options.items():
-            if not host.is_seen and name not in WITHOUT_A_NET:
-                continue
             cadence = {} if self.every_n_epochs is None else {"every_n_epochs": self.every_n_epochs}
             if "every_n_epochs" not in inspect.signature(VIEWS[name]).parameters:
                 cadence = {}
-            views.append(VIEWS[name](**{**cadence, **options}, figures=figures))
-        return ViewScheduler(views, figures)
+            try:
+                views.append(VIEWS[name](**{**cadence, **options}, figures=figures))
+            except TypeError as error:
+                raise UserError(
+                    f"{name}: {first_line(error)}. Given was {dict(options) or cadence}."
+                ) from error
+        return views
 
     def _choose_folder(self, trainer: Trainer) -> Path:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -292,7 +316,7 @@ class Views(Callback):
             with _unlogged(module), torch.no_grad():
                 yield
         except Exception as error:
-            told = self.given.where or self._scheduler is not None
+            told = self.given.where or self._scheduler is not None or isinstance(error, MisfitError)
             if raises and isinstance(error, UserError) and told:
                 raise
             self._turn_off(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
@@ -313,6 +337,7 @@ def _checked(
             hint = did_you_mean(name, VIEWS)
             raise UserError(f"{name}: no view of that name.{hint} There are {', '.join(VIEWS)}.")
     for name, options in views.items():
+        _check_kinds(**{name: (options, "its options, dict(…=…)", isinstance(options, Mapping))})
         known = inspect.signature(VIEWS[name]).parameters.keys() - {"figures"}
         for option in options:
             if option not in known:
@@ -321,12 +346,18 @@ def _checked(
     return {name: views.get(name, {}) for name in (VIEWS if only is None else only)}
 
 
-def _given_normalization(mean: Sequence[float] | None, std: Sequence[float] | None) -> Normalization | None:
-    if mean is None and std is None:
-        return None
-    if mean is None or std is None or len(mean) != len(std) or min(std) <= 0:
-        raise UserError(f"mean={mean}, std={std}: expected both, a number a channel, std above 0.")
-    return Normalization(tuple(map(float, mean)), tuple(map(float, std)), "as given")
+def _check_kinds(**options: tuple[Any, str, bool]) -> None:
+    """Raise UserError for an option that is of another kind: its value, what was expected, whether it is."""
+    for name, (value, expected, fits) in options.items():
+        if not fits:
+            raise UserError(f"{name}={value}: expected {expected}, got {type(value).__name__}.")
+
+
+def _listed(option: str, names: Sequence[str] | None) -> list[str]:
+    """Names of a list. Raises UserError for one name alone, which is a sequence of letters."""
+    if isinstance(names, str):
+        raise UserError(f"{option}={names}: expected a list, {option}=['{names}'].")
+    return [] if names is None else list(names)
 
 
 @contextmanager

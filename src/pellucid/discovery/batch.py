@@ -114,9 +114,14 @@ def _is_multi_hot(value: Any, count: int) -> bool:
     )
 
 
-def _checked(images: Tensor) -> Tensor:
+def is_channels_last(images: Tensor) -> bool:
+    """Whether images with four axes have their channels in the last."""
     _, second, _, last = images.shape
-    if last in FEW_CHANNELS and second not in FEW_CHANNELS:
+    return last in FEW_CHANNELS and second not in FEW_CHANNELS
+
+
+def _checked(images: Tensor) -> Tensor:
+    if is_channels_last(images):
         raise UserError(
             f"Images of a batch have the shape {tuple(images.shape)}, channels last. Expected (B, C, H, W): "
             "batch=lambda b: (b[0].permute(0, 3, 1, 2), b[1])."

@@ -38,7 +38,7 @@ def class_names(dataset: Any) -> tuple[str, ...]:
     """Names of the classes in the order of their numbers, each of one line; none where it has none."""
     for layer in layers_of(dataset):
         for found in (
-            getattr(layer, "classes", None),
+            _listed_names(getattr(layer, "classes", None)),
             _by_number(getattr(layer, "class_to_idx", None)),
             *(getattr(column, "names", None) for column in _label_columns(layer)),
             getattr(layer, "class_names", None),
@@ -51,9 +51,7 @@ def class_names(dataset: Any) -> tuple[str, ...]:
 def names_of_net(net: Any) -> tuple[str, ...]:
     """Names of the classes that a transformers net was configured with."""
     by_number = getattr(getattr(net, "config", None), "id2label", None)
-    if not isinstance(by_number, Mapping) or sorted(by_number) != list(range(len(by_number))):
-        return ()
-    return _as_names([by_number[number] for number in range(len(by_number))])
+    return _as_names(_listed_names(by_number))
 
 
 def labels(dataset: Any) -> Tensor | None:
@@ -121,11 +119,21 @@ def _as_labels(listed: Any, count: int) -> Tensor | None:
 
 
 def _by_number(class_to_idx: Any) -> list[Any] | None:
-    if not isinstance(class_to_idx, Mapping) or sorted(class_to_idx.values()) != list(
-        range(len(class_to_idx))
-    ):
+    if not isinstance(class_to_idx, Mapping):
         return None
-    return sorted(class_to_idx, key=lambda name: int(class_to_idx[name]))
+    name_of = {number: name for name, number in class_to_idx.items() if isinstance(number, int | np.integer)}
+    if set(name_of) != set(range(len(class_to_idx))):
+        return None
+    return [name_of[number] for number in range(len(name_of))]
+
+
+def _listed_names(classes: Any) -> Any:
+    """Of names with numbers, or of numbers with names, a list in their order; what is no such as it is."""
+    if not isinstance(classes, Mapping):
+        return classes
+    if set(classes) == set(range(len(classes))):
+        return [classes[number] for number in range(len(classes))]
+    return _by_number(classes)
 
 
 def _as_names(found: Any) -> tuple[str, ...]:

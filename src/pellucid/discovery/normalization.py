@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pellucid.discovery.walk import reachable
+from pellucid.errors import UserError
 
 TOLERANCE = 0.02  # of white: rounding, and what resizing overshoots
 DARK_BYTES = 16  # the brightest pixel of images in [0, 255] is above
@@ -28,6 +29,26 @@ class Normalization:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     source: str
+
+    def check(self, channels: int) -> None:
+        """Raise UserError where it is not of images with so many channels."""
+        if len(self.mean) not in (0, 1, channels):
+            raise UserError(
+                f"mean={list(self.mean)}, std={list(self.std)}: expected a number for each of {channels} "
+                "channels, or one of all."
+            )
+
+
+def given_normalization(mean: Any, std: Any) -> Normalization | None:
+    """That which is given as numbers, or as sequences or arrays of them; None where neither is. Raises
+    UserError.
+    """
+    if mean is None and std is None:
+        return None
+    mean_C, std_C = (_numbers(value) for value in (mean, std))
+    if not mean_C or len(mean_C) != len(std_C) or min(std_C) <= 0:
+        raise UserError(f"mean={mean}, std={std}: expected both, a number a channel, std above 0.")
+    return Normalization(mean_C, std_C, "as given")
 
 
 def find_normalization(images_BCHW: Tensor, *holders: Sequence[Any]) -> Normalization:
@@ -78,6 +99,13 @@ def _stated(holder: Any, channels: int) -> Iterator[tuple[tuple[float, ...], tup
 
 def _as_numbers(value: Any, channels: int) -> tuple[float, ...]:
     """A number a channel; one number is that of all."""
+    numbers = _numbers(value)
+    numbers = numbers * channels if len(numbers) == 1 else numbers
+    return numbers if len(numbers) == channels else ()
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """None where there are others than finite numbers."""
     if value is None or isinstance(value, str | Mapping):
         return ()
     try:
@@ -85,8 +113,7 @@ def _as_numbers(value: Any, channels: int) -> tuple[float, ...]:
     except (TypeError, ValueError):
         return ()
     flat = numbers.flatten().tolist()
-    flat = flat * channels if len(flat) == 1 else flat
-    return tuple(flat) if len(flat) == channels and all(map(math.isfinite, flat)) else ()
+    return tuple(flat) if all(map(math.isfinite, flat)) else ()
 
 
 def _package(holder: Any) -> str:

@@ -86,8 +86,24 @@ def find_output(
         found = _of_scores(read, main, labels_N, spec.classes, is_probability)
         if found is not None:
             return found
-    text = f"{_shape(parts[rows[0]])}; score=… makes of it a number to explain"
+    first = parts[rows[0]]
+    text = f"{_shape(first)}{_misfit(first, labels_N, spec.classes)}; score=… makes of it a number to explain"
     return FoundOutput(partial(_tensor_at, index=rows[0]), _nothing, text)
+
+
+def _misfit(main: Tensor, labels_N: Tensor, names: tuple[str, ...]) -> str:
+    """Why numbers in rows are no scores of the classes that are known."""
+    classes = len(names) or (int(labels_N.max()) + 1 if len(labels_N) else 0)
+    if main.ndim != 2 or main.shape[1] == 1 or classes == 0:
+        return ""
+    return f", no scores of {counted(classes, 'class')}: classes=[…] names one for each"
+
+
+def _parts(output: Any) -> str:
+    """What an output is, and its parts that have names."""
+    names = list(output) if isinstance(output, Mapping) else []
+    names = [field.name for field in fields(output)] if is_dataclass(output) else names
+    return type(output).__name__ + (f" with {', '.join(map(str, names))}" if names else "")
 
 
 def _shape(value: Tensor) -> str:
@@ -128,23 +144,23 @@ def tensors(output: Any) -> Iterator[Tensor]:
 
 
 def _of_score(output: Any, count: int, score: Score) -> FoundOutput:
-    name = score if isinstance(score, str) else "score=…"
+    name = score if isinstance(score, str) else "…"
 
     def read(given: Any) -> Tensor:
         if not isinstance(score, str):
-            return score(given).reshape(-1, 1)
+            return torch.as_tensor(score(given)).reshape(-1, 1)
         value = given[score] if isinstance(given, Mapping) else getattr(given, score)
         return torch.as_tensor(value).reshape(-1, 1)
 
     try:
         found = read(output)
     except Exception as error:
-        raise UserError(
-            f"score={name}: {type(error).__name__}: {error}, of {type(output).__name__}."
-        ) from error
+        raise UserError(f"score={name}: {type(error).__name__}: {error}, of {_parts(output)}.") from error
     if len(found) != count:
         raise UserError(f"score={name}: expected a number for each of {count} images, got {len(found)}.")
-    return FoundOutput(read, lambda images, values, labels: {"score": values[:, 0]}, f"the number {name}")
+    return FoundOutput(
+        read, lambda images, values, labels: {"score": values[:, 0]}, f"the number score={name}"
+    )
 
 
 def _of_images(read: Read, spec: Spec) -> FoundOutput:

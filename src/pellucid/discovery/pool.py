@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch
+from pellucid.discovery.batch import FoundBatch, PickBatch, find_batch, is_channels_last
 from pellucid.discovery.dataset import labels, length
 from pellucid.discovery.normalization import Normalization
 from pellucid.errors import UserError
@@ -22,6 +22,7 @@ from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.reference import choose_reference_images
 
 MAX_IMAGES, MAX_BYTES = 2000, 2**28  # that are kept
+GIVEN = "images=…"  # where images lie that are no batch's
 FIRST = 64  # images of which a first fetch shows how long one takes
 Transfer = Callable[[Any], Any]  # a batch as the net's step would get it
 
@@ -102,7 +103,7 @@ def fetch_pool(
     more = choose_reference_images(listed_N, most, seed)
     more = more[~torch.isin(more, order)]
     parts += _fetch(loader, transfer, pick, more)
-    return _joined(parts, torch.cat([order, more]), count)
+    return _joined(parts, torch.cat([order, more]), None if _gives_batches(loader) else count)
 
 
 def heard_pool(batches: Sequence[FoundBatch]) -> Pool:
@@ -110,32 +111,55 @@ def heard_pool(batches: Sequence[FoundBatch]) -> Pool:
     return _joined(batches, torch.arange(sum(len(batch.images_BCHW) for batch in batches)), None)
 
 
-def given_pool(
-    images_NCHW: Tensor, labels_N: Tensor | None, normalization: Normalization | None = None
-) -> Pool:
-    """Images that somebody has at hand: floats as the net takes them, or bytes, which are brought to [0, 1]
-    and normalised. Raises UserError for other shapes.
+def given_pool(images: Any, labels: Any, normalization: Normalization | None = None) -> Pool:
+    """Images (N, C, H, W) that somebody has at hand, and their labels (N,) or None, as tensors or what makes
+    one: floats as the net takes them, or bytes, which are brought to [0, 1] and normalised. Raises UserError
+    for other shapes.
     """
+    images_NCHW = _as_tensor("images", images)
+    labels_N = None if labels is None else _as_tensor("labels", labels)
+    shape = tuple(images_NCHW.shape)
+    if len(shape) != 4 or not images_NCHW.numel():
+        raise UserError(f"images: expected (N, C, H, W), one image at least, got {shape}.")
+    if is_channels_last(images_NCHW):
+        raise UserError(f"images: {shape}, channels last. Expected (N, C, H, W): images.permute(0, 3, 1, 2).")
+    if normalization is not None:
+        normalization.check(shape[1])
     if images_NCHW.dtype == torch.uint8:
         images_NCHW = images_NCHW.float() / 255
         if normalization is not None:
             mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (normalization.mean, normalization.std))
             images_NCHW = (images_NCHW - mean) / std
     batch = find_batch((images_NCHW, labels_N), lambda both: both)
-    batch = replace(batch, images_path="images=…", labels_path="" if labels_N is None else "labels=…")
+    batch = replace(batch, images_path=GIVEN, labels_path="" if labels_N is None else "labels=…")
     if labels_N is not None and batch.labels_B is None:
         raise UserError(
             f"labels: expected a class number for each of {len(images_NCHW)} images, got "
-            f"{tuple(labels_N.shape)} of {labels_N.dtype}."
+            f"{tuple(labels_N.shape)} of {labels_N.dtype}. Of a row of zeros and a one an image "
+            "labels.argmax(1) makes numbers, of whole numbers as floats labels.long()."
         )
     return _joined([batch], torch.arange(len(images_NCHW)), len(images_NCHW))
+
+
+def _as_tensor(name: str, value: Any) -> Tensor:
+    """On the CPU."""
+    try:
+        tensors = isinstance(value, list | tuple) and value and all(isinstance(v, Tensor) for v in value)
+        return (torch.stack(list(value)) if tensors else torch.as_tensor(value)).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: expected a tensor, got {type(value).__name__} ({error}).") from error
+
+
+def _gives_batches(loader: DataLoader[Any]) -> bool:
+    """Whether the data set does, so that its length is no number of images."""
+    return loader.batch_sampler is None and loader.batch_size is None
 
 
 def fetch_batch(loader: DataLoader[Any], index_B: Tensor) -> Any:
     """Those images as the loader's workers would give them."""
     dataset: Any = loader.dataset
     rows = index_B.tolist()
-    if loader.batch_sampler is None and loader.batch_size is None:  # the data set gives batches
+    if _gives_batches(loader):
         return loader.collate_fn(dataset[rows[0]])
     together = getattr(dataset, "__getitems__", None)
     return loader.collate_fn(together(rows) if callable(together) else [dataset[row] for row in rows])
@@ -144,7 +168,7 @@ def fetch_batch(loader: DataLoader[Any], index_B: Tensor) -> Any:
 def _fetch(
     loader: DataLoader[Any], transfer: Transfer, pick: PickBatch | None, index_N: Tensor
 ) -> Iterator[FoundBatch]:
-    size = 1 if loader.batch_sampler is None and loader.batch_size is None else 32
+    size = 1 if _gives_batches(loader) else 32
     for index_B in torch.split(index_N, size) if len(index_N) else ():
         yield find_batch(transfer(fetch_batch(loader, index_B)), pick)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid.engine.loaded_run import restore
-from pellucid.report.run.header import _aim, _commands, _duration, _twice
+from pellucid.report.run.header import _aim, _commands, _duration, _groups, _twice
 from pellucid.run.folder import Run
 
 
@@ -33,3 +33,13 @@ def test_without_validation_none_is_called_the_best(trained: Path) -> None:
 def test_durations() -> None:
     texts = [_duration(s) for s in (None, 0.5, 12.34, 300, 7260)]
     assert texts == ["", "0.5 s", "12.3 s", "5 min", "2 h 01 min"]
+
+
+def test_what_pictures_were_left_out_is_said(trained: Path) -> None:
+    run = restore(trained)
+    recorded = {"look/seconds/total": 3.0, "look/trained": 30.0, "look/left_out/latent": 2}
+    limited = replace(run, config={**run.config, "share": 0.1})
+    assert "left out: latent × 2" in str(_groups(limited, recorded)["Time"]["pictures left out"])
+    assert not _groups(replace(run, config={**run.config, "share": None}), recorded)["Time"][
+        "pictures left out"
+    ]
