@@ -260,3 +260,9 @@ def test_a_net_that_minds_whether_pixels_are_bytes_is_told_with_the_remedy() -> 
         find(Bytes(minds=True), pool=heard(pixels))
     assert find(Bytes(minds=True), pool=heard(pixels / 255)).name == ""
     assert find(classifier(), pool=heard(pixels)).name == ""  # it takes floats only
+
+
+def test_why_there_are_no_predictions_is_said_as_far_as_it_is_known(tmp_path: Path) -> None:
+    assert host(tmp_path, Running(net=classifier(5))).no_classes == "not a classifier"
+    unknown = host(tmp_path, Running(net=classifier()), labels=None, names=())
+    assert unknown.no_classes == "its classes, if it has some, are not known: classes=[…]"

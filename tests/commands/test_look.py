@@ -59,3 +59,17 @@ def test_a_file_of_another_net_is_told(folder: Path) -> None:
 def test_an_image_size_that_is_none_is_told(folder: Path) -> None:
     with pytest.raises(UserError, match=r"image_size=0: expected 1 to"):
         look(model=MODEL, images=str(folder / "photos"), image_size=0)
+
+
+def test_folders_of_other_names_than_classes_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    figures = look(
+        model=MODEL,
+        images=str(folder / "photos"),
+        classes=["oak", "elm"],
+        image_size=16,
+        only=["predictions", "confusion"],
+        out=str(folder / "out"),
+        accelerator="cpu",
+    )
+    assert list(figures) == ["predictions"], "no mistakes, as no class is known"
+    assert "classes=[oak,elm]: the images lie in folders of other names (cat, dog)" in caplog.text

@@ -20,7 +20,7 @@ class Confusion(Visualizer):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if not snapshot.predictor.has_classes:
-            return "not a classifier"
+            return snapshot.host.no_classes
         return None if snapshot.has_labels else "the images' classes are not known"
 
     def draw(self, snapshot: Snapshot) -> None:

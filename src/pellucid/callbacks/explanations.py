@@ -43,7 +43,7 @@ class Explanations(Visualizer):
 
     def reason(self, snapshot: Snapshot) -> str | None:
         if not snapshot.predictor.has_classes and not snapshot.predictor.has_score:
-            return "not a classifier"
+            return snapshot.host.no_classes
         explainers = snapshot.figures.explainers
         methods = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
         self.explainers = dict(methods.explainers)

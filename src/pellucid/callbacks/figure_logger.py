@@ -110,11 +110,11 @@ class FigureLogger:
         if view not in self._told:
             self._told.add(view)
             log.warning(
-                "The view %s could not be drawn (%s: %s). Training goes on; its failures are counted in "
-                "metrics.json.",
+                "The view %s could not be drawn (%s: %s).%s",
                 view,
                 type(error).__name__,
                 first_line(error),
+                " Training goes on; its failures are counted in metrics.json." if self.host.log_file else "",
             )
         if self.host.log_file is not None:
             with suppress(OSError), self.host.log_file.open("a", encoding="utf-8") as file:

@@ -157,6 +157,8 @@ class FoundHost(Host):
     ) -> None:
         classes = found.output.classes or spec.classes
         known = int(pool.labels_N.max()) + 1
+        if not known and not classes:
+            self.no_classes = "its classes, if it has some, are not known: classes=[…]"
         classes += tuple(str(label) for label in range(len(classes), min(known, MAX_CLASSES)))
         self.found, self.pool, self.spec = found, pool, replace(spec, classes=classes)
         self.figures, self.split, self._source = figures, split, source

@@ -51,14 +51,15 @@ class Host(ABC):
 
     ``figures`` is the folder of PNG files, ``log_file`` takes what went wrong. ``images`` are those that are
     looked at, of ``total`` in the ``split``; ``source`` says what they are. ``predictions`` are of them in
-    this epoch, None where there are none. ``best``: the metric that chooses the best epoch, and whether its
-    min or max.
+    this epoch, None where there are none; ``no_classes`` says why of a net without. ``best``: the metric that
+    chooses the best epoch, and whether its min or max.
     """
 
     figures: Path
     log_file: Path | None = None
     split: str = "validation"
     best: tuple[str, str] | None = None
+    no_classes: str = "not a classifier"
 
     @property
     @abstractmethod

@@ -25,7 +25,7 @@ class Predictions(Visualizer):
         self.count = count
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        return None if snapshot.predictor.has_classes else "not a classifier"
+        return None if snapshot.predictor.has_classes else snapshot.host.no_classes
 
     def draw(self, snapshot: Snapshot) -> None:
         images = snapshot.reference_images(self.count)

@@ -166,7 +166,7 @@ class ViewScheduler(Callback):
         is_new = view not in self._costs
         full = self._costs[view] if not is_new else self._estimate(view, moment)
         if last and is_new:
-            grace = min(GRACE, self._grace) if share.trained < SHORT else 0.0
+            grace = min(GRACE, self._grace) if share.part > 0 and share.trained < SHORT else 0.0
             self._grace -= grace
             return largest_effort(full, max(share.left - self._last_cheap(view), grace))
         expected = share.expected(moment.epoch, moment.max_epochs)

@@ -56,8 +56,8 @@ log = logging.getLogger(__name__)
 VIEWS: dict[str, type[Visualizer]] = {
     view.name: view
     for view in (
-        *(Samples, Curves, Predictions, Confusion, FeatureMaps, Filters, Activations, Explanations),
-        *(Embeddings, Reconstructions, Latent, FilmStrip, Graph),
+        *(Samples, Curves, Predictions, FeatureMaps, Explanations, Embeddings, Reconstructions),
+        *(Confusion, Filters, Latent, Activations, FilmStrip, Graph),
     )
 }
 OF_TRAINERS = ("samples", "curves", "graph")  # views of what only a Trainer knows

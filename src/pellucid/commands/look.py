@@ -55,6 +55,12 @@ def look(
     folders = [file.parent.name for file in files]
     names = list(classes or sorted(set(folders)))
     label_of = {name: label for label, name in enumerate(names)} if classes or len(names) > 1 else {}
+    if classes and not set(folders) & set(names):
+        log.warning(
+            "classes=%s: the images lie in folders of other names (%s), so their classes are not known.",
+            f"[{','.join(names)}]",
+            ", ".join(sorted(set(folders))[:5]),
+        )
     labels_N = torch.tensor([label_of.get(folder, UNKNOWN) for folder in folders])
     most = min(MAX_IMAGES, max(1, MAX_BYTES // (3 * 4 * image_size**2)))
     index_N = choose_reference_images(labels_N, most, seed=0).sort().values
