@@ -150,7 +150,7 @@ if hasattr(callbacks, "WeightAveraging"):
 
 def both(folder: Path, case: Case, views: Views | None = None) -> Ran:
     """The training with views, which left all as without."""
-    views = views or Views(only=CHEAP)
+    views = views or Views(only=CHEAP, share=None)
     seen, unseen = case.fit(folder / "seen", views), case.fit(folder / "unseen", None)
     assert different(seen.kept, unseen.kept) == ""
     return seen
@@ -237,17 +237,20 @@ def test_the_tuner_looks_for_a_rate_as_without(tmp_path: Path, warned: Callable[
             trainer.fit(module, train, val)
         return [found.results, dict(module.state_dict())]
 
-    seen, unseen = suggested(tmp_path / "seen", [Views(only=CHEAP)]), suggested(tmp_path / "unseen", [])
+    seen, unseen = (
+        suggested(tmp_path / "seen", [Views(only=CHEAP, share=None)]),
+        suggested(tmp_path / "unseen", []),
+    )
     assert different(seen, unseen) == ""
     assert list(tmp_path.rglob("*.png"))
     assert not warned()
 
 
 def test_a_resumed_training_is_as_without(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
-    begun = Case().fit(tmp_path / "begun", Views(only=CHEAP))
+    begun = Case().fit(tmp_path / "begun", Views(only=CHEAP, share=None))
     case = Case(options={"max_epochs": 4})
     ckpt = begun.folder / "end.ckpt"
-    seen = case.fit(tmp_path / "seen", Views(only=CHEAP), ckpt=ckpt)
+    seen = case.fit(tmp_path / "seen", Views(only=CHEAP, share=None), ckpt=ckpt)
     unseen = case.fit(tmp_path / "unseen", None, ckpt=ckpt)
     assert different(seen.kept, unseen.kept) == ""
     assert "predictions/epoch_0004.png" in seen.pictures
@@ -287,7 +290,7 @@ def test_a_compiled_net_is_compiled_as_often_as_without(
 
     counts = []
     rans: list[Ran] = []
-    for views in (None, Views(only=CHEAP)):
+    for views in (None, Views(only=CHEAP, share=None)):
         torch._dynamo.reset()
         torch._dynamo.utils.counters.clear()
         rans.append(Case(module).fit(tmp_path / str(len(rans)), views))
@@ -323,14 +326,14 @@ class Breaks(Plain):
 def test_an_exception_of_the_training_is_its_own(
     tmp_path: Path, temporary: Path, options: dict[str, Any]
 ) -> None:
-    views = Views(only=CHEAP)
+    views = Views(only=CHEAP, share=None)
     with pytest.raises(ValueError, match="out of fuel"):
         Case(Breaks, lambda: (loader(Animals(64)), loader(Animals(12))), options).fit(tmp_path, views)
     assert not list(temporary.iterdir())
 
 
 def test_a_validation_alone_is_not_looked_at(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
-    views = Views(only=CHEAP)
+    views = Views(only=CHEAP, share=None)
     trainer = Trainer(
         logger=False,
         accelerator="cpu",
@@ -380,7 +383,12 @@ def test_a_batch_without_images_stops_nothing_and_is_told_with_the_remedy(
     both(tmp_path, case)
     (told,) = warned()
     assert told.startswith("No pictures: No images in a batch: expected a tensor (B, C, H, W)")
-    views = Views(only=CHEAP, classes=CLASSES, batch=lambda b: (b["deep"][0].view(-1, 3, 12, 12), b["kinds"]))
+    views = Views(
+        only=CHEAP,
+        share=None,
+        classes=CLASSES,
+        batch=lambda b: (b["deep"][0].view(-1, 3, 12, 12), b["kinds"]),
+    )
     assert both(tmp_path / "picked", case, views).drawn == set(CHEAP)
 
 
@@ -397,7 +405,7 @@ def test_what_was_given_and_does_not_fit_is_raised_before_the_first_step(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        Case().fit(tmp_path, Views(only=CHEAP, **options))
+        Case().fit(tmp_path, Views(only=CHEAP, share=None, **options))
 
 
 @pytest.mark.parametrize(
@@ -427,7 +435,7 @@ def test_options_that_there_are_not_are_told(options: dict[str, Any], said: str)
 
 
 def test_views_that_have_looked_can_be_copied_to_another_process(tmp_path: Path) -> None:
-    views = Views(only=CHEAP)
+    views = Views(only=CHEAP, share=None)
     Case().fit(tmp_path / "first", views)
     Case().fit(tmp_path / "again", pickle.loads(pickle.dumps(copy.deepcopy(views))))
     first, again = (
@@ -444,6 +452,7 @@ def test_a_loop_without_lightning(tmp_path: Path) -> None:
         images=animals.pixels_NCHW,
         labels=animals.targets,
         only=CHEAP,
+        share=None,
         folder=tmp_path / "figures",
     )
     state = {name: value.clone() for name, value in module.state_dict().items()}
@@ -577,7 +586,7 @@ def test_a_generator_is_told_and_the_net_that_takes_images_can_be_named(
     (told,) = warned()
     assert "(4,) from" in told
     assert "net='…'" in told
-    assert both(tmp_path / "named", case, Views(only=CHEAP, net="net")).drawn == set(CHEAP)
+    assert both(tmp_path / "named", case, Views(only=CHEAP, share=None, net="net")).drawn == set(CHEAP)
     assert len(warned()) == 1
 
 
@@ -601,7 +610,7 @@ def test_where_no_net_runs_on_the_images_they_and_the_curves_are_drawn(
 
 
 def test_who_says_what_the_net_is_given_is_believed(tmp_path: Path, warned: Callable[[], list[str]]) -> None:
-    views = Views(only=CHEAP, batch=lambda both: (both[0].flip(3), both[1]))
+    views = Views(only=CHEAP, share=None, batch=lambda both: (both[0].flip(3), both[1]))
     assert both(tmp_path, Case(Mirrors), views).drawn == set(CHEAP)
     assert not warned()
 
