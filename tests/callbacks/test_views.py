@@ -176,7 +176,7 @@ def test_all_is_as_without(tmp_path: Path, name: str, warned: Callable[[], list[
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "bf16", "measured", "random", "streams", "tensorboard"])
 def test_all_is_as_without_any_view(tmp_path: Path, name: str, warned: Callable[[], list[str]]) -> None:
-    seen = both(tmp_path, CASES[name], Views())
+    seen = both(tmp_path, CASES[name], Views(share=None))
     assert not warned()
     assert seen.drawn >= {"feature_maps", "filters", "explanations", "confusion", "film_strip", "activations"}
 
