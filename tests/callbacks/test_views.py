@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer, callbacks, seed_everything
@@ -466,6 +467,26 @@ def test_a_loop_without_lightning(tmp_path: Path) -> None:
     assert {path.relative_to(tmp_path / "figures").parts[0] for path in tmp_path.rglob("*.png")} == set(CHEAP)
     with pytest.raises(UserError, match="look"):
         Views().look(1)
+
+
+def test_a_folder_of_an_older_loop_is_begun_anew(tmp_path: Path) -> None:
+    """As a cell of a notebook that is run again; what else lies in the folder stays."""
+    animals, figures = Animals(12), tmp_path / "figures"
+    (figures / "filters").mkdir(parents=True)
+    mine = [figures / "mine.npz", figures / "filters" / "mine.npz"]
+    for path in mine:
+        np.savez(path, values=np.ones(3))
+    starts = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        module: Any = net()
+        Views(net=module, images=animals.pixels_NCHW, only=["filters"], share=None, folder=figures)
+        with np.load(figures / "filters" / "start.npz") as start:
+            (kernels,) = start.values()
+        assert np.array_equal(kernels, module[0].weight.detach().numpy())
+        starts.append(kernels)
+    assert not np.array_equal(*starts)
+    assert all(path.exists() for path in mine)
 
 
 # What the net is given in the module's own step

@@ -30,7 +30,7 @@ class Embeddings(Visualizer):
     epochs, also of a resumed run, are aligned to them.
     """
 
-    name = "embeddings"
+    name, kept = "embeddings", "embeddings/epoch_*.npz"
 
     def __init__(
         self,

@@ -61,9 +61,9 @@ class FigureLogger:
         """Note that a view does not apply to this net; told together when training starts."""
         self._left_out[reason].append(view)
 
-    def forget(self) -> None:
-        """Remove what views have kept in the folder for later epochs: it is of an older training."""
-        for path in self.folder.rglob("*.npz") if self.folder.is_dir() else ():
+    def forget(self, pattern: str) -> None:
+        """Remove files of ``figures`` that an older training has kept for its later epochs."""
+        for path in self.folder.glob(pattern):
             path.unlink()
 
     def tell_left_out(self) -> None:

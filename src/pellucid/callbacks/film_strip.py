@@ -34,7 +34,7 @@ class FilmStrip(Visualizer):
     run shows all its epochs.
     """
 
-    name = "film_strip"
+    name, kept = "film_strip", f"{FRAMES}/epoch_*.npz"
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ class Filters(Visualizer):
     ``figures/filters/start.npz``, so that a resumed run knows them.
     """
 
-    name = "filters"
+    name, kept = "filters", START
 
     def __init__(
         self, *, layers: Layers = "auto", kernels: int = 256, every_n_epochs: int = 5, figures: FigureLogger

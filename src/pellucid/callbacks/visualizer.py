@@ -21,12 +21,13 @@ class Visualizer(Callback, ABC):
     A view implements ``draw``; ``reason`` says why a net cannot be looked at so. What they raise never stops
     the training, but for a UserError of ``reason``, which comes before it: it is told once and counted.
     ``cheap`` views look after the first and last epoch whatever the share of time is; one whose last picture
-    ``shows_all_epochs`` after the last.
+    ``shows_all_epochs`` after the last. ``kept`` is the pattern of files that it reads at later looks.
     """
 
     name: ClassVar[str]
     cheap: ClassVar[bool] = False
     shows_all_epochs: ClassVar[bool] = False
+    kept: ClassVar[str | None] = None
 
     def __init__(self, *, every_n_epochs: int | None = 1, figures: FigureLogger) -> None:
         if every_n_epochs is not None:
