@@ -84,9 +84,8 @@ class Finder:
         self._listener: tuple[Listener, Tensor] | None = None  # and the images of the batch that goes by
         self._net: tuple[str, Received] | None = None  # what a step calls with images
         self._why_not: UserError | None = None  # a step has shown that no net is given the images
-        self._is_checked = (
-            given.batch is not None or trainer is None
-        )  # that a step gives the net those images
+        # That a step gives the net those images.
+        self._is_checked = given.batch is not None or trainer is None
         self._host: FoundHost | None = None
 
     def choose(self) -> None:
@@ -113,17 +112,28 @@ class Finder:
                 log.debug("Images cannot be asked for singly: %s", error)
                 self._waits = True
 
+    @property
+    def is_curious(self) -> bool:
+        """Whether a batch that goes by can tell more."""
+        return self._lacks_images or not self._is_checked
+
+    @property
+    def _lacks_images(self) -> bool:
+        return self._waits and sum(len(one.images_BCHW) for one in self._heard) < FIRST
+
+    @property
+    def listens(self) -> bool:
+        """Whether it waits for the end of a batch's step."""
+        return self._listener is not None
+
     def hear(self, batch: Any) -> None:
         """Before a batch's step: keep its images where they cannot be asked for, and listen for those which
         the net is given.
         """
-        wanted = self._waits and sum(len(one.images_BCHW) for one in self._heard) < FIRST
-        if not wanted and self._is_checked:
-            return
         found = find_batch(batch, self.given.batch)
         images_BCHW = found.images_BCHW.detach().cpu().clone()
         labels_B = None if found.labels_B is None else found.labels_B.clone()
-        if wanted:
+        if self._lacks_images:
             self._heard.append(replace(found, images_BCHW=images_BCHW, labels_B=labels_B))
         if not self._is_checked and getattr(self.module, "_compiler_ctx", None) is None:
             self._listener = Listener(dict(candidates(self.module, self.given.net))), images_BCHW
@@ -160,6 +170,10 @@ class Finder:
             return self._host.is_seen
         return self._net not in (None, self._host.heard)
 
+    @property
+    def _received(self) -> Received:
+        return AS_IS if self._net is None else self._net[1]
+
     def host(self, *, may_wait: bool = False) -> FoundHost | None:
         """All that is known now; None where that is too little and a step may show more.
 
@@ -173,7 +187,7 @@ class Finder:
                 self.given.normalization.check(pool.inputs_NCHW.shape[1])
             except UserError as error:
                 raise MisfitError(str(error)) from error
-        received = AS_IS if self._net is None else self._net[1]
+        received = self._received
         holders = (self._datasets[:1], self._datasets[1:], [self._datamodule], [self.module])
         found = find_normalization(pool.inputs_NCHW, *holders)
         pool = replace(pool, inputs_NCHW=received.values(pool.inputs_NCHW))
@@ -259,8 +273,7 @@ class Finder:
             index_B = torch.randperm(len(loader.dataset), generator=random)[:count]
             found = find_batch(self._transfer("training")(fetch_batch(loader, index_B)), self.given.batch)
         images_BCHW = found.images_BCHW.detach().float().cpu()[:count]
-        received = AS_IS if self._net is None else self._net[1]
-        return received.values(images_BCHW), None if found.labels_B is None else found.labels_B[:count]
+        return self._received.values(images_BCHW), None if found.labels_B is None else found.labels_B[:count]
 
     def _preserved(self, loader: Any) -> Any:
         """Random numbers that are drawn within are drawn again afterwards."""

@@ -24,7 +24,7 @@ from pellucid.discovery.pool import GIVEN, Pool
 from pellucid.discovery.received import AS_IS, Received
 from pellucid.errors import UserError, counted, first_line
 from pellucid.inside.images import UNKNOWN
-from pellucid.inside.predictor import Predictor
+from pellucid.inside.predictor import Predictor, dtype_of
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.metrics.curves import Rows
 from pellucid.metrics.predictions import Predictions
@@ -79,7 +79,7 @@ def find_net(
     inputs_BCHW = pool.inputs_NCHW[:TRIED].to(device)
     errors = []
     for name, net in found:
-        dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+        dtype = dtype_of(net)
         try:
             with preserve_state(net) as plain, torch.no_grad():
                 given = received.reshape(inputs_BCHW.to(dtype, copy=True))

@@ -184,7 +184,7 @@ class Views(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if self._finder is not None and self._finder.split == "training":
+        if self._finder is not None and self._finder.is_curious and self._finder.split == "training":
             self._hear(trainer, pl_module, batch)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -241,12 +241,13 @@ class Views(Callback):
         self._stack.close()
 
     def _hear(self, trainer: Trainer, module: LightningModule, batch: Any) -> None:
-        if self._finder is not None and trainer.state.fn == TrainerFn.FITTING:
-            with self._guarded(module, raises=False):
-                self._finder.hear(batch)
+        if self._finder is None or not self._finder.is_curious or trainer.state.fn != TrainerFn.FITTING:
+            return
+        with self._guarded(module, raises=False):
+            self._finder.hear(batch)
 
     def _compare(self, module: LightningModule, step: str) -> None:
-        if self._finder is not None:
+        if self._finder is not None and self._finder.listens:
             with self._guarded(module, raises=False):
                 self._finder.compare(step)
 
@@ -259,6 +260,9 @@ class Views(Callback):
             _tell(line)
         self._scheduler = self._schedule(host)
         self._scheduler.start_step = self._start_step
+        for view in self._scheduler.views:
+            if view.kept is not None and moment.step == 0:  # a folder may be that of an older training
+                self._scheduler.figures.forget(view.kept)
         self._scheduler.prepare(moment)
         self._scheduler.begin(moment)
 

@@ -17,10 +17,10 @@ from torch import Tensor
 from pellucid.discovery.normalization import OWN_RANGE
 from pellucid.errors import UserError, counted
 from pellucid.inside.images import UNKNOWN
+from pellucid.metrics.predictions import are_probabilities
 from pellucid.spec import Spec
 
 KEYS = ("logits", "scores", "out", "output", "prediction", "pred")  # of a mapping that a net gives
-TOLERANCE = 1e-4
 SAME_VALUES = {
     f"{name}Backward0"
     for name in (
@@ -209,10 +209,7 @@ def _classes(images: Tensor, output_BK: Tensor, labels_B: Tensor | None) -> dict
 
 def _probabilities(output_BK: Tensor) -> Tensor:
     """Of scores; of a net that ends in a softmax what it gives."""
-    sums = output_BK.sum(dim=1)
-    if bool((output_BK >= 0).all()) and bool(((sums - 1).abs() < TOLERANCE).all()):
-        return output_BK
-    return output_BK.softmax(dim=1)
+    return output_BK if are_probabilities(output_BK) else output_BK.softmax(dim=1)
 
 
 def _nothing(images: Tensor, output: Tensor, labels: Tensor | None) -> dict[str, Tensor]:

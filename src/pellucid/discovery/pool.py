@@ -20,6 +20,7 @@ from pellucid.discovery.normalization import Normalization
 from pellucid.errors import UserError
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.reference import choose_reference_images
+from pellucid.spec import Spec
 
 MAX_IMAGES, MAX_BYTES = 2000, 2**28  # that are kept
 GIVEN = "images=…"  # where images lie that are no batch's
@@ -126,10 +127,9 @@ def given_pool(images: Any, labels: Any, normalization: Normalization | None = N
     if normalization is not None:
         normalization.check(shape[1])
     if images_NCHW.dtype == torch.uint8:
-        images_NCHW = images_NCHW.float() / 255
-        if normalization is not None:
-            mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (normalization.mean, normalization.std))
-            images_NCHW = (images_NCHW - mean) / std
+        none = Normalization((0.0,) * shape[1], (1.0,) * shape[1], "")
+        known = normalization or none
+        images_NCHW = Spec(shape[1:], (), known.mean, known.std, known.source).normalise(images_NCHW)
     batch = find_batch((images_NCHW, labels_N), lambda both: both)
     batch = replace(batch, images_path=GIVEN, labels_path="" if labels_N is None else "labels=…")
     if labels_N is not None and batch.labels_B is None:

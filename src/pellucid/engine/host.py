@@ -56,12 +56,15 @@ class RunHost(Host, Callback):
     def batch_size(self) -> int:
         return self.data.batch_size
 
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return tuple(plain(name) for name in self.data.spec.classes)
+
     def predictor(self, module: nn.Module) -> Predictor:
         assert isinstance(module, Task)
         net = unwrap_compiled(module.net)
         if self._predictor is None or (self._predictor.net, self._predictor.device) != (net, module.device):
-            classes = tuple(plain(name) for name in self.data.spec.classes)
-            spec = replace(self.data.spec, classes=classes)
+            spec = replace(self.data.spec, classes=self._classes)
             self._predictor = Predictor(net, spec, module.device, module.predictions)
         return self._predictor
 
@@ -80,8 +83,7 @@ class RunHost(Host, Callback):
             if sum(map(len, index)) >= count:
                 break
         split = self.data.splits["train"]
-        classes = tuple(plain(name) for name in self.data.spec.classes)
-        originals = split.pick(torch.cat(index)[:count], classes)
+        originals = split.pick(torch.cat(index)[:count], self._classes)
         return TrainingImages(torch.cat(received)[:count], originals.names, originals, len(split))
 
     def rows(self) -> Rows:

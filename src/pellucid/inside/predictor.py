@@ -26,6 +26,11 @@ from pellucid.spec import Spec, prepare
 Interpret = Callable[[Tensor, Tensor, Tensor | None], Mapping[str, Tensor]]  # images, output, labels
 
 
+def dtype_of(net: nn.Module) -> torch.dtype:
+    """What a net's parameters are in; float32 where it has none."""
+    return next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A net in evaluation mode on its device, and what is known of the images that it takes.
@@ -63,8 +68,7 @@ class Predictor:
     @property
     def dtype(self) -> torch.dtype:
         """What the net's parameters are in: float32, or half once it was run with ``bf16-true``."""
-        floats = (p.dtype for p in self.net.parameters() if p.is_floating_point())
-        return next(floats, torch.float32)
+        return dtype_of(self.net)
 
     def inputs(self, pixels_BCHW: Tensor) -> Tensor:
         """uint8 pixels as the net takes them: resized, normalised, float32, on the device; floats are so."""

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+TOLERANCE = 1e-4  # of a sum of probabilities
+
+
+def are_probabilities(values_BK: Tensor) -> bool:
+    """Whether each row is one, as a net that ends in a softmax gives it: none below 0, their sum 1."""
+    return bool((values_BK >= 0).all()) and bool(((values_BK.sum(dim=1) - 1).abs() < TOLERANCE).all())
+
 
 @dataclass(frozen=True)
 class Predictions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -29,18 +30,10 @@ def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch
     expected = backbone.state_dict()
     missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in expected]
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-        for key in expected
-        if key in state and state[key].shape != expected[key].shape
-    ]
-    if missing or unknown or shapes:
+    if misfits := _misfits(missing, unknown, expected, state):
         raise UserError(
-            f"model.weights={path}: this file does not fit {arch}."
-            + _listed("Missing", missing)
-            + _listed("Not in the net", unknown)
-            + _listed("Of another shape", shapes)
-            + " Give the model.arch that the file was made for."
+            f"model.weights={path}: this file does not fit {arch}.{misfits} Give the model.arch that the "
+            "file was made for."
         )
     backbone.load_state_dict(state, strict=False)
     if dropped and all(value.shape == head.state_dict()[key].shape for key, value in dropped.items()):
@@ -85,6 +78,20 @@ def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
 
 
+def _misfits(
+    missing: list[str], unknown: list[str], expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> str:
+    """What of a state dict is missing, not in the net, or of another shape; "" where all fits."""
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    return (
+        _listed("Missing", missing) + _listed("Not in the net", unknown) + _listed("Of another shape", shapes)
+    )
+
+
 def _listed(title: str, names: list[str], count: int = 5) -> str:
     if not names:
         return ""
@@ -105,16 +112,6 @@ def load_weights(net: nn.Module, path: Path) -> None:
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     missing = [key for key in expected if key not in own]
     unknown = [key for key in own if key not in expected] if not prefix else []
-    shapes = [
-        f"{key} {tuple(own[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in own and own[key].shape != value.shape
-    ]
-    if missing or unknown or shapes:
-        raise UserError(
-            f"weights={path}: this file does not fit {type(net).__name__}."
-            + _listed("Missing", missing)
-            + _listed("Not in the net", unknown)
-            + _listed("Of another shape", shapes)
-        )
+    if misfits := _misfits(missing, unknown, expected, own):
+        raise UserError(f"weights={path}: this file does not fit {type(net).__name__}.{misfits}")
     net.load_state_dict({key: own[key] for key in expected})

@@ -20,6 +20,7 @@ from pellucid.explainer.randomization import rank_correlation
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.inside.summary import operations
+from pellucid.metrics.predictions import are_probabilities
 
 MAX_ALIKE = 0.5  # rank correlation with the map of other weights, above which the weights hardly matter
 # What measuring trust may cost in all; of MIN_MEASURED images it is measured all the same.
@@ -51,7 +52,7 @@ class ExplainedScores:
     @property
     def are_probabilities(self) -> bool:
         """Whether the net ends in a softmax, so that there are no scores before it."""
-        return bool((self.scores_BK >= 0).all() and ((self.scores_BK.sum(dim=1) - 1).abs() < 1e-4).all())
+        return are_probabilities(self.scores_BK)
 
     @property
     def probabilities(self) -> Tensor:
