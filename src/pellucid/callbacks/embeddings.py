@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
@@ -57,15 +58,28 @@ class Embeddings(Visualizer):
             if self.layer == EMBED:
                 return "the net has no method embed and no linear layer"
             raise
+        if self.layer == EMBED:
+            snapshot.host.expect_features()
         return None
 
     def estimate(self, snapshot: Snapshot) -> float:
+        if self._known(snapshot, self._seen(snapshot)[:2]) is not None:
+            return TSNE_SECONDS
         points = min(self.points, len(snapshot.labels))
         return TSNE_SECONDS + points * snapshot.predictor.seconds_per_image
 
+    def _seen(self, snapshot: Snapshot) -> Tensor:
+        """Positions of the images that can be shown, (N,)."""
+        predictions = snapshot.predictions
+        return torch.arange(len(snapshot.labels)) if predictions is None else predictions.index_N
+
+    def _known(self, snapshot: Snapshot, index_B: Tensor) -> np.ndarray | None:
+        """Their vectors, (B, D), where they need not be computed."""
+        return snapshot.host.features(index_B) if self.layer == EMBED else None
+
     def draw(self, snapshot: Snapshot) -> None:
         predictions = snapshot.predictions
-        seen_N = torch.arange(len(snapshot.labels)) if predictions is None else predictions.index_N
+        seen_N = self._seen(snapshot)
         rows_N = choose_points(
             len(seen_N), snapshot.affordable(self.points, MIN_POINTS), snapshot.figures.seed
         )
@@ -80,7 +94,7 @@ class Embeddings(Visualizer):
             self.layer,
             index_N=index_N.numpy(),
             predictions=predicted,
-            vectors_ND=snapshot.host.features(index_N) if self.layer == EMBED else None,
+            vectors_ND=self._known(snapshot, index_N),
         )
         self._project(snapshot, embedding)
         separation = embedding.separation(snapshot.figures.seed)

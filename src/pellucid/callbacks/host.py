@@ -88,6 +88,9 @@ class Host(ABC):
     @abstractmethod
     def predictions(self) -> Predictions | None: ...
 
+    def expect_features(self) -> None:  # noqa: B027  most know none
+        """``features`` will be asked for: those that others compute are worth keeping."""
+
     def features(self, index_B: Tensor) -> np.ndarray | None:
         """What the net's ``embed`` made of those images, (B, D), where that is known without it."""
         return None

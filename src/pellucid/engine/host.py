@@ -6,6 +6,7 @@ Axes: N images, B of a batch, C channels, H × W pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from pellucid.task.base import Task
 
+MAX_HEARD = 2**28  # bytes of features that are kept of validation
+
 
 class RunHost(Host, Callback):
     """``predictions`` are those of this epoch's validation images, in a ddp run of rank 0's share of them;
@@ -32,11 +35,16 @@ class RunHost(Host, Callback):
     """
 
     predictions: Predictions | None = None
+    _expects_features = False
 
     def __init__(self, *, run: Run, data: ImageData, best: tuple[str, str] | None = None) -> None:
         self.run, self.data, self.best = run, data, best
         self.figures, self.log_file = run.folder / "figures", run.log
         self._predicted: list[Tensor] = []  # confidences and classes of each batch
+        self._listening = ExitStack()  # while the net validates
+        self._heard: list[
+            Tensor
+        ] = []  # what its last linear layer saw of each batch, with the weights of now
         self._has_classes = True  # until a batch shows that the task has none
         self._predictor: Predictor | None = None
 
@@ -68,9 +76,30 @@ class RunHost(Host, Callback):
             self._predictor = Predictor(net, spec, module.device, module.predictions)
         return self._predictor
 
+    def expect_features(self) -> None:
+        self._expects_features = True
+
     def features(self, index_B: Tensor) -> np.ndarray | None:
         features_ND = self.data.val_dataloader().table()  # of a frozen net, computed once for validation
-        return None if features_ND is None else features_ND[index_B].numpy()
+        if features_ND is not None:
+            return features_ND[index_B].numpy()
+        if not self._heard or self._predictor is None:
+            return None
+        heard_ND = torch.cat(self._heard)
+        row_N = torch.full((self.total,), -1)
+        row_N[self._validated(len(heard_ND))] = torch.arange(len(heard_ND))
+        rows_B = row_N[index_B]
+        if (rows_B < 0).any():
+            return None
+        features_BD = heard_ND[rows_B.to(heard_ND.device)].float().cpu()
+        # Not of a net that embeds in a way of its own, nor of other weights or arithmetic: two images tell.
+        images = self.images.pick(index_B[:2], self._classes)
+        computed_BD = self._predictor.embed(self._predictor.inputs(images.pixels_BCHW))
+        return features_BD.numpy() if _close(features_BD[:2], computed_BD) else None
+
+    def _validated(self, count: int) -> Tensor:
+        """Positions of the first images that validation takes, in its order."""
+        return torch.cat(list(self.data.val_dataloader().sampler))[:count]
 
     def training_images(self, count: int) -> TrainingImages:
         # Images, also where features train.
@@ -95,9 +124,21 @@ class RunHost(Host, Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.predictions = None  # those of an epoch before are not this one's
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._heard = []  # the weights will move
+
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.predictions = None
         self._predicted = []
+        assert isinstance(pl_module, Task)
+        if (
+            self._expects_features
+            and trainer.is_global_zero
+            and pl_module.net is unwrap_compiled(pl_module.net)
+        ):
+            self._heard = self._listening.enter_context(self.predictor(pl_module).overheard())
 
     def on_validation_batch_end(
         self,
@@ -108,6 +149,9 @@ class RunHost(Host, Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        if sum(vectors.nbytes for vectors in self._heard[:1]) * len(self._heard) > MAX_HEARD:
+            self._listening.close()
+            self._heard = []
         if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):
             return
         assert isinstance(pl_module, Task)
@@ -116,13 +160,21 @@ class RunHost(Host, Callback):
         if self._has_classes:
             self._predicted.append(torch.stack([values["confidence"], values["predicted"]]))
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._listening.close()
+
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._listening.close()
         if not self._predicted:
             return
         confidence_N, predicted_N = torch.cat(self._predicted, dim=1).cpu()
-        index_N, order = torch.cat(list(self.data.val_dataloader().sampler))[: len(predicted_N)].sort()
+        index_N, order = self._validated(len(predicted_N)).sort()
         self.predictions = Predictions(
             index_N=index_N,
             labels_N=self.images.labels_N[index_N],
             values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
         )
+
+
+def _close(a_BD: Tensor, b_BD: Tensor) -> bool:
+    return a_BD.shape == b_BD.shape and torch.allclose(a_BD, b_BD, rtol=1e-4, atol=1e-5)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from pellucid.inside.hooks import captured
+from pellucid.inside.hooks import captured, inputs_watched
 from pellucid.inside.layers import near
 from pellucid.inside.trace import traced, unit_axis
 
@@ -48,24 +50,41 @@ def embedding(net: nn.Module, layer: str, images_BCHW: Tensor) -> Tensor:
     return output.flatten(1) if units is None else output.movedim(units, 1).flatten(2).mean(dim=2)
 
 
+def last_linear(net: nn.Module, images_BCHW: Tensor) -> nn.Linear | None:
+    """The linear layer that runs last, None without one. The net's mode and buffers are not kept."""
+    return next(iter(_last_inputs(net, images_BCHW)), None)
+
+
+@contextmanager
+def overheard(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """What the layer sees of each batch that others run within, as one vector an image, on its device."""
+    vectors: list[Tensor] = []
+    with inputs_watched([layer], lambda layer, seen: vectors.append(_vectors(seen.detach().clone()))):
+        yield vectors
+
+
 def _before_the_last_linear(net: nn.Module, images_BCHW: Tensor) -> Tensor:
-    seen: list[Tensor] = []
-
-    def see(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen[:] = [value.detach().clone() for value in inputs[:1]]  # a residual in place would change it
-
-    handles = [
-        module.register_forward_pre_hook(see) for module in net.modules() if isinstance(module, nn.Linear)
-    ]
-    try:
-        net(images_BCHW)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not seen or len(seen[0]) != len(images_BCHW):
+    seen = next(iter(_last_inputs(net, images_BCHW).values()), None)
+    if seen is None or len(seen) != len(images_BCHW):
         raise UserError(
             f"{type(net).__name__} has no method embed, and no linear layer that sees one vector an image. "
             "Name a layer: layer=<name>."
         )
-    vectors = seen[0]
-    return vectors.flatten(1) if vectors.ndim < 3 else vectors.mean(dim=tuple(range(1, vectors.ndim - 1)))
+    return _vectors(seen)
+
+
+def _last_inputs(net: nn.Module, images_BCHW: Tensor) -> dict[nn.Linear, Tensor]:
+    """What the last linear layer sees, by that layer; empty without one."""
+    last: dict[nn.Linear, Tensor] = {}
+
+    def see(layer: nn.Linear, seen: Tensor) -> None:
+        last.clear()
+        last[layer] = seen.detach().clone()  # a residual in place would change it
+
+    with inputs_watched([module for module in net.modules() if isinstance(module, nn.Linear)], see):
+        net(images_BCHW)
+    return last
+
+
+def _vectors(seen: Tensor) -> Tensor:
+    return seen.flatten(1) if seen.ndim < 3 else seen.mean(dim=tuple(range(1, seen.ndim - 1)))

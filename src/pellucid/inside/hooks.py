@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from pellucid.inside.layers import find_layers
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 @contextmanager
@@ -42,6 +44,25 @@ def watched(layers: Mapping[str, nn.Module], see: Callable[[str, Tensor], None])
         return watch
 
     handles = [layer.register_forward_hook(watcher(name)) for name, layer in layers.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def inputs_watched(layers: Iterable[Layer], see: Callable[[Layer, Tensor], None]) -> Iterator[None]:
+    """Call ``see`` with each of the layers that takes a tensor, and with that tensor, before it runs.
+
+    No hook is left, also after an exception.
+    """
+
+    def watch(layer: Any, inputs: Any) -> None:
+        if inputs and isinstance(inputs[0], Tensor):
+            see(layer, inputs[0])
+
+    handles = [layer.register_forward_pre_hook(watch) for layer in layers]
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.inside.embedding import EMBED, embedding
+from pellucid.inside.embedding import EMBED, embedding, last_linear, overheard
 from pellucid.inside.hooks import captured
 from pellucid.inside.images import Images
 from pellucid.inside.pixels import to_rgb
@@ -110,6 +110,19 @@ class Predictor:
                     for images in batches
                 ]
             )
+
+    @contextmanager
+    def overheard(self) -> Iterator[list[Tensor]]:
+        """What the last linear layer sees of each batch that others run within, (B, D): of most nets what
+        ``embed`` gives. Nothing of a net without such a layer.
+        """
+        with preserve_state(self.net) as net, torch.no_grad(), self.precision():
+            linear = last_linear(net, self.black().to(self.dtype))
+        if linear is None:
+            yield []
+            return
+        with overheard(linear) as vectors:
+            yield vectors
 
     def outputs(self, inputs_BCHW: Tensor, layers: Sequence[str]) -> tuple[dict[str, Tensor], Tensor]:
         """What those layers give, float32 on the CPU, and the net's output; the net is left as it is."""
