@@ -15,6 +15,9 @@ DRAWING = 0.3  # seconds of a look that fewer images do not spare
 # After a training of fewer than SHORT seconds so many views that have not looked do so in any case, where it
 # takes no longer than that.
 GRACE, GRACES, SHORT = 0.5, 5, 30.0
+EARLY = (
+    0.8  # of the share may be spent before the last epoch, whose looks, and the film, cost more than before
+)
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
@@ -65,16 +68,19 @@ class TimeShare:
         return self._before + max(0.0, now - (self.spent - self._spent_before))
 
     @property
+    def allowed(self) -> float:
+        """Seconds that views may have taken by now."""
+        return math.inf if self.part is None else self.part * self.trained
+
+    @property
     def left(self) -> float:
         """Seconds that views may take now."""
-        return math.inf if self.part is None else self.part * self.trained - self.spent
+        return self.allowed - self.spent
 
     def expected(self, epoch: int, max_epochs: int | None) -> float:
         """Seconds that views may take in all, if the training goes on as it did until this epoch."""
-        if self.part is None:
-            return math.inf
         epochs = max_epochs if max_epochs is not None and max_epochs > 0 else max(UNKNOWN_EPOCHS, epoch)
-        return self.part * self.trained * max(epochs, epoch) / max(epoch, 1)
+        return self.allowed * max(epochs, epoch) / max(epoch, 1)
 
     def account(self) -> dict[str, float]:
         """What was trained, left out and shortened, as ``metrics.json`` holds it."""

@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
 from pellucid.callbacks.progress import Progress
 from pellucid.callbacks.share import (
+    EARLY,
     EFFORTS,
     GRACE,
     GRACES,
@@ -173,10 +174,10 @@ class ViewScheduler(Callback):
         if view not in self._efforts:  # the same in all epochs, which are compared
             self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
         cost = cost_of(full, self._efforts[view])
-        later = 0.0 if last else self._last_cheap(view)
-        if share.spent + cost + later > expected:
+        part, later = (1.0, 0.0) if last else (EARLY, self._last_cheap(view))
+        if share.spent + cost + later > part * expected:
             return 0.0
-        if cost > share.left:
+        if share.spent + cost > part * share.allowed:
             self._saving = self._saving or is_new  # there will be time for it
             return 0.0
         return 0.0 if self._saving and not (is_new or last) else self._efforts[view]
