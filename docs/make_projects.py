@@ -100,8 +100,9 @@ def page(projects: dict[str, list[Ended]], load: float) -> str:
     versions = next(iter(projects.values()))[0].result["versions"]
     stack = ", ".join(f"{name} {versions[name]}" for name in STACK if name in versions)
     machine = (
-        f"Seconds of `fit`, one measurement each, one after another, `OMP_NUM_THREADS=1`, on {processor()}, "
-        f"{os.cpu_count()} cores that other work ran on, too (load {load:.1f} at the start); Python "
+        "Seconds that `fit` takes of the processor (`time.process_time`), one measurement each, one after "
+        f"another, `OMP_NUM_THREADS=1`, on {processor()}, {os.cpu_count()} cores that other work ran on, "
+        f"too (load {load:.1f} at the start); Python "
         f"{platform.python_version()}, {stack}. So short a training has little of a share to give: of "
         "longer ones pictures take a tenth at most, but for the cheap ones of the first and last epoch."
     )
