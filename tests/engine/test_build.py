@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pellucid.commands.train import train
-from pellucid.engine.build import assemble, restore_task
+from pellucid.engine.build import assemble, come_back, restore_task
 from tests.engine.runs import run
 from tests.helpers import compose, same
 
@@ -59,3 +59,36 @@ def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch:
     older = {key: value for key, value in config["model"].items() if key != "channels_last"}
     _, task = assemble({**config, "model": older})
     assert all(parameter.is_contiguous() for parameter in task.net.parameters()), "as it was then"
+
+
+OF_ZOO = ("model=resnet_finetune", "model.weights=none", "model.trainable=all", "data.image_size=32")
+
+
+def test_the_stem_of_an_older_run_is_the_standard_one(caplog: pytest.LogCaptureFixture) -> None:
+    config = compose(*OF_ZOO)
+    with caplog.at_level("INFO"):
+        _, task = assemble(config)
+    assert task.net.stem == "small"
+    (line,) = [record.getMessage() for record in caplog.records if "stem" in record.getMessage()]
+    assert "32 × 32" in line
+    assert "model.stem=standard" in line
+    older = {key: value for key, value in config["model"].items() if key != "stem"}
+    _, task = assemble({**config, "model": older})
+    assert task.net.stem == "standard"
+
+
+@pytest.mark.parametrize(
+    ("weights", "stem", "comes_back"),
+    [
+        ("none", "auto", "small"),
+        ("default", "auto", "standard"),
+        ("some.pt", "auto", "standard"),
+        ("some.pt", "small", "small"),
+        ("none", "standard", "standard"),
+    ],
+)
+def test_a_net_comes_back_with_the_stem_that_it_had(weights: str, stem: str, comes_back: str) -> None:
+    """Its weights are its checkpoint's; those that it started from say no longer which stem to choose."""
+    config = compose(*OF_ZOO, f"model.weights={weights}", f"model.stem={stem}")
+    _, task = assemble(come_back(config))
+    assert task.net.stem == comes_back

@@ -16,7 +16,7 @@ from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
 # Options that our nets and explainers have got since the first runs and that those were without.
-ADDED = {"channels_last": False, "most": 0}
+ADDED = {"channels_last": False, "most": 0, "stem": "standard"}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
@@ -64,7 +64,7 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
     """Data and task. Images too small for the net are enlarged, unless the user has set their size."""
     data = make_data(config)
     try:
-        return data, make_task(config, data.spec)
+        task = make_task(config, data.spec)
     except ImageTooSmallError as error:
         if not data.size_is_open:
             raise
@@ -75,7 +75,14 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
             before,
             error.smallest,
         )
-        return data, make_task(config, data.spec)
+        task = make_task(config, data.spec)
+    if config["model"].get("stem") == "auto" and getattr(task.net, "stem", "") == "small":
+        log.info(
+            "The net's stem is for small images: of %d × %d pixels they keep all. As it was published: "
+            "model.stem=standard",
+            *data.spec.image_shape[1:],
+        )
+    return data, task
 
 
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
@@ -93,8 +100,12 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
-    started = {"weights": "none"} if "weights" in config["model"] else {}
-    return {**config, "model": {**config["model"], **started}}
+    model = dict(config["model"])
+    if (model.get("weights") or "none") != "none":
+        model["weights"] = "none"
+        if model.get("stem") == "auto":  # which random weights would choose anew
+            model["stem"] = "standard"
+    return {**config, "model": model}
 
 
 def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:

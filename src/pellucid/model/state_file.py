@@ -33,7 +33,7 @@ def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch
     if misfits := _misfits(missing, unknown, expected, state):
         raise UserError(
             f"model.weights={path}: this file does not fit {arch}.{misfits} Give the model.arch that the "
-            "file was made for."
+            "file was made for, and the model.stem (standard or small)."
         )
     backbone.load_state_dict(state, strict=False)
     if dropped and all(value.shape == head.state_dict()[key].shape for key, value in dropped.items()):

@@ -18,6 +18,7 @@ from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
 from pellucid.model.state_file import load_state
+from pellucid.model.stem import choose_stem, run_empty, shrink_stem
 
 # Builders that need more than a name: auxiliary heads off, the initialisation chosen, and from images
 # normalised as ImageNet's to those that these two nets were trained on.
@@ -32,6 +33,8 @@ MAX_TRIED_SIDE = 512
 class TorchvisionClassifier(nn.Module):
     """A net of the torchvision zoo: its ``backbone`` without the last layer, and a new linear ``head``.
 
+    ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
+    is torchvision's; ``auto`` is small where random weights meet such images. Then ``stem`` says which it is.
     ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
     dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
     ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
@@ -48,6 +51,7 @@ class TorchvisionClassifier(nn.Module):
         arch: str = "resnet18",
         weights: str | None = "default",
         trainable: str = "head",
+        stem: str = "auto",
         augmentations_per_image: int = 0,
         views: int | None = None,
         channels_last: bool = True,
@@ -61,10 +65,17 @@ class TorchvisionClassifier(nn.Module):
         if self.augmentations_per_image and trainable != "head":
             raise UserError(f"{option}: only a frozen backbone is computed once; set model.trainable=head.")
         weights = weights or "none"
-        self.backbone = _build(arch, weights, image_shape[1])
+        size = image_shape[1]
+        self.stem = choose_stem(stem, weights, size)
+        self.backbone = _build(arch, weights, size, self.stem)
+        if self.stem == "small" and not shrink_stem(self.backbone, size):
+            self.stem = "standard"  # it keeps all pixels by itself, as VGG does
+        if self.stem == "small" and stem == "auto" and not _runs(self.backbone, size):
+            self.stem = "standard"  # made for one size only
+            self.backbone = _build(arch, weights, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
-        _check_size(self.backbone, arch, image_shape[1])
+        _check_size(self.backbone, arch, size)
         if weights not in ("none", "default"):
             load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
         trained = _trained(self.backbone, trainable)
@@ -99,9 +110,9 @@ def _check_arch(arch: str) -> None:
         raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
 
 
-def _build(arch: str, weights: str, size: int) -> nn.Module:
+def _build(arch: str, weights: str, size: int, stem: str) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
-    if arch.startswith("vit_") and weights == "none":
+    if arch.startswith("vit_") and weights == "none" and stem == "standard":
         patch = int(arch.rpartition("_")[2])
         if size % patch:
             raise ImageTooSmallError(arch, size, (size // patch + 1) * patch)
@@ -160,14 +171,8 @@ def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
 
 
 def _runs(backbone: nn.Module, size: int) -> bool:
-    state = {
-        name: tensor.to("meta") for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]
-    }
-    backbone.eval()
     try:
-        with torch.no_grad():
-            images = torch.zeros(1, 3, size, size, device="meta")
-            torch.func.functional_call(backbone, state, (images,))
+        run_empty(backbone.eval(), size)
     except (RuntimeError, AssertionError, ZeroDivisionError):
         return False
     return True

@@ -1,0 +1,141 @@
+"""The stem of an ImageNet net for small images: what a net of 224 pixels throws away at once, kept.
+
+He et al., "Deep residual learning for image recognition", 2016, section 4.2: on images of 32 pixels the first
+convolution is 3 × 3 with stride 1, and no pool follows it. Of nets that cut patches: Dosovitskiy et al., "An
+image is worth 16x16 words", 2021: the patch is smaller, so that as many of them are left.
+
+Shapes: C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import VisionTransformer
+
+from pellucid.errors import UserError
+
+STEMS = ("auto", "small", "standard")
+MAX_SIDE = 64  # pixels of images for which it is taken by itself
+TOKENS, PLACES = 8, 28  # patches a side that are left to a vision transformer, and to a net that merges them
+
+
+def choose_stem(stem: str, weights: str, size: int) -> str:
+    """``small`` or ``standard``. ``auto``: small for random weights on images of at most MAX_SIDE pixels.
+
+    Raises UserError for another word, and for weights that were trained with the standard stem.
+    """
+    if stem not in STEMS:
+        raise UserError(f"model.stem={stem}: expected {', '.join(STEMS[:-1])} or {STEMS[-1]}.")
+    if stem == "small" and weights == "default":
+        raise UserError(
+            "model.stem=small: the weights that are downloaded were trained with the standard stem. "
+            "Take model.weights=none or model.stem=standard."
+        )
+    if stem != "auto":
+        return stem
+    return "small" if weights == "none" and size <= MAX_SIDE else "standard"
+
+
+def shrink_stem(net: nn.Module, size: int) -> bool:
+    """Let the net's first layers keep the pixels of images of ``size`` a side; whether there was something to
+    do.
+
+    The first convolution that has a stride gets 3 × 3 and stride 1, and the first pool that comes before the
+    third convolution goes; of a net that cuts patches, the patch is a smaller one. Random weights are drawn.
+    """
+    if isinstance(net, VisionTransformer):
+        return _shrink_patches(net, size)
+    convolution, pool = _find_stem(net)
+    if convolution is None:
+        return False
+    layer = net.get_submodule(convolution)
+    assert isinstance(layer, nn.Conv2d)
+    if layer.kernel_size == layer.stride:
+        net.set_submodule(convolution, _patches(layer, patch_side(size, layer.kernel_size[0], PLACES)))
+        return True
+    replacement = _like(layer, 3, 1, 1)
+    nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
+    net.set_submodule(convolution, replacement)
+    if pool is not None:
+        net.set_submodule(pool, nn.Identity())
+    return True
+
+
+def patch_side(size: int, patch: int, patches: int) -> int:
+    """The largest side of a patch, at most ``patch``, that leaves so many ``patches`` a side or more."""
+    return max((p for p in range(1, patch + 1) if size % p == 0 and size // p >= patches), default=1)
+
+
+def run_empty(net: nn.Module, size: int) -> None:
+    """One image through the net without any arithmetic."""
+    state: dict[str, Tensor] = {
+        name: tensor.to("meta") for name, tensor in [*net.named_parameters(), *net.named_buffers()]
+    }
+    with torch.no_grad():
+        images_BCHW = torch.zeros(1, 3, size, size, device="meta")
+        torch.func.functional_call(net, state, (images_BCHW,))
+
+
+def _find_stem(net: nn.Module) -> tuple[str | None, str | None]:
+    """The names of the first convolution, where it has a stride, and of the pool that belongs to it."""
+    ran: list[tuple[str, nn.Module]] = []
+    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+    handles = [
+        module.register_forward_pre_hook(lambda module, inputs, name=name: ran.append((name, module)))
+        for name, module in net.named_modules()
+        if isinstance(module, kinds)
+    ]
+    mode = net.training
+    try:
+        run_empty(net.eval(), 224)
+    finally:
+        net.train(mode)
+        for handle in handles:
+            handle.remove()
+    convolutions = [name for name, module in ran if isinstance(module, nn.Conv2d)]
+    first = net.get_submodule(convolutions[0]) if convolutions else None
+    if not isinstance(first, nn.Conv2d) or max(first.stride) == 1:
+        return None, None
+    names = [name for name, _ in ran]
+    before = ran[: names.index(convolutions[3])] if len(convolutions) > 3 else ran
+    pools = [name for name, module in before if not isinstance(module, nn.Conv2d) and _stride(module) > 1]
+    return convolutions[0], pools[0] if pools else None
+
+
+def _stride(pool: nn.Module) -> int:
+    stride = pool.stride
+    return max(stride) if isinstance(stride, tuple) else int(stride)  # type: ignore[arg-type]
+
+
+def _shrink_patches(net: VisionTransformer, size: int) -> bool:
+    patch = patch_side(size, net.patch_size, TOKENS)
+    assert isinstance(net.conv_proj, nn.Conv2d)
+    net.conv_proj = _patches(net.conv_proj, patch)
+    net.patch_size, net.image_size = patch, size
+    net.seq_length = (size // patch) ** 2 + 1
+    positions = torch.empty(1, net.seq_length, net.hidden_dim).normal_(std=0.02)  # as torchvision draws them
+    net.encoder.pos_embedding = nn.Parameter(positions)
+    return True
+
+
+def _patches(layer: nn.Conv2d, patch: int) -> nn.Conv2d:
+    replacement = _like(layer, patch, patch, 0)
+    nn.init.trunc_normal_(replacement.weight, std=(replacement.in_channels * patch**2) ** -0.5)
+    return replacement
+
+
+def _like(layer: nn.Conv2d, kernel: int, stride: int, padding: int) -> nn.Conv2d:
+    """A convolution from as many channels to as many, of another shape, its bias 0."""
+    replacement = nn.Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        kernel,
+        stride,
+        padding,
+        groups=layer.groups,
+        bias=layer.bias is not None,
+    )
+    if replacement.bias is not None:
+        nn.init.zeros_(replacement.bias)
+    return replacement
