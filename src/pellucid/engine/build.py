@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.config.build import build, locate
+from pellucid.config.build import build, locate, without_start
 from pellucid.data.base import ImageData
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
@@ -54,7 +54,8 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
 
 def _since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
-    make = locate(str(node["_target_"]), slot, packages).__init__  # type: ignore[misc]
+    made = locate(str(node["_target_"]), slot, packages)
+    make: object = made.__init__ if isinstance(made, type) else made  # type: ignore[misc]
     if getattr(make, "__module__", "").partition(".")[0] != "pellucid":
         return {}
     return {name: value for name, value in ADDED.items() if name not in node}
@@ -93,14 +94,13 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
-    started = {"weights": "none"} if "weights" in config["model"] else {}
-    return {**config, "model": {**config["model"], **started}}
+    return {**config, "model": without_start(config["model"], config["packages"])}
 
 
 def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:
     """The task of a checkpoint, from what is inside it alone; ``packages``: those that the user has named."""
     config, spec = checkpoint["pellucid"]["config"], Spec.from_dict(checkpoint["pellucid"]["spec"])
-    task = make_task({**come_back(config), "packages": packages}, spec)
+    task = make_task(come_back({**config, "packages": packages}), spec)
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
