@@ -196,6 +196,11 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type | Funct
         if of_user(made, packages) or of_known or defined_in.startswith("timm."):
             _check_function(made, target, slot, packages)
             return made
+        if package in packages and defined_in.split(".")[0] != package:
+            raise UserError(
+                f"{slot}: {target} is a function of {defined_in}, which {module} has only imported, so it is "
+                f"not called. Use one that {package} defines itself."
+            )
         raise refused
     of_package = defined_in.split(".")[0] in packages
     if not inspect.isclass(made) or not (of_package or of_known):
@@ -288,7 +293,9 @@ def _kind(kind: str) -> type:
 
 def _kind_name(kind: str) -> str:
     name = kind.rpartition(".")[2]
-    return f"an nn.{name}" if kind.startswith("torch.nn.") else f"a {name}"
+    return (
+        f"an nn.{name}" if kind.startswith("torch.nn.") else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+    )
 
 
 def from_environment(value: Any) -> Any:

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -86,9 +88,9 @@ def _listed(library: str) -> list[str]:
 
 
 def of_user(function: object, packages: Sequence[str]) -> bool:
-    """Whether a package that the user has named defines it, and not a library."""
+    """Whether a package that the user has named defines it, and neither a library nor Python's own."""
     package = str(getattr(function, "__module__", "")).split(".")[0]
-    return package in packages and package not in LIBRARIES
+    return package in packages and package not in LIBRARIES | sys.stdlib_module_names
 
 
 def returns_other(function: FunctionType, kind: type) -> bool:
@@ -130,7 +132,7 @@ def check_arguments(target: str, function: FunctionType, arguments: Mapping[str,
         return
     name = str(arguments.get(option, ""))
     base = name.partition(".")[0]  # timm's weights have a name behind it: resnet18.a1_in1k
-    if base not in (names := _listed(library)):
+    if base not in (names := _listed(library)) or not re.fullmatch(r"[\w.-]+", name):
         raise UserError(
             f"{target}: {option}={name}: {library} has no such classifier.{did_you_mean(base, names)}"
         )

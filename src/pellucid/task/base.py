@@ -20,7 +20,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
-from pellucid.task.net_check import check_state, copy_inputs, try_net
+from pellucid.task.net_check import check_state, copy_inputs, shape_of, try_net
 from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
@@ -94,8 +94,9 @@ class Task(LightningModule, ABC):
         return
 
     def read(self, output: object) -> Tensor:
-        """What is meant of such an output: a tensor is itself."""
-        assert isinstance(output, Tensor)
+        """What is meant of such an output: of a tensor itself. Raises UserError for any other."""
+        if not isinstance(output, Tensor):
+            raise UserError(f"Expected a net that gives a tensor; this one gives {shape_of(output)}.")
         return output
 
     @abstractmethod

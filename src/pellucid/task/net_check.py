@@ -16,7 +16,8 @@ def shape_of(output: object) -> str:
     """A net's output, for messages: the shape of a tensor, the kind of anything else with its tensors'."""
     if isinstance(output, Tensor):
         return str(tuple(output.shape))
-    shapes = ", ".join(str(tuple(value.shape)) for value in tensors(output))
+    found = {id(value): str(tuple(value.shape)) for value in tensors(output)}
+    shapes = ", ".join(found.values())
     return f"a {type(output).__name__}{f' of {shapes}' if shapes else ''}"
 
 
