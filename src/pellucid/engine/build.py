@@ -23,7 +23,7 @@ def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
     packages = config["packages"]
     data: ImageData = build(
-        config["data"], "data", packages=packages, **_since(config["data"], "data", packages)
+        config["data"], "data", packages=packages, **options_since(config["data"], "data", packages)
     )
     return data
 
@@ -33,7 +33,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     packages = config["packages"]
     seed_global(config["seed"], "weights")
     shape, classes = spec.image_shape, len(spec.classes)
-    since = _since(config["model"], "model", packages)
+    since = options_since(config["model"], "model", packages)
     net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
     task: Task = build(
@@ -52,7 +52,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     return task
 
 
-def _since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
+def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
     made = locate(str(node["_target_"]), slot, packages)
     make: object = made.__init__ if isinstance(made, type) else made  # type: ignore[misc]
@@ -83,7 +83,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
     packages = config["packages"]
     explainers: dict[str, Explainer] = {
-        name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
+        name: build(node, "explainer", packages=packages, **options_since(node, "explainer", packages))
         for name, node in (config.get("explainer") or {}).items()
     }
     for name, explainer in explainers.items():

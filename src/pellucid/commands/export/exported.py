@@ -26,7 +26,7 @@ from pellucid.commands.export.usage import (
 )
 from pellucid.commands.export.verify import Agreement
 from pellucid.config.build import build, locate, taken, without_start
-from pellucid.engine.build import ADDED
+from pellucid.engine.build import options_since
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, encodable
 from pellucid.task.classification import Classification
@@ -159,7 +159,8 @@ def _built_by(run: LoadedRun) -> tuple[str, dict[str, Any]]:
     arguments = without_start(run.config["model"], packages)
     target = str(arguments.pop("_target_"))
     shape, classes = run.spec.image_shape, len(run.spec.classes)
-    offered = {**ADDED, "image_shape": shape, "num_classes": classes}
+    since = options_since(run.config["model"], "model", packages)
+    offered = {**since, "image_shape": shape, "num_classes": classes}
     return target, {**taken(locate(target, "model", packages), offered), **arguments}
 
 
