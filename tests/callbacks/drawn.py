@@ -19,7 +19,7 @@ def find_views() -> dict[str, type[Visualizer]]:
         node = (OmegaConf.to_container(OmegaConf.load(path)) or {}).get(path.stem)  # type: ignore[union-attr]
         if isinstance(node, dict) and str(node["_target_"]).startswith("pellucid."):
             kind = locate(node["_target_"], "callbacks")
-            if issubclass(kind, Visualizer):
+            if isinstance(kind, type) and issubclass(kind, Visualizer):
                 found[path.stem] = kind
     return found
 

@@ -71,11 +71,6 @@ def test_wrong_arguments_name_the_right_ones() -> None:
         build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3}, "model")
 
 
-def test_a_function_that_builds_is_no_class() -> None:
-    with pytest.raises(UserError, match=r"is a function, expected a class. Use .*arch=resnet18 .*MyModel"):
-        locate("torchvision.models.resnet18", "model")
-
-
 class HandsOn(nn.Linear):
     def __init__(self, *, gamma: float, **options: Any) -> None:
         super().__init__(**options)

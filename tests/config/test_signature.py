@@ -32,6 +32,29 @@ def test_equals_inspect(target: str) -> None:
     assert found.open == any(p.kind == p.VAR_KEYWORD for p in parameters.values())
 
 
+MORE = ("num_classes", "zero_init_residual", "groups", "width_per_group", "replace_stride_with_dilation")
+
+
+@pytest.mark.parametrize(
+    ("target", "names", "is_open"),
+    [
+        ("torchvision.models.resnet18", ("weights", "progress", *MORE, "norm_layer"), False),
+        ("torchvision.models.alexnet", ("weights", "progress", "num_classes", "dropout"), False),
+        ("torchvision.models.shufflenet_v2_x0_5", ("weights", "progress"), True),  # by *args too
+        ("tests.config.targets.build_net", ("image_shape", "num_classes", "width"), False),
+        ("tests.config.targets.hands_on", ("seed", "image_shape", "num_classes", "width"), False),
+        ("tests.config.targets.half", ("num_classes", "half", "image_shape"), False),
+        ("tests.config.targets.of_whatever", ("block",), True),
+        ("tests.config.targets.asks", ("base", "size", "depth", "rate"), False),
+        ("tests.config.targets.keeps", (), True),
+    ],
+)
+def test_what_a_function_hands_on(target: str, names: tuple[str, ...], is_open: bool) -> None:
+    found = read_signature(target)
+    assert found is not None
+    assert (sorted(found.annotations), found.open) == (sorted(names), is_open)
+
+
 @pytest.mark.parametrize("target", ["nowhere.Class", "torch.optim.Nothing", "Class", "os.path.join2"])
 def test_what_cannot_be_found_is_none(target: str) -> None:
     assert read_signature(target) is None

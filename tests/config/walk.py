@@ -1,6 +1,6 @@
-"""Every class that a target can name, and what comes of building it: ``python -m tests.config.walk``.
+"""Every class and builder that a target can name, and what comes of it: ``python -m tests.config.walk``.
 
-Prints which classes may stand in which place, by the module that defines them, and builds each that a
+Prints which may stand in which place, by the module that defines them, and builds each that a
 stranger's files may ask for, of hostile options, while the interpreter watches for files and processes.
 """
 
@@ -17,18 +17,22 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from typing import Any, cast
 
 import torch
 from omegaconf import OmegaConf
 
-from pellucid.config.build import SLOTS, build, locate
+from pellucid.config.build import SLOTS, build, locate, parameters_of, without_start
+from pellucid.config.functions import is_builder
 from pellucid.config.trust import _is_harmless
 from pellucid.errors import UserError
 from tests.helpers import CONF
 
 PACKAGES = ("pellucid", "torch", "torchvision", "torchmetrics", "lightning", "optuna")
+BUILDERS = "timm.models"  # where timm is installed
 STARTS = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "socket.", "pty.")
 WRITES = tuple(f"os.{verb}" for verb in ("mkdir", "rename", "remove", "rmdir", "link", "symlink", "chmod"))
 OWN: dict[str, dict[str, Any]] = {
@@ -40,6 +44,7 @@ OWN: dict[str, dict[str, Any]] = {
     if isinstance(node, dict) and "_target_" in node
 }
 OWN["pellucid.model.torchvision.TorchvisionClassifier"]["weights"] = "none"  # the default is to download them
+FIRST: dict[str, FunctionType] = {}
 ASKED = ("callbacks", "logger")  # where a file alone may name harmless ones only
 
 
@@ -49,6 +54,10 @@ def modules() -> Iterator[str]:
         package = importlib.import_module(name)
         yield name
         yield from _below(name, list(package.__path__))
+    if find_spec("timm"):
+        yield "timm"
+        yield BUILDERS
+        yield from _below(BUILDERS, list(importlib.import_module(BUILDERS).__path__))
 
 
 def _below(name: str, paths: list[str]) -> Iterator[str]:
@@ -61,8 +70,7 @@ def _below(name: str, paths: list[str]) -> Iterator[str]:
 def _may_import(module: str) -> bool:
     return any(
         f"{module}.".startswith(f"{known}.") or f"{known}.".startswith(f"{module}.")
-        for _, places in SLOTS.values()
-        for known in places
+        for known in (BUILDERS, *(known for _, places in SLOTS.values() for known in places))
     )
 
 
@@ -79,7 +87,7 @@ def reachable() -> Iterator[tuple[str, str]]:
             continue
         with suppress(ImportError):
             for name, value in vars(importlib.import_module(module)).copy().items():
-                if not inspect.isclass(value):
+                if not inspect.isclass(value) and not _is_sample(value):
                     continue
                 for place in SLOTS:
                     with suppress(UserError):
@@ -87,13 +95,25 @@ def reachable() -> Iterator[tuple[str, str]]:
                         yield place, f"{module}.{name}"
 
 
-def hostile(cls: type, folder: Path) -> Iterator[dict[str, Any]]:
+def _is_sample(value: object) -> bool:
+    """Of functions all, but of timm's more than a thousand builders the first of each module."""
+    if not isinstance(value, FunctionType):
+        return False
+    module = value.__module__
+    if not module.startswith("timm.models.") or not is_builder(value):
+        return True
+    return FIRST.setdefault(module, value) is value
+
+
+def hostile(cls: type | FunctionType, folder: Path) -> Iterator[dict[str, Any]]:
     """Options as a stranger may write them, for every argument at once."""
     names = [
         name
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
+    if isinstance(cls, FunctionType):  # by **kwargs
+        names += [name for name in parameters_of(cls) if name not in names]
     path = str(folder / "written")
     for value in (path, 2, True, [path], [2, 2], {"a": path}):
         yield dict.fromkeys(names, value)
@@ -119,7 +139,7 @@ def watched(events: list[str]) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    found: dict[str, dict[type, str]] = {place: {} for place in SLOTS}
+    found: dict[str, dict[type | FunctionType, str]] = {place: {} for place in SLOTS}
     for place, target in reachable():
         module, _, name = target.rpartition(".")
         found[place].setdefault(getattr(sys.modules[module], name), target)
@@ -154,6 +174,8 @@ def _try(place: str, target: str, options: Mapping[str, Any], built: Counter[str
         {"save_dir": "run", "image_shape": (1, 8, 8), "num_classes": 2} if place != "trainer" else {}
     )
     node = {"_target_": target, **options, **quiet}
+    if place in ("model", "argument"):
+        node = without_start(node)  # as of all that a run's files name
     if place in ("optimizer", "scheduler"):
         node["_partial_"] = True
     with suppress(UserError), torch.device("meta"):  # without the numbers of its weights

@@ -81,6 +81,11 @@ def constructors(marker: str) -> dict[str, dict[str, Any]]:
         },
         "exporter": {"_target_": "torch.package.PackageExporter", "f": marker},
         "writer": {"_target_": "torch.utils.tensorboard.SummaryWriter", "log_dir": marker},
+        "hub": {"_target_": "torch.hub.load", "repo_or_dir": str(Path(marker).parent), "model": "net"},
+        "download": {
+            "_target_": "torchvision.datasets.utils.download_url",
+            **{"url": Path(__file__).as_uri(), "root": str(Path(marker).parent), "filename": "went_off"},
+        },
         "own writer": {"_target_": "pellucid.system.files.write_atomically", "path": marker, "content": ""},
     }
 

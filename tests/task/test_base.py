@@ -28,7 +28,7 @@ def test_trying_a_net_leaves_it_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (Own(lambda logits: Heads(logits[:, :1], None)), "gives a Heads in training mode"),
+        (Own(lambda logits: Heads(logits[:, :1], None)), r"gives a Heads of \(2, 1\) in training mode"),
         (Own().requires_grad_(False), "No parameter of Own is trained"),
         (Own(extra=nn.ReLU()), "_extra_state of Own: expected numbers, texts, tensors"),
     ],

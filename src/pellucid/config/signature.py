@@ -1,4 +1,4 @@
-"""The parameters of a class, read from its source text: nothing is imported, so torch is not."""
+"""The parameters of a class or function, read from its source text: nothing is imported, so torch is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Signature:
     """The parameters of a class or function.
 
     ``annotations`` maps each named parameter to its annotation (None: not annotated); ``open`` is true where
-    ``**kwargs`` takes any name.
+    ``**kwargs`` takes any name. Of a function that hands its ``**kwargs`` on, the names that those take to
+    whom it does are among them.
     """
 
     annotations: dict[str, ast.expr | None]
@@ -57,7 +58,7 @@ def _find(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Signature
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in _parse(path).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return _signature(node, skip_first=False)
+            return _handed_on(node, module, seen)
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _class_signature(node, module, seen)
         if isinstance(node, ast.ImportFrom):
@@ -95,3 +96,48 @@ def _signature(node: ast.FunctionDef, *, skip_first: bool) -> Signature:
     positional = [*node.args.posonlyargs, *node.args.args][1 if skip_first else 0 :]
     annotations = {a.arg: a.annotation for a in [*positional, *node.args.kwonlyargs]}
     return Signature(annotations=annotations, open=node.args.kwarg is not None)
+
+
+def _handed_on(node: ast.FunctionDef, module: str, seen: frozenset[tuple[str, str]]) -> Signature:
+    """The signature of a function, with what its ``**kwargs`` are taken for, where its text tells."""
+    own = _signature(node, skip_first=False)
+    if node.args.kwarg is None or node.args.vararg is not None:
+        return own
+    name, names, told, is_open = node.args.kwarg.arg, dict(own.annotations), 0, False
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and any(_is(key.value, name) for key in part.keywords if not key.arg):
+            callee = part.func.id if isinstance(part.func, ast.Name) else ""
+            taker = None if callee in own.annotations else _find(module, callee, seen)
+            told, is_open = told + 1, is_open or taker is None or taker.open
+            names |= {key: a for key, a in _left(taker, part).items() if key not in names} if taker else {}
+        elif literal := _asked(part, name):  # kwargs.pop("size", 224), "size" in kwargs
+            told += 1
+            names.setdefault(literal, None)
+    uses = sum(_is(part, name) for part in ast.walk(node))
+    return Signature(annotations=names, open=is_open or told < uses)
+
+
+def _is(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _left(taker: Signature, call: ast.Call) -> dict[str, ast.expr | None]:
+    """The parameters that a call leaves to its ``**kwargs``."""
+    given = {keyword.arg for keyword in call.keywords}
+    return {name: a for name, a in list(taker.annotations.items())[len(call.args) :] if name not in given}
+
+
+def _asked(node: ast.AST, name: str) -> str | None:
+    """The key that an expression takes from the mapping of that name, or looks for in it."""
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.Call):  # also of a helper(kwargs, "size", …)
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        parts = [*owner, *node.args]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.value, node.slice]
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    if not any(_is(part, name) for part in parts):
+        return None
+    texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return texts[0] if texts else None

@@ -74,7 +74,7 @@ def find_output(
         return FoundOutput(lambda given: torch.zeros(count, 0), _nothing, "nothing that is known")
     graphs = list(tensors(traced))
     for index in rows:
-        read, main = partial(_tensor_at, index=index), parts[index]
+        read, main = partial(tensor_at, index=index), parts[index]
         if main.shape == inputs_BCHW.shape and main.is_floating_point():
             if spec.statistics == OWN_RANGE:
                 text = f"{_shape(main)}, as the images; to see reconstructions give mean=… and std=…"
@@ -88,7 +88,7 @@ def find_output(
             return found
     first = parts[rows[0]]
     text = f"{_shape(first)}{_misfit(first, labels_N, spec.classes)}; score=… makes of it a number to explain"
-    return FoundOutput(partial(_tensor_at, index=rows[0]), _nothing, text)
+    return FoundOutput(partial(tensor_at, index=rows[0]), _nothing, text)
 
 
 def _misfit(main: Tensor, labels_N: Tensor, names: tuple[str, ...]) -> str:
@@ -120,7 +120,8 @@ def _is_sigmoid(output: Tensor) -> bool | None:
     return bool(node.name() == "SigmoidBackward0")
 
 
-def _tensor_at(output: Any, index: int) -> Tensor:
+def tensor_at(output: Any, index: int) -> Tensor:
+    """That one of ``tensors``."""
     return next(islice(tensors(output), index, None))
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.config.build import build, locate
+from pellucid.config.build import build, locate, without_start
 from pellucid.data.base import ImageData
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
@@ -23,7 +23,7 @@ def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
     packages = config["packages"]
     data: ImageData = build(
-        config["data"], "data", packages=packages, **_since(config["data"], "data", packages)
+        config["data"], "data", packages=packages, **options_since(config["data"], "data", packages)
     )
     return data
 
@@ -33,7 +33,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     packages = config["packages"]
     seed_global(config["seed"], "weights")
     shape, classes = spec.image_shape, len(spec.classes)
-    since = _since(config["model"], "model", packages)
+    since = options_since(config["model"], "model", packages)
     net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
     task: Task = build(
@@ -52,9 +52,10 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     return task
 
 
-def _since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
+def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:
     """What the configuration of an older run lacks of a class of ours, or one that is made as ours are."""
-    make = locate(str(node["_target_"]), slot, packages).__init__  # type: ignore[misc]
+    made = locate(str(node["_target_"]), slot, packages)
+    make: object = made.__init__ if isinstance(made, type) else made  # type: ignore[misc]
     if getattr(make, "__module__", "").partition(".")[0] != "pellucid":
         return {}
     return {name: value for name, value in ADDED.items() if name not in node}
@@ -89,7 +90,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     """The explainers that the configuration describes, by name."""
     packages = config["packages"]
     explainers: dict[str, Explainer] = {
-        name: build(node, "explainer", packages=packages, **_since(node, "explainer", packages))
+        name: build(node, "explainer", packages=packages, **options_since(node, "explainer", packages))
         for name, node in (config.get("explainer") or {}).items()
     }
     for name, explainer in explainers.items():
@@ -100,18 +101,13 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
-    model = dict(config["model"])
-    if (model.get("weights") or "none") != "none":
-        model["weights"] = "none"
-        if model.get("stem") == "auto":  # which random weights would choose anew
-            model["stem"] = "standard"
-    return {**config, "model": model}
+    return {**config, "model": without_start(config["model"], config["packages"])}
 
 
 def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:
     """The task of a checkpoint, from what is inside it alone; ``packages``: those that the user has named."""
     config, spec = checkpoint["pellucid"]["config"], Spec.from_dict(checkpoint["pellucid"]["spec"])
-    task = make_task({**come_back(config), "packages": packages}, spec)
+    task = make_task(come_back({**config, "packages": packages}), spec)
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

@@ -20,7 +20,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
-from pellucid.task.net_check import check_state, copy_inputs, try_net
+from pellucid.task.net_check import check_state, copy_inputs, shape_of, try_net
 from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
@@ -70,7 +70,9 @@ class Task(LightningModule, ABC):
             )
         images_BCHW = torch.zeros(2, *image_shape)
         with preserve_state(net) as plain, torch.no_grad():
-            self._check_output(images_BCHW, try_net(plain, images_BCHW.clone()))
+            output = try_net(plain, images_BCHW.clone())
+            self._check_output(images_BCHW, output)
+            self._adapt(images_BCHW, output)
             if type(net).__module__.startswith("pellucid.model."):  # ours write into no image, nor surprise
                 return
             check_state(net)
@@ -86,6 +88,16 @@ class Task(LightningModule, ABC):
     @abstractmethod
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         """Raise UserError where a net with that output, in the mode that it is in, cannot do this task."""
+
+    def _adapt(self, images_BCHW: Tensor, output: object) -> None:
+        """Have the net give a tensor in evaluation mode where the task knows which one of that output."""
+        return
+
+    def read(self, output: object) -> Tensor:
+        """What is meant of such an output: of a tensor itself. Raises UserError for any other."""
+        if not isinstance(output, Tensor):
+            raise UserError(f"Expected a net that gives a tensor; this one gives {shape_of(output)}.")
+        return output
 
     @abstractmethod
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
@@ -197,6 +209,8 @@ class Task(LightningModule, ABC):
             if self.make_scheduler is None:
                 return optimizer
             scheduler = self.make_scheduler(optimizer)
+        except UserError:
+            raise
         except OPTION_ERRORS as error:  # torch's own checks: a negative learning rate
             raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
         if isinstance(scheduler, ReduceLROnPlateau):
@@ -214,6 +228,8 @@ class Task(LightningModule, ABC):
                 scheduler = self.make_scheduler(self.make_optimizer([nn.Parameter(torch.zeros(1))]))
                 for _ in range(epochs):
                     scheduler.step(*([0.0] if isinstance(scheduler, ReduceLROnPlateau) else []))
+        except UserError:
+            raise
         except OPTION_ERRORS as error:
             keywords = getattr(self.make_scheduler, "keywords", {})
             options = ", ".join(f"scheduler.{name}={value}" for name, value in keywords.items())

@@ -1,7 +1,5 @@
 """Image classification: cross-entropy and accuracy."""
 
-from collections.abc import Iterable, Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,10 +7,12 @@ from torch.optim import Adam
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
+from pellucid.discovery.output import tensor_at
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.heads import find_heads, give_scores, main_index
 from pellucid.task.metric import MeanOverImages
 from pellucid.task.net_check import shape_of
 
@@ -22,8 +22,9 @@ AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tu
 class Classification(Task):
     """Image classification, for nets whose ``forward`` gives ``num_classes`` scores an image.
 
-    Raises UserError for another. In training mode it may give several such tensors, in a tuple or
-    mapping: those of the main head, then those of auxiliary ones, which share in the loss.
+    Raises UserError for another. They may stand in a tuple, mapping or dataclass, beside other things; in
+    evaluation mode all who call the net then get the scores alone. In training mode there may be several:
+    those of the main head, then those of auxiliary ones, which share in the loss. See ``find_heads``.
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -55,9 +56,8 @@ class Classification(Task):
 
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         expected = (len(images_BCHW), self.num_classes)
-        several = self.net.training and not isinstance(output, Tensor)
-        heads = self._heads(output, len(images_BCHW)) if several else [output]
-        if not heads or not isinstance(heads[0], Tensor) or heads[0].shape != expected:
+        heads = find_heads(output, expected)
+        if not heads or heads[0].shape != expected:
             mode = "training" if self.net.training else "evaluation"
             raise UserError(
                 f"task=classification needs a net that gives {self.num_classes} class scores an image, "
@@ -65,10 +65,19 @@ class Classification(Task):
                 f"{mode} mode. Let a net of your own give them, or leave task out: the model chooses its own."
             )
 
+    def _adapt(self, images_BCHW: Tensor, output: object) -> None:
+        own = type(self)._check_output is Classification._check_output
+        if own and not isinstance(output, Tensor):  # else a task of the user's own, which may take anything
+            self.main_index = main_index(output, (len(images_BCHW), self.num_classes))
+            give_scores(self.net, self.main_index)
+
+    def read(self, output: object) -> Tensor:
+        return output if isinstance(output, Tensor) else tensor_at(output, self.main_index)
+
     def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
         inputs_B, labels_B = batch  # images, or what a frozen net made of them
         output = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
-        logits_BK, *auxiliary = self._heads(output, len(labels_B))
+        logits_BK, *auxiliary = find_heads(output, (len(labels_B), self.num_classes))
         loss = self._loss(logits_BK, labels_B)
         for others_BK in auxiliary:
             loss = loss + AUXILIARY * self._loss(others_BK, labels_B)
@@ -98,14 +107,6 @@ class Classification(Task):
                 output, labels_B, reduction="none", label_smoothing=smoothing
             )
         return values
-
-    def _heads(self, output: object, count: int) -> list[Tensor]:
-        """The scores of the main head and of auxiliary ones."""
-        if isinstance(output, Tensor):
-            return [output]
-        values = output.values() if isinstance(output, Mapping) else output
-        parts = values if isinstance(values, Iterable) else ()
-        return [p for p in parts if isinstance(p, Tensor) and p.shape == (count, self.num_classes)]
 
     def _loss(self, logits_BK: Tensor, labels_B: Tensor) -> Tensor:
         return functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)

@@ -8,12 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.discovery.output import tensors
 from pellucid.errors import OPTION_ERRORS, UserError, first_line
 
 
 def shape_of(output: object) -> str:
-    """A net's output, for messages: the shape of a tensor, the kind of anything else."""
-    return str(tuple(output.shape)) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    """A net's output, for messages: the shape of a tensor, the kind of anything else with its tensors'."""
+    if isinstance(output, Tensor):
+        return str(tuple(output.shape))
+    found = {id(value): str(tuple(value.shape)) for value in tensors(output)}
+    shapes = ", ".join(found.values())
+    return f"a {type(output).__name__}{f' of {shapes}' if shapes else ''}"
 
 
 def check_state(net: nn.Module) -> None:
@@ -43,6 +48,10 @@ def try_net(net: nn.Module, images_BCHW: Tensor) -> object:
         raise
     except OPTION_ERRORS as error:
         shape = " × ".join(str(length) for length in images_BCHW.shape[1:])
+        hint = ""
+        if len(images_BCHW[0]) == 1 and type(net).__module__.startswith("torchvision."):
+            hint = " It takes three channels: model=resnet_finetune model.arch=<name> repeats grey ones."
         raise UserError(
-            f"{type(net).__name__} does not take float32 images of {shape}: {first_line(error)}."
+            f"{type(net).__name__} does not take float32 images of {shape}: "
+            f"{first_line(error).rstrip('.')}.{hint}"
         ) from error

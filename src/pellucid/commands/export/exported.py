@@ -25,8 +25,8 @@ from pellucid.commands.export.usage import (
     use_of_state_dict,
 )
 from pellucid.commands.export.verify import Agreement
-from pellucid.config.build import build, locate, parameters_of
-from pellucid.engine.build import ADDED
+from pellucid.config.build import build, locate, taken, without_start
+from pellucid.engine.build import options_since
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, encodable
 from pellucid.task.classification import Classification
@@ -135,7 +135,8 @@ class StateDict(Exported):
     @torch.no_grad()
     def outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
         with self.predictor.precision():
-            return [self.fresh(self.predictor.inputs(pixels_BCHW)).cpu()]
+            output = self.fresh(self.predictor.inputs(pixels_BCHW))
+            return [self.run.task.read(output).cpu()]
 
     def net_outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
         return [self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu()]
@@ -153,15 +154,14 @@ class StateDict(Exported):
 
 
 def _built_by(run: LoadedRun) -> tuple[str, dict[str, Any]]:
-    """The net's class and every argument that it was restored with."""
-    arguments = {**run.config["model"]}
+    """The net's class or function and every argument that it was restored with."""
+    packages = run.config["packages"]
+    arguments = without_start(run.config["model"], packages)
     target = str(arguments.pop("_target_"))
-    if "weights" in arguments:
-        arguments["weights"] = "none"  # those that it started from are not needed
-    parameters = parameters_of(locate(target, "model", run.config["packages"]))
     shape, classes = run.spec.image_shape, len(run.spec.classes)
-    offered = {**ADDED, "image_shape": shape, "num_classes": classes}
-    return target, {**{name: value for name, value in offered.items() if name in parameters}, **arguments}
+    since = options_since(run.config["model"], "model", packages)
+    offered = {**since, "image_shape": shape, "num_classes": classes}
+    return target, {**taken(locate(target, "model", packages), offered), **arguments}
 
 
 def _built_anew(content: bytes, run: LoadedRun) -> nn.Module:
