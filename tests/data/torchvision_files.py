@@ -174,7 +174,8 @@ def _caltech256(root: Path) -> None:
 
 
 def _flowers102(root: Path) -> None:
-    folder, labels, ids = root / "flowers-102", [], {"trnid": [], "valid": [], "tstid": []}
+    folder, labels = root / "flowers-102", []
+    ids: dict[str, list[int]] = {"trnid": [], "valid": [], "tstid": []}
     for number in range(1, 31):
         label = number % 3
         labels.append(label + 1)
@@ -318,8 +319,8 @@ def _places365(root: Path) -> None:
         lines = []
         for index in range(9):
             photo(root / f"{split}_large" / f"Places365_{split}_{index:08d}.jpg", index % 3)
-            label = f" {index % 3}" if split == "val" else ""
-            lines.append(f"Places365_{split}_{index:08d}.jpg{label}\n")
+            said = f" {index % 3}" if split == "val" else ""
+            lines.append(f"Places365_{split}_{index:08d}.jpg{said}\n")
         (root / f"places365_{split}.txt").write_text("".join(lines))
 
 
@@ -441,11 +442,11 @@ def sums(name: str, root: Path) -> Iterator[tuple[Any, str, Any]]:
             {**found._RESOURCES, "fer": ("fer2013.csv", md5(root / "fer2013" / "fer2013.csv"))},
         )
     if name == "Flowers102":
-        files = {
+        sums_of = {
             key: (file, md5(root / "flowers-102" / file) if key != "image" else "")
             for key, (file, _) in found._file_dict.items()
         }
-        yield found, "_file_dict", files
+        yield found, "_file_dict", sums_of
     if name == "Omniglot":
         yield found, "zips_md5", {"images_background": md5(root / found.folder / "images_background.zip")}
     if name == "LFWPeople":

@@ -23,8 +23,9 @@ def download(title: str, root: str, layout: str, fetch: Callable[[], T], *, lack
     except (OSError, RuntimeError, HTTPException) as error:  # URLError, time-outs; torchvision's corrupt file
         _remove_empty(Path(root), before)
         there = f"is not whole in data.root={root} ({lacks})" if lacks else f"is not in data.root={root}"
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"{title} {there} and could not be downloaded ({error}). "
+            f"{title} {there} and could not be downloaded ({reason}). "
             f"Connect to the network, or put the files there: {layout}."
         ) from error
 

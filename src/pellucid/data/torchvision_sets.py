@@ -6,6 +6,7 @@ Axes: N images, H × W pixels, C channels.
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -275,7 +276,7 @@ def _pcam(dataset: Any) -> Content:
         for begin in range(0, count, CHUNK):
             part = torch.from_numpy(file["x"][begin : begin + CHUNK])
             pixels_NCHW[begin : begin + CHUNK] = part.permute(0, 3, 1, 2)
-    return Content(_labels(labels), ("no tumour", "tumour"), pixels_NCHW=pixels_NCHW)
+    return Content(_labels(labels), _names(dataset), pixels_NCHW=pixels_NCHW)
 
 
 def _pairs(attribute: str) -> Callable[[Any], Content]:
@@ -366,8 +367,7 @@ def read_items(dataset: Any) -> Content:
     for index in range(0, count, max(1, count // SAMPLED)):
         item = dataset[index]
         image, target = item if isinstance(item, tuple) and len(item) == 2 else (item, "")
-        number = target is None or (np.ndim(target) == 0 and not isinstance(target, str))
-        if not (isinstance(image, Image.Image) and number):
+        if not (isinstance(image, Image.Image) and _is_label(target)):
             raise UserError(
                 f"data.name={type(dataset).__name__}: expected an image and the number of its class, got "
                 f"{type(image).__name__} and {type(target).__name__}."
@@ -384,6 +384,13 @@ def read_items(dataset: Any) -> Content:
         pixels_HWC = torch.from_numpy(np.array(fitted)).view(side, side, -1)
         pixels_NCHW[index] = pixels_HWC.permute(2, 0, 1)
     return Content(_labels(labels), _names(dataset), pixels_NCHW=pixels_NCHW)
+
+
+def _is_label(target: Any) -> bool:
+    try:
+        return target is None or operator.index(target) >= 0
+    except TypeError:
+        return False
 
 
 _IDX = "raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte"
