@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -27,6 +28,7 @@ from pellucid.data.torchvision_sets import (
 )
 from pellucid.errors import UserError
 from tests.data.torchvision_files import WRITERS, trust
+from tests.helpers import ROOT
 
 TRAIN_VAL_TEST = {"train": "train", "val": "val", "test": "test"}
 SPLITS: dict[str, dict[str, Any]] = {  # what stands for train, val and test; of the others train and test
@@ -102,6 +104,16 @@ def test_its_own_splits_are_found(name: str) -> None:
             for part, arguments in found.items()
         }
         assert said in ({"train": True, "test": False}, {"train": "train", "test": "test"})
+
+
+def test_the_docs_list_them_all() -> None:
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| `?([^|]*?)`? \|$", page, flags=re.MULTILINE)
+    assert [name for name, _, _ in rows] == sorted(LAYOUTS, key=str.lower)
+    for name, splits, files in rows:
+        assert files == LAYOUTS[name].files
+        own = SPLITS.get(name, {"train": "train", "test": "test"})
+        assert splits == ("none" if "all" in own else ", ".join(own))
 
 
 def of_torchvision(dataset: Any, content: Content) -> Counter[tuple[bytes, str]]:

@@ -459,11 +459,11 @@ def sums(name: str, root: Path) -> Iterator[tuple[Any, str, Any]]:
         yield found, "checksums", {file: md5(folder / file) for file in ("people.txt", "lfw-names.txt")}
     if name == "Places365":
         yield found, "_CATEGORIES_META", (found._CATEGORIES_META[0], md5(root / found._CATEGORIES_META[0]))
-        lists = {
+        metas = {
             split: (file, md5(root / file) if (root / file).exists() else "")
             for split, (file, _) in found._FILE_LIST_META.items()
         }
-        yield found, "_FILE_LIST_META", lists
+        yield found, "_FILE_LIST_META", metas
 
 
 def trust(monkeypatch: pytest.MonkeyPatch, name: str, root: Path) -> None:
