@@ -17,7 +17,7 @@ from pellucid.errors import UserError
 from tests.data.build import make, read
 from tests.data.conftest import Serve
 from tests.data.torchvision_files import WRITERS, md5, trust
-from tests.helpers import make_run, metrics
+from tests.helpers import make_run, metrics, unprivileged
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "EMNIST": {"split": "letters"},
@@ -178,6 +178,14 @@ def remove_every(root: Path, pattern: str, step: int) -> None:
         path.unlink()
 
 
+@pytest.mark.parametrize("inside", ["MNIST", "MNIST/raw"])
+def test_a_root_that_is_too_deep_is_told_and_nothing_downloaded(tmp_path: Path, inside: str) -> None:
+    WRITERS["MNIST"](tmp_path)
+    told = rf"data\.root={tmp_path}/{inside}: MNIST is not in it\. .* holds MNIST: data\.root={tmp_path}\?"
+    with pytest.raises(UserError, match=told):
+        make("torchvision", name="MNIST", root=str(tmp_path / inside))
+
+
 @pytest.mark.parametrize(
     ("name", "lost", "told"),
     [
@@ -227,6 +235,14 @@ def test_what_is_damaged_is_told(tmp_path: Path, name: str, path: str, content: 
     ) as raised:
         make("torchvision", name=name, root=str(tmp_path))
     assert "\n" not in str(raised.value)
+
+
+def test_files_that_may_not_be_read_are_told(tmp_path: Path) -> None:
+    WRITERS["GTSRB"](tmp_path)
+    listing = tmp_path / "gtsrb" / "GT-final_test.csv"
+    listing.chmod(0)
+    with pytest.raises(UserError, match=rf"{listing} may not be read\. Make it readable"):
+        unprivileged(lambda: make("torchvision", name="GTSRB", root=str(tmp_path)))
 
 
 def test_a_photo_that_is_damaged_is_named_and_left_out(
@@ -336,4 +352,4 @@ def test_a_net_learns_from_them(name: str, tmp_path: Path, monkeypatch: pytest.M
     )
     found = metrics(run)
     assert found["data/source"] == f"torchvision's {name} in {root}"
-    assert found["test/acc"] > 0.8
+    assert found["test/accuracy"] > 0.8

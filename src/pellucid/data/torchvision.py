@@ -95,9 +95,8 @@ class Torchvision(ImageData):
         self.contents: dict[str, Content] | None = None
         self.of_files = False
         fractions = {"val": val_fraction, "test": test_fraction}
-        key = json.dumps(
-            [name, str(self.root.resolve()), self.parts, min_images, fractions, seed], default=str
-        )
+        ours = [fractions, seed] if "all" in self.parts else []
+        key = json.dumps([name, str(self.root.resolve()), self.parts, min_images, *ours], default=str)
         if key not in _known:
             self.contents = self._open()
             _known[key] = self._look(self.contents, fractions, seed)
@@ -166,6 +165,7 @@ class Torchvision(ImageData):
             try:
                 content = self._content(arguments)
             except _MissingError as error:
+                self._check_root()
                 self._download(arguments, lacks=str(error))
                 try:
                     content = self._content(arguments)
@@ -185,13 +185,26 @@ class Torchvision(ImageData):
                 )
         return contents
 
+    def _check_root(self) -> None:
+        """Raise UserError where the root is one of the folders that are expected in it, and not empty."""
+        base = self._layout().partition("/")[0]
+        home = next((path for path in (self.root, *self.root.parents) if path.name == base), None)
+        if home and self.root.is_dir() and any(self.root.iterdir()):
+            raise UserError(
+                f"data.root={self.root}: {self.title} is not in it. Expected the folder that holds {base}: "
+                f"data.root={home.parent}?"
+            )
+
     def _content(self, arguments: Mapping[str, Any]) -> Content:
         """Raises _MissingError where files are not there, and UserError for what is wrong otherwise."""
-        before = set(self.root.iterdir()) if self.root.is_dir() else None
+        before = None
         try:
+            before = set(self.root.iterdir()) if self.root.is_dir() else None
             content = read_set(self._make(self.root, arguments, download=False))
-        except UserError:
+        except (UserError, MemoryError):
             raise
+        except PermissionError as error:
+            raise UserError(f"{error.filename or self.root} may not be read. Make it readable.") from error
         except Exception as error:  # what torchvision and its decoders raise for files of any kind
             self._tidy(before)
             check_packages(self.title, error)

@@ -9,7 +9,9 @@ import inspect
 import operator
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -203,12 +205,12 @@ def distinct(names: Sequence[Any], count: int) -> list[str]:
 def common_size(files: Sequence[Path]) -> int:
     """The side of images that are square and equal, as some of the files are; 128 for all others, at most."""
     sizes = set()
-    for file in files[:: max(1, len(files) // SAMPLED)][:SAMPLED]:
-        try:
-            with Image.open(file) as image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of metadata, and of sizes: told where it is decoded
+        for file in files[:: max(1, len(files) // SAMPLED)][:SAMPLED]:
+            bad = suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+            with bad, Image.open(file) as image:
                 sizes.add(image.size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # told where it is decoded
-            continue
     return _side(sizes)
 
 
