@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
 from collections import Counter
@@ -176,6 +177,33 @@ def test_without_files_the_layout_is_told_and_nothing_stays(tmp_path: Path, name
 def remove_every(root: Path, pattern: str, step: int) -> None:
     for path in sorted(root.rglob(pattern))[::step]:
         path.unlink()
+
+
+def pack(root: Path) -> list[Path]:
+    """The files of MNIST as archives with other sums than the publisher's."""
+    packed = []
+    for path in sorted((root / "MNIST" / "raw").iterdir()):
+        packed.append(path.with_name(f"{path.name}.gz"))
+        packed[-1].write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    return packed
+
+
+def test_archives_that_others_have_packed_are_unpacked(tmp_path: Path) -> None:
+    WRITERS["MNIST"](tmp_path)
+    labels_N = datasets.MNIST(str(tmp_path)).targets
+    pack(tmp_path)
+    data = read("torchvision", name="MNIST", root=str(tmp_path))
+    assert len(data.splits["train"]) + len(data.splits["val"]) == len(labels_N)
+
+
+def test_one_that_is_damaged_is_not(tmp_path: Path) -> None:
+    WRITERS["MNIST"](tmp_path)
+    path = pack(tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"MNIST is not in data\.root=.* could not be downloaded"):
+        make("torchvision", name="MNIST", root=str(tmp_path))
+    assert not path.with_suffix("").exists()
 
 
 @pytest.mark.parametrize("inside", ["MNIST", "MNIST/raw"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import logging
 import os
 import re
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ from pellucid.data.torchvision_sets import (
 )
 from pellucid.errors import UserError, counted, first_line
 from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
+from pellucid.system.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -165,16 +168,7 @@ class Torchvision(ImageData):
             try:
                 content = self._content(arguments)
             except _MissingError as error:
-                self._check_root()
-                self._download(arguments, lacks=str(error))
-                try:
-                    content = self._content(arguments)
-                except _MissingError as again:
-                    lacks = f" ({again})" if str(again) else ""
-                    raise UserError(
-                        f"{self.title} is not whole in data.root={self.root}, although it was downloaded"
-                        f"{lacks}. Remove its files and try again; expected {self._layout()}."
-                    ) from error
+                content = self._complete(arguments, lacks=str(error))
             if bool((content.labels_N >= 0).any()):
                 contents[part] = content
             elif part in ("train", "all"):
@@ -184,6 +178,31 @@ class Torchvision(ImageData):
                     "The %s images of %s have no labels: some training images stand in.", part, self.title
                 )
         return contents
+
+    def _complete(self, arguments: Mapping[str, Any], lacks: str) -> Content:
+        """The images of a data set that lacks something, once that is unpacked or downloaded."""
+        self._check_root()
+        if self._unpack():
+            with suppress(_MissingError):
+                return self._content(arguments)
+        self._download(arguments, lacks)
+        try:
+            return self._content(arguments)
+        except _MissingError as error:
+            still = f" ({error})" if str(error) else ""
+            raise UserError(
+                f"{self.title} is not whole in data.root={self.root}, although it was downloaded{still}. "
+                f"Remove its files and try again; expected {self._layout()}."
+            ) from error
+
+    def _unpack(self) -> bool:
+        """Unpack what is there of MNIST's kind; torchvision would not, where it was packed by others."""
+        packed = sorted((self.root / self.title / "raw").glob("*.gz"))
+        with suppress(OSError, EOFError, zlib.error):  # damaged: torchvision will tell
+            for path in packed:
+                if not path.with_suffix("").exists():
+                    write_atomically(path.with_suffix(""), gzip.decompress(path.read_bytes()))
+        return bool(packed)
 
     def _check_root(self) -> None:
         """Raise UserError where the root is one of the folders that are expected in it, and not empty."""
