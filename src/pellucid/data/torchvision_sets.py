@@ -118,10 +118,12 @@ def layout_of(name: str) -> Layout:
 
 def read_set(dataset: Any) -> Content:
     """The images and labels of a data set that torchvision has made."""
-    try:
-        return layout_of(type(dataset).__name__).read(dataset)
-    except AttributeError:  # of a version that keeps them by other names
-        return read_items(dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow about how torchvision calls it
+        try:
+            return layout_of(type(dataset).__name__).read(dataset)
+        except AttributeError:  # of a version that keeps them by other names
+            return read_items(dataset)
 
 
 def parts_of(cls: type, split: str | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
