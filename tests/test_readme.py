@@ -73,7 +73,12 @@ WITH = {
     "task=reconstruction": ["model=autoencoder"],
 }
 ELSEWHERE = {
-    *("data=cifar10", "data=image_folder", "model=own"),  # tests of their own, with files and nets of theirs
+    *(
+        "data=cifar10",
+        "data=image_folder",
+        "data=torchvision",
+        "model=own",
+    ),  # tests of their own, with files and nets of theirs
     *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual
 }
 GROUPS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")

@@ -88,6 +88,7 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) ->
 @pytest.mark.parametrize("group", OURS)
 def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", {"oak": 2, "elm": 2})
+    write_photos(tmp_path / "eurosat" / "2750", {"Forest": 3, "River": 3})
     shape, made = (1, 40, 40), []
     given = {
         "image_shape": shape,
@@ -95,6 +96,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "mean": (0.5,),
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
+        "name": "EuroSAT",
         "figures": FigureLogger(
             host=RunHost(run=Run(tmp_path), data=Digits()),
             seed=0,
@@ -109,6 +111,8 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         needed = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty}
         options = {name: nets[cls.__name__] if name == "net" else given[name] for name in needed}
         offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
+        if "name" in needed:
+            offline = {"root": str(tmp_path)}
         made.append(cls(**options, **offline))
     assert made
 
@@ -122,7 +126,7 @@ def test_the_other_groups_hold_third_party_targets_only(group: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_choice_composes(path: Path) -> None:
-    extra = ["data.root=/x"] if path.stem == "image_folder" else []
+    extra = {"image_folder": ["data.root=/x"], "torchvision": ["data.name=MNIST"]}.get(path.stem, [])
     config = compose(f"{path.parent.name}={path.stem}", *extra)
     assert {"model", "data", "task", "trainer"} <= set(config)
 

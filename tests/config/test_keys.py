@@ -81,3 +81,20 @@ def test_keys_of_lines(line: list[str], said: str) -> None:
         assert said in problems("model=dnn", *line)
     else:
         accepted("model=dnn", *line)
+
+
+@pytest.mark.parametrize("argv", [["+data.options.partition=2"], ["data.options={partition: 2}"]])
+def test_further_arguments_may_be_added(argv: list[str]) -> None:
+    accepted("data=torchvision", "data.name=DTD", *argv)
+
+
+def test_further_arguments_are_added_with_a_plus() -> None:
+    told = problems("data=torchvision", "data.name=DTD", "data.options.partition=2")
+    assert told == (
+        "data.options.partition: known, but not in the configuration; write +data.options.partition=2"
+    )
+
+
+@pytest.mark.parametrize("key", ["data.options.partition", "data.more.partition", "data.options"])
+def test_where_a_class_takes_none_they_are_refused(key: str) -> None:
+    assert key in problems("data=digits", f"+{key}=2")

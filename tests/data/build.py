@@ -25,13 +25,13 @@ def constructor(target: str) -> type[ImageData]:
     return found
 
 
-def make(name: str, **given: Any) -> ImageData:
+def make(name: str, /, **given: Any) -> ImageData:
     """The data set by its YAML, with seed 0 and what is given."""
     config = {**load(name), "seed": 0, **given}
     return constructor(config.pop("_target_"))(**config)
 
 
-def read(name: str, **given: Any) -> ImageData:
+def read(name: str, /, **given: Any) -> ImageData:
     """The same, with its splits read."""
     data = make(name, **given)
     data.setup()

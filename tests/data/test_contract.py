@@ -16,6 +16,7 @@ from PIL import Image
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from tests.data.build import CONF, constructor, load, make, read
+from tests.data.torchvision_files import WRITERS
 from tests.fakes import write_pets, write_photos
 
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -26,12 +27,15 @@ MEMBERS = {  # the YAML, whether the publisher splits off the test images, and t
     "catdog of a folder": ("catdog", True, (3, 64, 64)),
     "catdog of pets": ("catdog", True, (3, 64, 64)),
     "catdog, drawn": ("catdog", True, (3, 64, 64)),
+    "torchvision, arrays": ("torchvision", True, (1, 28, 28)),
+    "torchvision, photos": ("torchvision", True, (3, 128, 128)),
     "image_folder with splits": ("image_folder", True, (3, 128, 128)),
     "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
 ADDED = sorted(set(NAMES) - {name for name, _, _ in MEMBERS.values()})  # one's own
 OWN_TEST = [name for name, (_, own_test, _) in MEMBERS.items() if own_test]
-HASHED = [n for n in [*MEMBERS, *ADDED] if "image_folder" not in n]  # see test_image_folder.py for those
+BY_FILE = ("image_folder", "torchvision, photos")  # whose fingerprints are tried in tests of their own
+HASHED = [n for n in [*MEMBERS, *ADDED] if not n.startswith(BY_FILE)]
 PARTS = ("train", "val", "test")
 
 
@@ -63,6 +67,20 @@ def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("mnist")
+    WRITERS["MNIST"](root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def pet_breeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pet_breeds")
+    WRITERS["OxfordIIITPet"](root)
+    return root
+
+
+@pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("classes")
     write_photos(root, {"oak": 30, "elm": 20, "yew": 10})
@@ -80,13 +98,17 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         "cifar10": "cifar10",
         "catdog of a folder": "photos",
         "catdog of pets": "pets",
+        "torchvision, arrays": "mnist",
+        "torchvision, photos": "pet_breeds",
         "image_folder with splits": "photos",
         "image_folder of classes": "classes",
     }
     options: dict[str, Any] = {"batch_size": 8}
     if request.param in folders:
         options["root"] = str(request.getfixturevalue(folders[request.param]))
-    if name in ("catdog", "image_folder"):
+    if name == "torchvision":
+        options["name"] = "MNIST" if request.param.endswith("arrays") else "OxfordIIITPet"
+    if name in ("catdog", "image_folder") or request.param == "torchvision, photos":
         options |= {"cache": str(cache), "image_size": 24}
     if request.param == "catdog of pets":
         options["source"] = "pets"
@@ -116,8 +138,8 @@ def test_file_folder_and_yaml_have_one_name(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    if member.name == "digits":
-        pytest.skip("whose mean hangs on the split: nobody has split them before")
+    if member.name in ("digits", "torchvision"):
+        pytest.skip("whose mean or classes stand in the files")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))
 

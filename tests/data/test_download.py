@@ -9,7 +9,7 @@ from urllib.error import URLError
 
 import pytest
 
-from pellucid.data.download import download
+from pellucid.data.download import download, download_beside
 from pellucid.errors import UserError
 
 NO_ROUTE = URLError("no route")
@@ -68,3 +68,56 @@ def test_empty_folders_that_were_there_stay(tmp_path: Path) -> None:
         download("Things", str(tmp_path / "root"), "a.txt", failing(tmp_path / "root"))
     assert (tmp_path / "root" / "mine" / "inner").is_dir()
     assert not (tmp_path / "root" / "base").exists()
+
+
+# --- beside the root, and moved into it when it is whole -------------------------------------
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def test_what_is_whole_is_moved_and_what_was_there_stays(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "set").mkdir(parents=True)
+    (root / "set" / "mine.txt").write_text("mine")
+    (root / "set" / "half.jpg").write_text("half")
+
+    def fetch(folder: str) -> None:
+        assert not any(Path(folder).iterdir()), "no archive was there"
+        (Path(folder) / "set" / "new").mkdir(parents=True)
+        (Path(folder) / "set" / "half.jpg").write_text("whole")
+        (Path(folder) / "set" / "new" / "a.jpg").write_text("a")
+
+    download_beside("Things", root, "set/*.jpg", fetch)
+    assert names(root) == ["set/half.jpg", "set/mine.txt", "set/new/a.jpg"]
+    assert (root / "set" / "half.jpg").read_text() == "whole"
+    assert (root / "set" / "mine.txt").read_text() == "mine"
+
+
+def test_archives_are_given_and_never_written_over_by_half(tmp_path: Path) -> None:
+    (tmp_path / "set" / "raw").mkdir(parents=True)
+    archive = tmp_path / "set" / "raw" / "a.gz"
+    archive.write_text("the publisher's")
+
+    def fetch(folder: str) -> None:
+        copy = Path(folder) / "set" / "raw" / "a.gz"
+        assert copy.read_text() == "the publisher's"
+        copy.write_text("half")
+        raise NO_ROUTE
+
+    with pytest.raises(
+        UserError, match=r"Things is not whole in data\.root=.* \(b is missing\) and could not be"
+    ):
+        download_beside("Things", tmp_path, "set/*", fetch, lacks="b is missing")
+    assert names(tmp_path) == ["set/raw/a.gz"]
+    assert archive.read_text() == "the publisher's"
+
+
+def test_one_that_is_offered_no_more_is_told(tmp_path: Path) -> None:
+    def fetch(folder: str) -> None:
+        raise ValueError("The original URL is broken.\nAsk elsewhere.")
+
+    with pytest.raises(UserError, match=r"could not be downloaded \(The original URL is broken\.\)"):
+        download_beside("Things", tmp_path / "root", "set/*", fetch)
+    assert not (tmp_path / "root").exists()

@@ -26,14 +26,17 @@ def key_problems(override: Override, value: Any, base: DictConfig, config: dict[
     ``base``: that of the line's choices alone.
     """
     key, parent = override.key_or_group, override.key_or_group.rpartition(".")[0]
-    new = is_missing(base, key)
+    new, plain = is_missing(base, key), not (override.is_add() or override.is_force_add())
     owner = dict(targets(config)).get(parent)
     if new and owner is not None:  # its class takes it, or the check of targets had refused it
         signature = read_signature(str(owner["_target_"]))
         if key.rpartition(".")[2] in SPECIAL:
-            if not override.is_add() and not override.is_force_add():
+            if plain:
                 yield f"{key}: not in the configuration; add it by +{override.input_line}"
-        elif signature is not None and not override.is_add() and not override.is_force_add():
+        elif signature is not None and plain:
+            yield f"{key}: known, but not in the configuration; write +{override.input_line}"
+    elif new and _is_argument(key, config):
+        if plain:
             yield f"{key}: known, but not in the configuration; write +{override.input_line}"
     elif new and not _may_be_added(key, config):
         yield f"{key}: there is no such option.{did_you_mean(key, keys_of(container(base)))}"
@@ -55,6 +58,13 @@ def key_problems(override: Override, value: Any, base: DictConfig, config: dict[
 def _is_typed(owner: Mapping[str, Any], key: str) -> bool:
     signature = read_signature(str(owner["_target_"]))
     return signature is not None and is_typed(signature.annotations.get(key.rpartition(".")[2]))
+
+
+def _is_argument(key: str, config: dict[str, Any]) -> bool:
+    """Whether it stands among further arguments, ``options``, which a class of ours checks."""
+    parent, _, name = key.rpartition(".")[0].rpartition(".")
+    owner = dict(targets(config)).get(parent)
+    return owner is not None and name == "options" and isinstance(owner.get(name), Mapping)
 
 
 def _may_be_added(key: str, config: dict[str, Any]) -> bool:
