@@ -86,6 +86,8 @@ def test_what_a_look_costs_with_fewer_images() -> None:
     assert largest_effort(10.3, 5.4) == 0.5
     assert largest_effort(10.3, 100) == 1
     assert largest_effort(10.3, 0.5) == 0
+    assert largest_effort(10.3, 1.5) == 0.1
+    assert largest_effort(10.3, 1.5, 0.25) == 0, "fewer images would say nothing"
 
 
 def test_what_was_left_out_is_told_in_a_line() -> None:

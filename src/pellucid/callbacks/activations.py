@@ -14,7 +14,7 @@ from pellucid.errors import counted
 from pellucid.inside.layers import Layers, layers_with_units, select_layers
 from pellucid.view.activations import LayerStates, activations, gradient_norms
 
-IMAGES, MIN_IMAGES = 256, 64
+IMAGES = 256
 BINS = 64
 
 
@@ -26,7 +26,7 @@ class Activations(Visualizer):
     ``histogram_every_n_epochs``.
     """
 
-    name = "activations"
+    name, min_effort = "activations", 0.25
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Activations(Visualizer):
         return super().estimate(snapshot) + IMAGES * snapshot.predictor.seconds_per_image
 
     def draw(self, snapshot: Snapshot) -> None:
-        images = snapshot.reference_images(snapshot.affordable(IMAGES, MIN_IMAGES))
+        images = snapshot.reference_images(snapshot.affordable(IMAGES))
         states = activations(snapshot.predictor, images, self.layer_names)
         values: dict[str, float] = {}
         for name, activity in states.activity.items():

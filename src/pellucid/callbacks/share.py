@@ -113,6 +113,9 @@ def full_cost(seconds: float, effort: float) -> float:
     return min(seconds, DRAWING) + max(0.0, seconds - DRAWING) / effort
 
 
-def largest_effort(full: float, seconds: float) -> float:
-    """The largest of EFFORTS with which a look takes no more than so many seconds; 0: none."""
-    return next((effort for effort in EFFORTS if cost_of(full, effort) <= seconds), 0.0)
+def largest_effort(full: float, seconds: float, least: float = 0.0) -> float:
+    """The largest of EFFORTS, none below ``least``, with which a look takes no more than so many seconds.
+
+    0: none.
+    """
+    return next((effort for effort in EFFORTS if effort >= least and cost_of(full, effort) <= seconds), 0.0)

@@ -15,7 +15,6 @@ from pellucid.callbacks.figure_logger import FigureLogger, event_bytes
 from pellucid.callbacks.progress import Progress
 from pellucid.callbacks.share import (
     EARLY,
-    EFFORTS,
     GRACE,
     GRACES,
     LOOKS,
@@ -169,10 +168,10 @@ class ViewScheduler(Callback):
         if last and is_new:
             grace = min(GRACE, self._grace) if share.part > 0 and share.trained < SHORT else 0.0
             self._grace -= grace
-            return largest_effort(full, max(share.left - self._last_cheap(view), grace))
+            return largest_effort(full, max(share.left - self._last_cheap(view), grace), view.min_effort)
         expected = share.expected(moment.epoch, moment.max_epochs)
         if view not in self._efforts:  # the same in all epochs, which are compared
-            self._efforts[view] = largest_effort(full, expected / LOOKS) or EFFORTS[-1]
+            self._efforts[view] = largest_effort(full, expected / LOOKS, view.min_effort) or view.min_effort
         cost = cost_of(full, self._efforts[view])
         part, later = (1.0, 0.0) if last else (EARLY, self._last_cheap(view))
         if share.spent + cost + later > part * expected:

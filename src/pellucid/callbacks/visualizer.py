@@ -8,6 +8,7 @@ from typing import ClassVar
 from lightning.pytorch import Callback
 
 from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.callbacks.share import EFFORTS
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.errors import UserError
 
@@ -20,12 +21,14 @@ class Visualizer(Callback, ABC):
 
     A view implements ``draw``; ``reason`` says why a net cannot be looked at so. What they raise never stops
     the training, but for a UserError of ``reason``, which comes before it: it is told once and counted.
+    ``min_effort``: the least share of its images that it is drawn with, where time is short.
     ``cheap`` views look after the first and last epoch whatever the share of time is; one whose last picture
     ``shows_all_epochs`` after the last. ``kept`` is the pattern of files that it reads at later looks.
     """
 
     name: ClassVar[str]
     cheap: ClassVar[bool] = False
+    min_effort: ClassVar[float] = EFFORTS[-1]
     shows_all_epochs: ClassVar[bool] = False
     kept: ClassVar[str | None] = None
 
