@@ -139,6 +139,13 @@ def test_what_came_is_named(name: str, slot: str, message: str) -> None:
         of(name, slot)
 
 
+def test_what_is_neither_class_nor_function_is_told() -> None:
+    with pytest.raises(UserError, match=r"partly is a partial, expected a class or a function, def partly"):
+        locate(f"{OWN}.partly", "model", ["tests"])
+    with pytest.raises(UserError, match=r"load is a function of torch.hub, which .* has only imported"):
+        locate(f"{OWN}.load", "model", ["tests"])
+
+
 def test_an_annotation_of_another_kind_is_believed(called: list[str]) -> None:
     for name, slot in (("gives_text", "model"), ("sgd", "model"), ("hands_on", "callbacks")):
         with pytest.raises(UserError, match=rf"{name} is annotated to return something else, so"):

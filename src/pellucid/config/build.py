@@ -202,6 +202,10 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type | Funct
                 f"not called. Use one that {package} defines itself."
             )
         raise refused
+    if package in packages and not isinstance(made, type):
+        raise UserError(
+            f"{slot}: {target} is a {type(made).__name__}, expected a class or a function, def {name}(…)."
+        )
     of_package = defined_in.split(".")[0] in packages
     if not inspect.isclass(made) or not (of_package or of_known):
         raise refused

@@ -24,7 +24,7 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from types import FunctionType, UnionType
 from typing import Any, TypeVar
 
@@ -81,6 +81,7 @@ def is_builder(function: FunctionType) -> bool:
     return lookup(name) is function
 
 
+@cache
 def _listed(library: str) -> list[str]:
     models = importlib.import_module(f"{library}.models")
     names: list[str] = models.list_models(module=models) if library == "torchvision" else models.list_models()

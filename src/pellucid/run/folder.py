@@ -90,7 +90,7 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The run's configuration as plain containers, interpolations resolved. Raises UserError.
 
-        Anybody may have written it: it names no packages whose classes are allowed.
+        Anybody may have written it: it names no packages whose classes and functions are allowed.
         """
         path = self.folder / ".hydra" / "config.yaml"
         try:
