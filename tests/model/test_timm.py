@@ -14,14 +14,7 @@ from torch import Tensor, nn
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.model.frozen import frozen_features, keeps_contract
 from pellucid.model.timm import TimmClassifier, stages, tags_of
-from tests.model.timm_families import FAMILIES, QUICK
-
-ASKED = {
-    "ResNet", "ResNeXt", "RegNet", "EfficientNet", "MobileNetV3", "MobileNetV4", "ConvNeXt", "ViT",
-    "DeiT", "Swin", "MaxViT", "CoAtNet", "MLP-Mixer", "gMLP", "ViT hybrid", "PVT", "PoolFormer", "EdgeNeXt",
-    "FastViT", "GhostNet", "RepVGG", "HRNet", "DenseNet", "VGG", "DPN", "Inception-v3", "Xception", "NFNet",
-    "VOLO", "CaiT", "BEiT", "EVA", "XCiT", "LeViT", "TinyViT", "TNT", "CrossViT",
-}  # fmt: skip
+from tests.model.timm_families import ASKED, FAMILIES, QUICK
 
 
 def make(arch: str = "test_resnet", side: int = 32, channels: int = 3, **options: Any) -> TimmClassifier:

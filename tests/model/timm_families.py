@@ -96,3 +96,9 @@ FAMILIES = {
     "XCiT": Family("xcit_nano_12_p8_224", {"depth": 2}),
 }  # fmt: skip
 QUICK = ("ConvNeXt", "EfficientNet", "MaxViT", "NFNet", "ResNet", "Swin", "ViT")  # a second each at most
+ASKED = {  # the well-known ones
+    "ResNet", "ResNeXt", "RegNet", "EfficientNet", "MobileNetV3", "MobileNetV4", "ConvNeXt", "ViT",
+    "DeiT", "Swin", "MaxViT", "CoAtNet", "MLP-Mixer", "gMLP", "ViT hybrid", "PVT", "PoolFormer", "EdgeNeXt",
+    "FastViT", "GhostNet", "RepVGG", "HRNet", "DenseNet", "VGG", "DPN", "Inception-v3", "Xception", "NFNet",
+    "VOLO", "CaiT", "BEiT", "EVA", "XCiT", "LeViT", "TinyViT", "TNT", "CrossViT",
+}  # fmt: skip
