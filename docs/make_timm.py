@@ -35,10 +35,11 @@ PAGE = ROOT / "docs" / "timm.md"
 HEAD = """# Families of timm, and what works in each
 
 A small net of each family, of random weights, was trained for an epoch of three batches on photos of two
-classes with every view; then every command came back to it. Beside it the same net on grey digits. Written by
-`python docs/make_timm.py --runs <folder>`; `pytest -m slow tests/model/test_timm.py` asserts that each trains,
-gives timm's own embedding and has its stages.
+classes with every view; then every command came back to it. Beside it the same net on grey digits. Written
+by `python docs/make_timm.py --runs <folder>`; `pytest -m slow tests/model/test_timm.py` asserts that each
+trains, gives timm's own embedding and has its stages.
 """
+COLUMNS = ("pixels", "stages", "trains", "grey", "views not drawn")
 NEVER = ("not an autoencoder",)  # of what no classifier has
 MARK = "Not for this model: "
 
@@ -167,11 +168,11 @@ def page(rows: list[dict[str, Any]]) -> str:
     stack = ", ".join(f"{name} {version(name)}" for name in ("timm", "torch", "torchvision", "onnxruntime"))
     lines = [
         HEAD,
-        f"{counted(len(rows), 'family')}: in {len(whole)} everything works on three channels and the training "
+        f"{counted(len(rows), 'family')}: in {len(whole)} everything works on three channels, and training "
         "on one. A number refers to the reason below the table.",
         "",
-        f"| family | `model.arch=` | pixels | stages | trains | grey | views not drawn | {' | '.join(verbs)} |",
-        "|---|---|---|---|---|---|---|" + "---|" * len(verbs),
+        f"| {' | '.join(('family', '`model.arch=`', *COLUMNS, *verbs))} |",
+        "|---|---|" + "---|" * len((*COLUMNS, *verbs)),
     ]
     reasons: dict[str, int] = {}
 

@@ -81,3 +81,8 @@ def test_keys_of_lines(line: list[str], said: str) -> None:
         assert said in problems("model=dnn", *line)
     else:
         accepted("model=dnn", *line)
+
+
+def test_what_an_option_that_is_a_mapping_holds_is_added() -> None:
+    accepted("model=timm", "+model.options.depth=2", "+model.options.embed_dim=48")
+    assert "add it by +model.options.depth=2" in problems("model=timm", "model.options.depth=2")

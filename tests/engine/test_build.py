@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 
 from pellucid.commands.train import train
@@ -59,3 +60,17 @@ def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch:
     older = {key: value for key, value in config["model"].items() if key != "channels_last"}
     _, task = assemble({**config, "model": older})
     assert all(parameter.is_contiguous() for parameter in task.net.parameters()), "as it was then"
+
+
+def test_pretrained_weights_say_how_images_are_prepared(tmp_path: Path) -> None:
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "net.pth")
+    line = ["model=timm", "model.arch=test_resnet", f"model.weights={tmp_path / 'net.pth'}"]
+    data, task = assemble(compose(*line))
+    assert data.spec.image_shape == (1, 160, 160)
+    assert (data.spec.mean, data.spec.std, data.spec.crop) == ((0.5,), (0.5,), 0.95)
+    assert "test_resnet of timm" in data.spec.statistics
+    data, _ = assemble(compose(*line, "data.image_size=32"))
+    assert data.spec.image_shape == (1, 32, 32), "as the user says"
+    data, _ = assemble(compose("model=timm", "model.arch=test_resnet", "model.weights=none"))
+    assert data.spec.image_shape == (1, 8, 8)
+    assert data.spec.crop == 1
