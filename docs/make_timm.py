@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import multiprocessing
 import os
 import platform
@@ -67,23 +66,10 @@ def file_of(runs: Path, name: str) -> Path:
     return runs / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}.json"
 
 
-class Told(logging.Handler):
-    """The lines that the package logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
 def prove(name: str, *, runs: Path) -> str:
     """Train a family's net, ask every command of it, and keep what came of it in a file."""
     warnings.simplefilter("ignore")
     arch, options, side = FAMILIES[name]
-    told = Told()
-    logging.getLogger("pellucid").addHandler(told)
     folder, photos = file_of(runs, name).with_suffix(""), runs / "photos"
     line = ["model=timm", f"model.arch={arch}", "model.weights=none", "data.batch_size=8"]
     line += [f"+model.options.{key}={value}" for key, value in options.items()]
@@ -93,8 +79,7 @@ def prove(name: str, *, runs: Path) -> str:
     row: dict[str, Any] = {"family": name, "arch": arch, "side": side, "options": options}
     row["trains"] = _outcome(lambda: make_run(folder / "colour", *colour))
     row["seconds"] = round(time.time() - began, 1)
-    row["views"] = [part for text in told.lines if MARK in text for part in _lacking(text)]
-    row["warned"] = [text for text in told.lines if "could not" in text or "skipped" in text]
+    row["views"] = _not_drawn(folder / "colour" / "train.log")
     grey = [*line, "data=digits", *(f"+trainer.limit_{part}_batches=2" for part in ("train", "val", "test"))]
     grey.append(f"data.image_size={side}")
     row["grey"] = _outcome(lambda: make_run(folder / "grey", *grey))
@@ -106,7 +91,6 @@ def prove(name: str, *, runs: Path) -> str:
             row["took"][verb] = round(time.time() - began, 1)
     row["stages"] = _stages(arch, options, side)
     file_of(runs, name).write_text(json.dumps(row, indent=1), encoding="utf-8")
-    logging.getLogger("pellucid").removeHandler(told)
     return name
 
 
@@ -146,8 +130,11 @@ def _commands(run: Path, photos: Path) -> dict[str, Callable[[], object]]:
     }
 
 
-def _lacking(text: str) -> list[str]:
-    parts = text.partition(MARK)[2].rstrip(".").split("; ")
+def _not_drawn(log: Path) -> list[str]:
+    """The views that a run says it has not, with the reason, but for those that no classifier has."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    texts = [line.partition(MARK)[2].rstrip(".") for line in lines if MARK in line]
+    parts = [part for text in texts for part in text.split("; ")]
     return [part for part in parts if not any(never in part for never in NEVER)]
 
 

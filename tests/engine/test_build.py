@@ -65,7 +65,7 @@ def test_old_options_are_given_to_our_classes_alone(tmp_path: Path, monkeypatch:
 def test_pretrained_weights_say_how_images_are_prepared(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "net.pth")
     line = ["model=timm", "model.arch=test_resnet", f"model.weights={tmp_path / 'net.pth'}"]
-    data, task = assemble(compose(*line))
+    data, _ = assemble(compose(*line))
     assert data.spec.image_shape == (1, 160, 160)
     assert (data.spec.mean, data.spec.std, data.spec.crop) == ((0.5,), (0.5,), 0.95)
     assert "test_resnet of timm" in data.spec.statistics

@@ -77,7 +77,7 @@ class TimmClassifier(TransferClassifier):
         trainable: str = "all",
         drop_rate: float | None = None,
         drop_path_rate: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] = {},
         augmentations_per_image: int = 0,
         channels_last: bool = False,
     ) -> None:
@@ -85,8 +85,8 @@ class TimmClassifier(TransferClassifier):
         source = _Source.find(arch, weights)
         given = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
         rates = {name: rate for name, rate in given.items() if rate is not None}
-        _check_options(options or {}, rates, trainable)
-        build = _Build(source, {**(options or {}), **rates})
+        _check_options(options, rates, trainable)
+        build = _Build(source, {**options, **rates})
         width = _check_size(build, image_shape)
         self.head = nn.Linear(width, num_classes)
         if source.file is None:
