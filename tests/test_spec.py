@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from pellucid.spec import Spec
+from pellucid.spec import Spec, prepare
 
 SPEC = Spec(
     image_shape=(2, 4, 4),
@@ -66,3 +68,19 @@ def test_statistics_serve_gradients_after_an_evaluation() -> None:
     images = torch.zeros(1, 1, 2, 2, requires_grad=True)
     spec.denormalise(images + 0.5).sum().backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None
+
+
+def test_bicubic_stays_within_what_pixels_can_be() -> None:
+    pixels = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+    pixels[..., 2:] = 255
+    plain = Spec((1, 8, 8), ("a", "b"), (0.0,), (1.0,), "none")
+    sharp = prepare(pixels, replace(plain, resample="bicubic"))
+    assert not torch.allclose(sharp, prepare(pixels, plain))
+    assert sharp.min() >= 0
+    assert sharp.max() <= 1
+
+
+@pytest.mark.parametrize("odd", [{"resample": "nearest"}, {"crop": 0.0}, {"crop": 1.5}])
+def test_a_fit_that_cannot_be(odd: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not the spec"):
+        replace(Spec((1, 8, 8), ("a", "b"), (0.0,), (1.0,), "none"), **odd).check()

@@ -16,9 +16,20 @@ from torch import Tensor
 from torch.nn import functional
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RESAMPLES, MIN_CROP = ("bilinear", "bicubic"), 0.1
 MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How an image is brought to a net's size: by ``resample``, bilinear or bicubic, with antialiasing; of a
+    photo the square at the centre, whose side is ``crop`` of the shorter one, in (0, 1].
+    """
+
+    resample: str = "bilinear"
+    crop: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,8 @@ class Spec:
     images whose normalisation is not known none.
 
     ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
-    more than 8 bits are black and white: none, those of each file's type; None: not known before it is read.
+    more than 8 bits are black and white: none, those of each file's type; None: not known before it is read;
+    ``resample`` and ``crop`` how images are brought to the size, see ``Fit``.
     """
 
     image_shape: tuple[int, int, int]
@@ -36,6 +48,13 @@ class Spec:
     std: tuple[float, ...]
     statistics: str
     value_range: Values | None = ()
+    resample: str = "bilinear"
+    crop: float = 1.0
+
+    @property
+    def fit(self) -> Fit:
+        """How images are brought to the size."""
+        return Fit(self.resample, self.crop)
 
     @property
     def values(self) -> Values:
@@ -72,6 +91,8 @@ class Spec:
             and min(self.std) > 0
             and isinstance(self.statistics, str)
             and (not self.value_range or is_range(self.value_range))
+            and self.resample in RESAMPLES
+            and MIN_CROP <= self.crop <= 1
         ):
             raise ValueError("not the spec of a data set")
 
@@ -100,12 +121,14 @@ def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 
 def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
-    """uint8 images as the net takes them: at the spec's size (antialiased bilinear), normalised."""
+    """uint8 images as the net takes them: at the spec's size (antialiased), normalised."""
     images_BCHW = images_BCHW.float()
     if images_BCHW.shape[2:] != spec.image_shape[1:]:
         images_BCHW = functional.interpolate(
-            images_BCHW, size=spec.image_shape[1:], mode="bilinear", antialias=True
+            images_BCHW, size=spec.image_shape[1:], mode=spec.resample, antialias=True
         )
+        if spec.resample == "bicubic":  # which overshoots
+            images_BCHW.clamp_(0, 255)
     return spec.normalise(images_BCHW)
 
 

@@ -98,3 +98,8 @@ def test_further_arguments_are_added_with_a_plus() -> None:
 @pytest.mark.parametrize("key", ["data.options.partition", "data.more.partition", "data.options"])
 def test_where_a_class_takes_none_they_are_refused(key: str) -> None:
     assert key in problems("data=digits", f"+{key}=2")
+
+
+def test_what_an_option_that_is_a_mapping_holds_is_added() -> None:
+    accepted("model=timm", "+model.options.depth=2", "+model.options.embed_dim=48")
+    assert "write +model.options.depth=2" in problems("model=timm", "model.options.depth=2")

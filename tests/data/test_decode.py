@@ -17,6 +17,7 @@ from PIL import Image
 from pellucid.data import decode as module
 from pellucid.data.bounds import Budget, UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, in_threads
+from pellucid.spec import Fit
 from tests.data.photos import BLUE, RED, WHITE, centre, halves, noise
 
 
@@ -235,3 +236,11 @@ def test_an_exception_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(in_threads(lambda number: 1 // (number - 3), numbers(), ahead=4))
+
+
+def test_a_photo_is_cropped_as_pretrained_weights_ask(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    pixels[10:30, 20:40] = 255  # the square of half the shorter side, at the centre
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    assert decode(tmp_path / "photo.png", 20, fit=Fit("bicubic", 0.5)).min() == 255
+    assert decode(tmp_path / "photo.png", 20).min() == 0

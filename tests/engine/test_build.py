@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 
 from pellucid.commands.train import train
@@ -92,3 +93,17 @@ def test_a_net_comes_back_with_the_stem_that_it_had(weights: str, stem: str, com
     config = compose(*OF_ZOO, f"model.weights={weights}", f"model.stem={stem}")
     _, task = assemble(come_back(config))
     assert task.net.stem == comes_back
+
+
+def test_pretrained_weights_say_how_images_are_prepared(tmp_path: Path) -> None:
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "net.pth")
+    line = ["model=timm", "model.arch=test_resnet", f"model.weights={tmp_path / 'net.pth'}"]
+    data, _ = assemble(compose(*line))
+    assert data.spec.image_shape == (1, 160, 160)
+    assert (data.spec.mean, data.spec.std, data.spec.crop) == ((0.5,), (0.5,), 0.95)
+    assert "test_resnet of timm" in data.spec.statistics
+    data, _ = assemble(compose(*line, "data.image_size=32"))
+    assert data.spec.image_shape == (1, 32, 32), "as the user says"
+    data, _ = assemble(compose("model=timm", "model.arch=test_resnet", "model.weights=none"))
+    assert data.spec.image_shape == (1, 8, 8)
+    assert data.spec.crop == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pellucid.inside.summary import summarize
+from pellucid.inside.summary import operations, summarize
 
 
 def net() -> nn.Sequential:
@@ -51,3 +51,22 @@ def test_depth_limits_the_rows() -> None:
     assert names == ["0", "1", "total"]
     names = [layer.name for layer in summarize(model, (1, 2, 2), depth=2)]
     assert names == ["0", "0.0", "0.1", "1", "total"]
+
+
+class WithToken(nn.Module):
+    """A net that gives a layer a view of a parameter, as CaiT does of its class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1, 4))
+        self.layer = nn.Linear(4, 2, bias=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.layer(self.token.expand(len(images), -1))
+        return output
+
+
+def test_a_view_of_a_parameter_is_taken_and_stays_trained() -> None:
+    model = WithToken()
+    assert summarize(model, (1, 2, 2), depth=1)[-1].flops == operations(model, torch.zeros(1, 1, 2, 2)) == 16
+    assert all(parameter.requires_grad for parameter in model.parameters())

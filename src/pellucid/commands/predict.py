@@ -47,7 +47,7 @@ def predict(
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     path = trained.output_folder(out, "predictions")
-    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values, trained.spec.fit)
     predictor, batch_size = trained.predictor(), trained.batch_size
     rows: list[dict[str, Any]] = []
     batches = pictures.batches(batch_size)

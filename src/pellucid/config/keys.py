@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from pellucid.config.check import SPECIAL, is_typed, kind_problem, targets
+from pellucid.config.check import SPECIAL, is_typed, kind_problem, targets, type_problem
 from pellucid.config.compose import container
 from pellucid.config.signature import read_signature
 from pellucid.errors import did_you_mean
@@ -35,7 +35,7 @@ def key_problems(override: Override, value: Any, base: DictConfig, config: dict[
                 yield f"{key}: not in the configuration; add it by +{override.input_line}"
         elif signature is not None and plain:
             yield f"{key}: known, but not in the configuration; write +{override.input_line}"
-    elif new and _is_argument(key, config):
+    elif new and _is_within_mapping(key, config):
         if plain:
             yield f"{key}: known, but not in the configuration; write +{override.input_line}"
     elif new and not _may_be_added(key, config):
@@ -60,11 +60,17 @@ def _is_typed(owner: Mapping[str, Any], key: str) -> bool:
     return signature is not None and is_typed(signature.annotations.get(key.rpartition(".")[2]))
 
 
-def _is_argument(key: str, config: dict[str, Any]) -> bool:
-    """Whether it stands among further arguments, ``options``, which a class of ours checks."""
-    parent, _, name = key.rpartition(".")[0].rpartition(".")
-    owner = dict(targets(config)).get(parent)
-    return owner is not None and name == "options" and isinstance(owner.get(name), Mapping)
+def _is_within_mapping(key: str, config: dict[str, Any]) -> bool:
+    """Whether a key is of an option that its class takes as a mapping, ``model.options.depth``."""
+    owners = dict(targets(config))
+    while key:
+        key, _, name = key.rpartition(".")
+        owner = owners.get(key)
+        if owner is not None:
+            signature = read_signature(str(owner["_target_"]))
+            annotation = signature.annotations.get(name) if signature else None
+            return is_typed(annotation) and type_problem({}, annotation) is None
+    return False
 
 
 def _may_be_added(key: str, config: dict[str, Any]) -> bool:

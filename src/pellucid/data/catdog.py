@@ -123,6 +123,7 @@ class CatDog(ImageData):
             size=self.spec.image_shape[1],
             cache=self.cache,
             cache_limit=self.cache_limit,
+            fit=self.spec.fit,
         )
         self.source = f"folder {self.root}"
         return splits
@@ -147,7 +148,9 @@ class CatDog(ImageData):
             rows[name] = [line.split() for line in lines]
         files = {name: [folder / "images" / f"{row[0]}.jpg" for row in lines] for name, lines in rows.items()}
         size, limit = self.spec.image_shape[1], self.cache_limit
-        loaded = load_together(files, root=self.root, size=size, cache=self.cache, cache_limit=limit)
+        loaded = load_together(
+            files, root=self.root, size=size, cache=self.cache, cache_limit=limit, fit=self.spec.fit
+        )
         for name, photos in loaded.items():
             labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.readable]
             names = [str(files[name][i].relative_to(self.root)) for i in photos.readable]

@@ -25,7 +25,7 @@ from pellucid.data.grey import Grey, is_deep, white_of
 from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
 from pellucid.data.tiff import orientation
 from pellucid.errors import first_line
-from pellucid.spec import Values
+from pellucid.spec import Fit, Values
 
 TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,6 +40,7 @@ SPARE = 2**23  # bytes for tables, blocks and bands
 MAX_REASON = 200  # signs of what Pillow says
 WORKERS = min(32, os.cpu_count() or 1)
 T = TypeVar("T")
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 R = TypeVar("R")
 
 
@@ -67,11 +68,16 @@ def decoding(work: Callable[[Path], R], files: Iterable[Path], *, ahead: int) ->
 
 
 def decode_or_reason(
-    path: Path, size: int, *, values: Values = (), odd: dict[Path, str] | None = None
+    path: Path,
+    size: int,
+    *,
+    values: Values = (),
+    fit: Fit = Fit(),  # noqa: B008 (it is frozen)
+    odd: dict[Path, str] | None = None,
 ) -> NDArray[np.uint8] | str:
     """The pixels, or the reason, in a line, why there are none; ``odd`` takes what did not fit the values."""
     try:
-        pixels_CSS = decode(path, size, grey := Grey(values))
+        pixels_CSS = decode(path, size, grey := Grey(values), fit)
     except UnreadableError as error:
         return first_line(error)
     if odd is not None and (misfit := grey.odd()):
@@ -79,8 +85,13 @@ def decode_or_reason(
     return pixels_CSS
 
 
-def decode(path: Path, size: int, grey: Grey | None = None) -> NDArray[np.uint8]:
-    """The photo as (3, S, S) uint8 RGB: turned upright, shorter side to ``size``, centre cropped.
+def decode(
+    path: Path,
+    size: int,
+    grey: Grey | None = None,
+    fit: Fit = Fit(),  # noqa: B008
+) -> NDArray[np.uint8]:
+    """The photo as (3, S, S) uint8 RGB: turned upright, cropped at the centre and scaled to ``size``.
 
     Transparency is laid on white; what has more than 8 bits becomes 8 by ``grey``. Raises UnreadableError,
     whatever it holds.
@@ -94,17 +105,17 @@ def decode(path: Path, size: int, grey: Grey | None = None) -> NDArray[np.uint8]
         if status.st_size > MAX_FILE:
             raise UnreadableError(f"{status.st_size / 2**30:.1f} GiB, more than {MAX_FILE / 2**30:g}")
         with path.open("rb") as file:
-            return _decode(file, size, grey or Grey(), metadata=2 * status.st_size)
+            return _decode(file, size, grey or Grey(), fit, metadata=2 * status.st_size)
     except OSError as error:
         raise UnreadableError(error.strerror or first_line(error)) from error
 
 
-def _decode(file: BinaryIO, size: int, grey: Grey, metadata: int) -> NDArray[np.uint8]:
+def _decode(file: BinaryIO, size: int, grey: Grey, fit: Fit, metadata: int) -> NDArray[np.uint8]:
     """Within the memory that all threads share, of which the file's ``metadata`` may take so many bytes."""
     needed = max(USUAL, metadata)
     while True:  # once more where it needs more, which it waits for with nothing in hand
         with MEMORY.taken(needed):
-            result = _pixels_or_bytes(file, size, grey, needed - metadata)
+            result = _pixels_or_bytes(file, size, grey, fit, needed - metadata)
         if not isinstance(result, int):
             return result
         needed = metadata + result
@@ -112,7 +123,7 @@ def _decode(file: BinaryIO, size: int, grey: Grey, metadata: int) -> NDArray[np.
             raise UnreadableError(f"{needed / 2**30:.1f} GiB to decode, more than {MEMORY.total / 2**30:g}")
 
 
-def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, limit: int) -> NDArray[np.uint8] | int:
+def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, fit: Fit, limit: int) -> NDArray[np.uint8] | int:
     """The pixels; how many bytes decoding would take, where that is more than ``limit``.
 
     Whatever is raised here is the file's fault and UnreadableError: decoders raise anything where a header is
@@ -120,7 +131,7 @@ def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, limit: int) -> NDArr
     every file, with its kind, and end the training as more than a tenth are left out.
     """
     try:
-        with open_image(file, size) as image:
+        with open_image(file, round(size / fit.crop)) as image:
             turn = TURNS.get(orientation(image))
             grey.white = white_of(image)
             each = _flat_bytes(image) + (0 if turn is None else LOADED.get(image.mode, 4))
@@ -131,7 +142,8 @@ def _pixels_or_bytes(file: BinaryIO, size: int, grey: Grey, limit: int) -> NDArr
             image.load()
             upright = image if turn is None else image.transpose(turn)
             flat = grey.eight_bits(upright) if is_deep(upright) else _flat(upright)
-            fitted = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR).convert("RGB")
+            bleed = (1 - fit.crop) / 2
+            fitted = ImageOps.fit(flat, (size, size), RESAMPLING[fit.resample], bleed).convert("RGB")
     except UnreadableError:
         raise
     except UnidentifiedImageError as error:

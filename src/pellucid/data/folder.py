@@ -17,7 +17,7 @@ from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tel
 from pellucid.data.images import Split
 from pellucid.data.photos import load_together
 from pellucid.errors import UserError
-from pellucid.spec import Values
+from pellucid.spec import Fit, Values
 
 log = logging.getLogger(__name__)
 
@@ -183,14 +183,20 @@ class PhotoFolder:
 
 
 def load_folder(
-    folder: PhotoFolder, *, size: int, cache: Path, cache_limit: float, values: Values = ()
+    folder: PhotoFolder,
+    *,
+    size: int,
+    cache: Path,
+    cache_limit: float,
+    values: Values = (),
+    fit: Fit = Fit(),  # noqa: B008 (it is frozen)
 ) -> tuple[dict[str, Split], int]:
     """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
     splits, left_out = {}, 0
     labelled = folder.files
     paths = {name: [path for path, _ in items] for name, items in labelled.items()}
     loaded = load_together(
-        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values
+        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values, fit=fit
     )
     for name, photos in loaded.items():
         items = labelled[name]

@@ -77,6 +77,7 @@ class ImageFolder(ImageData):
             cache=self.cache,
             cache_limit=self.cache_limit,
             values=self.spec.values,
+            fit=self.spec.fit,
         )
         self.source = f"folder {self.folder.root}"
         return splits

@@ -27,7 +27,7 @@ from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
-from pellucid.spec import Values
+from pellucid.spec import Fit, Values
 from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def load_photos(
     cache: Path,
     cache_limit: float,
     values: Values = (),
+    fit: Fit = Fit(),  # noqa: B008 (it is frozen)
     beside: Sequence[Sequence[Path]] = (),
 ) -> Photos:
     """The files' pixels, from the cache or decoded into it.
@@ -59,13 +60,13 @@ def load_photos(
     """
     if not files:
         return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {}, as_digests([]))
-    entry = cache / _key(files, root, size, values)
-    other_entries = {cache / _key(more, root, size, values) for more in beside}
+    entry = cache / _key(files, root, size, values, fit)
+    other_entries = {cache / _key(more, root, size, values, fit) for more in beside}
     for _ in range(ATTEMPTS):
         photos = read_entry(entry, files, root, size)
         if photos is None:
             _make_room(cache, files, beside, size, cache_limit, keep={entry, *other_entries})
-            _build(entry, files, root, size, values)
+            _build(entry, files, root, size, values, fit)
             photos = read_entry(entry, files, root, size)
         if photos is None:
             continue  # another process has cleared it just now, or the disk has damaged it
@@ -90,6 +91,7 @@ def load_together(
     cache: Path,
     cache_limit: float,
     values: Values = (),
+    fit: Fit = Fit(),  # noqa: B008
 ) -> dict[str, Photos]:
     """The pixels of several lists of files, as ``load_photos``; none makes room for another."""
     return {
@@ -100,6 +102,7 @@ def load_together(
             cache=cache,
             cache_limit=cache_limit,
             values=values,
+            fit=fit,
             beside=[more for another, more in lists.items() if another != name],
         )
         for name, files in lists.items()
@@ -158,8 +161,9 @@ def _make_room(
             remove(evictable.pop(0).path)  # those who have it mapped keep it
 
 
-def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
-    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{values}/{root.resolve()}"))
+def _key(files: Sequence[Path], root: Path, size: int, values: Values, fit: Fit) -> str:
+    fitted = "" if fit == Fit() else f"/{fit}"
+    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{values}{fitted}/{root.resolve()}"))
     for path in files:
         state = "missing"
         with suppress(OSError):
@@ -170,7 +174,7 @@ def _key(files: Sequence[Path], root: Path, size: int, values: Values) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Values) -> None:
+def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Values, fit: Fit) -> None:
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         half_built = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
@@ -183,7 +187,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
         broken: dict[str, str] = {}
         odd: dict[Path, str] = {}
         sums: list[bytes] = []
-        work = partial(_decode_and_sum, size=size, values=values, odd=odd)
+        work = partial(_decode_and_sum, size=size, values=values, fit=fit, odd=odd)
         with (
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
@@ -215,10 +219,10 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
 
 
 def _decode_and_sum(
-    path: Path, *, size: int, values: Values, odd: dict[Path, str]
+    path: Path, *, size: int, values: Values, fit: Fit, odd: dict[Path, str]
 ) -> tuple[NDArray[np.uint8] | str, bytes]:
     """The pixels, or why there are none, and the checksum of the file."""
-    pixels = decode_or_reason(path, size, values=values, odd=odd)
+    pixels = decode_or_reason(path, size, values=values, fit=fit, odd=odd)
     if isinstance(pixels, str):
         return pixels, b""
     digest = hashlib.sha256()

@@ -26,7 +26,7 @@ from pellucid.data.find import CLOSED, find_photos, is_file
 from pellucid.data.grey import Grey
 from pellucid.data.opening import EXTENSIONS
 from pellucid.errors import UserError, counted, encodable
-from pellucid.spec import Values
+from pellucid.spec import Fit, Values
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,7 @@ class Pictures:
     files: Sequence[Path]
     image_shape: tuple[int, int, int]
     values: Values = ()
+    fit: Fit = field(default_factory=Fit)
     unreadable: dict[Path, str] = field(default_factory=dict)
     odd: dict[Path, str] = field(default_factory=dict)
 
@@ -174,7 +175,9 @@ class Pictures:
         files: list[Path] = []
         pixels: list[NDArray[np.uint8]] = []
         channels, size, _ = self.image_shape
-        read_file = partial(_read, size=size, channels=channels, values=self.values, odd=self.odd)
+        read_file = partial(
+            _read, size=size, channels=channels, values=self.values, fit=self.fit, odd=self.odd
+        )
         with decoding(read_file, self.files, ahead=AHEAD * batch_size) as decoded:
             for file, decoded_CSS in zip(self.files, decoded, strict=True):
                 if isinstance(decoded_CSS, str):
@@ -190,9 +193,9 @@ class Pictures:
 
 
 def _read(
-    file: Path, size: int, channels: int, values: Values, odd: dict[Path, str]
+    file: Path, size: int, channels: int, values: Values, fit: Fit, odd: dict[Path, str]
 ) -> NDArray[np.uint8] | str:
-    pixels_CSS = decode_or_reason(file, size, values=values, odd=odd)
+    pixels_CSS = decode_or_reason(file, size, values=values, fit=fit, odd=odd)
     if isinstance(pixels_CSS, str) or channels == 3:
         return pixels_CSS
     grey_HW = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels_CSS, 1)  # ITU-R 601, as Pillow's mode L

@@ -86,7 +86,7 @@ def of_files(pattern: str, spec: Spec, option: str) -> Stream:
 
     def read(batch_size: int) -> Iterator[Images]:
         readable.clear()
-        pictures = Pictures(files, spec.image_shape, spec.values)
+        pictures = Pictures(files, spec.image_shape, spec.values, spec.fit)
         for paths, pixels_BCSS in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
@@ -100,7 +100,7 @@ def of_files(pattern: str, spec: Spec, option: str) -> Stream:
         pictures.tell()
 
     def again(indices: Sequence[int]) -> Tensor:
-        pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values)
+        pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values, spec.fit)
         return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(indices))])
 
     return Stream("images", pattern, len(files), read, again)

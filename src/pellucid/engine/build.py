@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pellucid.config.build import build, locate, without_start
+from pellucid.config.build import build, locate, parameters_of, without_start
 from pellucid.data.base import ImageData
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
+from pellucid.model.transfer import TransferClassifier
 from pellucid.spec import Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
@@ -62,8 +64,11 @@ def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -
 
 
 def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
-    """Data and task. Images too small for the net are enlarged, unless the user has set their size."""
+    """Data and task. Images are prepared as those that pretrained weights were made of, where these say how,
+    and enlarged where they are too small for the net; to another size unless the user has set it.
+    """
     data = make_data(config)
+    data.conform(_spec_of_weights(config, data))
     try:
         task = make_task(config, data.spec)
     except ImageTooSmallError as error:
@@ -84,6 +89,30 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
             *data.spec.image_shape[1:],
         )
     return data, task
+
+
+def _spec_of_weights(config: Mapping[str, Any], data: ImageData) -> Spec:
+    """The data's spec, with what the net's pretrained weights ask of images."""
+    node, spec = config["model"], data.spec
+    net = locate(str(node["_target_"]), "model", config["packages"])
+    if not (isinstance(net, type) and issubclass(net, TransferClassifier)):
+        return spec
+    defaults = {name: parameter.default for name, parameter in parameters_of(net).items()}
+    arch, weights = ({**defaults, **node}[name] for name in ("arch", "weights"))
+    asked = net.preprocessing(arch=arch, weights=weights, channels=spec.image_shape[0])
+    if asked is None:
+        return spec
+    if data.size_is_open and asked.size != spec.image_shape[1]:
+        log.info("Images are brought to %d pixels a side, the size of %s.", asked.size, arch)
+        spec = spec.at_size(asked.size)
+    return replace(
+        spec,
+        mean=asked.mean,
+        std=asked.std,
+        statistics=asked.source,
+        resample=asked.resample,
+        crop=asked.crop,
+    )
 
 
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:

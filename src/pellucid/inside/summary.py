@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +38,7 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
     def record(name: str, output: Tensor) -> None:
         outputs[name] = tuple(output.shape[1:])
 
-    with evaluation_mode(net), watched(dict(net.named_modules()), record), counter:
+    with evaluation_mode(net), _without_gradients(net), watched(dict(net.named_modules()), record), counter:
         net(torch.zeros(1, *image_shape, device=like.device, dtype=like.dtype))
     flops = counter.get_flop_counts()
     prefix = type(net).__name__
@@ -61,6 +63,19 @@ def summarize(net: nn.Module, image_shape: tuple[int, int, int], depth: int) -> 
 def operations(net: nn.Module, images_BCHW: Tensor) -> int:
     """Multiplications and additions of one run of the net, as it is, on these images; without gradients."""
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with torch.no_grad(), _without_gradients(net), counter:
         net(images_BCHW)
     return counter.get_total_flops()
+
+
+@contextmanager
+def _without_gradients(net: nn.Module) -> Iterator[None]:
+    """No parameter asks for gradients: torch's counter stumbles over views of one, as class tokens are."""
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    try:
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)

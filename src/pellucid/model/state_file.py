@@ -21,33 +21,43 @@ def load_state(backbone: nn.Module, head: nn.Linear, path: Path, name: str, arch
     A head of another size is dropped, with one line. Raises UserError for a file that is none or does not
     fit.
     """
-    state = _read_state(path)
+    state = read_state(path)
     keys = (f"{prefix}.{kind}" for prefix in (name, "head") for kind in ("weight", "bias"))
     dropped = {key: state.pop(key) for key in keys if key in state}
-    dropped = {key.rpartition(".")[2]: value.flatten(1) if value.ndim == 4 else value
-               for key, value in dropped.items()}  # fmt: skip
     state = {key: value for key, value in state.items() if not re.match(r"aux|AuxLogits", key)}
-    expected = backbone.state_dict()
-    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in state if key not in expected]
-    if misfits := _misfits(missing, unknown, expected, state):
+    if text := misfits(backbone.state_dict(), state):
         raise UserError(
-            f"model.weights={path}: this file does not fit {arch}.{misfits} Give the model.arch that the "
+            f"model.weights={path}: this file does not fit {arch}.{text} Give the model.arch that the "
             "file was made for, and the model.stem (standard or small)."
         )
     backbone.load_state_dict(state, strict=False)
-    if dropped and all(value.shape == head.state_dict()[key].shape for key, value in dropped.items()):
-        head.load_state_dict(dropped)
-    elif dropped:
-        log.warning(
-            "%s: its head for %d classes was dropped; the new head for %d starts at random.",
-            path.name,
-            len(dropped["weight"]),
-            head.out_features,
-        )
+    load_head(head, dropped, path)
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def load_head(head: nn.Linear, dropped: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a head by what a file has of its own, by any name; one of another size is dropped, with a line."""
+    if not dropped:
+        return
+    weights = [(key.rpartition(".")[2], value) for key, value in dropped.items()]
+    own = {kind: value.flatten(1) if value.ndim == 4 else value for kind, value in weights}
+    expected = head.state_dict()
+    if len(own) == len(weights) and _shapes(own) == _shapes(expected):
+        head.load_state_dict(own)
+        return
+    log.warning(
+        "%s: its head for %d classes was dropped; the new head for %d starts at random.",
+        path.name,
+        max(len(value) for value in own.values()),
+        head.out_features,
+    )
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, of ours under the names of the library that the net is of. Raises UserError."""
     return _of_ours(_read_tensors(path, "model.weights"))
 
 
@@ -78,10 +88,10 @@ def _of_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix("backbone."): value for key, value in (of_net or state).items()}
 
 
-def _misfits(
-    missing: list[str], unknown: list[str], expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
-) -> str:
+def misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     """What of a state dict is missing, not in the net, or of another shape; "" where all fits."""
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in expected]
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
         for key, value in expected.items()
@@ -110,8 +120,8 @@ def load_weights(net: nn.Module, path: Path) -> None:
     prefixes = [key.removesuffix(name) for key in state if key == name or key.endswith(f".{name}")]
     prefix = next((p for p in prefixes if all(f"{p}{key}" in state for key in expected)), "")
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    missing = [key for key in expected if key not in own]
-    unknown = [key for key in own if key not in expected] if not prefix else []
-    if misfits := _misfits(missing, unknown, expected, own):
-        raise UserError(f"weights={path}: this file does not fit {type(net).__name__}.{misfits}")
-    net.load_state_dict({key: own[key] for key in expected})
+    if prefix:  # of a checkpoint, which holds more than the net
+        own = {key: value for key, value in own.items() if key in expected}
+    if text := misfits(expected, own):
+        raise UserError(f"weights={path}: this file does not fit {type(net).__name__}.{text}")
+    net.load_state_dict(own, strict=False)

@@ -10,10 +10,11 @@ Shapes: C channels, H × W pixels.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchvision.models import VisionTransformer
 
 from pellucid.errors import UserError
+from pellucid.model.transfer import run_empty
 
 STEMS = ("auto", "small", "standard")
 MAX_SIDE = 64  # pixels of images for which it is taken by itself
@@ -67,16 +68,6 @@ def patch_side(size: int, patch: int, patches: int) -> int:
     return max((p for p in range(1, patch + 1) if size % p == 0 and size // p >= patches), default=1)
 
 
-def run_empty(net: nn.Module, size: int) -> None:
-    """One image through the net without any arithmetic."""
-    state: dict[str, Tensor] = {
-        name: tensor.to("meta") for name, tensor in [*net.named_parameters(), *net.named_buffers()]
-    }
-    with torch.no_grad():
-        images_BCHW = torch.zeros(1, 3, size, size, device="meta")
-        torch.func.functional_call(net, state, (images_BCHW,))
-
-
 def _find_stem(net: nn.Module) -> tuple[str | None, str | None]:
     """The names of the first convolution, where it has a stride, and of the pool that belongs to it."""
     ran: list[tuple[str, nn.Module]] = []
@@ -88,7 +79,7 @@ def _find_stem(net: nn.Module) -> tuple[str | None, str | None]:
     ]
     mode = net.training
     try:
-        run_empty(net.eval(), 224)
+        run_empty(net, (3, 224, 224))
     finally:
         net.train(mode)
         for handle in handles:

@@ -8,8 +8,6 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,7 +16,15 @@ from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
 from pellucid.model.state_file import load_state
-from pellucid.model.stem import choose_stem, run_empty, shrink_stem
+from pellucid.model.stem import choose_stem, shrink_stem
+from pellucid.model.transfer import (
+    MAX_TRIED_SIDE,
+    TransferClassifier,
+    child_stages,
+    runs,
+    smallest_side,
+    trained_stages,
+)
 
 # Builders that need more than a name: auxiliary heads off, the initialisation chosen, and from images
 # normalised as ImageNet's to those that these two nets were trained on.
@@ -27,10 +33,9 @@ BUILD_OPTIONS = {
     "inception_v3": {"aux_logits": False, "init_weights": True, "transform_input": True},
 }
 OPENED = {"features", "layers", "classifier", "encoder"}  # containers whose children are the stages
-MAX_TRIED_SIDE = 512
 
 
-class TorchvisionClassifier(nn.Module):
+class TorchvisionClassifier(TransferClassifier):
     """A net of the torchvision zoo: its ``backbone`` without the last layer, and a new linear ``head``.
 
     ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
@@ -56,21 +61,16 @@ class TorchvisionClassifier(nn.Module):
         views: int | None = None,
         channels_last: bool = True,
     ) -> None:
-        super().__init__()
+        augmentations = augmentations_per_image if views is None else views
+        super().__init__(trainable=trainable, augmentations_per_image=augmentations)
         _check_arch(arch)
-        self.augmentations_per_image = augmentations_per_image if views is None else views
-        option = f"model.augmentations_per_image={self.augmentations_per_image}"
-        if self.augmentations_per_image < 0:
-            raise UserError(f"{option}: expected 0 or more.")
-        if self.augmentations_per_image and trainable != "head":
-            raise UserError(f"{option}: only a frozen backbone is computed once; set model.trainable=head.")
         weights = weights or "none"
         size = image_shape[1]
         self.stem = choose_stem(stem, weights, size)
         self.backbone = _build(arch, weights, size, self.stem)
         if self.stem == "small" and not shrink_stem(self.backbone, size):
             self.stem = "standard"  # it keeps all pixels by itself, as VGG does
-        if self.stem == "small" and stem == "auto" and not _runs(self.backbone, size):
+        if self.stem == "small" and stem == "auto" and not runs(self.backbone, (3, size, size)):
             self.stem = "standard"  # made for one size only
             self.backbone = _build(arch, weights, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
@@ -78,29 +78,18 @@ class TorchvisionClassifier(nn.Module):
         _check_size(self.backbone, arch, size)
         if weights not in ("none", "default"):
             load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
-        trained = _trained(self.backbone, trainable)
-        self.backbone.requires_grad_(trainable == "all")
-        for module in trained:
-            module.requires_grad_(True)
-        self._trained = {child for module in trained for child in module.modules()}
+        parts = trained_stages(stages(self.backbone), trainable)
+        trained = [self.backbone] if trainable == "all" else [module for part in parts for module in part]
+        self._train_only(
+            [parameter for module in trained for parameter in module.parameters()],
+            [child for module in trained for child in module.modules()],
+        )
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
-        embedding_BD: Tensor = self.backbone(images_BCHW.expand(-1, 3, -1, -1))
-        return embedding_BD
-
-    def forward(self, images_BCHW: Tensor) -> Tensor:
-        logits_BK: Tensor = self.head(self.embed(images_BCHW))
-        return logits_BK
-
-    def train(self, mode: bool = True) -> TorchvisionClassifier:
-        """As in ``nn.Module``, but frozen parts stay in evaluation mode: their statistics must not drift."""
-        super().train(mode)
-        for module in self.backbone.modules():
-            module.training = mode and module in self._trained
-        return self
+        return super().embed(images_BCHW.expand(-1, 3, -1, -1))
 
 
 def _check_arch(arch: str) -> None:
@@ -157,63 +146,16 @@ def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
 
     The smallest size that works is found by running the net without any arithmetic (meta tensors).
     """
-    if _runs(backbone, size):
+    if runs(backbone, (3, size, size)):
         return
-    low, high = size, MAX_TRIED_SIDE
-    if not _runs(backbone, high):
-        if not _runs(backbone, 224) or size >= 224:
+    if not runs(backbone, (3, MAX_TRIED_SIDE, MAX_TRIED_SIDE)):
+        if not runs(backbone, (3, 224, 224)) or size >= 224:
             raise UserError(f"model.arch={arch}: it does not run on images of {size} pixels a side.")
         raise ImageTooSmallError(arch, size, 224)  # nets made for one size only
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _runs(backbone, middle) else (middle, high)
-    raise ImageTooSmallError(arch, size, high)
-
-
-def _runs(backbone: nn.Module, size: int) -> bool:
-    try:
-        run_empty(backbone.eval(), size)
-    except (RuntimeError, AssertionError, ZeroDivisionError):
-        return False
-    return True
+    smallest = smallest_side(lambda side: runs(backbone, (3, side, side)), size, MAX_TRIED_SIDE)
+    raise ImageTooSmallError(arch, size, smallest)
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:
-    """The net's stages from input to output, each a list of modules with parameters.
-
-    A block or a convolution or linear layer begins a stage; a bare norm belongs to the one before it.
-    """
-    parts: list[list[nn.Module]] = []
-    for module in _opened(backbone):
-        bare_norm = not any(True for _ in module.children()) and not isinstance(module, nn.Conv2d | nn.Linear)
-        if bare_norm and parts:
-            parts[-1].append(module)
-        else:
-            parts.append([module])
-    return parts
-
-
-def _opened(module: nn.Module) -> Iterator[nn.Module]:
-    for name, child in module.named_children():
-        if not any(True for _ in child.parameters()):
-            continue
-        if name in OPENED:
-            yield from _opened(child)
-        else:
-            yield child
-
-
-def _trained(backbone: nn.Module, trainable: str) -> list[nn.Module]:
-    """The backbone's modules that are trained."""
-    if trainable == "all":
-        return [backbone]
-    if trainable == "head":
-        return []
-    parts = stages(backbone)
-    match = re.fullmatch(r"last_(\d+)", trainable)
-    if match is None or not 1 <= int(match[1]) <= len(parts):
-        raise UserError(
-            f"model.trainable={trainable}: expected head, all or last_N with N from 1 to "
-            f"{len(parts)}, the number of this net's stages."
-        )
-    return [module for stage in parts[-int(match[1]) :] for module in stage]
+    """The net's stages from input to output, each a list of modules with parameters."""
+    return child_stages(backbone, OPENED)

@@ -52,7 +52,7 @@ def explain(
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     predictor = trained.predictor()
     folder = trained.output_folder(out, "explanations")
-    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values, trained.spec.fit)
     names = OutputNames(files, find_base(images))
     if predictor.has_classes:
         config = {"explainer": explainer, "packages": trained.config["packages"]}

@@ -42,7 +42,8 @@ def read(file: str, facts: dict[str, Any]) -> np.ndarray:
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     image = Image.alpha_composite(white, image).convert("RGB")
-    image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    resample = Image.Resampling[facts.get("resample", "bilinear").upper()]
+    image = ImageOps.fit(image, (size, size), resample, (1 - facts.get("crop", 1)) / 2)
     pixels: np.ndarray = np.asarray(image).transpose(2, 0, 1)
     if channels != 3:
         grey = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels, 1).round()

@@ -38,6 +38,8 @@ def facts_of_net(trained: LoadedRun, *, classifies: bool) -> dict[str, Any]:
         "mean": list(spec.mean),
         "std": list(spec.std),
         "statistics": spec.statistics,
+        "resample": spec.resample,
+        "crop": spec.crop,
     }
 
 
@@ -64,11 +66,15 @@ def _steps(spec: Spec, *, inside: bool) -> list[str]:
         "turn the image upright by its EXIF orientation",
         f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
         "lay transparency on white; then RGB",
-        f"crop the largest square at the centre and scale it to {size} x {size} pixels, bilinear with "
-        "antialiasing (Pillow: ImageOps.fit)",
+        f"crop the {_square(spec)} at the centre and scale it to {size} x {size} pixels, {spec.resample} "
+        "with antialiasing (Pillow: ImageOps.fit)",
         f"channels: {colour}",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
+
+
+def _square(spec: Spec) -> str:
+    return "largest square" if spec.crop == 1 else f"square of {spec.crop:g} of the shorter side"
 
 
 def _range(spec: Spec) -> str:

@@ -104,7 +104,7 @@ def verify(sample: Sample, exported: Answer, net: Answer, *, classifies: bool) -
 
 
 def _files(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
-    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values)
+    pictures = Pictures(files, trained.spec.image_shape, trained.spec.values, trained.spec.fit)
     sample = Sample("", len(files), ())
 
     def batches() -> Iterator[Tensor]:
