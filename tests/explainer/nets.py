@@ -33,5 +33,6 @@ def small_resnet(side: int) -> TorchvisionClassifier:
         arch="resnet18",
         weights="none",
         trainable="head",
+        stem="standard",
         channels_last=False,
     )

@@ -149,7 +149,8 @@ def check_kept_files(conf: Path, source: Path, packages: list[str]) -> None:
         problems += [
             f"{where}: {node['_target_']}"
             for where, node in targets(loaded)
-            if str(node["_target_"]).split(".")[0] not in packages
+            if node["_target_"] != "???"  # which the user has to name
+            and str(node["_target_"]).split(".")[0] not in packages
             and not _is_harmless(str(node["_target_"]), node)
             and not is_of_nets(str(node["_target_"]))
         ]
