@@ -64,6 +64,10 @@ def test_every_family(name: str, channels: int) -> None:
     check_family(name, channels)
 
 
+def test_layers_are_in_the_order_in_which_they_run() -> None:
+    assert [name for name, _ in make().named_children()] == ["backbone", "head"]
+
+
 def test_the_families_are_there() -> None:
     assert FAMILIES.keys() >= ASKED
     assert set(QUICK) <= FAMILIES.keys()

@@ -88,11 +88,12 @@ class TimmClassifier(TransferClassifier):
         _check_options(options, rates, trainable)
         build = _Build(source, {**options, **rates})
         width = _check_size(build, image_shape)
-        self.head = nn.Linear(width, num_classes)
+        head = nn.Linear(width, num_classes)
         if source.file is None:
             self.backbone = _pretrained(build, image_shape) if source.pretrained else build(image_shape)
         else:
-            self.backbone = _from_file(build, image_shape, source.file, self.head)
+            self.backbone = _from_file(build, image_shape, source.file, head)
+        self.head = head  # behind the backbone, in the order in which layers are shown
         trained = trained_stages(stages(self.backbone), trainable)
         parameters = [parameter for stage in trained for parameter in stage]
         self._train_only(parameters, _following(self.backbone, parameters))

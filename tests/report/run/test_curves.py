@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +33,14 @@ def test_a_single_epoch_and_values_that_are_no_numbers(tmp_path: Path) -> None:
     assert rows == [{"epoch": 1}, {"epoch": 2, "val/loss": 1.5}]
     (panel,) = panels(curves(rows), 1)
     assert len(panel.lines[0].points) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "ticks"), [(1.0, "0.96 0.98 1.00 1.02 1.04"), (0.0, "−0.06 −0.04 −0.02 0.00")]
+)
+def test_a_value_that_stays_the_same_has_ticks_that_can_be_read(value: float, ticks: str) -> None:
+    rows: Any = [{"epoch": epoch, "val/accuracy": value} for epoch in (1, 2)]
+    (panel,) = panels(curves(rows), 1)
+    texts = " ".join(text for _, text in panel.y_ticks)
+    assert ticks in texts
+    assert {y for _, y, *_ in panel.lines[0].points} == {115.0}, "in the middle"

@@ -30,6 +30,13 @@ def test_without_validation_none_is_called_the_best(trained: Path) -> None:
     assert "the best by" not in _aim(replace(run, config=unvalidated), {}, None)
 
 
+def test_a_net_of_a_zoo_is_named(trained: Path) -> None:
+    run = restore(trained)
+    assert _aim(run, {}, None).startswith("CNN with ")
+    named = {**run.config, "model": {**run.config["model"], "arch": "convnext_tiny"}}
+    assert _aim(replace(run, config=named), {}, None).startswith("CNN convnext_tiny with ")
+
+
 def test_durations() -> None:
     texts = [_duration(s) for s in (None, 0.5, 12.34, 300, 7260)]
     assert texts == ["", "0.5 s", "12.3 s", "5 min", "2 h 01 min"]

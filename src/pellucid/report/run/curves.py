@@ -11,6 +11,7 @@ from pellucid.metrics.curves import Points
 from pellucid.view.curves import Curves
 
 WIDTH, HEIGHT = 440, 230  # of a panel's plot, in pixels
+SAME = 1e-6  # of their size: values that differ by less are drawn as one
 STAGE_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -46,7 +47,9 @@ def _panel(name: str, series: Mapping[str, Points], epochs: Sequence[int], best:
 
     values = [value for points in series.values() for _, value in points]
     first, last = epochs[0], epochs[-1]
-    y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(values), max(values))
+    lowest, highest = min(values), max(values)
+    room = 0.0 if highest - lowest > SAME * abs(highest) else 0.05 * abs(highest) or 0.05
+    y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(lowest - room, highest + room)
     low, high = float(y_ticks[0]), float(y_ticks[-1])
     decimals = max(0, 1 - math.floor(math.log10(y_ticks[1] - y_ticks[0]) + 1e-9))
     x_ticks = [

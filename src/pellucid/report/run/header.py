@@ -78,7 +78,8 @@ def _aim(trained: LoadedRun, recorded: Mapping[str, Any], data: ImageData | None
     free = sum(p.numel() for p in parameters if p.requires_grad)
     channels, height, width = trained.spec.image_shape
     trainable = "all trained" if free == total else f"{free:,} of them trained"
-    text = f"{type(trained.net).__name__} with {counted(total, 'parameter')}, {trainable}"
+    name = " ".join([type(trained.net).__name__, *filter(None, [trained.config["model"].get("arch")])])
+    text = f"{name} with {counted(total, 'parameter')}, {trainable}"
     if "epochs" in recorded:
         text += f", for {counted(recorded['epochs'], 'epoch')}"
     text += f" on {recorded.get('data/source') or (data.source if data else 'images')}"
