@@ -46,6 +46,19 @@ def test_quoting_leaves_sweeps_and_quoted_values() -> None:
     assert quote_path("model.weights=none", multirun=False) == "model.weights=none"
 
 
+def test_weights_are_a_file_or_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.pt").touch()
+    assert quote_path("model.weights=net.pt") == f"model.weights={tmp_path / 'net.pt'}"
+    assert quote_path("model.weights=other/net.pt") == f"model.weights={tmp_path / 'other/net.pt'}"
+    for word, model in [("augreg_in21k_ft_in1k", ["model=timm"]), ("DEFAULT", ["model=resnet_frozen"])]:
+        line = split([*model, f"model.weights={word}"])
+        assert line.value("model.weights") == word
+        assert compose(CONF, "train", line.overrides).model.weights == word
+    line = split(["model=own", "model._target_=torchvision.models.vgg11", "+model.weights=DEFAULT"])
+    assert compose(CONF, "train", line.overrides).model.weights == "DEFAULT"
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [

@@ -208,6 +208,8 @@ def test_builders_of_torchvision() -> None:
         UserError, match=r"expected value 1000 but got 10.*resnet_finetune model.arch=resnet18"
     ):
         build({"_target_": "torchvision.models.resnet18", "weights": "DEFAULT"}, "model", **SHAPE)
+    with pytest.raises(UserError, match=r"'net\.pt'\. Of a file: model=resnet_finetune model.arch=resnet18"):
+        build({"_target_": "torchvision.models.resnet18", "weights": "net.pt"}, "model", **SHAPE)
     with pytest.raises(UserError, match=r"was not found: .*Did you mean 'resnet18'"):
         locate("torchvision.models.resnet19", "model")
     around = of("around", backbone={"_target_": "torchvision.models.squeezenet1_1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -29,6 +30,17 @@ def test_a_user_net_of_another_package(tmp_path: Path) -> None:
     config["model"] = {"_target_": "tests.engine.test_build.OwnNet", "width": 5}
     result = train(config, tmp_path)
     assert result["status"] == "finished"
+
+
+def test_an_optimizer_and_a_scheduler_are_made_once_there_are_parameters() -> None:
+    config = compose("model=dnn")
+    config["optimizer"] = {"_target_": "torch.optim.SGD", "lr": 0.5}
+    config["scheduler"] = {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.5}
+    _, task = assemble(config)
+    made: Any = task.configure_optimizers()
+    (optimizer,), (scheduler,) = made
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert isinstance(scheduler, torch.optim.lr_scheduler.ExponentialLR)
 
 
 class OwnNet(torch.nn.Module):

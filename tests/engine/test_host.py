@@ -113,6 +113,29 @@ def test_features_are_what_validation_saw_on_its_way(tmp_path: Path, kind: type[
     assert torch.allclose(torch.from_numpy(last), _embedded(scene, index), rtol=1e-4, atol=1e-5)
 
 
+class Repeating(nn.Module):
+    """A net whose last linear layer runs twice an image, as with several samples of dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 3), nn.Linear(3, 2)
+
+    def embed(self, images: Tensor) -> Tensor:
+        features: Tensor = self.first(images.flatten(1))
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.embed(images)
+        scores: Tensor = self.last(features) + self.last(features)
+        return scores
+
+
+def test_features_of_a_layer_that_runs_twice_are_those_of_their_images(tmp_path: Path) -> None:
+    scene, index = classifier(tmp_path, Repeating()), torch.arange(8)
+    _, last = _asked(scene, index)
+    assert torch.allclose(torch.from_numpy(last), _embedded(scene, index), rtol=1e-4, atol=1e-5)
+
+
 class Moving(Callback):
     """Changes the weights once they were validated, as an average of weights would."""
 

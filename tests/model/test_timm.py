@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -253,13 +254,21 @@ def test_pretrained_weights_come_through_timm(tmp_path: Path, monkeypatch: pytes
         make("test_resnet.r161k")
 
 
-def test_without_a_network_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+
     def fail(model: str, **options: Any) -> None:
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 8s [Retry 5/5].")
         raise OSError("no network")
 
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", fail)
     with pytest.raises(UserError, match=r"could not be downloaded \(no network\).*model\.weights=none"):
         make(weights="default")
+    assert not caplog.records
+    assert hub.level == level
 
 
 def test_a_net_without_weights_says_so() -> None:

@@ -103,6 +103,8 @@ def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = ()
         hint = ""
         if arguments.get("weights") and "num_classes" in str(error):  # torchvision's are for theirs alone
             hint = f" For a new head on these weights: model=resnet_finetune model.arch={cls.__name__}."
+        elif arguments.get("weights") and isinstance(error, KeyError):  # torchvision looks names up
+            hint = f" Of a file: model=resnet_finetune model.arch={cls.__name__} model.weights=<file>."
         raise UserError(f"{target} refused its options: {first_line(error).rstrip('.')}.{hint}") from error
 
 

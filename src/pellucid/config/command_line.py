@@ -98,11 +98,16 @@ def quote_path(override: str, command: Command | None = None, *, multirun: bool 
     if value[0] in "'\"" or "${" in value or (multirun and "," in value):
         return override
     value = str(Path(value).expanduser()) if a_path else value
-    if key.lstrip("+") in KEPT_PATHS:
+    if key.lstrip("+") in KEPT_PATHS and not _is_name(key, value):
         value = str(Path(value).absolute())
     if re.fullmatch(r"[\w./-]*/[\w./-]*", value, re.ASCII):  # Hydra, too, takes it for a text
         return f"{key}={value}"
     return assignment(key, value)
+
+
+def _is_name(key: str, value: str) -> bool:
+    """Whether weights are meant by their name, such as a tag of timm's: a word that is no file."""
+    return key.lstrip("+") == "model.weights" and Path(value).name == value and not Path(value).exists()
 
 
 def assignment(key: str, text: str) -> str:

@@ -156,7 +156,8 @@ def checked(function: Callable[..., Made], target: str, kind: type, expected: st
             return made
         if inspect.iscoroutine(made):
             made.close()
-        given = "None" if made is None else f"a {type(made).__name__}"
+        name = type(made).__name__
+        given = "None" if made is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
         raise UserError(f"{target} returned {given}, expected {expected}. Let it return one.")
 
     return call

@@ -43,8 +43,8 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         "task",
         packages=packages,
         net=net,
-        optimizer=build(config["optimizer"], "optimizer", packages=packages),
-        scheduler=build(scheduler, "scheduler", packages=packages) if scheduler else None,
+        optimizer=_factory(config["optimizer"], "optimizer", packages),
+        scheduler=_factory(scheduler, "scheduler", packages) if scheduler else None,
         image_shape=shape,
         num_classes=classes,
         mean=spec.mean,
@@ -52,6 +52,11 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         seed=config["seed"],
     )
     return task
+
+
+def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:
+    """What makes the optimizer or scheduler of parameters, also where ``_partial_`` is missing."""
+    return build({**node, "_partial_": True}, slot, packages=packages)
 
 
 def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> dict[str, Any]:

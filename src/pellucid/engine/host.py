@@ -149,7 +149,9 @@ class RunHost(Host, Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if sum(vectors.nbytes for vectors in self._heard[:1]) * len(self._heard) > MAX_HEARD:
+        del self._heard[batch_idx:-1]  # of a layer that has run several times the last, as embed does
+        nbytes = sum(vectors.nbytes for vectors in self._heard[:1]) * len(self._heard)
+        if nbytes > MAX_HEARD or len(self._heard) <= batch_idx:
             self._listening.close()
             self._heard = []
         if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):

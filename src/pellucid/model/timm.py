@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -335,7 +337,8 @@ def _check_names(build: _Build, error: BaseException) -> None:
 
 def _pretrained(build: _Build, image_shape: tuple[int, int, int]) -> nn.Module:
     try:
-        return build(image_shape, pretrained=True)
+        with _retrying_quietly():
+            return build(image_shape, pretrained=True)
     except OSError as error:  # of huggingface_hub, urllib
         raise UserError(
             f"model.weights=default: the weights of {build.source.tagged} could not be downloaded "
@@ -347,6 +350,18 @@ def _pretrained(build: _Build, image_shape: tuple[int, int, int]) -> nn.Module:
             f"model.weights=default: the weights of {build.source.tagged} do not fit these options or "
             f"images: {first_line(error).rstrip('.')}. Leave model.options out, or set model.weights=none."
         ) from error
+
+
+@contextmanager
+def _retrying_quietly() -> Iterator[None]:
+    """Within, huggingface_hub does not tell of each of its tries: what has failed is said once."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _from_file(build: _Build, image_shape: tuple[int, int, int], path: Path, head: nn.Linear) -> nn.Module:
