@@ -64,6 +64,7 @@ WITH = {
     "data=catdog": ["data.source=drawn", "data.image_size=34", "model.channels=[4]"],
     "data=fashion_mnist": ["data.root={fashion}"],
     "model=xai": ["data.image_size=34"],
+    "model=timm": ["model.weights=none", "model.arch=test_resnet", "data.image_size=32"],
     "model=resnet_frozen": ["model.weights=none", "data.image_size=32"],
     "model=resnet_finetune": ["model.weights=none", "data.image_size=32"],
     "scheduler=step": ["scheduler.step_size=1"],

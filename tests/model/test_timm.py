@@ -26,6 +26,8 @@ def make(arch: str = "test_resnet", side: int = 32, channels: int = 3, **options
 def check_family(name: str, channels: int) -> None:
     torch.manual_seed(0)
     arch, options, side = FAMILIES[name]
+    if not timm.is_model(arch):
+        pytest.skip("this timm has it not yet")
     net = make(arch, side, channels, options=options)
     images = torch.randn(2, channels, side, side)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
@@ -34,6 +36,7 @@ def check_family(name: str, channels: int) -> None:
         optimizer.zero_grad()
         loss: Tensor = nn.functional.cross_entropy(net(images), torch.tensor([0, 3]))
         loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)  # two images' statistics make gradients of thousands
         optimizer.step()
     assert loss.isfinite()
     assert not torch.equal(net.head.weight, before)
@@ -60,8 +63,6 @@ def test_a_family(name: str, channels: int) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", sorted(FAMILIES.keys() - set(QUICK)))
 def test_every_family(name: str, channels: int) -> None:
-    if not timm.is_model(FAMILIES[name].arch):
-        pytest.skip("this timm has it not yet")
     check_family(name, channels)
 
 

@@ -31,7 +31,7 @@ class Embeddings(Visualizer):
     epochs, also of a resumed run, are aligned to them.
     """
 
-    name, kept, min_effort = "embeddings", "embeddings/epoch_*.npz", 0.25
+    name, kept = "embeddings", "embeddings/epoch_*.npz"
 
     def __init__(
         self,

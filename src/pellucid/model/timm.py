@@ -402,12 +402,15 @@ def stages(backbone: nn.Module) -> list[list[nn.Parameter]]:
 
     if not hasattr(backbone, "group_matcher"):
         parts = child_stages(backbone, OPENED)
-        return [[parameter for module in part for parameter in module.parameters()] for part in parts]
+        found = [[parameter for module in part for parameter in module.parameters()] for part in parts]
+        owned = {id(parameter) for part in found for parameter in part}
+        found[0] += [p for p in backbone.parameters() if id(p) not in owned]  # positions, of the net itself
+        return found
     try:
         groups = group_parameters(backbone, backbone.group_matcher(coarse=True))  # type: ignore[operator]
     except AssertionError:  # it groups by blocks only
         groups = group_parameters(backbone, backbone.group_matcher())  # type: ignore[operator]
-    found: list[list[nn.Parameter]] = []
+    found = list[list[nn.Parameter]]()
     for _, names in sorted(groups.items()):
         parameters = [backbone.get_parameter(name) for name in names]
         if found and all(parameter.ndim <= 1 for parameter in parameters):
