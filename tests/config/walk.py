@@ -174,8 +174,9 @@ def _try(place: str, target: str, options: Mapping[str, Any], built: Counter[str
         {"save_dir": "run", "image_shape": (1, 8, 8), "num_classes": 2} if place != "trainer" else {}
     )
     node = {"_target_": target, **options, **quiet}
-    if place in ("model", "argument"):
-        node = without_start(node)  # as of all that a run's files name
+    if place in ("model", "argument"):  # as of all that a run's files name
+        node = without_start(node if place == "model" else {"argument": node})
+        node = node.get("argument", node)
     if place in ("optimizer", "scheduler"):
         node["_partial_"] = True
     with suppress(UserError), torch.device("meta"):  # without the numbers of its weights
