@@ -15,9 +15,8 @@ DRAWING = 0.3  # seconds of a look that fewer images do not spare
 # After a training of fewer than SHORT seconds so many views that have not looked do so in any case, where it
 # takes no longer than that.
 GRACE, GRACES, SHORT = 0.5, 5, 30.0
-EARLY = (
-    0.8  # of the share may be spent before the last epoch, whose looks, and the film, cost more than before
-)
+# Of the share what may be spent before the last epoch, whose looks, and the film, cost more than others.
+EARLY = 0.8
 LOOKS = 6  # of a view in a run, about, where it is not known how often it will look
 UNKNOWN_EPOCHS = 10  # a training has, where its end is not known
 
