@@ -18,6 +18,7 @@ from torch.nn import functional
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESAMPLES, MIN_CROP = ("bilinear", "bicubic"), 0.1
 MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
+CLASS, MULTILABEL, NUMBERS = LABELS = ("class", "multilabel", "numbers")  # what is known of an image
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
 Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
 
@@ -37,6 +38,8 @@ class Spec:
     """Image shape (C, H, W), class names, and per-channel mean and standard deviation of [0, 1] pixels; of
     images whose normalisation is not known none.
 
+    ``labels`` says what is known of an image: its class, one of ``classes``; any of them (multilabel); or a
+    number for each of them, which are names of numbers then.
     ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
     more than 8 bits are black and white: none, those of each file's type; None: not known before it is read;
     ``resample`` and ``crop`` how images are brought to the size, see ``Fit``.
@@ -50,6 +53,7 @@ class Spec:
     value_range: Values | None = ()
     resample: str = "bilinear"
     crop: float = 1.0
+    labels: str = CLASS
 
     @property
     def fit(self) -> Fit:
@@ -93,6 +97,7 @@ class Spec:
             and (not self.value_range or is_range(self.value_range))
             and self.resample in RESAMPLES
             and MIN_CROP <= self.crop <= 1
+            and self.labels in LABELS
         ):
             raise ValueError("not the spec of a data set")
 

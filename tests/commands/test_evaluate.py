@@ -150,7 +150,7 @@ class Focal(Classification):
             "range": MeanMetric(),
         }
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
         images_BCHW, labels_B = batch
         logits_BK = self(images_BCHW)
         losses_B = functional.cross_entropy(logits_BK, labels_B, reduction="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,15 @@ def test_everything_happens_on_the_loaders_device(augment: Augment) -> None:
     batches.device = torch.device("meta")  # a device that every machine has
     for images, labels in batches:
         assert images.device == labels.device == batches.device
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weights_come_third_where_they_are_asked_for(weighted: bool) -> None:
+    batches = loader(6, 3)
+    split = replace(batches.split, weights_N=torch.arange(6.0), targets_NK=torch.arange(6.0).unsqueeze(1))
+    order_ = order(6, 3)
+    given = {"spec": batches.spec, "augment": none, "augmentations": 0, "features": None}
+    loaded = BatchLoader(split=split, order=order_, device=batches.device, weighted=weighted, **given)  # type: ignore[arg-type]
+    for images_BCHW, targets_BK, *weights in loaded:
+        assert targets_BK.shape == (len(images_BCHW), 1)
+        assert [w.tolist() for w in weights] == ([targets_BK[:, 0].tolist()] if weighted else [])

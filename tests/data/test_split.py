@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pellucid.data.images import Split
+from pellucid.data.images import Split, as_digests
 from pellucid.data.split import take
 from pellucid.errors import UserError
 
@@ -166,3 +168,50 @@ def test_runs_of_format_1_keep_their_splits() -> None:
     """As the version of then drew them."""
     parts = stratified_split(torch.arange(30) % 2, [0.2, 0.2], seed=3, by_position=True)
     assert [part.tolist() for part in parts[1:]] == [[19, 20, 24, 25, 26, 29], [0, 5, 10, 13, 22, 23]]
+
+
+def grouped(images_of_group: int, groups: int) -> Split:
+    split = images(torch.arange(images_of_group * groups) % 2)
+    names = [f"patient {k // images_of_group}".encode() for k in range(len(split))]
+    return replace(split, groups_N=as_digests(hashlib.sha256(name).digest() for name in names))
+
+
+def test_no_group_is_in_two_parts() -> None:
+    parts = take(grouped(4, 30), {"val": 0.2, "test": 0.2}, 0, ["cat", "dog"]).values()
+    groups = [set(part.groups_N.tolist()) for part in parts if part.groups_N is not None]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 30
+    assert [len(part) for part in parts] == [72, 24, 24]
+
+
+def test_one_content_in_two_groups_joins_them() -> None:
+    split = grouped(4, 30)
+    digests_N = split.digests_N.copy()
+    digests_N[[3, 40, 81]] = digests_N[3]  # of patients 0, 10 and 20
+    parts = take(replace(split, digests_N=digests_N), {"val": 0.3, "test": 0.3}, 1, ["cat", "dog"]).values()
+    joined = [part for part in parts if "3.png" in part.files]
+    assert len(joined) == 1
+    assert {"40.png", "81.png", "0.png", "43.png", "80.png"} <= set(joined[0].files)
+
+
+def test_a_group_that_grows_stays_where_it_is() -> None:
+    split = grouped(4, 30)
+    before = take(split.subset(torch.arange(4, 120)), {"val": 0.2}, 0, ["cat", "dog"])
+    after = take(split.subset(torch.arange(2, 120)), {"val": 0.2}, 0, ["cat", "dog"])
+    moved = set(before["val"].files) ^ set(after["val"].files)
+    assert len(moved) <= 4 + 2, "one other group at most, at the cut, and the images that are new"
+
+
+def test_too_few_groups_of_a_class() -> None:
+    with pytest.raises(UserError, match="Too few groups with images of cat"):
+        take(grouped(50, 2), {"val": 0.2, "test": 0.2}, 0, ["cat", "dog"])
+
+
+def test_labels_and_numbers_are_divided_by_their_strata() -> None:
+    split = images(torch.full((200,), -1))
+    rare = torch.stack([torch.ones(200, dtype=torch.bool), torch.arange(200) < 20], dim=1)
+    val = take(replace(split, targets_NK=rare), {"val": 0.2}, 0, ["a", "b"])["val"]
+    assert len(val) == 40
+    assert val.targets.sum(dim=0).tolist() == [40, 4]
+    numbers = torch.arange(200.0).unsqueeze(1)
+    val = take(replace(split, targets_NK=numbers), {"val": 0.2}, 0, ["angle"])["val"]
+    assert torch.bincount((val.targets[:, 0] / 20).long(), minlength=10).tolist() == [4] * 10

@@ -69,7 +69,7 @@ def test_a_difference_is_drawn_of_the_same_images() -> None:
 class OwnStep(Classification):
     """Its loss is another one than the cross-entropy that ours predicts."""
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: Any) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: tuple[Tensor, ...], stage: Any) -> tuple[Tensor, Tensor]:
         loss, output = super()._step(batch, stage)
         return 2 * loss, output
 

@@ -88,7 +88,7 @@ class ImageData(LightningDataModule, ABC):
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
                 digest.update(split.images(index_B).contiguous().numpy().data)
-            digest.update(split.labels_N.contiguous().numpy().data)
+            digest.update(split.targets.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
     def conform(self, spec: Spec) -> None:
@@ -174,6 +174,7 @@ class ImageData(LightningDataModule, ABC):
         shuffle: bool = False,
         augmented: bool = False,
         remembered: bool = False,
+        weighted: bool = False,
         trainer: Trainer | None = None,
     ) -> BatchLoader:
         """Batches of a split; in the order of the files and as they are, unless asked otherwise.
@@ -195,7 +196,7 @@ class ImageData(LightningDataModule, ABC):
             world_size=trainer.world_size if trainer else 1,
         )
         if trainer and is_limited(trainer, name, len(order)):
-            order.shuffle, order.order_N = False, fair_order(split.labels_N, self.seed)
+            order.shuffle, order.order_N = False, fair_order(split.strata_N, self.seed)
         return BatchLoader(
             split=split,
             spec=self.spec,
@@ -204,6 +205,7 @@ class ImageData(LightningDataModule, ABC):
             augmentations=augmentations,
             features=self._remembered(name, augmentations) if remembered else None,
             device=device,
+            weighted=weighted,
         )
 
     def of_test(self, index_N: Tensor) -> ImageData:
@@ -221,12 +223,12 @@ class ImageData(LightningDataModule, ABC):
         return replace(split, store=self._stores[id(split.store)])
 
     def transfer_batch_to_device(
-        self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
-    ) -> tuple[Tensor, Tensor]:
+        self, batch: tuple[Tensor, ...], device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, ...]:
         return batch  # the loader's are there already
 
     def train_dataloader(self) -> BatchLoader:
-        return self.loader("train", shuffle=True, augmented=True, remembered=True)
+        return self.loader("train", shuffle=True, augmented=True, remembered=True, weighted=True)
 
     def val_dataloader(self) -> BatchLoader:
         return self.loader("val", remembered=True)

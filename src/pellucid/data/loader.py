@@ -85,7 +85,8 @@ class BatchLoader:
     """A loader of batches ``(images_BCHW, labels_B)`` on a device: resized, normalised, augmented.
 
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
-    ``(features_BD, labels_B)``, what those make of the images.
+    ``(features_BD, labels_B)``, what those make of the images. Labels are the split's ``targets``. Where it
+    has weights and the loader is ``weighted``, they come third, ``weights_B``.
     """
 
     def __init__(
@@ -98,22 +99,25 @@ class BatchLoader:
         augmentations: int,
         features: Features | None,
         device: torch.device,
+        weighted: bool = False,
     ) -> None:
         self.split, self.spec, self.augment, self.device = split, spec, augment, device
         self.augmentations, self.features = augmentations, features
+        self.weights_N = split.weights_N if weighted else None
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
 
     def __len__(self) -> int:
         return len(self.sampler)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         inputs: Iterable[tuple[Tensor, Tensor]]
         if (table_ND := self.table()) is None:
             inputs = self._images(self.sampler, self._number)
         else:
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
         for index_B, inputs_B in inputs:
-            yield inputs_B, self.split.labels_N[index_B].to(self.device)
+            more = () if self.weights_N is None else (self.weights_N[index_B].to(self.device),)
+            yield inputs_B, self.split.targets[index_B].to(self.device), *more
 
     def table(self) -> Tensor | None:
         """The epoch's features of all images, (N, D) on the CPU, in their order; None without any."""

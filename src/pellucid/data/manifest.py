@@ -9,6 +9,7 @@ Axes: N images that are there now, R rows of the manifest.
 from __future__ import annotations
 
 import io
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,12 +31,16 @@ Row = tuple[int, int, str]  # digest, label, file
 
 @dataclass(frozen=True)
 class Manifest:
-    """The R images of a run: digests of their content, splits (numbers of ``SPLITS``), labels, file names."""
+    """The R images of a run: digests of their content, splits (numbers of ``SPLITS``), labels, file names.
+
+    ``labels_R`` are a split's ``codes_N``; ``groups_R`` those of images that have groups.
+    """
 
     digests_R: Digests
     splits_R: np.ndarray
     labels_R: np.ndarray
     files: Sequence[str]
+    groups_R: Digests | None = None
 
     @classmethod
     def of(cls, splits: Mapping[str, Split]) -> Manifest:
@@ -44,8 +49,9 @@ class Manifest:
         return cls(
             np.concatenate([split.digests_N for _, split in numbered]),
             np.concatenate([np.full(len(split), number, np.uint8) for number, split in numbered]),
-            np.concatenate([split.labels_N.numpy() for _, split in numbered]),
+            np.concatenate([split.codes_N for _, split in numbered]),
             [file for _, split in numbered for file in split.files],
+            _joined([split.groups_N for _, split in numbered]),
         )
 
     def save(self, path: Path) -> None:
@@ -53,7 +59,10 @@ class Manifest:
         content = io.BytesIO()
         names = np.frombuffer("\0".join(self.files).encode(errors="surrogateescape"), np.uint8)
         labels_R = self.labels_R.astype(np.int32)
-        np.savez_compressed(content, digest=self.digests_R, split=self.splits_R, label=labels_R, files=names)
+        arrays = {"digest": self.digests_R, "split": self.splits_R, "label": labels_R, "files": names}
+        if self.groups_R is not None:
+            arrays["group"] = self.groups_R
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
         write_atomically(path, content.getbuffer())
 
     @classmethod
@@ -78,11 +87,14 @@ class Manifest:
                 raise ValueError(f"{name} is an array of {arrays[name].dtype} {arrays[name].shape}")
         digests_R, splits_R, labels_R = (arrays[name] for name in ("digest", "split", "label"))
         files = arrays["files"].tobytes().decode(errors="surrogateescape").split("\0")
+        groups_R = arrays.get("group")
+        if groups_R is not None and (groups_R.dtype != np.uint64 or groups_R.shape != digests_R.shape):
+            raise ValueError(f"group is an array of {groups_R.dtype} {groups_R.shape}")
         if not len(digests_R) == len(splits_R) == len(labels_R) == len(files):
             raise ValueError("its columns have different lengths")
         if splits_R.max(initial=0) >= len(SPLITS) or labels_R.min(initial=0) < 0:
             raise ValueError("it names splits or classes that there are not")
-        return cls(digests_R, splits_R, labels_R.astype(np.int64), files)
+        return cls(digests_R, splits_R, labels_R.astype(np.int64), files, groups_R)
 
     def merged(self, splits: Mapping[str, Split]) -> Manifest:
         """With the images of the splits that are not in it yet: those that were trained on stay known."""
@@ -98,6 +110,7 @@ class Manifest:
             np.concatenate([self.splits_R, now.splits_R[new]]),
             np.concatenate([self.labels_R, now.labels_R[new]]),
             [*self.files, *(now.files[k] for k in new)],
+            _joined([self.groups_R, None if now.groups_R is None else now.groups_R[new]]),
         )
 
     @cached_property
@@ -116,10 +129,14 @@ class Manifest:
         ):
             by_digest[digest] = number  # of several, the first: one that was trained on stays so
         by_file = dict(zip(self.files, self.splits_R.tolist(), strict=True))
+        by_group: dict[int, int] = {}
+        if self.groups_R is not None:
+            by_group = dict(zip(self.groups_R.tolist(), self.splits_R.tolist(), strict=True))
         chosen_N = np.empty(len(pool), np.int64)
         new = []
-        for k, (digest, file) in enumerate(zip(pool.digests_N.tolist(), pool.files, strict=True)):
-            number = by_digest.get(digest, by_file.get(file))
+        groups = itertools.repeat(None) if pool.groups_N is None else pool.groups_N.tolist()
+        for k, (digest, file, group) in enumerate(zip(pool.digests_N.tolist(), pool.files, groups)):  # noqa: B905
+            number = by_digest.get(digest, by_file.get(file, by_group.get(group)))
             if number is None:
                 new.append(k)
             else:
@@ -133,10 +150,16 @@ class Manifest:
     def _neighbours(self, new: Split, seed: int) -> np.ndarray:
         """Of images that are not known, the split of the known one before them in the class's order."""
         keys_R, keys_N = order(self.digests_R, seed), order(new.digests_N, seed)
+        labels_R, labels_N = self.labels_R, new.labels_N.numpy()
+        grouped = new.groups_N is not None and self.groups_R is not None
+        if new.groups_N is not None and self.groups_R is not None:
+            keys_R, keys_N = order(self.groups_R, seed), order(new.groups_N, seed)
+        if grouped or new.targets_NK is not None:  # one order of all: of no class, or of several
+            labels_R, labels_N = np.zeros_like(labels_R), np.zeros_like(labels_N)
         found_N = np.zeros(len(new), np.int64)
-        for label in np.unique(new.labels_N.numpy()).tolist():
-            of_class_N = new.labels_N.numpy() == label
-            rows_M = np.flatnonzero(self.labels_R == label)
+        for label in np.unique(labels_N).tolist():
+            of_class_N = labels_N == label
+            rows_M = np.flatnonzero(labels_R == label)
             if len(rows_M):
                 rows_M = rows_M[np.argsort(keys_R[rows_M])]
                 before = np.searchsorted(keys_R[rows_M], keys_N[of_class_N], side="right") - 1
@@ -169,7 +192,7 @@ class Manifest:
                 since.moved.append(f"{file} (to {name} from {', '.join(sorted(old_splits[digest]))})")
             elif label not in old_labels[digest]:
                 before = ", ".join(classes[old] for old in old_labels[digest] if old < len(classes))
-                since.relabelled.append(f"{file} (was {before})")
+                since.relabelled.append(f"{file} (was {before or 'another'})")
             elif all(old in now_names for old in old_files[digest]):
                 since.copied.append(f"{file} (as {old_files[digest][0]})")
             else:
@@ -215,5 +238,11 @@ def first_names(files: Sequence[str]) -> str:
     return ", ".join(map(plain, files[:MAX_NAMED])) + more
 
 
+def _joined(parts: Sequence[Digests | None]) -> Digests | None:
+    """Groups one after the other; none where a part has none."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
 def _rows(split: Split) -> Iterable[Row]:
-    return zip(split.digests_N.tolist(), split.labels_N.tolist(), split.files, strict=True)
+    return zip(split.digests_N.tolist(), split.codes_N.tolist(), split.files, strict=True)

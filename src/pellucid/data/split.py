@@ -5,7 +5,7 @@ content) and cut where the fractions say. An image that is renamed stays where i
 removed moves at most one other at each cut, where a fraction is rounded. In a run that has been trained none
 is moved: see ``manifest.py``.
 
-Axes: N images, U different ones, M of a class.
+Axes: N images, U different ones, M of a class, G groups.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from pellucid.data.images import Split
 from pellucid.errors import UserError
@@ -34,20 +36,21 @@ def take(
 ) -> dict[str, Split]:
     """A part for each of the fractions, and ``train``, which has what they leave; each in the split's order.
 
-    Every class is divided by the same fractions, rounded, and each part gets at least one image of it. Exact
-    duplicates stay together. ``by_position``: where the image is in the split decides, not its content.
+    Every class is divided by the same fractions, rounded, and each part gets at least one image of it; of
+    images without a class, every stratum is. Exact duplicates stay together, and so do groups.
+    ``by_position``: where the image is in the split decides, not its content.
     Raises UserError where a class has too few images, and for fractions that are none.
     """
     _check(fractions)
-    names, labels_N = ("train", *fractions), split.labels_N.numpy()
+    names, strata_N = ("train", *fractions), split.strata_N.numpy()
     if by_position:
         digests_U, content_N = split.digests_N, np.arange(len(split))
     else:
-        digests_U, content_N = np.unique(split.digests_N, return_inverse=True)
+        digests_U, content_N = _together(split)
     part_U = np.full(len(digests_U), -1)
-    _check_counts(labels_N, content_N, names, classes)
-    for label in np.unique(labels_N).tolist():
-        of_class_M, sizes_M = np.unique(content_N[labels_N == label], return_counts=True)
+    _check_counts(split, content_N, names, classes)
+    for label in np.unique(strata_N).tolist():
+        of_class_M, sizes_M = np.unique(content_N[strata_N == label], return_counts=True)
         free_M = part_U[of_class_M] < 0  # another class may have the same image
         content_M, sizes_M = of_class_M[free_M], sizes_M[free_M]
         if len(content_M) == 0:
@@ -97,11 +100,37 @@ def _check(fractions: Mapping[str, float]) -> None:
         raise UserError(f"{options} leave nothing to train on: expected a sum below 1.")
 
 
+def _together(split: Split) -> tuple[Digests, NDArray[np.int64]]:
+    """What is not to be torn apart, U of them: the digest of each, and which one each image belongs to.
+
+    Images of one content, or of one group; a group's digest is that of its name, whatever is in it.
+    """
+    digests_U, content_N = np.unique(split.digests_N, return_inverse=True)
+    if split.groups_N is None:
+        return digests_U, content_N
+    groups_G, group_N = np.unique(split.groups_N, return_inverse=True)
+    size = len(groups_G) + len(digests_U)  # a graph of groups and contents, an edge for each image
+    edges = coo_array((np.ones(len(split)), (group_N, len(groups_G) + content_N)), shape=(size, size))
+    _, component_M = connected_components(edges, directed=False)
+    component_G = component_M[: len(groups_G)]
+    least_U = np.full(component_M.max() + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(least_U, component_G, groups_G)
+    return least_U, component_G[group_N].astype(np.int64)
+
+
 def _check_counts(
-    labels_N: NDArray[np.int64], content_N: NDArray[np.int64], parts: Sequence[str], classes: Sequence[str]
+    split: Split, content_N: NDArray[np.int64], parts: Sequence[str], classes: Sequence[str]
 ) -> None:
     """Raise UserError for classes of which not every part would have an image, other than all others."""
-    label_of_pairs = np.unique(np.stack([labels_N, content_N]), axis=1)[0]
+    grouped = split.groups_N is not None
+    if split.targets_NK is not None:
+        if (count := len(np.unique(content_N))) < len(parts):
+            raise UserError(
+                f"Too few different {'groups' if grouped else 'images'}, {count}: {', '.join(parts)} take at "
+                f"least one each, {len(parts)} in all."
+            )
+        return
+    label_of_pairs = np.unique(np.stack([split.labels_N.numpy(), content_N]), axis=1)[0]
     labels, counts = np.unique(label_of_pairs, return_counts=True)
     short = [
         f"{classes[label]} ({count})"
@@ -110,8 +139,9 @@ def _check_counts(
     ]
     if short:
         more = ", …" if len(short) > MAX_NAMED else ""
+        kind = "groups with images" if grouped else "different images"
         raise UserError(
-            f"Too few different images of {', '.join(short[:MAX_NAMED])}{more}: {', '.join(parts)} take "
+            f"Too few {kind} of {', '.join(short[:MAX_NAMED])}{more}: {', '.join(parts)} take "
             f"at least one of every class each, {len(parts)} in all. Add images, move the class "
             "folder elsewhere, or give splits of your own, <root>/{train,val,test}/<class>."
         )

@@ -100,12 +100,12 @@ class PredictionCollector(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: tuple[Tensor, Tensor],
+        batch: tuple[Tensor, ...],
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         assert isinstance(pl_module, Task)
-        (images_BCHW, labels_B), output = batch, self._output.float()
+        (images_BCHW, labels_B, *_), output = batch, self._output.float()
         values = pl_module.predictions(images_BCHW, output, labels_B)
         if not _says_its_losses(pl_module):
             values["own"] = self._per_image.step(images_BCHW, labels_B, output)

@@ -26,7 +26,7 @@ from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import FORMAT, Run
-from pellucid.spec import Spec
+from pellucid.spec import CLASS, Spec
 from pellucid.system.console import quiet_lightning
 from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
@@ -163,6 +163,8 @@ class LoadedRun:
 
     def _check_whole(self, data: ImageData, elsewhere: bool) -> None:
         """Tell which classes have no images; in the run's own data they are gone, which is a mistake."""
+        if self.spec.labels != CLASS:
+            return
         present = {label for split in data.splits.values() for label in torch.unique(split.labels_N).tolist()}
         missing = [name for label, name in enumerate(self.spec.classes) if label not in present]
         if missing and not elsewhere:

@@ -19,13 +19,15 @@ class Images:
     """B images: uint8 pixels (B, C, H, W), or floats as a net takes them; int64 labels (``UNKNOWN`` where not
     known), files, and names.
 
-    ``names`` are those of classes, or of the folders that files lie in.
+    ``names`` are those of classes, or of the folders that files lie in. ``targets_BK``: what is known of
+    images that have no class, see ``Split``.
     """
 
     pixels_BCHW: Tensor
     labels_B: Tensor
     files: Sequence[str]
     names: Sequence[str]
+    targets_BK: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.files)

@@ -100,7 +100,7 @@ class Task(LightningModule, ABC):
         return output
 
     @abstractmethod
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
         """The loss to minimise, and what the net gave; notes what the stage's metrics are made of."""
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
@@ -151,22 +151,22 @@ class Task(LightningModule, ABC):
     def on_test_epoch_start(self) -> None:
         self.steps["test"] = StepBuffer()
 
-    def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         # Dropout of this step is a function of seed, epoch, rank and step alone.
         seed_step(self.seed, self.device, self.current_epoch, self.global_rank, batch_idx)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         return self._step(batch, "train")[0]
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         return self._step(batch, "val")[1]  # for callbacks that look at it
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self._step(batch, "test")
 
-    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> dict[str, Tensor]:
         """What is predicted of each image of the batch, and its loss. See ``predictions``."""
-        images_BCHW, labels_B = batch
+        images_BCHW, labels_B, *_ = batch
         return self.predictions(images_BCHW, self(images_BCHW), labels_B)
 
     def predictions(
@@ -183,7 +183,7 @@ class Task(LightningModule, ABC):
         """The net, where batches may hold what it embeds in place of images; None where they may not."""
         return None
 
-    def on_train_batch_end(self, outputs: Any, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         if self.trainer.is_last_batch:
             self._log_metrics("train")
 

@@ -74,8 +74,8 @@ class Classification(Task):
     def read(self, output: object) -> Tensor:
         return output if isinstance(output, Tensor) else tensor_at(output, self.main_index)
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
-        inputs_B, labels_B = batch  # images, or what a frozen net made of them
+    def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
+        inputs_B, labels_B, *_ = batch  # images, or what a frozen net made of them
         output = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
         logits_BK, *auxiliary = find_heads(output, (len(labels_B), self.num_classes))
         loss = self._loss(logits_BK, labels_B)

@@ -54,8 +54,8 @@ class Reconstruction(Task):
                 f"{shape_of(output)}. Use model=autoencoder, or leave task out."
             )
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> tuple[Tensor, Tensor]:
-        images_BCHW, labels_B = batch
+    def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
+        images_BCHW, labels_B, *_ = batch
         reconstruction_BCHW = self(images_BCHW)
         loss = functional.mse_loss(reconstruction_BCHW, self._target(images_BCHW))
         self.steps[stage].add(loss, labels_B)
