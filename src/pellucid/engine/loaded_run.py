@@ -32,7 +32,10 @@ from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
 
-IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
+PINNED = {  # what of a run's spec data sets take as options, in place of what they would find
+    "pellucid.data.image_folder.ImageFolder": ("classes",),
+    "pellucid.data.table.Table": ("classes", "labels"),
+}
 log = logging.getLogger(__name__)
 
 
@@ -120,8 +123,9 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        classes = {"classes": list(self.spec.classes)} if config["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**config, **classes}})
+        known = self.spec.to_dict()
+        pinned = {name: known[name] for name in PINNED.get(config["_target_"], ())}
+        data = make_data({**self.config, "data": {**config, **pinned}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -170,7 +174,8 @@ class LoadedRun:
         if missing and not elsewhere:
             raise UserError(
                 f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
-                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder>."
+                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder> "
+                "or data.path=<table>."
             )
         if missing:
             log.warning("%s has no images of %s.", data.source, _few(missing))
@@ -234,7 +239,7 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
     if now.get("_target_") != then["_target_"]:
         return {}
-    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
+    return {name: now[name] for name in ("root", "path", "cache") if name in now and name in then}
 
 
 def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
