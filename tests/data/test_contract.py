@@ -16,6 +16,7 @@ from PIL import Image
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
 from tests.data.build import CONF, constructor, load, make, read
+from tests.data.tables import write_photo_table
 from tests.data.torchvision_files import WRITERS
 from tests.fakes import write_pets, write_photos
 
@@ -29,12 +30,17 @@ MEMBERS = {  # the YAML, whether the publisher splits off the test images, and t
     "catdog, drawn": ("catdog", True, (3, 64, 64)),
     "torchvision, arrays": ("torchvision", True, (1, 28, 28)),
     "torchvision, photos": ("torchvision", True, (3, 128, 128)),
+    "table": ("table", False, (3, 128, 128)),
     "image_folder with splits": ("image_folder", True, (3, 128, 128)),
     "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
 ADDED = sorted(set(NAMES) - {name for name, _, _ in MEMBERS.values()})  # one's own
 OWN_TEST = [name for name, (_, own_test, _) in MEMBERS.items() if own_test]
-BY_FILE = ("image_folder", "torchvision, photos")  # whose fingerprints are tried in tests of their own
+BY_FILE = (
+    "image_folder",
+    "torchvision, photos",
+    "table",
+)  # whose fingerprints are tried in tests of their own
 HASHED = [n for n in [*MEMBERS, *ADDED] if not n.startswith(BY_FILE)]
 PARTS = ("train", "val", "test")
 
@@ -87,6 +93,11 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo_table(tmp_path_factory.mktemp("table"), 60)
+
+
 @pytest.fixture(params=[*MEMBERS, *ADDED])
 def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Member:
     if request.param in ADDED:
@@ -104,11 +115,13 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         "image_folder of classes": "classes",
     }
     options: dict[str, Any] = {"batch_size": 8}
+    if name == "table":
+        options["path"] = str(request.getfixturevalue("table"))
     if request.param in folders:
         options["root"] = str(request.getfixturevalue(folders[request.param]))
     if name == "torchvision":
         options["name"] = "MNIST" if request.param.endswith("arrays") else "OxfordIIITPet"
-    if name in ("catdog", "image_folder") or request.param == "torchvision, photos":
+    if name in ("catdog", "image_folder", "table") or request.param == "torchvision, photos":
         options |= {"cache": str(cache), "image_size": 24}
     if request.param == "catdog of pets":
         options["source"] = "pets"
@@ -138,7 +151,7 @@ def test_file_folder_and_yaml_have_one_name(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    if member.name in ("digits", "torchvision"):
+    if member.name in ("digits", "torchvision", "table"):
         pytest.skip("whose mean or classes stand in the files")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))
