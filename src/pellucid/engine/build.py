@@ -12,11 +12,12 @@ from pellucid.data.base import ImageData
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
 from pellucid.model.transfer import TransferClassifier
-from pellucid.spec import Spec
+from pellucid.spec import CLASS, MULTILABEL, Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
+METRIC_KINDS = {CLASS: "multiclass", MULTILABEL: "multilabel"}  # what torchmetrics calls the task
 # Options that our nets and explainers have got since the first runs and that those were without.
 ADDED = {"channels_last": False, "most": 0, "stem": "standard"}
 
@@ -39,7 +40,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
     task: Task = build(
-        config["task"],
+        _with_own(config["task"], spec, packages),
         "task",
         packages=packages,
         net=net,
@@ -52,6 +53,25 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         seed=config["seed"],
     )
     return task
+
+
+def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> Mapping[str, Any]:
+    """The node of a task with the loss and metrics of the user's own that it names, made for the data."""
+    own: dict[str, Any] = {}
+    count = {"num_classes": len(spec.classes), "num_labels": len(spec.classes)}
+    if _is_node(loss := node.get("loss")):
+        own["loss"] = build(loss, "loss", packages=packages, **count)
+    if isinstance(metrics := node.get("metrics"), Mapping):
+        kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
+        own["metrics"] = {
+            name: build(metric, "metric", packages=packages, **count, **kind) if _is_node(metric) else metric
+            for name, metric in metrics.items()
+        }
+    return {**node, **own}
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value
 
 
 def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:
