@@ -107,7 +107,7 @@ class PredictionCollector(Callback):
         assert isinstance(pl_module, Task)
         (images_BCHW, labels_B, *_), output = batch, self._output.float()
         values = pl_module.predictions(images_BCHW, output, labels_B)
-        if not _says_its_losses(pl_module):
+        if "loss" not in values or not _says_its_losses(pl_module):
             values["own"] = self._per_image.step(images_BCHW, labels_B, output)
             values.setdefault("loss", values["own"])
         for name, value in values.items():

@@ -104,6 +104,7 @@ class Training:
         gib = config.get("device_images", 0)
         images.setup(data, config["data"], history=trained_on, device_images=gib)
         check_images(data, run, self.before)
+        task.fit_targets(data.splits["train"].targets)  # those of a checkpoint come later, in their place
         if config.get("compile"):
             task.net.compile()
         if net := task.frozen_features(data.spec.image_shape):

@@ -100,6 +100,9 @@ class Task(LightningModule, ABC):
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
+    def fit_targets(self, targets_N: Tensor) -> None:  # noqa: B027  most take nothing in
+        """Take in what is known of the training images, before the first step of a run. Raises UserError."""
+
     def _try_own(self, loss: nn.Module | None, metrics: Mapping[str, Metric]) -> None:
         """Take the user's own loss, and metrics with what they are computed from. Raises UserError."""
         self.loss_function, self.has_losses = loss, False
@@ -150,7 +153,7 @@ class Task(LightningModule, ABC):
         raise NotImplementedError
 
     def _update_own(self, stage: str, forms: Mapping[str, Tensor], targets: Tensor) -> None:
-        """Update the user's own metrics of the stage with all images' outputs, in the forms that they take."""
+        """Update the user's own metrics of the stage with all images' outputs, each by the form it takes."""
         metrics = self.stage_metrics(stage)
         for name, form in self.forms.items():
             metrics[name].update(forms[form], targets)

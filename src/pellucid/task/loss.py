@@ -39,9 +39,13 @@ def cross_entropies(
     return losses_B * (-log_p_B.expm1()).clamp(min=1e-7).pow(focal)
 
 
-def weighted_mean(values_B: Tensor, weights_B: Tensor) -> Tensor:
-    """The sum divided by that of the weights, which the values have been multiplied with; 0 where all are 0."""
-    return values_B.sum() / weights_B.sum().clamp(min=torch.finfo(torch.float32).tiny)
+def weighted_mean(losses_B: Tensor, shares_B: Tensor, weights_B: Tensor | None = None) -> Tensor:
+    """The sum of the losses divided by that of the ``shares_B`` that they have of their classes' weights, both
+    times the images' own weights where there are any; 0 where all weights are 0.
+    """
+    if weights_B is not None:
+        losses_B, shares_B = losses_B * weights_B, shares_B * weights_B
+    return losses_B.sum() / shares_B.sum().clamp(min=torch.finfo(shares_B.dtype).tiny)
 
 
 def balanced_weights(labels_N: Tensor, classes: int) -> Tensor:
@@ -78,9 +82,8 @@ def check_loss(loss: object, output: Tensor, targets: Tensor) -> bool:
     """
     name = type(loss).__name__
     if not isinstance(loss, nn.Module):
-        raise UserError(
-            f"task.loss: expected an nn.Module, as task.loss._target_=torch.nn.NLLLoss, got {name}."
-        )
+        example = "task.loss._target_=torch.nn.MultiMarginLoss"
+        raise UserError(f"task.loss: expected an nn.Module, as {example}, got {loss!r:.60}.")
     takes = (
         f"outputs {shape_of(output)} of {_kind(output)} and labels {shape_of(targets)} of {_kind(targets)}"
     )
