@@ -31,7 +31,8 @@ class ImageData(LightningDataModule, ABC):
 
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
-    ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    ``test_fraction`` say. ``sampling``: natural, each training image once an epoch; or balanced, each class
+    as often, see ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
     files that could not be used.
     """
 
@@ -44,6 +45,7 @@ class ImageData(LightningDataModule, ABC):
         image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
+        sampling: Literal["natural", "balanced"] = "natural",
         seed: int = 0,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
@@ -55,6 +57,9 @@ class ImageData(LightningDataModule, ABC):
             raise UserError(f"data.image_size={image_size}: expected 1 to {MAX_SIZE} pixels, or auto.")
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
+        if sampling not in ("natural", "balanced"):
+            raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
+        self.sampling = sampling
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
@@ -194,6 +199,7 @@ class ImageData(LightningDataModule, ABC):
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
+            strata_N=split.strata_N if self.sampling == "balanced" else None,
         )
         if trainer and is_limited(trainer, name, len(order)):
             order.shuffle, order.order_N = False, fair_order(split.strata_N, self.seed)

@@ -45,6 +45,7 @@ class CatDog(ImageData):
         image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "crop_flip",
+        sampling: Literal["natural", "balanced"] = "natural",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
@@ -62,6 +63,7 @@ class CatDog(ImageData):
             image_size=image_size,
             batch_size=batch_size,
             augment=augment,
+            sampling=sampling,
             seed=seed,
             val_fraction=val_fraction,
         )

@@ -30,6 +30,7 @@ class CIFAR10(ImageData):
         image_size: int | Literal["auto"] = "auto",
         batch_size: int = 128,
         augment: str = "shift_flip",
+        sampling: Literal["natural", "balanced"] = "natural",
         val_fraction: float = 0.1,
         seed: int = 0,
     ) -> None:
@@ -45,6 +46,7 @@ class CIFAR10(ImageData):
             image_size=image_size,
             batch_size=batch_size,
             augment=augment,
+            sampling=sampling,
             seed=seed,
             val_fraction=val_fraction,
         )

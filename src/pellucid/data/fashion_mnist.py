@@ -38,6 +38,7 @@ class FashionMNIST(ImageData):
         image_size: int | Literal["auto"] = "auto",
         batch_size: int = 100,
         augment: str = "none",
+        sampling: Literal["natural", "balanced"] = "natural",
         val_fraction: float = 0.1,
         seed: int = 0,
     ) -> None:
@@ -53,6 +54,7 @@ class FashionMNIST(ImageData):
             image_size=image_size,
             batch_size=batch_size,
             augment=augment,
+            sampling=sampling,
             seed=seed,
             val_fraction=val_fraction,
         )

@@ -100,7 +100,7 @@ class Task(LightningModule, ABC):
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
-    def fit_targets(self, targets_N: Tensor) -> None:  # noqa: B027  most take nothing in
+    def fit_targets(self, targets_N: Tensor) -> None:
         """Take in what is known of the training images, before the first step of a run. Raises UserError."""
 
     def _try_own(self, loss: nn.Module | None, metrics: Mapping[str, Metric]) -> None:
