@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.config.build import build, locate, parameters_of, without_start
 from pellucid.data.base import ImageData
+from pellucid.engine.task_choice import fitting_task
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
 from pellucid.model.transfer import TransferClassifier
@@ -88,11 +89,14 @@ def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -
     return {name: value for name, value in ADDED.items() if name not in node}
 
 
-def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
-    """Data and task. Images are prepared as those that pretrained weights were made of, where these say how,
-    and enlarged where they are too small for the net; to another size unless the user has set it.
+def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[ImageData, Task]:
+    """Data and task: that which fits their labels, where the user's ``overrides`` name none.
+
+    Images are prepared as those that pretrained weights were made of, where these say how, and enlarged where
+    they are too small for the net; to another size unless the user has set it.
     """
     data = make_data(config)
+    config = {**config, "task": fitting_task(config, data.spec.labels, overrides)}
     data.conform(_spec_of_weights(config, data))
     try:
         task = make_task(config, data.spec)

@@ -18,6 +18,7 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.loader import Order
 from pellucid.engine.intervals import Inputs, Interval, PerImageTest, resampled
+from pellucid.inside.images import UNKNOWN
 from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.process import quiet_warnings
@@ -131,7 +132,10 @@ class PredictionCollector(Callback):
         labels_N = torch.cat(self.labels)
         index_N, rows_N = torch.cat(list(order))[: len(labels_N)].sort()
         values = {name: torch.cat(parts)[rows_N] for name, parts in self.values.items()}
-        predictions = Predictions(index_N, labels_N[rows_N], values)
+        labels_N, targets_NK = labels_N[rows_N], None
+        if labels_N.ndim > 1:
+            labels_N, targets_NK = torch.full_like(index_N, UNKNOWN), labels_N
+        predictions = Predictions(index_N, labels_N, values, targets_NK)
         return Evaluation(metrics, predictions, self._per_image.inputs(metrics, len(labels_N)))
 
 

@@ -46,6 +46,7 @@ class Task(LightningModule, ABC):
 
     monitor: str
     mode: str
+    labels: str | None = None  # what is known of the images that it learns from, see Spec; None: anything
 
     def __init__(
         self,
@@ -222,8 +223,10 @@ class Task(LightningModule, ABC):
     ) -> dict[str, Tensor]:
         """What the net's output says of each image, by name: a number each, (B,), or several, (B, K).
 
-        A task with classes gives ``predicted``, its ``confidence`` and ``probabilities``. ``labels_B``, where
-        they are known: with them each image's ``loss``, of which the loss of a step is the mean.
+        A task with classes gives ``predicted``, its ``confidence`` and ``probabilities``; one with several
+        labels an image ``scores``, their probabilities, and ``has``; one with numbers ``numbers``.
+        ``labels_B``, or what else is learned of images, where it is known: with it each image's ``loss``, of
+        which the loss of a step is the mean.
         """
         return {}
 

@@ -5,7 +5,7 @@ Axes: B images, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -17,6 +17,7 @@ from pellucid.discovery.output import tensor_at
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
+from pellucid.spec import CLASS
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.heads import find_heads, give_scores, main_index
 from pellucid.task.net_check import shape_of
@@ -32,7 +33,8 @@ class ScoresTask(Task):
     the main head, then those of auxiliary ones, which share in the loss. See ``find_heads``.
     """
 
-    kind, outputs = "classification", "class scores"  # its name in the configuration; what the K numbers are
+    # Its name in the configuration, what the K numbers are in words, and what is known of its images.
+    kind, outputs, labels = "classification", "class scores", CLASS
 
     def __init__(
         self,
@@ -103,3 +105,11 @@ class ScoresTask(Task):
         images_BCHW = torch.randn(2, *image_shape, generator=torch.Generator().manual_seed(0))
         with preserve_state(net), torch.no_grad():  # what a user's net claims is tried
             return features if keeps_contract(net, images_BCHW) else None
+
+
+def mean_loss(losses_B: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """The mean over images, by their weights, (B,), where there are any."""
+    if not weights:
+        return losses_B.mean()
+    weights_B = weights[0].to(losses_B.dtype)
+    return (losses_B * weights_B).sum() / weights_B.sum()
