@@ -31,7 +31,8 @@ METRICS = {
     "recall": "torchmetrics.classification.MulticlassRecall",  # its mean over classes: balanced accuracy
 }
 COMMON = (
-    *("model=cnn", "data=fashion_mnist", "trainer=cpu", "trainer.max_epochs=5", "task.monitor=val/f1"),
+    *("model=cnn", "model.channels=[8,16]", "model.hidden=[64]", "data=fashion_mnist", "trainer=cpu"),
+    *("trainer.max_epochs=5", "task.monitor=val/f1"),
     *("callbacks=none", "logger=none", "report=false"),
     *(f"+task.metrics.{name}._target_={target}" for name, target in METRICS.items()),
 )

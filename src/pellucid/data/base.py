@@ -32,8 +32,8 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say. ``sampling``: natural, each training image once an epoch; or balanced, each class
-    as often, see ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used.
+    as often, see ``balanced_order``. ``source`` says where the images came from, once they are read;
+    ``left_out`` counts files that could not be used.
     """
 
     spec: Spec

@@ -60,19 +60,18 @@ def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> M
     """The node of a task with the loss and metrics of the user's own that it names, made for the data."""
     own: dict[str, Any] = {}
     count = {"num_classes": len(spec.classes), "num_labels": len(spec.classes)}
-    if _is_node(loss := node.get("loss")):
+    loss = node.get("loss")
+    if isinstance(loss, Mapping) and "_target_" in loss:
         own["loss"] = build(loss, "loss", packages=packages, **count)
     if isinstance(metrics := node.get("metrics"), Mapping):
         kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
         own["metrics"] = {
-            name: build(metric, "metric", packages=packages, **count, **kind) if _is_node(metric) else metric
+            name: build(metric, "metric", packages=packages, **count, **kind)
+            if isinstance(metric, Mapping) and "_target_" in metric
+            else metric
             for name, metric in metrics.items()
         }
     return {**node, **own}
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, Mapping) and "_target_" in value
 
 
 def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:

@@ -157,6 +157,8 @@ def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Dire
         raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
     if options["direction"] != "auto":
         return metric, options["direction"]
+    if metric == tasks[0].monitor:
+        return metric, "maximize" if tasks[0].mode == "max" else "minimize"
     if names[0][metric].higher_is_better is None:
         raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
     return metric, "maximize" if names[0][metric].higher_is_better else "minimize"

@@ -40,8 +40,8 @@ def cross_entropies(
 
 
 def weighted_mean(losses_B: Tensor, shares_B: Tensor, weights_B: Tensor | None = None) -> Tensor:
-    """The sum of the losses divided by that of the ``shares_B`` that they have of their classes' weights, both
-    times the images' own weights where there are any; 0 where all weights are 0.
+    """The sum of the losses divided by that of their ``shares_B``, the weights of the classes that are in the
+    losses; both times the images' own weights where there are any. 0 where all weights are 0.
     """
     if weights_B is not None:
         losses_B, shares_B = losses_B * weights_B, shares_B * weights_B
