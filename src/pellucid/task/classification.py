@@ -132,8 +132,10 @@ class Classification(ScoresTask):
 
     def metric_forms(self, output: Tensor) -> dict[str, Tensor]:
         probabilities_BK = output.detach().float().softmax(dim=1)
-        forms = {"predicted": output.argmax(dim=1), "probabilities": probabilities_BK}
-        return forms | ({"positive": probabilities_BK[:, 1]} if self.num_classes == 2 else {})
+        forms = {"predicted": output.argmax(dim=1)}
+        if self.num_classes == 2:
+            forms["positive"] = probabilities_BK[:, 1]
+        return forms | {"probabilities": probabilities_BK}
 
     def _example(self) -> tuple[Tensor, Tensor]:
         count = min(MAX_TRIED, max(MIN_TRIED, 2 * self.num_classes))

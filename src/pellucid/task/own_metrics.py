@@ -51,7 +51,7 @@ def choose_form(name: str, metric: Metric, forms: Mapping[str, Tensor], targets:
                 if isinstance(value, Tensor) and value.numel() == 1:
                     values[form] = float(value)
                 else:
-                    problem = problem or _several(value)
+                    problem = _several(value)
             except (*OPTION_ERRORS, AttributeError, AssertionError) as error:
                 problem = problem or first_line(error)
             finally:

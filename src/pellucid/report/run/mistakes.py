@@ -76,7 +76,8 @@ def mistakes(context: Context) -> Mistakes:
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)
         }
     counts_K = context.loaded.class_counts()
-    told = counts_K is not None and is_imbalanced(counts_K)
+    if counts_K is not None and not is_imbalanced(counts_K):
+        counts_K = None
     order = take_turns(members, per_cell=MAX_OF_CELL, limit=MAX_IMAGES)
     shown = _shown(context, order, predictions.confidence)
     methods = _explain(context, shown, predictions.predicted)
@@ -100,8 +101,8 @@ def mistakes(context: Context) -> Mistakes:
         seconds=context.seconds,
         shown=len(shown),
         images=len(predictions),
-        trained=counts_K.tolist() if told else (),
-        imbalance=describe_imbalance(counts_K, context.classes) if told else "",
+        trained=() if counts_K is None else counts_K.tolist(),
+        imbalance="" if counts_K is None else describe_imbalance(counts_K, context.classes),
     )
 
 
