@@ -11,6 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.config.build import parameters_of
+from pellucid.config.signature import read_signature
 from pellucid.data.digits import Digits
 from pellucid.engine.host import RunHost
 from pellucid.explainer.grad_cam import GradCAM
@@ -69,11 +71,19 @@ def constructors(group: str) -> list[tuple[type, dict[str, Any]]]:
     return found
 
 
+def options_of(cls: type) -> dict[str, inspect.Parameter]:
+    """The parameters of a class, with those of its base that it hands on."""
+    signature = read_signature(f"{cls.__module__}.{cls.__name__}")
+    assert signature is not None
+    assert not signature.open
+    return {name: parameters_of(cls)[name] for name in signature.annotations}
+
+
 @pytest.mark.parametrize("group", OURS)
 def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) -> None:
     seed = OmegaConf.load(CONF / "train.yaml").seed
     for cls, stated in constructors(group):
-        parameters = inspect.signature(cls).parameters
+        parameters = options_of(cls)
         assert set(stated) | (OFFERED & set(parameters)) == set(parameters), cls
         assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}, cls
         for key, value in stated.items():
@@ -108,7 +118,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "Reconstruction": Autoencoder(image_shape=shape),
     }
     for cls, stated in constructors(group):
-        needed = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty}
+        needed = {n for n, p in options_of(cls).items() if p.default is p.empty}
         options = {name: nets[cls.__name__] if name == "net" else given[name] for name in needed}
         offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
         if "name" in needed:

@@ -32,7 +32,7 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used.
+    files that could not be used. What a data set does not state among its options it hands on to this class.
     """
 
     spec: Spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torchvision import datasets
@@ -42,13 +42,12 @@ class CatDog(ImageData):
         *,
         root: str = "~/.cache/pellucid/catdog",
         source: Literal["auto", "folder", "pets", "drawn"] = "auto",
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "crop_flip",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
@@ -59,11 +58,11 @@ class CatDog(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
+            test_fraction=None,  # it has test images
+            **given,
         )
         if source not in ("auto", "folder", "pets", "drawn"):
             raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")

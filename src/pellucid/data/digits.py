@@ -3,7 +3,7 @@
 Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository, 1998.
 """
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +23,12 @@ class Digits(ImageData):
     def __init__(
         self,
         *,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         seed: int = 0,
+        **given: Any,
     ) -> None:
         # Nobody has split these, so what is known of them in advance hangs on the split as well.
         everything, fractions = _everything(), {"val": val_fraction, "test": test_fraction}
@@ -43,12 +43,12 @@ class Digits(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
         self.everything = everything
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pellucid.data.base import ImageData
 from pellucid.data.folder import PhotoFolder, load_folder
@@ -30,7 +30,6 @@ class ImageFolder(ImageData):
         *,
         root: str,
         classes: list[str] | None = None,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "crop_flip",
         val_fraction: float = 0.15,
@@ -38,7 +37,7 @@ class ImageFolder(ImageData):
         value_range: Sequence[float] | Literal["auto"] = "auto",
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         if classes is not None and len(set(classes)) != max(len(classes), 2):
             raise UserError(f"data.classes={classes}: expected at least two different names.")
@@ -56,12 +55,11 @@ class ImageFolder(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
         self.asked_range = value_range

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,7 +80,6 @@ class Torchvision(ImageData):
         split: str | None = None,
         options: Mapping[str, Any] | None = None,
         min_images: int = 1,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 64,
         augment: str = "none",
         val_fraction: float = 0.1,
@@ -88,6 +87,7 @@ class Torchvision(ImageData):
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
         seed: int = 0,
+        **given: Any,
     ) -> None:
         if min_images < 1:
             raise UserError(f"data.min_images={min_images}: expected at least 1.")
@@ -106,12 +106,12 @@ class Torchvision(ImageData):
         self.label_of_K = _known[key].label_of_K
         super().__init__(
             spec=_known[key].spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
 
     @property
