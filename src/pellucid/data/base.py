@@ -15,7 +15,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
-from pellucid.data.divide import Division, History, divide
+from pellucid.data.divide import Division, History, divide, shares_of
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Order, fair_order, is_limited
@@ -31,8 +31,9 @@ class ImageData(LightningDataModule, ABC):
 
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
-    ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used. What a data set does not state among its options it hands on to this class.
+    ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
+    ``source`` says where the images came from, once they are read; ``left_out`` counts files that could not
+    be used. What a data set does not state among its options it hands on to this class.
     """
 
     spec: Spec
@@ -47,6 +48,8 @@ class ImageData(LightningDataModule, ABC):
         seed: int = 0,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
+        folds: int | None = None,
+        fold: int = 0,
     ) -> None:
         super().__init__()
         if isinstance(image_size, str) and image_size != "auto":
@@ -59,7 +62,7 @@ class ImageData(LightningDataModule, ABC):
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
-        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.shares = shares_of(val_fraction, test_fraction, folds, fold)
         self.history = History()
         self.divided = Division((), {}, {}, {}, Changes())
         self.splits: dict[str, Split] = {}
@@ -122,7 +125,7 @@ class ImageData(LightningDataModule, ABC):
         splits = self.read()
         for name, split in splits.items():
             split.check(f"{type(self).__name__}.read, split {name}", self.spec)
-        divided = divide(splits, self.fractions, self.seed, self.spec.classes, self.history)
+        divided = divide(splits, self.shares, self.seed, self.spec.classes, self.history)
         for name, split in divided.splits.items():
             if len(split) == 0:
                 raise UserError(f"The {name} split of {self.source} has no images.")

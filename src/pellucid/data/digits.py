@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, divide, shares_of
 from pellucid.data.images import Split, numbered
 from pellucid.spec import Spec
 
@@ -31,8 +31,9 @@ class Digits(ImageData):
         **given: Any,
     ) -> None:
         # Nobody has split these, so what is known of them in advance hangs on the split as well.
-        everything, fractions = _everything(), {"val": val_fraction, "test": test_fraction}
-        train = divide({"all": everything}, fractions, seed, CLASSES, History()).splits["train"]
+        everything = _everything()
+        shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
+        train = divide({"all": everything}, shares, seed, CLASSES, History()).splits["train"]
         pixels_N = train.images(torch.arange(len(train))).double() / 255
         spec = Spec(
             image_shape=(1, 8, 8),

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.download import download_beside
 from pellucid.data.images import Split, numbered
 from pellucid.data.photos import load_together
@@ -97,12 +97,12 @@ class Torchvision(ImageData):
         self.min_images = min_images
         self.contents: dict[str, Content] | None = None
         self.of_files = False
-        fractions = {"val": val_fraction, "test": test_fraction}
-        ours = [fractions, seed] if "all" in self.parts else []
+        shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
+        ours = [shares, seed] if "all" in self.parts else []
         key = json.dumps([name, str(self.root.resolve()), self.parts, min_images, *ours], default=str)
         if key not in _known:
             self.contents = self._open()
-            _known[key] = self._look(self.contents, fractions, seed)
+            _known[key] = self._look(self.contents, shares, seed)
         self.label_of_K = _known[key].label_of_K
         super().__init__(
             spec=_known[key].spec,
@@ -276,7 +276,7 @@ class Torchvision(ImageData):
     def _layout(self) -> str:
         return layout_of(self.title).files
 
-    def _look(self, contents: Mapping[str, Content], fractions: Mapping[str, float], seed: int) -> _Known:
+    def _look(self, contents: Mapping[str, Content], shares: Shares, seed: int) -> _Known:
         """The classes, those with training images, and the images' shape and statistics."""
         part, train = next((part, contents[part]) for part in ("train", "all") if part in contents)
         counts_K = torch.bincount(train.labels_N[train.labels_N >= 0])
@@ -298,7 +298,7 @@ class Torchvision(ImageData):
         train = train.relabelled(label_of_K)
         pixels_NCHW = train.pixels_NCHW
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
-            divided = divide({part: _as_split(part, train)}, fractions, seed, classes, History())
+            divided = divide({part: _as_split(part, train)}, shares, seed, classes, History())
             pixels_NCHW = divided.splits["train"].images()
         assert pixels_NCHW is not None
         count, channels, height, width = pixels_NCHW.shape

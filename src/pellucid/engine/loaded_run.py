@@ -18,7 +18,7 @@ from pellucid.config.build import from_environment
 from pellucid.config.command import DataOverride
 from pellucid.config.data_override import override_data
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History
+from pellucid.data.divide import DIVISION_OPTIONS, History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
 from pellucid.errors import UserError, first_line
@@ -240,7 +240,7 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
 def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise UserError for options that decide which image is in which split: the run keeps that."""
     if trained_config["_target_"] == config["_target_"]:
-        for name in ("val_fraction", "test_fraction", "seed"):
+        for name in DIVISION_OPTIONS:
             if trained_config.get(name) != config.get(name):
                 raise UserError(
                     f"data.{name}={config.get(name)}: which image is in which split is kept with the run "
