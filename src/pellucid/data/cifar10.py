@@ -3,6 +3,7 @@
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,7 @@ class CIFAR10(ImageData):
         self,
         *,
         root: str = "~/.cache/pellucid/cifar10",
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 128,
         augment: str = "shift_flip",
         val_fraction: float = 0.1,

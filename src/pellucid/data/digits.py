@@ -3,6 +3,7 @@
 Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository, 1998.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ class Digits(ImageData):
     def __init__(
         self,
         *,
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
         val_fraction: float = 0.1,

@@ -6,6 +6,7 @@ algorithms", 2017.
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,7 @@ class FashionMNIST(ImageData):
         self,
         *,
         root: str = "~/.cache/pellucid/fashion_mnist",
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 100,
         augment: str = "none",
         val_fraction: float = 0.1,

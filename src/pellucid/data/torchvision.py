@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ class Torchvision(ImageData):
         split: str | None = None,
         options: Mapping[str, Any] | None = None,
         min_images: int = 1,
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 64,
         augment: str = "none",
         val_fraction: float = 0.1,
@@ -136,7 +136,7 @@ class Torchvision(ImageData):
         return splits
 
     def _load_files(self, contents: Mapping[str, Content]) -> dict[str, Split]:
-        size, splits = self.spec.image_shape[1], {}
+        size, splits = self.spec.image_shape[1:], {}
         files = {part: content.files for part, content in contents.items()}
         loaded = load_together(
             files, root=self.root, size=size, cache=self.cache, cache_limit=self.cache_limit

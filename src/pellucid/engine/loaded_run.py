@@ -120,8 +120,10 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        classes = {"classes": list(self.spec.classes)} if config["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**config, **classes}})
+        known = {"classes": list(self.spec.classes), "channels": self.spec.image_shape[0]}
+        data = make_data(
+            {**self.config, "data": {**config, **(known if config["_target_"] == IMAGE_FOLDER else {})}}
+        )
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
