@@ -72,15 +72,14 @@ class Spec:
         if not self.bands:
             return ""
         if len(self.bands) > 3:
-            return f"shown are the first principal components of {self.image_shape[0]} channels"
+            return f"shown: the first 3 principal components of {self.image_shape[0]} channels"
         numbers = ", ".join(f"{band:g}" for band in self.bands)
-        return (
-            f"shown is channel {numbers}" if len(self.bands) == 1 else f"shown are channels {numbers} as RGB"
-        )
+        return f"shown: channel {numbers}" if len(self.bands) == 1 else f"shown: channels {numbers} as RGB"
 
     def noted(self, note: str) -> str:
         """The note of a picture with images on it, and how they are shown."""
-        return "; ".join(text for text in (note, self.shown_as) if text)
+        between = " " if note.endswith(".") else "; "
+        return between.join(text for text in (note, self.shown_as) if text)
 
     def at_size(self, size: Size) -> Spec:
         """The same for images of ``size`` pixels a side, or of that height and width."""
@@ -111,16 +110,12 @@ class Spec:
             and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
             and min(self.std) > 0
             and isinstance(self.statistics, str)
-            and (not self.value_range or is_range(self.value_range) or self._has_range_of_each())
+            and (not self.value_range or is_range_of(self.value_range, channels))
             and self._has_right_bands()
             and self.resample in RESAMPLES
             and MIN_CROP <= self.crop <= 1
         ):
             raise ValueError("not the spec of a data set")
-
-    def _has_range_of_each(self) -> bool:
-        values, count = self.values, self.image_shape[0]
-        return len(values) == 2 * count and all(is_range(values[2 * c : 2 * c + 2]) for c in range(count))
 
     def _has_right_bands(self) -> bool:
         channels = self.image_shape[0]
@@ -179,3 +174,12 @@ def is_range(values: object) -> bool:
         and all(type(value) in (int, float) and math.isfinite(value) for value in values)
         and bool(values[0] < values[1])
     )
+
+
+def is_range_of(values: object, channels: int) -> bool:
+    """Whether these are a range for all of so many channels, or one after another for each."""
+    if is_range(values):
+        return True
+    if not isinstance(values, Sequence) or len(values) != 2 * channels:
+        return False
+    return all(is_range(values[2 * channel : 2 * channel + 2]) for channel in range(channels))

@@ -12,7 +12,7 @@ from pellucid.data.folder import PhotoFolder, load_folder
 from pellucid.data.images import Split
 from pellucid.data.pictures import find_deep, find_range
 from pellucid.errors import UserError
-from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, MAX_CHANNELS, Spec, is_range
+from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, MAX_CHANNELS, Spec, is_range_of
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,6 @@ class ImageFolder(ImageData):
     ) -> None:
         if classes is not None and len(set(classes)) != max(len(classes), 2):
             raise UserError(f"data.classes={classes}: expected at least two different names.")
-        if value_range != "auto" and not is_range(value_range):
-            raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>].")
         folder = Path(root).expanduser()
         self.folder = PhotoFolder.of_classes(folder, classes) if classes else PhotoFolder.find(folder)
         if channels != "auto" and not 1 <= channels <= MAX_CHANNELS:
@@ -57,6 +55,9 @@ class ImageFolder(ImageData):
         if channels == "auto":
             channels = find_channels(folder, self.folder.training_files())
         check_bands(bands, channels)
+        if value_range != "auto" and not is_range_of(value_range, channels):
+            each = f", or as much for each of {channels} channels" if channels != 3 else ""
+            raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>]{each}.")
         spec = Spec(
             image_shape=(channels, AUTO_SIZE, AUTO_SIZE),
             classes=self.folder.classes,
