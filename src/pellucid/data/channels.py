@@ -73,7 +73,7 @@ def find_channels(root: Path, files: Sequence[Path]) -> int:
         )
         raise UserError(
             f"data.root={root}: its images have different numbers of channels ({found}, …). Expected as many "
-            "in all: move the others elsewhere, or say which are meant by data.channels=<number>."
+            "in all: move the others elsewhere."
         )
     if common > MAX_CHANNELS:
         raise UserError(f"data.root={root}: {common:,} channels; expected at most {MAX_CHANNELS:,}.")
@@ -229,7 +229,8 @@ class _Sampling(Grey):
 def _grid(plane_HW: NDArray[np.generic], side: int) -> NDArray[np.float64]:
     """``side``² of its values, evenly spread."""
     rows, columns = (np.linspace(0, length - 1, side).round().astype(int) for length in plane_HW.shape)
-    return plane_HW[rows[:, None], columns].astype(np.float64).ravel()
+    values: NDArray[np.float64] = plane_HW[rows[:, None], columns].astype(np.float64).ravel()
+    return values
 
 
 def _values(found: _Found, channels: int) -> Values:

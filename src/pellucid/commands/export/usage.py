@@ -74,8 +74,8 @@ def _steps(spec: Spec, *, inside: bool) -> list[str]:
         "lay transparency on white; then RGB" if channels in (1, 3) else "keep transparency",
         f"crop the {_part(spec)} at the centre and scale it to {width} x {height} pixels, {spec.resample} "
         "with antialiasing (Pillow: ImageOps.fit)",
-        f"channels: {colour}; of .npy those on the array's first or last axis, of a TIFF file of as many pages of "
-        "grey a page each",
+        f"channels: {colour}; of .npy those on the array's first or last axis, of a TIFF file "
+        "of as many pages of grey a page each",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
 
