@@ -26,7 +26,7 @@ from pellucid.data.find import find_photos
 from pellucid.data.grey import Grey
 from pellucid.data.photos import clear, entries, load_photos
 from pellucid.errors import UserError
-from pellucid.spec import Fit
+from pellucid.spec import Fit, Size
 from tests.fakes import write_photos
 
 
@@ -243,10 +243,10 @@ def test_two_that_build_at_once_make_one_good_entry(
     both = threading.Barrier(2, timeout=20)
     original = decoding.decode
 
-    def wait_for_the_other(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def wait_for_the_other(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         if path.name == "000.jpg":
             both.wait()
-        return original(path, size, grey, fit)
+        return original(path, size, grey, fit, channels)
 
     monkeypatch.setattr(decoding, "decode", wait_for_the_other)
     results: list[Photos] = []
@@ -293,10 +293,10 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
     decoded: list[Path] = []
     original = decoding.decode
 
-    def slowly(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def slowly(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         decoded.append(path)
         time.sleep(0.002)
-        return original(path, size, grey, fit)
+        return original(path, size, grey, fit, channels)
 
     monkeypatch.setattr(decoding, "decode", slowly)
     with disk_of(200_000), pytest.raises(UserError, match="could not be written"):
@@ -307,7 +307,7 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
 def test_a_build_that_is_interrupted_leaves_nothing(
     load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def stop(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(decoding, "decode", stop)

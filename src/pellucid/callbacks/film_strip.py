@@ -99,7 +99,9 @@ class FilmStrip(Visualizer):
             note = f"{len(selected)} of {max(by_epoch)} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
                 note += f"; explained is the score of {snapshot.classes[explained]}"
-            picture = film_strip(pixels_BHWC[position], selected, title=title, note=note)
+            picture = film_strip(
+                pixels_BHWC[position], selected, title=title, note=snapshot.predictor.spec.noted(note)
+            )
             snapshot.show(picture, f"{self.name}/probe_{position}", file=f"{self.name}/probe_{position}.png")
 
 

@@ -193,8 +193,10 @@ def _write_mistakes(
             pixels(trained.spec, rows.images()),
             worst.images.captions,
             title=f"Most confident mistakes of {trained.name}",
-            note="predicted class, confidence (true class); "
-            f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}",
+            note=trained.spec.noted(
+                "predicted class, confidence (true class); "
+                f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}"
+            ),
             right=worst.images.right,
             files=[short(file) for file in rows.files],
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,16 @@ from pellucid.spec import MAX_SIZE, Spec
 CHUNK = 1024  # images
 
 
+def check_image_size(size: object) -> None:
+    """Raise UserError for what is no number of pixels a side, and no height and width."""
+    both = size if isinstance(size, Sequence) and not isinstance(size, str) and len(size) == 2 else (size,)
+    if not all(type(side) is int and 1 <= side <= MAX_SIZE for side in both):
+        raise UserError(
+            f"data.image_size={size}: expected 1 to {MAX_SIZE} pixels a side, height and width as "
+            "[224,320], or auto."
+        )
+
+
 class ImageData(LightningDataModule, ABC):
     """A data module: splits ``train``, ``val`` and ``test``, read once and kept as uint8 tensors.
 
@@ -42,7 +52,7 @@ class ImageData(LightningDataModule, ABC):
         self,
         *,
         spec: Spec,
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
         seed: int = 0,
@@ -52,10 +62,8 @@ class ImageData(LightningDataModule, ABC):
         fold: int = 0,
     ) -> None:
         super().__init__()
-        if isinstance(image_size, str) and image_size != "auto":
-            raise UserError(f"data.image_size={image_size}: expected auto or a number of pixels.")
-        if image_size != "auto" and not 1 <= image_size <= MAX_SIZE:
-            raise UserError(f"data.image_size={image_size}: expected 1 to {MAX_SIZE} pixels, or auto.")
+        if image_size != "auto":
+            check_image_size(image_size)
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
         self.size_is_open = image_size == "auto"

@@ -136,7 +136,7 @@ class Torchvision(ImageData):
         return splits
 
     def _load_files(self, contents: Mapping[str, Content]) -> dict[str, Split]:
-        size, splits = self.spec.image_shape[1], {}
+        size, splits = self.spec.image_shape[1:], {}
         files = {part: content.files for part, content in contents.items()}
         loaded = load_together(
             files, root=self.root, size=size, cache=self.cache, cache_limit=self.cache_limit

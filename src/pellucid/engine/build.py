@@ -79,7 +79,7 @@ def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
     except ImageTooSmallError as error:
         if not data.size_is_open:
             raise
-        before = data.spec.image_shape[1]
+        before = min(data.spec.image_shape[1:])
         data.conform(data.spec.at_size(error.smallest))
         log.info(
             "Images are enlarged from %d to %d pixels a side, the smallest that this model takes.",

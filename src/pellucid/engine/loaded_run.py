@@ -120,8 +120,8 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        classes = {"classes": list(self.spec.classes)} if config["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**config, **classes}})
+        known = _known(self.spec) if config["_target_"] == IMAGE_FOLDER else {}
+        data = make_data({**self.config, "data": {**config, **known}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -174,6 +174,12 @@ class LoadedRun:
             )
         if missing:
             log.warning("%s has no images of %s.", data.source, _few(missing))
+
+
+def _known(spec: Spec) -> dict[str, Any]:
+    """What need not be looked for in the images, as options of an image folder."""
+    known: dict[str, Any] = {"classes": list(spec.classes), "channels": spec.image_shape[0]}
+    return known | ({"value_range": list(spec.values)} if spec.image_shape[0] != 3 and spec.values else {})
 
 
 def restore(

@@ -16,7 +16,7 @@ from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
 from pellucid.model.state_file import load_state
-from pellucid.model.stem import choose_stem, shrink_stem
+from pellucid.model.stem import choose_stem, shrink_stem, widen_stem
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
     TransferClassifier,
@@ -43,7 +43,8 @@ class TorchvisionClassifier(TransferClassifier):
     ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
     dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
     ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
-    Grey images are repeated into three channels. ``augmentations_per_image``: how many a frozen
+    Grey images are repeated into three channels; of another number, which needs random weights, the first
+    convolution takes all. ``augmentations_per_image``: how many a frozen
     backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
@@ -65,17 +66,19 @@ class TorchvisionClassifier(TransferClassifier):
         super().__init__(trainable=trainable, augmentations_per_image=augmentations)
         _check_arch(arch)
         weights = weights or "none"
-        size = image_shape[1]
+        _check_channels(arch, weights, image_shape[0])
+        size = image_shape[1:]
+        self.channels = 3 if image_shape[0] == 1 else image_shape[0]
         self.stem = choose_stem(stem, weights, size)
-        self.backbone = _build(arch, weights, size, self.stem)
-        if self.stem == "small" and not shrink_stem(self.backbone, size):
+        self.backbone = _build(arch, weights, self.channels, size, self.stem)
+        if self.stem == "small" and not shrink_stem(self.backbone, size, self.channels):
             self.stem = "standard"  # it keeps all pixels by itself, as VGG does
-        if self.stem == "small" and stem == "auto" and not runs(self.backbone, (3, size, size)):
+        if self.stem == "small" and stem == "auto" and not runs(self.backbone, (self.channels, *size)):
             self.stem = "standard"  # made for one size only
-            self.backbone = _build(arch, weights, size, self.stem)
+            self.backbone = _build(arch, weights, self.channels, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
-        _check_size(self.backbone, arch, size)
+        _check_size(self.backbone, arch, (self.channels, *size))
         if weights not in ("none", "default"):
             load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
         parts = trained_stages(stages(self.backbone), trainable)
@@ -89,7 +92,7 @@ class TorchvisionClassifier(TransferClassifier):
         self.train()
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
-        return super().embed(images_BCHW.expand(-1, 3, -1, -1))
+        return super().embed(images_BCHW.expand(-1, self.channels, -1, -1))
 
 
 def _check_arch(arch: str) -> None:
@@ -99,13 +102,31 @@ def _check_arch(arch: str) -> None:
         raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
 
 
-def _build(arch: str, weights: str, size: int, stem: str) -> nn.Module:
+def _check_channels(arch: str, weights: str, channels: int) -> None:
+    """Raise UserError where pretrained weights do not take so many."""
+    if channels not in (1, 3) and weights == "default":
+        raise UserError(
+            f"model.weights={weights}: torchvision's weights of {arch} take 3 channels, the images have "
+            f"{channels}. Start from random weights by model.weights=none, or take a net of timm, "
+            "model=timm, which adapts pretrained weights to any number of channels."
+        )
+
+
+def _build(arch: str, weights: str, channels: int, size: tuple[int, int], stem: str) -> nn.Module:
+    net = _build_for_colours(arch, weights, size, stem)
+    if channels != 3:
+        widen_stem(net, channels)
+    return net
+
+
+def _build_for_colours(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
     if arch.startswith("vit_") and weights == "none" and stem == "standard":
         patch = int(arch.rpartition("_")[2])
-        if size % patch:
-            raise ImageTooSmallError(arch, size, (size // patch + 1) * patch)
-        options["image_size"] = size  # its position embedding has one entry a patch
+        side = size[0]
+        if side % patch:
+            raise ImageTooSmallError(arch, side, (side // patch + 1) * patch)
+        options["image_size"] = side  # its position embedding has one entry a patch
     if weights != "default":
         random: nn.Module = models.get_model(arch, weights=None, **options)
         return random
@@ -141,19 +162,29 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     return name, last.in_features
 
 
-def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
-    """Raise ImageTooSmallError where the net cannot run on images of ``size`` pixels a side.
+def _check_size(backbone: nn.Module, arch: str, image_shape: tuple[int, int, int]) -> None:
+    """Raise ImageTooSmallError where the net cannot run on images of that shape.
 
     The smallest size that works is found by running the net without any arithmetic (meta tensors).
     """
-    if runs(backbone, (3, size, size)):
+    channels, height, width = image_shape
+    if runs(backbone, image_shape):
         return
-    if not runs(backbone, (3, MAX_TRIED_SIDE, MAX_TRIED_SIDE)):
-        if not runs(backbone, (3, 224, 224)) or size >= 224:
+
+    def accepts(side: int) -> bool:
+        return runs(backbone, (channels, side, side))
+
+    size, longer = sorted((height, width))
+    if size < longer and (accepts(size) or accepts(longer)):
+        raise UserError(
+            f"model.arch={arch}: it takes square images, not {height} × {width}. Set data.image_size="
+            f"{size if accepts(size) else longer}, or take another net."
+        )
+    if not accepts(MAX_TRIED_SIDE):
+        if not accepts(224) or size >= 224:
             raise UserError(f"model.arch={arch}: it does not run on images of {size} pixels a side.")
         raise ImageTooSmallError(arch, size, 224)  # nets made for one size only
-    smallest = smallest_side(lambda side: runs(backbone, (3, side, side)), size, MAX_TRIED_SIDE)
-    raise ImageTooSmallError(arch, size, smallest)
+    raise ImageTooSmallError(arch, size, smallest_side(accepts, size, MAX_TRIED_SIDE))
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:

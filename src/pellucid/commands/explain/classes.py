@@ -113,9 +113,9 @@ class ClassWriter(Writer):
         right = None if true is None else true == classes[predicted]
         name = self.names.name(file)
         heading = f"{self.names.shown(file)}, {self.run.name}"
-        write_png(
-            self.folder / f"{name}.png", explanations(photo_1HWC, [title], [right], columns, title=heading)
-        )
+        about = self.run.spec.shown_as
+        picture = explanations(photo_1HWC, [title], [right], columns, title=heading, about=about)
+        write_png(self.folder / f"{name}.png", picture)
         content = io.BytesIO()
         arrays = {name: each.maps.maps_BHW[position].numpy() for name, each in attributions.items()}
         np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]

@@ -57,27 +57,38 @@ def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
 
 
 def _steps(spec: Spec, *, inside: bool) -> list[str]:
-    channels, size, _ = spec.image_shape
-    colour = "RGB" if channels == 3 else "grey = round(0.299 red + 0.587 green + 0.114 blue)"
+    channels, height, width = spec.image_shape
+    colours = {
+        1: "grey = round(0.299 red + 0.587 green + 0.114 blue)",
+        2: "grey and transparency of a photo",
+        3: "RGB",
+        4: "RGB and transparency of a photo",
+    }
+    colour = colours.get(channels, f"{channels}")
     values = (
         "uint8, the model normalises them" if inside else "float32, (value / 255 - mean) / std by channel"
     )
     return [
         "turn the image upright by its EXIF orientation",
         f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
-        "lay transparency on white; then RGB",
-        f"crop the {_square(spec)} at the centre and scale it to {size} x {size} pixels, {spec.resample} "
+        "lay transparency on white; then RGB" if channels in (1, 3) else "keep transparency",
+        f"crop the {_part(spec)} at the centre and scale it to {width} x {height} pixels, {spec.resample} "
         "with antialiasing (Pillow: ImageOps.fit)",
-        f"channels: {colour}",
+        f"channels: {colour}; of .npy those on the array's first or last axis, of a TIFF file "
+        "of as many pages of grey a page each",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
 
 
-def _square(spec: Spec) -> str:
-    return "largest square" if spec.crop == 1 else f"square of {spec.crop:g} of the shorter side"
+def _part(spec: Spec) -> str:
+    _, height, width = spec.image_shape
+    part = "square" if height == width else f"part of {width}:{height}"
+    return f"largest {part}" if spec.crop == 1 else f"{part}, {spec.crop:g} of the largest,"
 
 
 def _range(spec: Spec) -> str:
+    if len(spec.values) > 2:
+        return "of each channel two of value_range are black and white"
     if spec.values:
         return "{:g} is black, {:g} white".format(*spec.values)
     return "0 is black, white is 1 for floats, 4095 where a TIFF says 12 bits, else 65535"

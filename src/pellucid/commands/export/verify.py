@@ -17,8 +17,8 @@ from pellucid.data.pictures import Pictures
 from pellucid.data.pictures import describe_unreadable as describe_unreadable
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
-from pellucid.inside.pixels import pixels
 from pellucid.inside.reference import choose_points
+from pellucid.spec import prepare
 from pellucid.system.console import console
 from pellucid.system.seeding import generator
 
@@ -125,9 +125,9 @@ def _files(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
 def _tested(trained: LoadedRun, data: ImageData) -> Sample:
     split = data.splits["test"]
     index_N = choose_points(len(split), MAX_TEST_IMAGES, trained.config["seed"])
-    channels = trained.spec.image_shape[0]
+    spec = trained.spec
     batches = (
-        torch.from_numpy(pixels(trained.spec, split.images(index_B))).permute(0, 3, 1, 2)[:, :channels]
+        spec.denormalise(prepare(split.images(index_B), spec)).mul(255).round().to(torch.uint8)
         for index_B in torch.split(index_N, BATCH_SIZE)
     )
     return Sample(f"{counted(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
