@@ -18,7 +18,7 @@ from pellucid.data.augment import find_augment, none
 from pellucid.data.divide import Division, History, divide
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
-from pellucid.data.loader import BatchLoader, Order, fair_order, is_limited
+from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
@@ -32,7 +32,8 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used.
+    files that could not be used. ``draw`` gives training images that are others in each epoch, where a data
+    set augments them itself.
     """
 
     spec: Spec
@@ -71,6 +72,7 @@ class ImageData(LightningDataModule, ABC):
         self._features: dict[str, Features] = {}
         self.source = ""
         self.left_out = 0
+        self.draw: Draw | None = None
 
     @abstractmethod
     def read(self) -> dict[str, Split]:
@@ -88,6 +90,16 @@ class ImageData(LightningDataModule, ABC):
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
                 digest.update(split.images(index_B).contiguous().numpy().data)
+            digest.update(split.labels_N.contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+    def fingerprint_by_digests(self) -> str:
+        """A hash of every image, as it was before it was brought to a size, and of every label."""
+        digest = hashlib.sha256()
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            digest.update(f"{name}{len(split)}".encode())
+            digest.update(split.digests_N.tobytes())
             digest.update(split.labels_N.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
@@ -185,7 +197,8 @@ class ImageData(LightningDataModule, ABC):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
-        augmentations = 1 if augment is none else self.augmentations
+        draw = self.draw if augmented and name == "train" else None
+        augmentations = 1 if augment is none and draw is None else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -204,6 +217,7 @@ class ImageData(LightningDataModule, ABC):
             augmentations=augmentations,
             features=self._remembered(name, augmentations) if remembered else None,
             device=device,
+            draw=draw,
         )
 
     def of_test(self, index_N: Tensor) -> ImageData:
