@@ -24,6 +24,7 @@ from pellucid.data.divide import History, divide
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.item_reader import Looked, Reader, batched, check_workers, form_of
 from pellucid.data.items import Keys, Shape
+from pellucid.data.loader import BatchLoader
 from pellucid.data.statistics import channel_statistics
 from pellucid.data.torchvision_sets import AUTO_SIZE, distinct
 from pellucid.discovery.dataset import class_names, labels, layers_of
@@ -139,6 +140,15 @@ class ItemData(ImageData):
         self.source = self.title
         return splits
 
+    def train_dataloader(self) -> BatchLoader:
+        if self.draw is not None:
+            log.info(
+                "%s augments its images itself: those that are trained on are drawn anew in each epoch, of "
+                "those that are looked at one draw is kept.",
+                self.title,
+            )
+        return super().train_dataloader()
+
     def fingerprint(self) -> str:
         """A hash of every image and its label; of photos whatever size they were brought to."""
         return self.fingerprint_by_digests() if self.known.photos else super().fingerprint()
@@ -218,11 +228,6 @@ class ItemData(ImageData):
         if part in ("train", "all"):
             workers = reader.workers(self.workers, looked.seconds, len(reader))
             self.draw = partial(_drawn, reader, workers)
-            log.info(
-                "%s augments its images itself: training images are drawn anew in each epoch, and of images "
-                "that are looked at one draw is kept.",
-                reader.name,
-            )
         else:
             log.warning(
                 "%s: its images are random, as what a net is measured on should not be. One draw is kept.",
@@ -254,7 +259,7 @@ class ItemData(ImageData):
                 )
             if isinstance(label, int) and label < 0:
                 raise reader.told(index, f"has the label {label}. Expected the number of a class, from 0.")
-        return {label: number for number, label in enumerate(sorted(set(found)))}  # type: ignore[type-var]
+        return {label: number for number, label in enumerate(sorted(set(found)))}
 
 
 def _drawn(reader: Reader, workers: int, rows: Sequence[Tensor], number: int) -> Iterator[Tensor]:

@@ -190,7 +190,7 @@ class Reader:
             )
         return found
 
-    def read(self, batches: Sequence[Sequence[int]], workers: int) -> Iterator[list[Item]]:
+    def read(self, batches: Sequence[list[int]], workers: int) -> Iterator[list[Item]]:
         """The items of each batch, in order. Raises UserError for the first that cannot be used."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads

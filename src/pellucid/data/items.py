@@ -137,8 +137,9 @@ def raw_of(image: Any) -> Raw:
     elif not _is_channels_first(image.shape, first):
         image = image.transpose(2, 0, 1)
     if image.dtype == np.bool_:
-        return image.astype(np.uint8) * np.uint8(255)
-    return np.ascontiguousarray(image if image.dtype == np.uint8 else image.astype(np.float32))
+        image = image.astype(np.uint8) * np.uint8(255)
+    pixels: NDArray[Any] = image if image.dtype == np.uint8 else image.astype(np.float32)
+    return np.ascontiguousarray(pixels)
 
 
 def _is_channels_first(shape: tuple[int, ...], otherwise: bool) -> bool:
