@@ -192,7 +192,7 @@ class Broken(Digits):
             return image, label
         match self.fault:
             case "raise":
-                return {}["file"]  # type: ignore[call-overload]
+                raise KeyError("file")
             case "shape":
                 return image[:, :7], label
             case "colour":
@@ -264,7 +264,8 @@ class PathMNIST(Dataset[Any]):
 
 def write_medmnist(root: Path, counts: dict[str, int] | None = None) -> None:
     """``pathmnist.npz`` as its publisher lays it out, with three classes of its nine."""
-    noise, arrays = np.random.default_rng(0), {}
+    noise = np.random.default_rng(0)
+    arrays: dict[str, NDArray[Any]] = {}
     for split, count in (counts or {"train": 60, "val": 12, "test": 15}).items():
         labels = np.arange(count, dtype=np.uint8)[:, None] % 3
         images = noise.integers(0, 100, (count, 28, 28, 3), np.uint8)

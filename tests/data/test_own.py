@@ -13,6 +13,7 @@ import torch
 
 from pellucid.commands.train import train
 from pellucid.data import item_data
+from pellucid.data.digits import Digits as OurDigits
 from pellucid.data.own import Own, by_name
 from pellucid.engine.build import make_data
 from pellucid.errors import UserError
@@ -100,7 +101,7 @@ def test_a_function_that_gives_our_kind_is_as_before() -> None:
     config = compose("data=own", "packages=[tests]", f"data._target_={SETS}.of_ours")
     config["data"] = {"_target_": f"{SETS}.of_ours", "seed": 3}
     data = make_data(config)
-    assert (type(data), data.seed, data.batch_size) == (own_sets.OurDigits, 3, 9)
+    assert (type(data), data.seed, data.batch_size) == (OurDigits, 3, 9)
     with pytest.raises(UserError, match="of_ours gives an ImageData, which has batch_size and the like of"):
         of_line("of_ours")
 
@@ -212,8 +213,8 @@ def test_what_is_wrong_with_an_item_is_told(fault: str, message: str) -> None:
     [
         (own_sets.Stream, r"Stream has no numbered items .* Expected __len__ and __getitem__"),
         (own_sets.Empty, "Empty has no items"),
-        (own_sets.Broken, "missing a required argument: 'fault'. Give it by"),
-        (own_sets.misnamed, "has fold 1. Expected train, and val and test"),
+        (own_sets.Broken, r"missing a required argument: 'fault'. Give it by"),
+        (own_sets.misnamed, r"has fold 1. Expected train, and val and test"),
         (partial(own_sets.Splits, form="?", split="train"), "item 0 of 300 raised AssertionError"),
     ],
 )
@@ -223,7 +224,7 @@ def test_what_is_no_data_set_is_told(make: Any, message: str) -> None:
 
 
 def test_workers_are_a_number() -> None:
-    with pytest.raises(UserError, match="data.workers=-1: expected auto"):
+    with pytest.raises(UserError, match=r"data\.workers=-1: expected auto"):
         Own(make=own_sets.Digits, workers=-1)
 
 

@@ -122,6 +122,13 @@ class ItemData(ImageData):
         """The names of the classes in the order of their numbers; none where they are not known."""
         return class_names(dataset) or _names_of_info(dataset)
 
+    def listed(self, dataset: Any) -> list[Label]:
+        """The labels that a data set lists, where its items have the same; none where that is not known."""
+        if any(getattr(layer, "target_transform", None) for layer in layers_of(dataset)):
+            return []
+        found = labels(dataset)
+        return [] if found is None else list(found.tolist())
+
     def read(self) -> dict[str, Split]:
         opened = self.opened or self.open()
         self.opened, splits = None, {}
@@ -166,7 +173,7 @@ class ItemData(ImageData):
         names = [plain(name) for name in distinct(list(self.names(dataset)), len(self.names(dataset)))]
         shape = _common_shape(looked)
         if shape is None:
-            class_of = _by_name(names) or self._by_label(reader, _listed(dataset) or _each_label(reader))
+            class_of = _by_name(names) or self._by_label(reader, self.listed(dataset) or _each_label(reader))
             size = (3, AUTO_SIZE, AUTO_SIZE)
             classes = names or [plain(label) for label in class_of]
             self._check_classes(classes)
@@ -291,14 +298,6 @@ def _names_of_info(dataset: Any) -> list[str]:
         if isinstance(found, Mapping) and {str(key) for key in found} == {str(k) for k in range(len(found))}:
             return [str(name) for _, name in sorted(found.items(), key=lambda pair: int(pair[0]))]
     return []
-
-
-def _listed(dataset: Any) -> list[Label]:
-    """The labels that a data set lists, where items have the same."""
-    if any(getattr(layer, "target_transform", None) for layer in layers_of(dataset)):
-        return []
-    found = labels(dataset)
-    return [] if found is None else list(found.tolist())
 
 
 def _each_label(reader: Reader) -> list[Label]:
