@@ -34,6 +34,7 @@ PLACES = ("model", "data", "optimizer", "scheduler", "callbacks", "logger", "arg
 OF_NETS = ("model", "argument")
 TIMM = ("timm", "timm.models")  # where its functions are looked up, and in modules of the second
 LIBRARIES = {
+    "datasets",
     "filelock",
     "huggingface_hub",
     "hydra",

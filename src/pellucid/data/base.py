@@ -18,7 +18,7 @@ from pellucid.data.augment import find_augment, none
 from pellucid.data.divide import Division, History, divide, shares_of
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
-from pellucid.data.loader import BatchLoader, Order, fair_order, is_limited
+from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
@@ -43,7 +43,8 @@ class ImageData(LightningDataModule, ABC):
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
     ``source`` says where the images came from, once they are read; ``left_out`` counts files that could not
-    be used. What a data set does not state among its options it hands on to this class.
+    be used; ``draw`` gives training images that are others in each epoch, where a data set augments them
+    itself. What a data set does not state among its options it hands on to this class.
     """
 
     spec: Spec
@@ -82,6 +83,7 @@ class ImageData(LightningDataModule, ABC):
         self._features: dict[str, Features] = {}
         self.source = ""
         self.left_out = 0
+        self.draw: Draw | None = None
 
     @abstractmethod
     def read(self) -> dict[str, Split]:
@@ -99,6 +101,16 @@ class ImageData(LightningDataModule, ABC):
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
                 digest.update(split.images(index_B).contiguous().numpy().data)
+            digest.update(split.targets.contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+    def fingerprint_by_digests(self) -> str:
+        """A hash of every image, as it was before it was brought to a size, and of every label."""
+        digest = hashlib.sha256()
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            digest.update(f"{name}{len(split)}".encode())
+            digest.update(split.digests_N.tobytes())
             digest.update(split.targets.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
@@ -197,7 +209,8 @@ class ImageData(LightningDataModule, ABC):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
-        augmentations = 1 if augment is none else self.augmentations
+        draw = self.draw if augmented and name == "train" else None
+        augmentations = 1 if augment is none and draw is None else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -217,6 +230,7 @@ class ImageData(LightningDataModule, ABC):
             features=self._remembered(name, augmentations) if remembered else None,
             device=device,
             weighted=weighted,
+            draw=draw,
         )
 
     def of_test(self, index_N: Tensor) -> ImageData:

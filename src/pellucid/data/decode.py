@@ -279,6 +279,15 @@ def _reason(error: Exception) -> str:
     return f"damaged ({type(error).__name__}: {text})"
 
 
+def flat_pixels(image: Image.Image) -> Image.Image:
+    """An image of any mode as RGB or 8-bit grey; of more bits the lowest of its type is black."""
+    if not is_deep(image):
+        return _flat(image)
+    grey = Grey()
+    grey.white = white_of(image)
+    return grey.eight_bits(image)
+
+
 def _flat(image: Image.Image) -> Image.Image:
     """RGB or 8-bit grey."""
     if _is_transparent(image):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.download import download_beside
 from pellucid.data.images import Split, numbered
 from pellucid.data.photos import load_together
+from pellucid.data.statistics import channel_statistics
 from pellucid.data.torchvision_sets import (
     NO_LABEL,
     Content,
@@ -151,15 +151,7 @@ class Torchvision(ImageData):
 
     def fingerprint(self) -> str:
         """A hash of every image and its label; of files by their content, whatever size they were read in."""
-        if not self.of_files:
-            return super().fingerprint()
-        digest = hashlib.sha256()
-        for name in sorted(self.splits):
-            split = self.splits[name]
-            digest.update(f"{name}{len(split)}".encode())
-            digest.update(split.digests_N.tobytes())
-            digest.update(split.labels_N.contiguous().numpy().data)
-        return digest.hexdigest()[:16]
+        return self.fingerprint_by_digests() if self.of_files else super().fingerprint()
 
     def _open(self) -> dict[str, Content]:
         """The parts that have labels, downloaded where they are not there."""
@@ -302,7 +294,7 @@ class Torchvision(ImageData):
             pixels_NCHW = divided.splits["train"].images()
         assert pixels_NCHW is not None
         count, channels, height, width = pixels_NCHW.shape
-        mean, std = _statistics(pixels_NCHW)
+        mean, std = channel_statistics(torch.split(pixels_NCHW, CHUNK))
         spec = Spec(
             image_shape=(channels, height, width),
             classes=classes,
@@ -336,17 +328,3 @@ class Torchvision(ImageData):
 def _as_split(part: str, content: Content) -> Split:
     assert content.pixels_NCHW is not None
     return Split.whole(content.pixels_NCHW, content.labels_N, numbered(part, len(content.labels_N)))
-
-
-def _statistics(pixels_NCHW: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel's pixels in [0, 1], exactly, by their histogram."""
-    counts_CV = torch.zeros(pixels_NCHW.shape[1], 256, dtype=torch.int64)
-    for images_BCHW in torch.split(pixels_NCHW, CHUNK):
-        for counts_V, images_BHW in zip(counts_CV, images_BCHW.unbind(1), strict=True):
-            counts_V += torch.bincount(images_BHW.flatten(), minlength=256)
-    share_CV = counts_CV.double() / counts_CV.sum(1, keepdim=True)
-    values_V = torch.arange(256).double() / 255
-    mean_C = (share_CV * values_V).sum(1)
-    std_C = (share_CV * (values_V - mean_C[:, None]) ** 2).sum(1).sqrt()
-    std = (round(value, 4) or 1.0 for value in std_C.tolist())  # 1 where all pixels are alike
-    return tuple(round(value, 4) for value in mean_C.tolist()), tuple(std)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
-from pellucid.config.build import build, locate, parameters_of, without_start
+from pellucid.config.build import build, from_environment, locate, parameters_of, without_start
+from pellucid.config.functions import of_user
 from pellucid.data.base import ImageData
+from pellucid.data.own import Own
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
 from pellucid.model.transfer import TransferClassifier
@@ -17,17 +20,27 @@ from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
+SHARED = ("batch_size", "image_size", "seed")  # given to a user's own data set, too, where it takes them
 # Options that our nets and explainers have got since the first runs and that those were without.
 ADDED = {"channels_last": False, "most": 0, "stem": "standard"}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
-    packages = config["packages"]
-    data: ImageData = build(
-        config["data"], "data", packages=packages, **options_since(config["data"], "data", packages)
-    )
-    return data
+    node, packages = config["data"], config["packages"]
+    made = locate(str(node["_target_"]), "data", packages)
+    if not of_user(made, packages) or (isinstance(made, type) and issubclass(made, ImageData)):
+        data: ImageData = build(node, "data", packages=packages, **options_since(node, "data", packages))
+        return data
+    takes = parameters_of(made)
+    ours = [name for name in parameters_of(Own) if name in node]
+    if isinstance(made, FunctionType) and all(name in takes for name in ours):  # it may give an ImageData
+        given = build(node, "data", packages=packages)
+        return given if isinstance(given, ImageData) else Own(make=lambda: given)
+    shared = [name for name in SHARED if name in takes and node.get(name) != "auto"]
+    theirs = {name: value for name, value in node.items() if name not in ours or name in shared}
+    factory = build({**theirs, "_partial_": True}, "data", packages=packages)
+    return Own(make=factory, **from_environment({name: node[name] for name in ours}))
 
 
 def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
