@@ -69,6 +69,14 @@ class Entry:
             return "?"
 
 
+def name_in(root: Path, file: Path) -> str:
+    """A file's name from the root on; of one that lies elsewhere all of it."""
+    try:
+        return str(file.relative_to(root))
+    except ValueError:
+        return str(file)
+
+
 def seal(
     entry: Path, key: str, *, root: Path, broken: Mapping[str, str], odd: Mapping[str, str], shape: Shape
 ) -> None:
@@ -108,7 +116,7 @@ def _checked(entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[
     broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
     readable = list(range(len(files)))
     if broken:
-        readable = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
+        readable = [number for number, path in enumerate(files) if name_in(root, path) not in broken]
     if len(readable) + len(broken) != len(files):
         raise ValueError("it is of other files")
     pixels, digests_N = _map(entry, (len(readable), *image_shape)), _digests(entry, len(readable))

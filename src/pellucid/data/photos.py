@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
-from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
+from pellucid.data.entry import DIGESTS, Entry, Photos, name_in, read_entry, remove, seal
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
@@ -209,7 +209,7 @@ def _key(files: Sequence[Path], root: Path, made: _Made) -> str:
             status = path.stat()
             closed = "" if os.access(path, os.R_OK) else "\0closed"  # opened, it is another set of photos
             state = f"{status.st_size}\0{status.st_mtime_ns}{closed}"
-        digest.update(os.fsencode(f"{path.relative_to(root)}\0{state}\n"))
+        digest.update(os.fsencode(f"{name_in(root, path)}\0{state}\n"))
     return digest.hexdigest()[:24]
 
 
@@ -234,7 +234,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
             progress = console.track(decoded, "Decoding photos, once", len(files))
             for file, (result, content) in zip(files, progress, strict=True):
                 if isinstance(result, str):
-                    broken[str(file.relative_to(root))] = result
+                    broken[name_in(root, file)] = result
                 else:
                     pixels.write(result.tobytes())
                     sums.append(content)
@@ -244,7 +244,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
             )
         (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
         shape = (len(files) - len(broken), *made.shape)
-        odd_names = {str(file.relative_to(root)): odd[file] for file in files if file in odd}
+        odd_names = {name_in(root, file): odd[file] for file in files if file in odd}
         seal(half_built, entry.name, root=root, broken=broken, odd=odd_names, shape=shape)
         with suppress(OSError):  # another run was first; its entry is the same
             half_built.rename(entry)

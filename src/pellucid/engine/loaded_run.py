@@ -33,6 +33,7 @@ from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
 
 IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
+TABLE = "pellucid.data.table.Table"
 log = logging.getLogger(__name__)
 
 
@@ -120,8 +121,7 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        known = _known(self.spec) if config["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**config, **known}})
+        data = make_data({**self.config, "data": {**config, **_known(self.spec, config["_target_"])}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -170,15 +170,20 @@ class LoadedRun:
         if missing and not elsewhere:
             raise UserError(
                 f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
-                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder>."
+                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder> "
+                "or data.path=<table>."
             )
         if missing:
             log.warning("%s has no images of %s.", data.source, _few(missing))
 
 
-def _known(spec: Spec) -> dict[str, Any]:
-    """What need not be looked for in the images, as options of an image folder."""
+def _known(spec: Spec, target: str) -> dict[str, Any]:
+    """What need not be looked for in the images, as options of a data set that would."""
+    if target not in (IMAGE_FOLDER, TABLE):
+        return {}
     known: dict[str, Any] = {"classes": list(spec.classes), "channels": spec.image_shape[0]}
+    if target == TABLE:
+        known = {"classes": list(spec.classes), "labels": spec.labels}
     return known | ({"value_range": list(spec.values)} if spec.image_shape[0] != 3 and spec.values else {})
 
 
@@ -240,7 +245,7 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
     if now.get("_target_") != then["_target_"]:
         return {}
-    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
+    return {name: now[name] for name in ("root", "path", "cache") if name in now and name in then}
 
 
 def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
