@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.errors import counted
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESAMPLES, MIN_CROP = ("bilinear", "bicubic"), 0.1
 MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
@@ -59,6 +61,11 @@ class Spec:
     crop: float = 1.0
     labels: str = CLASS
     bands: tuple[float, ...] = ()
+
+    @property
+    def outputs(self) -> str:
+        """``10 classes``, ``6 labels`` or ``1 number``: what is learned of an image."""
+        return counted(len(self.classes), {CLASS: "class", MULTILABEL: "label"}.get(self.labels, "number"))
 
     @property
     def fit(self) -> Fit:

@@ -115,7 +115,9 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
     }
     nets = {
         "Classification": CNN(image_shape=shape, num_classes=10),
+        "Multilabel": CNN(image_shape=shape, num_classes=10),
         "Reconstruction": Autoencoder(image_shape=shape),
+        "Regression": CNN(image_shape=shape, num_classes=10),
     }
     for cls, stated in constructors(group):
         needed = {n for n, p in options_of(cls).items() if p.default is p.empty}

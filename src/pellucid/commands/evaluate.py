@@ -29,6 +29,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.confusion import Confusion
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
@@ -80,7 +81,13 @@ def evaluate(
     for line in interval_notes(*to_dict(intervals).values()):
         log.info("%s", line)
     if evaluations[split].predictions.has_classes:
-        console.print(_class_table(confusion(evaluations[split].predictions, trained.spec.classes)))
+        counts_K = trained.class_counts()
+        matrix = confusion(evaluations[split].predictions, trained.spec.classes)
+        if counts_K is not None and is_imbalanced(counts_K):
+            log.info("%s", describe_imbalance(counts_K, trained.spec.classes))
+            console.print(_class_table(matrix, counts_K))
+        else:
+            console.print(_class_table(matrix))
     log.info("%s of %s.", counted(len(evaluations[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
@@ -149,7 +156,10 @@ def _write(
         matrix = confusion(predictions, classes)
         head = ("class", "precision", "recall", "f1", "images")
         by_class = [(name, *matrix.texts(label)) for label, name in enumerate(classes)]
-        write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
+        rows: list[dict[str, Any]] = [dict(zip(head, row, strict=True)) for row in by_class]
+        if (counts_K := trained.class_counts()) is not None:
+            rows = [{**row, "train_images": n} for row, n in zip(rows, counts_K.tolist(), strict=True)]
+        write_csv(folder / "classes.csv", rows)
         note = (
             f"{where}, accuracy {evaluated.metrics['accuracy']:.4f}; colour: share of the true class's images"
         )
@@ -217,17 +227,19 @@ def _summary(
     return table
 
 
-def _class_table(matrix: Confusion) -> Table:
-    """Precision, recall and F1 of each class that has images; of many, the worst."""
+def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None) -> Table:
+    """Precision, recall and F1 of each class that has images; of many, the worst. With training images."""
     scores, classes = matrix.scores, matrix.classes
     labels = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
     if len(labels) > MAX_CLASSES:
         title = f"The {MAX_CLASSES} worst of {counted(len(labels), 'class')}"
         labels = sorted(labels, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
-    table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
+    trained = () if counts_K is None else ("trained on",)
+    table = console.table(title, ("class", "precision", "recall", "F1", "images", *trained), left=("class",))
     for label in labels:
-        table.add_row(Text(plain(classes[label])), *matrix.texts(label))
+        counts = () if counts_K is None else (f"{counts_K[label]:,}",)
+        table.add_row(Text(plain(classes[label])), *matrix.texts(label), *counts)
     return table
 
 

@@ -41,6 +41,8 @@ SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model": ("torch.nn.Module", NETS),
     "task": ("pellucid.task.base.Task", ("pellucid.task",)),
     "data": ("pellucid.data.base.ImageData", ("pellucid.data",)),
+    "loss": ("torch.nn.Module", ("torch.nn.modules.loss",)),  # with metrics, of a task, the user's own
+    "metric": ("torchmetrics.Metric", ("torchmetrics.classification", "torchmetrics.regression")),
     "optimizer": ("torch.optim.Optimizer", ("torch.optim",)),
     "scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("torch.optim",)),
     "callbacks": ("lightning.pytorch.Callback", ("pellucid.callbacks", "lightning.pytorch.callbacks")),

@@ -42,9 +42,10 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
-    ``source`` says where the images came from, once they are read; ``left_out`` counts files that could not
-    be used; ``draw`` gives training images that are others in each epoch, where a data set augments them
-    itself. What a data set does not state among its options it hands on to this class.
+    ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
+    ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
+    set augments them itself. What a data set does not state among its options it hands on to this class.
     """
 
     spec: Spec
@@ -56,6 +57,7 @@ class ImageData(LightningDataModule, ABC):
         image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
+        sampling: Literal["natural", "balanced"] = "natural",
         seed: int = 0,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
@@ -67,6 +69,9 @@ class ImageData(LightningDataModule, ABC):
             check_image_size(image_size)
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
+        if sampling not in ("natural", "balanced"):
+            raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
+        self.sampling = sampling
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
@@ -218,6 +223,7 @@ class ImageData(LightningDataModule, ABC):
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
+            strata_N=split.strata_N if self.sampling == "balanced" else None,
         )
         if trainer and is_limited(trainer, name, len(order)):
             order.shuffle, order.order_N = False, fair_order(split.strata_N, self.seed)

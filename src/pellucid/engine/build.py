@@ -12,15 +12,17 @@ from pellucid.config.build import build, from_environment, locate, parameters_of
 from pellucid.config.functions import of_user
 from pellucid.data.base import ImageData
 from pellucid.data.own import Own
+from pellucid.engine.task_choice import fitting_task
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
 from pellucid.model.transfer import TransferClassifier
-from pellucid.spec import Spec
+from pellucid.spec import CLASS, MULTILABEL, Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
 SHARED = ("batch_size", "image_size", "seed")  # given to a user's own data set, too, where it takes them
+METRIC_KINDS = {CLASS: "multiclass", MULTILABEL: "multilabel"}  # what torchmetrics calls the task
 # Options that our nets and explainers have got since the first runs and that those were without.
 ADDED = {"channels_last": False, "most": 0, "stem": "standard"}
 
@@ -52,7 +54,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
     task: Task = build(
-        config["task"],
+        _with_own(config["task"], spec, packages),
         "task",
         packages=packages,
         net=net,
@@ -65,6 +67,24 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         seed=config["seed"],
     )
     return task
+
+
+def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> Mapping[str, Any]:
+    """The node of a task with the loss and metrics of the user's own that it names, made for the data."""
+    own: dict[str, Any] = {}
+    count = {"num_classes": len(spec.classes), "num_labels": len(spec.classes)}
+    loss = node.get("loss")
+    if isinstance(loss, Mapping) and "_target_" in loss:
+        own["loss"] = build(loss, "loss", packages=packages, **count)
+    if isinstance(metrics := node.get("metrics"), Mapping):
+        kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
+        own["metrics"] = {
+            name: build(metric, "metric", packages=packages, **count, **kind)
+            if isinstance(metric, Mapping) and "_target_" in metric
+            else metric
+            for name, metric in metrics.items()
+        }
+    return {**node, **own}
 
 
 def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:
@@ -81,11 +101,14 @@ def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -
     return {name: value for name, value in ADDED.items() if name not in node}
 
 
-def assemble(config: Mapping[str, Any]) -> tuple[ImageData, Task]:
-    """Data and task. Images are prepared as those that pretrained weights were made of, where these say how,
-    and enlarged where they are too small for the net; to another size unless the user has set it.
+def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[ImageData, Task]:
+    """Data and task: that which fits their labels, where the user's ``overrides`` name none.
+
+    Images are prepared as those that pretrained weights were made of, where these say how, and enlarged where
+    they are too small for the net; to another size unless the user has set it.
     """
     data = make_data(config)
+    config = {**config, "task": fitting_task(config, data.spec.labels, overrides)}
     data.conform(_spec_of_weights(config, data))
     try:
         task = make_task(config, data.spec)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -111,6 +112,11 @@ class LoadedRun:
         device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
         self.task.to(device).eval()
         return Predictor(unwrap_compiled(self.net), self.spec, device, self.task.predictions, precision)
+
+    def class_counts(self) -> np.ndarray | None:
+        """The training images of each class, (K,), where the run knows them and they have classes."""
+        manifest = Manifest.load(self.run.manifest) if self.run and self.spec.labels == CLASS else None
+        return None if manifest is None else manifest.class_counts(len(self.spec.classes))
 
     def data(self, override: DataOverride | None = None, *, count_trained: bool = False) -> ImageData:
         """The run's data, or those that ``override`` makes of them, read, at the net's image size.

@@ -111,6 +111,14 @@ class Run:
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}
 
+    def save_choice(self, group: str, choice: str) -> None:
+        """Note another choice of a config group, where choices are kept."""
+        path = self.folder / ".hydra" / "hydra.yaml"
+        with suppress(FileNotFoundError):
+            kept = load(path)
+            OmegaConf.update(kept, f"hydra.runtime.choices.{group}", choice)
+            write_atomically(path, OmegaConf.to_yaml(kept).encode())
+
     def overrides(self) -> list[str]:
         """The overrides of its command line; empty where that is not kept."""
         path = self.folder / ".hydra" / "overrides.yaml"

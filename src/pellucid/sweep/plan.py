@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -115,7 +115,7 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
     storage = str(options["storage"])
     if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):  # found from any folder
         options["storage"] = f"sqlite:///{Path(storage.removeprefix('sqlite:///')).absolute()}"
-    metric, direction = _objective(config["sweep"], list(_tasks(space, config, compose)))
+    metric, direction = _objective(config["sweep"], list(_tasks(space, config, compose, fixed)))
     return Plan(
         folder=folder.folder,
         space=space,
@@ -145,16 +145,20 @@ def _first(parameter: Parameter) -> Any:
 
 
 def _tasks(
-    space: tuple[Parameter, ...], config: Mapping[str, Any], compose: Callable[..., Any]
+    space: tuple[Parameter, ...],
+    config: Mapping[str, Any],
+    compose: Callable[..., Any],
+    overrides: Sequence[str],
 ) -> Iterator[Task]:
     """The task of the first run, and of each value that changes what is built, in its place."""
-    yield assemble(config)[1]
+    overrides = [*overrides, *(f"{parameter.name}=…" for parameter in space)]
+    yield assemble(config, overrides)[1]
     for parameter in space:
         if parameter.name.split(".")[0] not in BUILT:
             continue
         for value in (parameter.values or (parameter.low, parameter.high))[1:]:
             try:
-                yield assemble(compose({parameter.name: value}))[1]
+                yield assemble(compose({parameter.name: value}), overrides)[1]
             except UserError as error:
                 raise UserError(f"{parameter.override(value)}: {error}") from error
 
@@ -175,6 +179,8 @@ def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Dire
         raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
     if options["direction"] != "auto":
         return metric, options["direction"]
+    if metric == tasks[0].monitor:
+        return metric, "maximize" if tasks[0].mode == "max" else "minimize"
     if names[0][metric].higher_is_better is None:
         raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
     return metric, "maximize" if names[0][metric].higher_is_better else "minimize"

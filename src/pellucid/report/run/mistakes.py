@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pellucid.draw.confusion import MAX_NUMBERED
 from pellucid.draw.explanations import map_picture
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.report.picture import address, shrunk
 from pellucid.report.run.context import Context
 from pellucid.view.confusion import confusion
@@ -59,6 +60,8 @@ class Mistakes:
     seconds: float
     shown: int
     images: int
+    trained: Sequence[int] = ()  # images of each class, where they are imbalanced, which is said
+    imbalance: str = ""
 
 
 def mistakes(context: Context) -> Mistakes:
@@ -72,6 +75,8 @@ def mistakes(context: Context) -> Mistakes:
         members = {
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)
         }
+    counts_K = context.loaded.class_counts()
+    told = counts_K is not None and is_imbalanced(counts_K)
     order = take_turns(members, per_cell=MAX_OF_CELL, limit=MAX_IMAGES)
     shown = _shown(context, order, predictions.confidence)
     methods = _explain(context, shown, predictions.predicted)
@@ -95,6 +100,8 @@ def mistakes(context: Context) -> Mistakes:
         seconds=context.seconds,
         shown=len(shown),
         images=len(predictions),
+        trained=counts_K.tolist() if told else (),
+        imbalance=describe_imbalance(counts_K, context.classes) if told else "",
     )
 
 
