@@ -54,7 +54,7 @@ class Confusion(Visualizer):
             self._show_classes(snapshot, predictions)
 
     def _show_labels(self, snapshot: Snapshot, scores: LabelScores) -> None:
-        note = f"{snapshot.seen}; thresholds are the best for their F1, which so looks better than it is"
+        note = f"{snapshot.seen}, on which thresholds were chosen, so that F1 is optimistic"
         snapshot.show(draw_labels(scores, title=f"Each label {snapshot.title}", note=note), "labels")
         snapshot.text(_table(("label", *scores.heads), scores.labels, scores.texts))
 

@@ -15,7 +15,7 @@ from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.view.explanations import ExplainedScores, applicable, attributions, explained_scores
-from pellucid.view.predictions import predicted_texts, right_of
+from pellucid.view.predictions import known_texts, predicted_texts, right_of
 
 MAX_IMAGES = 64
 GRADIENT = 3  # passes of the net, about, that a pass with its gradient takes
@@ -111,13 +111,11 @@ def _titles(
     if snapshot.predictor.has_score:
         return [f"explained: score {value:.3g}" for value in values_B], [None] * len(images)
     if not snapshot.predictor.has_classes:
-        values = snapshot.predictor.predictions(inputs_BCHW)
-        said = zip(
-            predicted_texts(values, snapshot.classes), images.names, scores.target_B.tolist(), strict=True
-        )
+        values, names = snapshot.predictor.predictions(inputs_BCHW), snapshot.classes
+        texts, known = predicted_texts(values, names), known_texts(images, names)
         titles = [
-            f"true {true}, predicted {text}; explained: {snapshot.classes[target]}"
-            for text, true, target in said
+            f"true {true}, predicted {text}; explained: {names[target]}"
+            for text, true, target in zip(texts, known, scores.target_B.tolist(), strict=True)
         ]
         return titles, right_of(values, images)
     titles, right = [], list[bool | None]()

@@ -16,7 +16,7 @@ from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.predictions import Predictions
 
-MAX_LINE = 26  # letters below an image
+MAX_LINE = 22  # letters below an image
 RESERVED = ("file", "labels", "true", "loss", "error")  # columns that no label or number may take
 
 
@@ -57,7 +57,12 @@ def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
     """What is predicted of images."""
     values = predictor.predictions(predictor.inputs(images.pixels_BCHW))
     predicted = predicted_texts(values, predictor.spec.classes)
-    return PredictedImages(predicted, images.names, right_of(values, images))
+    return PredictedImages(predicted, known_texts(images, predictor.spec.classes), right_of(values, images))
+
+
+def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
+    """What is known of images: their classes, or labels and numbers in words."""
+    return images.names if images.targets_BK is None else target_texts(images.targets_BK, names)
 
 
 def right_of(values: Mapping[str, Tensor], images: Images) -> list[bool | None]:

@@ -171,8 +171,8 @@ def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
 
 
 def write_losses(folder: Path, sides: Sequence[Side]) -> None:
-    """What both predict of every image, of several labels or numbers, with the losses, as a table; a figure of
-    those that one does the better by most.
+    """What both predict of every image, its labels or numbers, with the losses, as a table; a figure of those
+    that one does the better by most.
     """
     names, split = sides[0].run.spec.classes, sides[0].split
     first, second = (side.evaluation.predictions for side in sides)
