@@ -22,6 +22,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.divide import DIVISION_OPTIONS, History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
+from pellucid.engine.task_choice import KNOWN
 from pellucid.errors import UserError, first_line
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import unwrap_compiled
@@ -234,15 +235,20 @@ def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
 
 
 def check_classes(now: Spec, then: Spec) -> None:
-    """Raise UserError where the data's classes are not those that the net was built for."""
+    """Raise UserError where the data's classes, labels or numbers are not those of the net."""
+    if now.labels != then.labels:
+        raise UserError(
+            f"The data have {now.outputs}, the run was trained on {then.outputs}. Name images with "
+            f"{KNOWN[then.labels]}, or train a new run."
+        )
     if now.classes == then.classes:
         return
     new = [name for name in now.classes if name not in then.classes]
     gone = [name for name in then.classes if name not in now.classes]
     differ = [f"new: {_few(new)}"] * bool(new) + [f"gone: {_few(gone)}"] * bool(gone)
     raise UserError(
-        f"The data have {len(now.classes)} classes, the run was trained on {len(then.classes)}, which stay "
-        f"({'; '.join(differ) or 'they come in another order'}). Give the classes the names that they had, "
+        f"The data have {now.outputs}, the run was trained on {then.outputs}, which stay "
+        f"({'; '.join(differ) or 'they come in another order'}). Give them the names that they had, "
         f"{_few(then.classes)}, or train a new run."
     )
 

@@ -144,8 +144,12 @@ def applicable(predictor: Predictor, explainers: Mapping[str, Explainer]) -> App
 def explained_scores(
     predictor: Predictor, inputs_BCHW: Tensor, target: str, labels_B: Tensor | None = None
 ) -> ExplainedScores:
-    """The scores of ``target``: predicted, true (the classes ``labels_B``), or the name of a class."""
+    """The scores of ``target``: predicted (of several labels the likeliest, of numbers the first), true (the
+    classes ``labels_B``), or the name of a class, label or number.
+    """
     scores_BK = predictor.run(inputs_BCHW).cpu()
+    if target == "predicted" and predictor.has_numbers:
+        return ExplainedScores(scores_BK, torch.zeros(len(scores_BK), dtype=torch.long))
     if target == "predicted":
         return ExplainedScores(scores_BK, scores_BK.argmax(dim=1))
     if target != "true":

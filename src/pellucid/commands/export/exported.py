@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.commands.export.finish import finish_of
 from pellucid.commands.export.onnx_file import Graph, to_onnx
 from pellucid.commands.export.onnx_session import Session
 from pellucid.commands.export.usage import (
@@ -41,6 +42,7 @@ class Exported(ABC):
     def __init__(self, run: LoadedRun) -> None:
         self.run = run
         self.classifies = isinstance(run.task, Classification)
+        self.last = finish_of(run.task, run.spec.classes)
 
     def load_predictor(self) -> None:
         """Put the net where it is to run, in float32 whatever the precision of its run was."""
@@ -72,8 +74,9 @@ class Onnx(Exported):
         super().__init__(run)
         net = copy.deepcopy(run.net)  # which stays on the CPU
         self.path = path
-        self.graph = Graph(net=net, spec=run.spec, inside=inside, classifies=self.classifies)
-        self.facts = {**facts_of_net(run, classifies=self.classifies), **facts_of_graph(self.graph, run.spec)}
+        self.graph = Graph(net=net, spec=run.spec, inside=inside, classifies=self.classifies, last=self.last)
+        facts = facts_of_net(run, classifies=self.classifies, last=self.last)
+        self.facts = {**facts, **facts_of_graph(self.graph, run.spec)}
         self.content = to_onnx(self.graph, facts=self.facts, opset=opset)
         self.session = Session(self.content, self.graph.name)
         self.by = f"onnxruntime {self.session.version}"
@@ -124,7 +127,7 @@ class StateDict(Exported):
         self.use = use_of_state_dict(path, self.target)
         content = io.BytesIO()
         state = {name: _on_cpu(value) for name, value in run.net.state_dict().items()}
-        about = facts_of_net(run, classifies=self.classifies)
+        about = facts_of_net(run, classifies=self.classifies, last=self.last)
         torch.save(
             {"state_dict": state, "target": self.target, "arguments": arguments, "about": about}, content
         )

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.commands.export.finish import Finish
 from pellucid.commands.export.onnx_session import reason, refused
 from pellucid.errors import UserError, encodable
 from pellucid.spec import Spec
@@ -31,15 +32,17 @@ class Graph(nn.Module):
     """Net with its preprocessing and softmax, in float32.
 
     ``inside``: it takes uint8 pixels and normalises them; else it takes normalised images. A classifier gives
-    logits and confidence, their softmax; another net what it gives.
+    logits and confidence, their softmax; another net what it gives, or what ``last`` makes of it.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool) -> None:
+    def __init__(
+        self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool, last: Finish | None = None
+    ) -> None:
         super().__init__()
-        self.net, self.inside, self.classifies = net, inside, classifies
+        self.net, self.inside, self.classifies, self.last = net, inside, classifies, last
         self.image_shape = spec.image_shape
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
         self.register_buffer("scale", 1 / (255 * std))  # as Spec.normalise, to the bit
@@ -56,6 +59,8 @@ class Graph(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
+        if self.last is not None:
+            return list(self.last.outputs)
         return ["logits", "confidence"] if self.classifies else ["reconstruction"]
 
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
@@ -65,6 +70,9 @@ class Graph(nn.Module):
 
     def finish(self, output: Tensor) -> tuple[Tensor, ...]:
         """All that is given, from what the net gives."""
+        if self.last is not None:
+            given: tuple[Tensor, ...] = self.last(output)
+            return given
         return (output, output.softmax(dim=1)) if self.classifies else (output,)
 
 

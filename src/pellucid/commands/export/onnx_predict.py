@@ -1,7 +1,8 @@
 """Predictions of an exported ONNX model for image files: ``python onnx_predict.py best.onnx photo.jpg …``.
 
 It needs numpy, onnxruntime and Pillow. How the model takes images stands in the JSON file beside it, which
-was exported with it. Of each file a line: class and confidence; of an autoencoder the mean squared error.
+was exported with it. Of each file a line: class and confidence; labels with their probabilities; numbers; of
+an autoencoder the mean squared error.
 """
 
 from __future__ import annotations
@@ -121,6 +122,13 @@ def main(model: str, files: list[str]) -> None:
         found = predict(session, pixels, facts)
         if facts["task"] == "classification":
             print(facts["classes"][found["logits"][0].argmax()], found["confidence"][0].max())
+        elif facts["task"] == "multilabel":
+            triples = zip(facts["labels"], found["probability"][0], facts["thresholds"], strict=True)
+            has = [f"{label} {share:.4f}" for label, share, threshold in triples if share >= threshold]
+            print(", ".join(has) or "none")
+        elif facts["task"] == "regression":
+            pairs = zip(facts["numbers"], found["numbers"][0], strict=True)
+            print(", ".join(f"{name} {number:.6g}" for name, number in pairs))
         else:
             print(((found["reconstruction"] - pixels / 255) ** 2).mean())
 

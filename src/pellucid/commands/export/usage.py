@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pellucid.commands.export.finish import Finish
 from pellucid.commands.export.onnx_file import Graph
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.run.folder import FORMAT
@@ -22,7 +23,7 @@ OUTPUTS = {
 }
 
 
-def facts_of_net(trained: LoadedRun, *, classifies: bool) -> dict[str, Any]:
+def facts_of_net(trained: LoadedRun, *, classifies: bool, last: Finish | None = None) -> dict[str, Any]:
     """Provenance and constants of the net, in plain containers."""
     spec = trained.spec
     return {
@@ -30,7 +31,7 @@ def facts_of_net(trained: LoadedRun, *, classifies: bool) -> dict[str, Any]:
         "run": "/".join(trained.folder.parts[-2:]),
         "checkpoint": trained.checkpoint.name,
         "epoch": trained.epoch,
-        "task": "classification" if classifies else "reconstruction",
+        "task": last.task if last else "classification" if classifies else "reconstruction",
         "net": str(trained.config["model"]["_target_"]),
         "trained_in_precision": str(trained.config["trainer"].get("precision")),
         "classes": list(spec.classes),
@@ -40,6 +41,7 @@ def facts_of_net(trained: LoadedRun, *, classifies: bool) -> dict[str, Any]:
         "statistics": spec.statistics,
         "resample": spec.resample,
         "crop": spec.crop,
+        **(last.facts if last else {}),
     }
 
 
@@ -51,7 +53,9 @@ def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
         "preprocessing": "inside" if graph.inside else "beside",
         "input": f"{graph.input}: {values} (batch, {shape})",
         "input_range": "0 to 255" if graph.inside else "(value / 255 - mean) / std, value from 0 to 255",
-        "outputs": {name: OUTPUTS[name] for name in graph.outputs},
+        "outputs": dict(graph.last.outputs)
+        if graph.last
+        else {name: OUTPUTS[name] for name in graph.outputs},
         "reading": _steps(spec, inside=graph.inside),
     }
 
@@ -98,13 +102,13 @@ def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
     """Lines of Python that load the model and ask it."""
     kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
     names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
+    read = ["classes"] if graph.classifies else ["classes", "thresholds"] if "probability" in names else []
     lines = [
-        "import json, onnxruntime" if graph.classifies else "import onnxruntime",
+        "import json, onnxruntime" if read else "import onnxruntime",
         f"session = onnxruntime.InferenceSession({file!r})",
         f"{names} = session.run(None, {{{graph.input!r}: {graph.input}}})  # {kind} (batch, {shape})",
     ]
-    if graph.classifies:
-        lines.append("classes = json.loads(session.get_modelmeta().custom_metadata_map['classes'])")
+    lines += [f"{key} = json.loads(session.get_modelmeta().custom_metadata_map[{key!r}])" for key in read]
     return lines
 
 
