@@ -14,6 +14,8 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import parameters_of
 from pellucid.config.signature import read_signature
 from pellucid.data.digits import Digits
+from pellucid.data.huggingface import HuggingFace
+from pellucid.data.own import Own
 from pellucid.engine.host import RunHost
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.model.autoencoder import Autoencoder
@@ -95,6 +97,14 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) ->
             )
 
 
+def test_ones_own_data_have_the_options_of_what_is_around_them() -> None:
+    stated = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "own.yaml"))
+    assert isinstance(stated, dict)
+    assert stated.pop("_target_") == "???"
+    parameters = {name: p.default for name, p in inspect.signature(Own).parameters.items() if name != "make"}
+    assert stated == {**parameters, "seed": "${seed}"}
+
+
 @pytest.mark.parametrize("group", OURS)
 def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", {"oak": 2, "elm": 2})
@@ -125,6 +135,8 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
         if "name" in needed:
             offline = {"root": str(tmp_path)}
+        if cls is HuggingFace:  # of which one of two is needed
+            offline = {"path": str(tmp_path / "photos")}
         made.append(cls(**options, **offline))
     assert made
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import datasets
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
@@ -262,17 +263,19 @@ class PathMNIST(Dataset[Any]):
         return Image.fromarray(self.imgs[index]), self.labels[index].astype(int)
 
 
-def write_medmnist(root: Path, counts: dict[str, int] | None = None) -> None:
+def write_medmnist(root: Path) -> None:
     """``pathmnist.npz`` as its publisher lays it out, with three classes of its nine."""
-    noise = np.random.default_rng(0)
-    arrays: dict[str, NDArray[Any]] = {}
-    for split, count in (counts or {"train": 60, "val": 12, "test": 15}).items():
+    noise, arrays = np.random.default_rng(0), []
+    for count in (60, 12, 15):
         labels = np.arange(count, dtype=np.uint8)[:, None] % 3
         images = noise.integers(0, 100, (count, 28, 28, 3), np.uint8)
         for image, (label,) in zip(images, labels, strict=True):
             image[:, :, label] += 120
-        arrays |= {f"{split}_images": images, f"{split}_labels": labels}
-    np.savez(root / "pathmnist.npz", **arrays)
+        arrays.append((images, labels))
+    (train, train_K), (val, val_K), (test, test_K) = arrays
+    images = {"train_images": train, "val_images": val, "test_images": test}
+    labels = {"train_labels": train_K, "val_labels": val_K, "test_labels": test_K}
+    np.savez(root / "pathmnist.npz", allow_pickle=False, **images, **labels)
 
 
 def by_name() -> dict[str, Dataset[Any]]:
@@ -298,3 +301,17 @@ def of_ours(seed: int, batch_size: int = 9) -> ImageData:
 def draws(index: int) -> float:
     """A number of each of the global generators."""
     return random.random() + float(np.random.rand()) + float(torch.rand(())) + index  # noqa: NPY002
+
+
+def rows(begin: int, end: int, *, names: Sequence[str] = tuple("0123456789"), label: str = "digit") -> Any:
+    """Some digits as rows with an image, its class and a number beside."""
+    images, labels = (array[begin:end] for array in digits())
+    features = datasets.Features(
+        {
+            "number": datasets.Value("int64"),
+            "picture": datasets.Image(),
+            label: datasets.ClassLabel(names=list(names)) if names else datasets.Value("int64"),
+        }
+    )
+    columns = {"picture": [Image.fromarray(image) for image in images], label: labels.tolist()}
+    return datasets.Dataset.from_dict({"number": list(range(begin, end)), **columns}, features=features)

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 import torch
 from PIL import Image
 
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
+from tests.data import own_sets
 from tests.data.build import CONF, constructor, load, make, read
+from tests.data.own_sets import rows
 from tests.data.torchvision_files import WRITERS
 from tests.fakes import write_pets, write_photos
 
@@ -29,12 +32,19 @@ MEMBERS = {  # the YAML, whether the publisher splits off the test images, and t
     "catdog, drawn": ("catdog", True, (3, 64, 64)),
     "torchvision, arrays": ("torchvision", True, (1, 28, 28)),
     "torchvision, photos": ("torchvision", True, (3, 128, 128)),
+    "own, arrays": ("own", False, (1, 8, 8)),
+    "own, photos": ("own", False, (3, 128, 128)),
+    "huggingface": ("huggingface", True, (1, 8, 8)),
     "image_folder with splits": ("image_folder", True, (3, 128, 128)),
     "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
 ADDED = sorted(set(NAMES) - {name for name, _, _ in MEMBERS.values()})  # one's own
 OWN_TEST = [name for name, (_, own_test, _) in MEMBERS.items() if own_test]
-BY_FILE = ("image_folder", "torchvision, photos")  # whose fingerprints are tried in tests of their own
+BY_FILE = (
+    "image_folder",
+    "torchvision, photos",
+    "own, photos",
+)  # whose fingerprints are tried in tests of their own
 HASHED = [n for n in [*MEMBERS, *ADDED] if not n.startswith(BY_FILE)]
 PARTS = ("train", "val", "test")
 
@@ -81,6 +91,14 @@ def pet_breeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("saved")
+    of_digits = {"train": rows(0, 300), "test": rows(300, 400)}
+    datasets.DatasetDict(of_digits).save_to_disk(str(root))
+    return root
+
+
+@pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("classes")
     write_photos(root, {"oak": 30, "elm": 20, "yew": 10})
@@ -108,6 +126,12 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         options["root"] = str(request.getfixturevalue(folders[request.param]))
     if name == "torchvision":
         options["name"] = "MNIST" if request.param.endswith("arrays") else "OxfordIIITPet"
+    if name == "own":
+        options["make"] = own_sets.Digits if request.param.endswith("arrays") else own_sets.Photos
+    if name == "huggingface":
+        options["path"] = str(request.getfixturevalue("saved"))
+    if request.param == "own, photos":
+        options["image_size"] = 24
     if name in ("catdog", "image_folder") or request.param == "torchvision, photos":
         options |= {"cache": str(cache), "image_size": 24}
     if request.param == "catdog of pets":
@@ -138,7 +162,7 @@ def test_file_folder_and_yaml_have_one_name(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    if member.name in ("digits", "torchvision"):
+    if member.name in ("digits", "torchvision", "own", "huggingface"):
         pytest.skip("whose mean or classes stand in the files")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from PIL import Image
 from pellucid.data import item_data
 from pellucid.data.huggingface import HuggingFace
 from pellucid.errors import UserError
-from tests.data.own_sets import digits
+from tests.data.own_sets import digits, rows
 from tests.fakes import write_photos
 
 
@@ -33,20 +33,6 @@ def bars() -> Iterator[None]:
     datasets.disable_progress_bars()
     yield
     datasets.enable_progress_bars()
-
-
-def rows(begin: int, end: int, *, names: Sequence[str] = tuple("0123456789"), label: str = "digit") -> Any:
-    """Some digits as rows with an image, its class and a number beside."""
-    images, labels = (array[begin:end] for array in digits())
-    features = datasets.Features(
-        {
-            "number": datasets.Value("int64"),
-            "picture": datasets.Image(),
-            label: datasets.ClassLabel(names=list(names)) if names else datasets.Value("int64"),
-        }
-    )
-    columns = {"picture": [Image.fromarray(image) for image in images], label: labels.tolist()}
-    return datasets.Dataset.from_dict({"number": list(range(begin, end)), **columns}, features=features)
 
 
 def parts() -> Any:
