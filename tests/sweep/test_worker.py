@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 from typing import Any
 
@@ -108,6 +109,19 @@ def test_one_configuration_over_its_folds(sweep: Sweep, training: FakeTraining) 
     assert sweep("sweep=folds", "sweep.name=a").code == 0
     assert len(rows("a")) == 1
     assert len(training.calls) == 5
+
+
+@SLOW
+def test_each_image_is_predicted_once_by_a_run_that_had_not_seen_it(sweep: Sweep) -> None:
+    line = ("sweep=folds", "data.folds=3", "model=dnn", "trainer.max_epochs=1", "callbacks=none")
+    assert sweep(*line, "sweep.name=a").code == 0
+    with (folder("a") / "0" / "out_of_fold.csv").open() as file:
+        predicted = list(csv.DictReader(file))
+    assert len({row["file"] for row in predicted}) == len(predicted) == 1797
+    for fold in range(3):
+        right = [row["right"] == "True" for row in predicted if row["fold"] == str(fold)]
+        accuracy = metrics(folder("a") / "0" / f"fold_{fold}")["test/accuracy"]
+        assert sum(right) / len(right) == pytest.approx(accuracy)
 
 
 def test_a_pruned_trial_has_not_failed(sweep: Sweep) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -41,7 +40,7 @@ from pellucid.view.curves import curves
 from pellucid.view.labels import label_calibration, labels
 from pellucid.view.mistakes import mistakes
 from pellucid.view.numbers import numbers
-from pellucid.view.predictions import name_classes, output_columns, target_texts
+from pellucid.view.predictions import image_rows, name_classes
 
 log = logging.getLogger(__name__)
 
@@ -191,49 +190,8 @@ def _write(
         _write_numbers(folder, trained, predictions, where)
     if predictions.has_labels or predictions.has_numbers:
         _write_worst(folder, trained, data, predictions, split)
-    write_csv(folder / "images.csv", _rows(files, predictions, classes))
+    write_csv(folder / "images.csv", image_rows(files, predictions, classes))
     write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
-
-
-def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """A row an image: its file, what is known of it, its loss, and what was predicted."""
-    loss_N = predictions.values["loss"]
-    said = {
-        name: values_N.tolist()
-        for name, values_N in predictions.values.items()
-        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
-    }
-    rows, losses = [], loss_N.tolist()
-    if predictions.targets_NK is not None:
-        columns = _columns(predictions, classes)
-        return [
-            {"file": file, "loss": loss, **row}
-            for file, loss, row in zip(files, losses, columns, strict=True)
-        ]
-    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
-        row = {"file": file, "class": classes[label], "loss": losses[index]}
-        row |= {name: values[index] for name, values in said.items()}
-        if predictions.has_classes:
-            row["predicted"] = classes[row["predicted"]]
-            row["right"] = row["predicted"] == row["class"]
-        rows.append(row)
-    return rows
-
-
-def _columns(predictions: Predictions, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What is known and predicted of each image: its labels, with their probabilities, or its numbers."""
-    said = output_columns(predictions.values, names)
-    if predictions.has_labels:
-        true = target_texts(predictions.targets, names)
-        return [
-            {"true": text, "predicted": row.pop("labels"), **row}
-            for text, row in zip(true, said, strict=True)
-        ]
-    return [
-        {f"true_{name}": value for name, value in zip(names, known, strict=True)}
-        | {f"predicted_{name}": value for name, value in zip(names, row.values(), strict=True)}
-        for known, row in zip(predictions.targets.tolist(), said, strict=True)
-    ]
 
 
 def _write_labels(folder: Path, trained: LoadedRun, predictions: Predictions, where: str) -> float:

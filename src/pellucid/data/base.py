@@ -20,6 +20,7 @@ from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
+from pellucid.data.split import Fold
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
 
@@ -89,6 +90,12 @@ class ImageData(LightningDataModule, ABC):
         self.source = ""
         self.left_out = 0
         self.draw: Draw | None = None
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that the test images are; None where they are none."""
+        share = self.shares["test"]
+        return share if isinstance(share, Fold) else None
 
     @abstractmethod
     def read(self) -> dict[str, Split]:

@@ -68,8 +68,21 @@ class SweepSummary:
 
     def _write(self) -> None:
         sweep = self.collect()
+        if self.repeat == "fold":
+            for trial in sweep.trials:
+                self._join_folds(trial)
         write_atomically(self.out / "trials.csv", report.table(sweep).encode())
         write_atomically(self.out / "report.html", report.page(sweep).encode())
+
+    def _join_folds(self, trial: report.TrialRecord) -> None:
+        """Write what a finished trial's runs predict of the folds that they have not seen as one table."""
+        home = self.folder.trial(trial.number)
+        path = (home if self.out == self.folder.folder else self.out / str(trial.number)) / "out_of_fold.csv"
+        files = [Run(folder).out_of_fold for folder in sorted(home.glob("fold_*"), key=_number)]
+        if trial.state == "finished" and not path.exists() and all(file.is_file() for file in files):
+            tables = [file.read_bytes().partition(b"\n") for file in files]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, b"\n".join([tables[0][0], b"".join(rows for _, _, rows in tables)]))
 
     def collect(self) -> report.Sweep:
         """All that is known of the sweep now."""

@@ -63,6 +63,7 @@ function drawBest() {
     { class: "links" },
     link(best.folderLink, `folder ${best.folder}`),
     best.pageLink && link(best.pageLink, "its own page"),
+    sweep.repeat === "fold" && link(`${best.folderLink}out_of_fold.csv`, "what each image was taken for, by the run that had not seen it"),
     link("#trials", "in the table"),
   );
   section("best").replaceChildren(
