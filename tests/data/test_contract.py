@@ -16,6 +16,7 @@ from PIL import Image
 
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
+from pellucid.spec import sides
 from tests.data import own_sets
 from tests.data.build import CONF, constructor, load, make, read
 from tests.data.own_sets import rows
@@ -211,12 +212,13 @@ def test_left_open_the_size_is_the_data_sets_own(member: Member, shape: tuple[in
     assert member.make(image_size="auto").spec.image_shape == shape
 
 
-def test_an_image_size_is_kept_to(member: Member) -> None:
-    data = member.read(image_size=20)
-    channels = data.spec.image_shape[0]
-    assert data.spec.image_shape == (channels, 20, 20)
+@pytest.mark.parametrize("size", [20, [16, 24]])
+def test_an_image_size_is_kept_to(member: Member, size: int | list[int]) -> None:
+    data = member.read(image_size=size, augment="crop_flip")
+    shape = (data.spec.image_shape[0], *sides(size))
+    assert data.spec.image_shape == shape
     images_BCHW, _ = next(iter(data.train_dataloader()))
-    assert images_BCHW.shape[1:] == (channels, 20, 20)
+    assert images_BCHW.shape[1:] == shape
 
 
 def test_a_net_may_enlarge_the_images_before_they_are_read(member: Member) -> None:
@@ -355,8 +357,10 @@ def test_only_training_is_augmented(member: Member) -> None:
     ("given", "message"),
     [
         ({"image_size": 0}, r"data\.image_size=0: expected 1 to 4096"),
+        ({"image_size": [5, 0]}, r"data\.image_size=\[5, 0\]: expected 1 to 4096"),
+        ({"image_size": [5]}, r"data\.image_size=\[5\]: expected 1 to 4096"),
         ({"image_size": 5000}, r"data\.image_size=5000: expected 1 to 4096"),
-        ({"image_size": "large"}, r"data\.image_size=large: expected auto or a number"),
+        ({"image_size": "large"}, r"data\.image_size=large: expected 1 to 4096"),
         ({"batch_size": 0}, r"data\.batch_size=0: expected at least 1"),
         ({"augment": "spin"}, r"data\.augment=spin: expected one of none"),
     ],

@@ -146,14 +146,9 @@ def _spec_of_weights(config: Mapping[str, Any], data: ImageData) -> Spec:
     if data.size_is_open and asked.size != spec.image_shape[1]:
         log.info("Images are brought to %d pixels a side, the size of %s.", asked.size, arch)
         spec = spec.at_size(asked.size)
-    return replace(
-        spec,
-        mean=asked.mean,
-        std=asked.std,
-        statistics=asked.source,
-        resample=asked.resample,
-        crop=asked.crop,
-    )
+    if spec.image_shape[0] in (1, 3):  # of others the weights were not trained with any
+        spec = replace(spec, mean=asked.mean, std=asked.std, statistics=asked.source)
+    return replace(spec, resample=asked.resample, crop=asked.crop)
 
 
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
