@@ -21,6 +21,7 @@ from pellucid.explainer.grad_cam import GradCAM
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.cnn import CNN
 from pellucid.run.folder import Run
+from tests.data.tables import write_photo_table
 from tests.fakes import write_photos
 from tests.helpers import CONF, ROOT, compose
 
@@ -117,6 +118,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
         "name": "EuroSAT",
+        "path": str(write_photo_table(tmp_path / "table", 9)),
         "figures": FigureLogger(
             host=RunHost(run=Run(tmp_path), data=Digits()),
             seed=0,
@@ -150,7 +152,11 @@ def test_the_other_groups_hold_third_party_targets_only(group: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_choice_composes(path: Path) -> None:
-    extra = {"image_folder": ["data.root=/x"], "torchvision": ["data.name=MNIST"]}.get(path.stem, [])
+    extra = {
+        "image_folder": ["data.root=/x"],
+        "torchvision": ["data.name=MNIST"],
+        "table": ["data.path=/x"],
+    }.get(path.stem, [])
     config = compose(f"{path.parent.name}={path.stem}", *extra)
     assert {"model", "data", "task", "trainer"} <= set(config)
 

@@ -20,6 +20,7 @@ from pellucid.spec import sides
 from tests.data import own_sets
 from tests.data.build import CONF, constructor, load, make, read
 from tests.data.own_sets import rows
+from tests.data.tables import write_photo_table
 from tests.data.torchvision_files import WRITERS
 from tests.fakes import write_pets, write_photos
 
@@ -36,6 +37,7 @@ MEMBERS = {  # the YAML, whether the publisher splits off the test images, and t
     "own, arrays": ("own", False, (1, 8, 8)),
     "own, photos": ("own", False, (3, 128, 128)),
     "huggingface": ("huggingface", True, (1, 8, 8)),
+    "table": ("table", False, (3, 128, 128)),
     "image_folder with splits": ("image_folder", True, (3, 128, 128)),
     "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
@@ -45,6 +47,7 @@ BY_FILE = (
     "image_folder",
     "torchvision, photos",
     "own, photos",
+    "table",
 )  # whose fingerprints are tried in tests of their own
 HASHED = [n for n in [*MEMBERS, *ADDED] if not n.startswith(BY_FILE)]
 PARTS = ("train", "val", "test")
@@ -106,6 +109,11 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo_table(tmp_path_factory.mktemp("table"), 60)
+
+
 @pytest.fixture(params=[*MEMBERS, *ADDED])
 def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Member:
     if request.param in ADDED:
@@ -123,6 +131,8 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         "image_folder of classes": "classes",
     }
     options: dict[str, Any] = {"batch_size": 8}
+    if name == "table":
+        options["path"] = str(request.getfixturevalue("table"))
     if request.param in folders:
         options["root"] = str(request.getfixturevalue(folders[request.param]))
     if name == "torchvision":
@@ -133,7 +143,7 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         options["path"] = str(request.getfixturevalue("saved"))
     if request.param == "own, photos":
         options["image_size"] = 24
-    if name in ("catdog", "image_folder") or request.param == "torchvision, photos":
+    if name in ("catdog", "image_folder", "table") or request.param == "torchvision, photos":
         options |= {"cache": str(cache), "image_size": 24}
     if request.param == "catdog of pets":
         options["source"] = "pets"
@@ -163,7 +173,7 @@ def test_file_folder_and_yaml_have_one_name(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    if member.name in ("digits", "torchvision", "own", "huggingface"):
+    if member.name in ("digits", "torchvision", "own", "huggingface", "table"):
         pytest.skip("whose mean or classes stand in the files")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))

@@ -16,7 +16,7 @@ AUTO = "auto"
 LOOKED_AT = 1000  # rows
 NUMBERS = ("flag", "integer", "number")
 FILE = re.compile(r"(image|img|picture|photo)?(file)?(path|name)?|(image|img|picture|photo)?id(code)?")
-LABEL = re.compile(r"(label|class|category|categories|target|tag)(e?s)?(name|id|idx|index|code|number)?|y")
+LABEL = re.compile(r"(label|class|category|categories|target|tag)(e?s)?(name|id|idx|index|code|number)?")
 SPLIT = re.compile(r"(data)?(split|set|subset|partition|fold|phase|usage|stage)(name)?")
 WEIGHT = re.compile(r"(sample|loss|image)?weights?")
 GROUP = re.compile(r"(group|patient|subject|burst)s?(id|name|number|nr)?")
@@ -162,8 +162,9 @@ def _find_label(
     """The columns called as classes are known to be; as labels; of 0 and 1; the one that is left; of texts
     that come again; of numbers with fractions.
     """
-    if classes and set(classes) <= set(names):
-        return tuple(classes)
+    of_classes = [name for name in classes or () if name in names and rows.kinds[name] in NUMBERS]
+    if of_classes:
+        return tuple(of_classes)
     called = [name for name in names if _matches(name, LABEL)]
     if called:
         texts = [name for name in called if rows.kinds[name] not in NUMBERS]

@@ -37,7 +37,9 @@ STRANGERS = {
 }
 LIST = "\x1f"  # between the values of a cell that holds a list
 SNIFFED = 2**16  # characters
-CHUNK = 2**16  # rows
+CHUNK = 2**8  # rows; of more at a time the garbage collector makes much work
+BATCH = 2**14  # rows of a Parquet file
+MAX_KNOWN = 2**15  # texts of a column that are looked for among those of before
 WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 FLAGS = {  # by their lower case
     **dict.fromkeys(("0", "0.0", "false", "no"), False),
@@ -68,11 +70,15 @@ class Rows:
         """Of each column ``list``, ``flag`` (0 and 1, true and false), ``integer``, ``number``, ``text``, or
         ``empty``.
         """
-        return {name: self._kind(set(column)) for name, column in self.columns.items()}
+        return {name: self._kind(column) for name, column in self.columns.items()}
 
-    def _kind(self, values: set[str]) -> str:
-        if any(LIST in value for value in values):
+    def _kind(self, column: list[str]) -> str:
+        if any(LIST in text for text in column):
             return "list"
+        first = {text for text in column[:CHUNK] if text.lower() not in MISSING}
+        return "text" if self._kind_of(first) == "text" else self._kind_of({*column})
+
+    def _kind_of(self, values: set[str]) -> str:
         lower = {value.lower() for value in values} - {""}
         if lower and lower <= FLAGS.keys():
             return "flag"
@@ -190,7 +196,7 @@ class _Column:
             return
         known = self.known
         self.cells.extend([known.setdefault(cell, cell) for cell in cells])
-        if 2 * len(known) > CHUNK:
+        if len(known) > MAX_KNOWN:
             self.known = None
 
 
@@ -320,7 +326,7 @@ def _read_parquet(path: Path) -> Rows:
         names = [str(name) for name in file.schema_arrow.names]
         _check_head(path, names)
         columns = {name: _Column() for name in names if not re.fullmatch(r"__index_level_\d+__", name)}
-        for batch in file.iter_batches(CHUNK, columns=list(columns)):
+        for batch in file.iter_batches(BATCH, columns=list(columns)):
             for name, cells in zip(batch.schema.names, batch.columns, strict=True):
                 columns[name].extend(map(_text, cells.to_pylist()))
         count = file.metadata.num_rows

@@ -51,6 +51,8 @@ def read_labels(
     ``classes`` are those that are looked for, in this order. Raises UserError where there is no such kind.
     """
     kind, note = (asked, "") if asked != "auto" else _kind(rows, names)
+    if asked == "auto" and kind == NUMBERS and classes and not {*classes} <= {*names}:
+        kind = CLASS  # whose numbers are the classes
     if kind == CLASS:
         return (
             _one_hot(rows, names, classes, note)
@@ -100,12 +102,16 @@ def _kind(rows: Rows, names: Sequence[str]) -> tuple[str, str]:
 
 
 def _separator(values: set[str]) -> str | None:
-    """What separates labels, where most of those that share a cell are met in other cells, too."""
+    """What separates labels, where some of those that share a cell are met in other cells, too.
+
+    A comma, which names of classes hold as well, where most are.
+    """
     for separator in SEPARATORS[1:-1]:
         parted = [value for value in values if separator in value]
         met = Counter(part for value in values for part in {*_parts(value, separator)})
         shared = {part for value in parted for part in _parts(value, separator)}
-        if parted and 2 * sum(met[part] > 1 for part in shared) >= len(shared) > 1:
+        again = sum(met[part] > 1 for part in shared)
+        if parted and again and (separator != "," or 2 * again >= len(shared)):
             return separator
     return None
 
