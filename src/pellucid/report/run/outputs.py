@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pellucid.metrics.numbers import NumberScores
 from pellucid.metrics.predictions import Predictions
 from pellucid.report.run.context import Context
 from pellucid.report.run.explained import explained_images
