@@ -178,7 +178,8 @@ def attributions(
     faithfulness = None
     if measured:
         inputs_MCHW, target_M = inputs_BCHW[measured], target_B[measured]
-        faithfulness = DeletionInsertion(predictor.net, inputs_MCHW, target_M, black_CHW, seed=seed)
+        each = {"shares": torch.sigmoid} if predictor.has_labels or predictor.has_numbers else {}
+        faithfulness = DeletionInsertion(predictor.net, inputs_MCHW, target_M, black_CHW, seed=seed, **each)
     for name, explainer in explainers.items():
         maps = explainer.explain(predictor.net, inputs_BCHW, target_B, black_CHW)
         if faithfulness is None:

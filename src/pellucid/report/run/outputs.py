@@ -18,8 +18,8 @@ from pellucid.view.labels import label_calibration, labels
 from pellucid.view.numbers import numbers
 from pellucid.view.predictions import name_classes
 
-SIDE, MARGIN = 300, 12  # of a plot, in pixels
-MAX_PANELS, MAX_POINTS, MAX_IMAGES = 6, 1500, 24
+SIDE, MARGIN = 440, 16  # of a plot, in pixels
+MAX_PANELS, MAX_POINTS, MAX_IMAGES = 6, 1500, 12
 
 
 @dataclass(frozen=True)
