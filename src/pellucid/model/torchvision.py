@@ -8,17 +8,17 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
-from pellucid.model.state_file import load_state
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile
 from pellucid.model.stem import choose_stem, shrink_stem
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
+    LibraryNet,
     TransferClassifier,
     child_stages,
     runs,
@@ -40,9 +40,9 @@ class TorchvisionClassifier(TransferClassifier):
 
     ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
     is torchvision's; ``auto`` is small where random weights meet such images. Then ``stem`` says which it is.
-    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
-    dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
-    ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
+    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a run or a
+    file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N stages and the head) or ``all``;
+    what is not trained stays in evaluation mode.
     Grey images are repeated into three channels. ``augmentations_per_image``: how many a frozen
     backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
@@ -75,9 +75,8 @@ class TorchvisionClassifier(TransferClassifier):
             self.backbone = _build(arch, weights, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
+        self.library = _library_net(self.backbone, arch, num_classes, name)
         _check_size(self.backbone, arch, size)
-        if weights not in ("none", "default"):
-            load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
         parts = trained_stages(stages(self.backbone), trainable)
         trained = [self.backbone] if trainable == "all" else [module for part in parts for module in part]
         self._train_only(
@@ -87,6 +86,8 @@ class TorchvisionClassifier(TransferClassifier):
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
+        if file := self.weights_file(arch=arch, weights=weights):
+            load_weights(self, StateFile.read(file, "model.weights"))
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         return super().embed(images_BCHW.expand(-1, 3, -1, -1))
@@ -139,6 +140,14 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     parent = backbone.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], nn.Identity())
     return name, last.in_features
+
+
+def _library_net(backbone: nn.Module, arch: str, num_classes: int, head: str) -> LibraryNet:
+    arguments: dict[str, bool | int] = {"num_classes": num_classes, **BUILD_OPTIONS.get(arch, {})}
+    if isinstance(backbone, models.VisionTransformer):
+        arguments["image_size"] = backbone.image_size
+    shape = (1, 1) if arch.startswith("squeezenet") else ()
+    return LibraryNet(f"torchvision.models.{arch}", arguments, (head,), shape)
 
 
 def _check_size(backbone: nn.Module, arch: str, size: int) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,14 +36,28 @@ class Preprocessing:
     source: str
 
 
+@dataclass(frozen=True)
+class LibraryNet:
+    """The library's own net: its builder's dotted name and arguments, and the names of its last layer there.
+
+    ``head_shape``: what follows (K, D) in the shape of that layer's weight.
+    """
+
+    builder: str
+    arguments: Mapping[str, Any]
+    heads: tuple[str, ...]
+    head_shape: tuple[int, ...] = ()
+
+
 class TransferClassifier(nn.Module, ABC):
     """A ``backbone`` without its last layer, and a new linear ``head``; what is not trained stays as it is.
 
-    A subclass builds both and calls ``_train_only``.
+    A subclass builds both, says of which net of the ``library`` they are, and calls ``_train_only``.
     """
 
     backbone: nn.Module
     head: nn.Linear
+    library: LibraryNet
 
     def __init__(self, *, trainable: str, augmentations_per_image: int) -> None:
         super().__init__()
@@ -59,6 +73,24 @@ class TransferClassifier(nn.Module, ABC):
     def preprocessing(cls, *, arch: str, weights: str | None, channels: int) -> Preprocessing | None:
         """How images are prepared for the weights; None where as the data set says."""
         return None
+
+    @classmethod
+    def weights_file(cls, *, arch: str, weights: str | None) -> str | None:
+        """The path that ``weights`` is; None where it is a word. Raises UserError where it is neither."""
+        return None if weights in (None, "none", "default") else weights
+
+    def library_state(self) -> dict[str, Tensor]:
+        """The state dict under the library's names, which its own net takes."""
+        state = dict(self.backbone.state_dict())
+        weight, bias = self.head.weight.detach(), self.head.bias.detach()
+        for name in self.library.heads:
+            state[f"{name}.weight"] = weight.reshape(*weight.shape, *self.library.head_shape)
+            state[f"{name}.bias"] = bias
+        return state
+
+    def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights of the backbone, from a file, fitted to its images as the library does, where it does."""
+        return state
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.backbone(images_BCHW)

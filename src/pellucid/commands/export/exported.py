@@ -25,8 +25,8 @@ from pellucid.commands.export.usage import (
     use_of_state_dict,
 )
 from pellucid.commands.export.verify import Agreement
-from pellucid.config.build import build, locate, taken, without_start
-from pellucid.engine.build import options_since
+from pellucid.config.build import build, locate, taken
+from pellucid.engine.build import come_back, options_since
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, encodable
 from pellucid.task.classification import Classification
@@ -156,7 +156,7 @@ class StateDict(Exported):
 def _built_by(run: LoadedRun) -> tuple[str, dict[str, Any]]:
     """The net's class or function and every argument that it was restored with."""
     packages = run.config["packages"]
-    arguments = without_start(run.config["model"], packages)
+    arguments = {**come_back(run.config)["model"]}
     target = str(arguments.pop("_target_"))
     shape, classes = run.spec.image_shape, len(run.spec.classes)
     since = options_since(run.config["model"], "model", packages)
