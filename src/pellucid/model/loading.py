@@ -83,7 +83,7 @@ def _find(net: nn.Module, tensors: State, expected: State) -> tuple[dict[str, Te
         prefix, names = _names_of(tensors, layouts, expected)
         return _renamed(_behind(tensors, prefix), names)
     library = {key.removeprefix("backbone."): key for key in expected if key.startswith("backbone.")}
-    heads = {f"{name}.{kind}": f"head.{kind}" for name in net.library.heads for kind in ("weight", "bias")}
+    heads = {f"{name}.{kind}": f"head.{kind}" for name in net.library().heads for kind in ("weight", "bias")}
     ours = {key: key for key in expected}
     prefix, names = _names_of(tensors, [{**library, **heads}, ours], expected)
     given = _behind(tensors, prefix)
@@ -208,7 +208,8 @@ def _nothing_fits(net: nn.Module, file: StateFile, expected: State) -> UserError
 
 def _name(net: nn.Module) -> str:
     if isinstance(net, TransferClassifier):
-        return str(net.library.arguments.get("model_name", net.library.builder.rpartition(".")[2]))
+        library = net.library()
+        return str(library.arguments.get("model_name", library.builder.rpartition(".")[2]))
     return type(net).__name__
 
 

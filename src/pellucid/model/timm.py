@@ -97,7 +97,7 @@ class TimmClassifier(TransferClassifier):
         downloaded = source.pretrained and source.file is None
         self.backbone = _pretrained(build, image_shape) if downloaded else build(image_shape)
         self.head = head  # behind the backbone, in the order in which layers are shown
-        self.library = build.library_net(image_shape, num_classes)
+        self._library = partial(build.library_net, image_shape, num_classes)
         self._fitted = partial(_fitted, build, image_shape)
         trained = trained_stages(stages(self.backbone), trainable)
         parameters = [parameter for stage in trained for parameter in stage]
@@ -112,6 +112,9 @@ class TimmClassifier(TransferClassifier):
     def weights_file(cls, *, arch: str, weights: str | None) -> str | None:
         file = _Source.find(arch, weights).file
         return None if file is None else str(file)
+
+    def library(self) -> LibraryNet:
+        return self._library()
 
     def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         expected = self.backbone.state_dict()

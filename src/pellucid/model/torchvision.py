@@ -8,6 +8,9 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision import models
@@ -75,7 +78,7 @@ class TorchvisionClassifier(TransferClassifier):
             self.backbone = _build(arch, weights, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
-        self.library = _library_net(self.backbone, arch, num_classes, name)
+        self._arch, self._head_name = arch, name
         _check_size(self.backbone, arch, size)
         parts = trained_stages(stages(self.backbone), trainable)
         trained = [self.backbone] if trainable == "all" else [module for part in parts for module in part]
@@ -88,6 +91,25 @@ class TorchvisionClassifier(TransferClassifier):
         self.train()
         if file := self.weights_file(arch=arch, weights=weights):
             load_weights(self, StateFile.read(file, "model.weights"))
+
+    def library(self) -> LibraryNet:
+        name, backbone = self._head_name, self.backbone
+        arguments: dict[str, Any] = {
+            "num_classes": self.head.out_features,
+            **BUILD_OPTIONS.get(self._arch, {}),
+        }
+        if isinstance(backbone, models.VisionTransformer):
+            arguments |= _arguments_of_transformer(backbone)
+            return LibraryNet("torchvision.models.VisionTransformer", arguments, (name,), channels=3)
+        squeezed = self._arch.startswith("squeezenet")
+        changes = _changed_layers(backbone, self._arch, arguments, name) if self.stem == "small" else {}
+        if squeezed:  # its scores go through a ReLU, which is left out here
+            changes["classifier.2"] = nn.Identity()
+        if self._arch == "maxvit_t":  # whose last layer has no bias
+            changes[name] = nn.Linear(self.head.in_features, self.head.out_features)
+        shape = (1, 1) if squeezed else ()
+        builder = f"torchvision.models.{self._arch}"
+        return LibraryNet(builder, arguments, (name,), shape, changes, channels=3)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         return super().embed(images_BCHW.expand(-1, 3, -1, -1))
@@ -142,12 +164,33 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     return name, last.in_features
 
 
-def _library_net(backbone: nn.Module, arch: str, num_classes: int, head: str) -> LibraryNet:
-    arguments: dict[str, bool | int] = {"num_classes": num_classes, **BUILD_OPTIONS.get(arch, {})}
-    if isinstance(backbone, models.VisionTransformer):
-        arguments["image_size"] = backbone.image_size
-    shape = (1, 1) if arch.startswith("squeezenet") else ()
-    return LibraryNet(f"torchvision.models.{arch}", arguments, (head,), shape)
+def _changed_layers(
+    backbone: nn.Module, arch: str, arguments: Mapping[str, Any], head: str
+) -> dict[str, nn.Module]:
+    """Layers of a backbone, by name, in which it differs from the net as torchvision builds it."""
+    with torch.random.fork_rng(devices=[]):
+        plain = models.get_model(arch, weights=None, **arguments)
+    own = dict(backbone.named_modules())
+    return {
+        name: own[name]
+        for name, layer in plain.named_modules()
+        if name in own
+        and not any(True for _ in layer.children())
+        and name != head
+        and not name.startswith("classifier.")
+        and str(own[name]) != str(layer)
+    }
+
+
+def _arguments_of_transformer(net: models.VisionTransformer) -> dict[str, int]:
+    return {
+        "image_size": net.image_size,
+        "patch_size": net.patch_size,
+        "num_layers": len(net.encoder.layers),
+        "num_heads": net.encoder.layers[0].num_heads,
+        "hidden_dim": net.hidden_dim,
+        "mlp_dim": net.mlp_dim,
+    }
 
 
 def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
