@@ -8,17 +8,20 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
-from pellucid.model.state_file import load_state
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile
 from pellucid.model.stem import choose_stem, shrink_stem, widen_stem
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
+    LibraryNet,
     TransferClassifier,
     child_stages,
     runs,
@@ -40,11 +43,11 @@ class TorchvisionClassifier(TransferClassifier):
 
     ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
     is torchvision's; ``auto`` is small where random weights meet such images. Then ``stem`` says which it is.
-    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
-    dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
-    ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
-    Grey images are repeated into three channels; of another number, which needs random weights, the first
-    convolution takes all. ``augmentations_per_image``: how many a frozen
+    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a run or a
+    file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N stages and the head) or ``all``;
+    what is not trained stays in evaluation mode. Grey images are repeated into three channels; of another
+    number, which needs random weights, the first convolution takes all. ``augmentations_per_image``: how many
+    a frozen
     backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
@@ -78,9 +81,8 @@ class TorchvisionClassifier(TransferClassifier):
             self.backbone = _build(arch, weights, self.channels, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
+        self._arch, self._head_name = arch, name
         _check_size(self.backbone, arch, (self.channels, *size))
-        if weights not in ("none", "default"):
-            load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
         parts = trained_stages(stages(self.backbone), trainable)
         trained = [self.backbone] if trainable == "all" else [module for part in parts for module in part]
         self._train_only(
@@ -90,6 +92,27 @@ class TorchvisionClassifier(TransferClassifier):
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
+        if file := self.weights_file(arch=arch, weights=weights):
+            load_weights(self, StateFile.read(file, "model.weights"))
+
+    def library(self) -> LibraryNet:
+        name, backbone = self._head_name, self.backbone
+        arguments: dict[str, Any] = {
+            "num_classes": self.head.out_features,
+            **BUILD_OPTIONS.get(self._arch, {}),
+        }
+        if isinstance(backbone, models.VisionTransformer):
+            arguments |= _arguments_of_transformer(backbone)
+            return LibraryNet("torchvision.models.VisionTransformer", arguments, (name,), channels=3)
+        squeezed = self._arch.startswith("squeezenet")
+        changes = _changed_layers(backbone, self._arch, arguments, name) if self.stem == "small" else {}
+        if squeezed:  # its scores go through a ReLU, which is left out here
+            changes["classifier.2"] = nn.Identity()
+        if self._arch == "maxvit_t":  # whose last layer has no bias
+            changes[name] = nn.Linear(self.head.in_features, self.head.out_features)
+        shape = (1, 1) if squeezed else ()
+        builder = f"torchvision.models.{self._arch}"
+        return LibraryNet(builder, arguments, (name,), shape, changes, channels=3)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         return super().embed(images_BCHW.expand(-1, self.channels, -1, -1))
@@ -160,6 +183,35 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     parent = backbone.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], nn.Identity())
     return name, last.in_features
+
+
+def _changed_layers(
+    backbone: nn.Module, arch: str, arguments: Mapping[str, Any], head: str
+) -> dict[str, nn.Module]:
+    """Layers of a backbone, by name, in which it differs from the net as torchvision builds it."""
+    with torch.random.fork_rng(devices=[]):
+        plain = models.get_model(arch, weights=None, **arguments)
+    own = dict(backbone.named_modules())
+    return {
+        name: own[name]
+        for name, layer in plain.named_modules()
+        if name in own
+        and not any(True for _ in layer.children())
+        and name != head
+        and not name.startswith("classifier.")
+        and str(own[name]) != str(layer)
+    }
+
+
+def _arguments_of_transformer(net: models.VisionTransformer) -> dict[str, int]:
+    return {
+        "image_size": net.image_size,
+        "patch_size": net.patch_size,
+        "num_layers": len(net.encoder.layers),
+        "num_heads": net.encoder.layers[0].num_heads,
+        "hidden_dim": net.hidden_dim,
+        "mlp_dim": net.mlp_dim,
+    }
 
 
 def _check_size(backbone: nn.Module, arch: str, image_shape: tuple[int, int, int]) -> None:

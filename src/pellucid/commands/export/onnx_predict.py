@@ -1,20 +1,20 @@
-"""Predictions of an exported ONNX model for image files: ``python onnx_predict.py best.onnx photo.jpg …``.
+"""Predictions of an exported model for image files: ``python onnx_predict.py best.onnx photo.jpg …``.
 
-It needs numpy, onnxruntime and Pillow. How the model takes images stands in the JSON file beside it, which
-was exported with it. Of each file a line: class and confidence; labels with their probabilities; numbers; of
-an autoencoder the mean squared error.
+It needs numpy and Pillow; for ONNX onnxruntime, for a program of torch (``best.pt2``, ``best.torchscript``)
+torch. How the model takes images stands in the JSON file beside it, which was exported with it. Of each file
+a line: class and confidence; labels with their probabilities; numbers; of an autoencoder the mean squared
+error.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageOps
 
 Turn = Image.Transpose
@@ -101,25 +101,44 @@ def _limits(image: Image.Image) -> tuple[int, int]:
     return 0, 4095 if getattr(image, "tag_v2", {}).get(BITS) == (12,) else 65535
 
 
-def predict(
-    session: onnxruntime.InferenceSession, pixels: np.ndarray, facts: dict[str, Any]
-) -> dict[str, np.ndarray]:
-    """What the model gives for uint8 pixels, by the names of its outputs."""
-    images = pixels
-    if facts["preprocessing"] == "beside":
-        mean, std = np.array([facts["mean"], facts["std"]])[:, :, None, None]
-        images = ((pixels / 255 - mean) / std).astype("float32")
-    (taken,) = session.get_inputs()
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(None, {taken.name: images}), strict=True))
+def load(model: str, names: list[str]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """What the model gives for its input, by the names of its outputs."""
+    if model.endswith(".onnx"):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(model)
+        (taken,) = session.get_inputs()
+        return lambda images: dict(zip(names, session.run(names, {taken.name: images}), strict=True))
+    import torch
+
+    library: Any = torch
+    is_script = model.endswith(".torchscript")
+    net = library.jit.load(model) if is_script else library.export.load(model).module()
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            outputs = net(torch.from_numpy(images))
+        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def prepare(pixels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
+    """The model's input of uint8 pixels."""
+    if facts["preprocessing"] == "inside":
+        return pixels
+    mean, std = np.array([facts["mean"], facts["std"]])[:, :, None, None]
+    images: np.ndarray = ((pixels / 255 - mean) / std).astype("float32")
+    return images
 
 
 def main(model: str, files: list[str]) -> None:
-    facts = json.loads(Path(model).with_suffix(".json").read_text(encoding="utf-8"))
-    session = onnxruntime.InferenceSession(model)
+    beside = Path(model).with_suffix(".json") if model.endswith(".onnx") else Path(f"{model}.json")
+    facts = json.loads(beside.read_text(encoding="utf-8"))
+    predict = load(model, list(facts["outputs"]))
     for file in files:
         pixels = read(file, facts)
-        found = predict(session, pixels, facts)
+        found = predict(prepare(pixels, facts))
         if facts["task"] == "classification":
             print(facts["classes"][found["logits"][0].argmax()], found["confidence"][0].max())
         elif facts["task"] == "multilabel":
@@ -135,5 +154,5 @@ def main(model: str, files: list[str]) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        sys.exit("usage: python onnx_predict.py <model>.onnx <image> …")
+        sys.exit(f"usage: python {sys.argv[0]} <model> <image> …")
     main(sys.argv[1], sys.argv[2:])
