@@ -103,16 +103,19 @@ class TorchvisionClassifier(TransferClassifier):
         }
         if isinstance(backbone, models.VisionTransformer):
             arguments |= _arguments_of_transformer(backbone)
-            return LibraryNet("torchvision.models.VisionTransformer", arguments, (name,), channels=3)
+            widened = {} if self.channels == 3 else {"conv_proj": backbone.conv_proj}
+            builder = "torchvision.models.VisionTransformer"
+            return LibraryNet(builder, arguments, (name,), changes=widened, channels=self.channels)
         squeezed = self._arch.startswith("squeezenet")
-        changes = _changed_layers(backbone, self._arch, arguments, name) if self.stem == "small" else {}
+        changed = self.stem == "small" or self.channels != 3
+        changes = _changed_layers(backbone, self._arch, arguments, name) if changed else {}
         if squeezed:  # its scores go through a ReLU, which is left out here
             changes["classifier.2"] = nn.Identity()
         if self._arch == "maxvit_t":  # whose last layer has no bias
             changes[name] = nn.Linear(self.head.in_features, self.head.out_features)
         shape = (1, 1) if squeezed else ()
         builder = f"torchvision.models.{self._arch}"
-        return LibraryNet(builder, arguments, (name,), shape, changes, channels=3)
+        return LibraryNet(builder, arguments, (name,), shape, changes, channels=self.channels)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         return super().embed(images_BCHW.expand(-1, self.channels, -1, -1))
