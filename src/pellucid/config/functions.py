@@ -37,6 +37,7 @@ PLACES = (
 OF_NETS = ("model", "argument")
 TIMM = ("timm", "timm.models")  # where its functions are looked up, and in modules of the second
 LIBRARIES = {
+    "datasets",
     "filelock",
     "huggingface_hub",
     "hydra",

@@ -5,7 +5,7 @@ Order and augmentation are functions of (seed, epoch, position): nothing is carr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from lightning.pytorch import Trainer
@@ -16,6 +16,8 @@ from pellucid.data.features import Features
 from pellucid.data.images import Split
 from pellucid.spec import Spec, prepare
 from pellucid.system.seeding import generator
+
+Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
 
 
 class Order:
@@ -127,7 +129,8 @@ class BatchLoader:
 
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images. Labels are the split's ``targets``. Where it
-    has weights and the loader is ``weighted``, they come third, ``weights_B``.
+    has weights and the loader is ``weighted``, they come third, ``weights_B``. ``draw`` gives images in place
+    of the split's.
     """
 
     def __init__(
@@ -141,8 +144,9 @@ class BatchLoader:
         features: Features | None,
         device: torch.device,
         weighted: bool = False,
+        draw: Draw | None = None,
     ) -> None:
-        self.split, self.spec, self.augment, self.device = split, spec, augment, device
+        self.split, self.spec, self.augment, self.device, self.draw = split, spec, augment, device, draw
         self.augmentations, self.features = augmentations, features
         self.weights_N = split.weights_N if weighted else None
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
@@ -185,12 +189,19 @@ class BatchLoader:
         if self.augment is not none:
             random = generator(self.sampler.seed, "augment", number)
             numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
-        for index_B in indices:
-            images_BCHW = prepare(self.split.images(index_B).to(self.device), self.spec)
+        for index_B, pixels_BCHW in self._pixels(indices, number):
+            images_BCHW = prepare(pixels_BCHW.to(self.device), self.spec)
             if numbers_NR is not None:
                 place_B = index_B if places is None else next(places)
                 images_BCHW = self.augment(images_BCHW, numbers_NR[place_B].to(self.device))
             yield index_B, images_BCHW
+
+    def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.draw is None:
+            return ((index_B, self.split.images(index_B)) for index_B in indices)
+        chosen = list(indices)
+        drawn = self.draw([self.split.rows_N[index_B] for index_B in chosen], number)
+        return zip(chosen, drawn, strict=True)
 
 
 def is_limited(trainer: Trainer, name: str, batches: int) -> bool:

@@ -24,6 +24,7 @@ from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.process import quiet_warnings
 from pellucid.task.base import Task
+from pellucid.task.multilabel import Multilabel
 
 if TYPE_CHECKING:
     from pellucid.engine.loaded_run import LoadedRun
@@ -90,6 +91,7 @@ class PredictionCollector(Callback):
         assert isinstance(pl_module, Task)
         self._handle = pl_module.net.register_forward_hook(self._keep)
         self._per_image = PerImageTest(pl_module)
+        self._thresholds_K = pl_module.thresholds.cpu() if isinstance(pl_module, Multilabel) else None
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._handle.remove()
@@ -136,7 +138,7 @@ class PredictionCollector(Callback):
         labels_N, targets_NK = labels_N[rows_N], None
         if labels_N.ndim > 1:
             labels_N, targets_NK = torch.full_like(index_N, UNKNOWN), labels_N
-        predictions = Predictions(index_N, labels_N, values, targets_NK)
+        predictions = Predictions(index_N, labels_N, values, targets_NK, self._thresholds_K)
         return Evaluation(metrics, predictions, self._per_image.inputs(metrics, len(labels_N)))
 
 

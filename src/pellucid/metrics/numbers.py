@@ -25,10 +25,14 @@ class NumberScores:
 
     heads = ("MAE", "RMSE", "mean error", "R²")
 
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """The four, (K,) each."""
+        return self.mae_K, self.rmse_K, self.bias_K, self.r2_K
+
     def texts(self, number: int) -> tuple[str, str, str, str]:
         """The four as a table shows them."""
-        columns = (self.mae_K, self.rmse_K, self.bias_K, self.r2_K)
-        mae, rmse, bias, r2 = (float(values_K[number]) for values_K in columns)
+        mae, rmse, bias, r2 = (float(values_K[number]) for values_K in self.columns)
         return f"{mae:.4g}", f"{rmse:.4g}", f"{bias:+.3g}".replace("-", "−"), _share(r2)
 
 

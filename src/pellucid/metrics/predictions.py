@@ -26,13 +26,15 @@ class Predictions:
     ``index_N`` are positions in the split, ``values`` have a row for each image by name: ``loss``; of tasks
     with classes ``predicted`` and its ``confidence``, and ``probabilities`` (N, K) where they were kept; with
     several labels an image their probabilities ``scores`` (N, K) and ``has``, bool; with numbers ``numbers``
-    (N, K). ``targets_NK``: what is known of images that have no class, and ``UNKNOWN`` for a label.
+    (N, K). ``targets_NK``: what is known of images that have no class, and ``UNKNOWN`` for a label;
+    ``thresholds_K``: those of the scores.
     """
 
     index_N: Tensor
     labels_N: Tensor
     values: Mapping[str, Tensor]
     targets_NK: Tensor | None = None
+    thresholds_K: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index_N)
@@ -80,7 +82,7 @@ class Predictions:
         """Those rows."""
         values = {name: value[rows] for name, value in self.values.items()}
         targets_NK = None if self.targets_NK is None else self.targets_NK[rows]
-        return Predictions(self.index_N[rows], self.labels_N[rows], values, targets_NK)
+        return Predictions(self.index_N[rows], self.labels_N[rows], values, targets_NK, self.thresholds_K)
 
     def worst_mistakes(self, count: int) -> Predictions:
         """The wrong ones, the most confident first."""
