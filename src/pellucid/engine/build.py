@@ -18,7 +18,7 @@ from pellucid.explainer.base import Explainer
 from pellucid.model.loading import load_weights
 from pellucid.model.state_file import StateFile, preprocessing_of
 from pellucid.model.transfer import TransferClassifier
-from pellucid.spec import CLASS, MULTILABEL, Spec
+from pellucid.spec import CLASS, MULTILABEL, NUMBERS, Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
@@ -76,6 +76,8 @@ def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> M
     """The node of a task with the loss and metrics of the user's own that it names, made for the data."""
     own: dict[str, Any] = {}
     count = {"num_classes": len(spec.classes), "num_labels": len(spec.classes)}
+    if spec.labels == NUMBERS:
+        count["num_outputs"] = len(spec.classes)
     loss = node.get("loss")
     if isinstance(loss, Mapping) and "_target_" in loss:
         own["loss"] = build(loss, "loss", packages=packages, **count)

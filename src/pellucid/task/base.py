@@ -20,7 +20,7 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
-from pellucid.task.loss import check_loss
+from pellucid.task.loss import check_loss, loss_of, losses_per_image, weighted_mean
 from pellucid.task.net_check import check_state, copy_inputs, shape_of, try_net
 from pellucid.task.own_metrics import check_names, choose_form, choose_monitor
 from pellucid.task.step_buffer import StepBuffer
@@ -101,6 +101,28 @@ class Task(LightningModule, ABC):
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        """The labels as metrics of the user's own take them."""
+        return targets
+
+    def _own_losses(self, output: Tensor, targets: Tensor) -> Tensor | None:
+        """What each image loses by the user's own loss, (B,); None where it does not say."""
+        assert self.loss_function is not None
+        return losses_per_image(self.loss_function, output, targets) if self.has_losses else None
+
+    def _own_loss(self, output: Tensor, targets: Tensor, weights_B: Tensor | None = None) -> Tensor:
+        """A step's loss by the user's own, where images have weights the mean by them. Raises UserError."""
+        assert self.loss_function is not None
+        if weights_B is None:
+            return loss_of(self.loss_function, output, targets)
+        losses_B = self._own_losses(output, targets)
+        if losses_B is None:
+            raise UserError(
+                f"The images have weights, and {type(self.loss_function).__name__} gives no loss of each "
+                "image: give it a reduction, as torch's losses have it, or leave the weights out."
+            )
+        return weighted_mean(losses_B, torch.ones_like(losses_B), weights_B)
+
     def fit_targets(self, targets_N: Tensor) -> None:
         """Take in what is known of the training images, before the first step of a run. Raises UserError."""
 
@@ -114,7 +136,8 @@ class Task(LightningModule, ABC):
         if loss is not None:
             self.has_losses = check_loss(loss, output, targets)
         forms = self.metric_forms(output) if metrics else {}
-        self.forms = {name: choose_form(name, metric, forms, targets) for name, metric in metrics.items()}
+        labels = self.metric_targets(targets)
+        self.forms = {name: choose_form(name, metric, forms, labels) for name, metric in metrics.items()}
 
     def _example(self) -> tuple[Tensor, Tensor]:
         """What a net may give of some images, and their labels: a loss or metric is tried on them."""

@@ -19,13 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
 from pellucid.task.base import MakeOptimizer, MakeScheduler
-from pellucid.task.loss import (
-    balanced_weights,
-    cross_entropies,
-    loss_of,
-    losses_per_image,
-    weighted_mean,
-)
+from pellucid.task.loss import balanced_weights, cross_entropies, weighted_mean
 from pellucid.task.metric import MeanOverImages
 from pellucid.task.scores import ScoresTask
 
@@ -155,42 +149,26 @@ class Classification(ScoresTask):
     def _losses(self, logits_BK: Tensor, labels_B: Tensor) -> Tensor | None:
         """Each image's, (B,), without weights; None where a loss of the user's own has none."""
         if self.loss_function is not None:
-            return losses_per_image(self.loss_function, logits_BK, labels_B) if self.has_losses else None
+            return self._own_losses(logits_BK, labels_B)
         return cross_entropies(logits_BK, labels_B, label_smoothing=self.label_smoothing, focal=self.focal)
 
     def _loss(
         self, logits_BK: Tensor, labels_B: Tensor, weights_B: Tensor | None, *, training: bool
     ) -> Tensor:
-        class_weights_K = self.class_weights if training else None
-        if class_weights_K is None and weights_B is None:
-            return self._mean_loss(logits_BK, labels_B)
-        if class_weights_K is None:
-            losses_B = self._losses(logits_BK, labels_B)
-            if losses_B is None:
-                raise UserError(
-                    f"The images have weights, and {type(self.loss_function).__name__} gives no loss of each "
-                    "image: give it a reduction, as torch's losses have it, or leave the weights out."
-                )
-            shares_B = torch.ones_like(losses_B)
-        else:
-            losses_B = cross_entropies(
-                logits_BK,
-                labels_B,
-                class_weights_K=class_weights_K,
-                label_smoothing=self.label_smoothing,
-                focal=self.focal,
-            )
-            shares_B = class_weights_K[labels_B]
-        return weighted_mean(losses_B, shares_B, weights_B)
-
-    def _mean_loss(self, logits_BK: Tensor, labels_B: Tensor) -> Tensor:
         if self.loss_function is not None:
-            return loss_of(self.loss_function, logits_BK, labels_B)
-        if self.focal:
-            return cross_entropies(
-                logits_BK, labels_B, label_smoothing=self.label_smoothing, focal=self.focal
-            ).mean()
-        return functional.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
+            return self._own_loss(logits_BK, labels_B, weights_B)
+        smoothing, class_weights_K = self.label_smoothing, self.class_weights if training else None
+        if class_weights_K is None and weights_B is None and not self.focal:
+            return functional.cross_entropy(logits_BK, labels_B, label_smoothing=smoothing)
+        losses_B = cross_entropies(
+            logits_BK,
+            labels_B,
+            class_weights_K=class_weights_K,
+            label_smoothing=smoothing,
+            focal=self.focal,
+        )
+        shares_B = torch.ones_like(losses_B) if class_weights_K is None else class_weights_K[labels_B]
+        return weighted_mean(losses_B, shares_B, weights_B)
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
         predicted_N, labels_N, *more = seen

@@ -20,8 +20,10 @@ from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contrac
 from pellucid.spec import CLASS
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.heads import find_heads, give_scores, main_index
+from pellucid.task.loss import weighted_mean
 from pellucid.task.net_check import shape_of
 
+TRIED = 64  # images that a loss or metric of the user's own is tried on
 AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tutorial trains Inception-v3
 
 
@@ -111,5 +113,4 @@ def mean_loss(losses_B: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """The mean over images, by their weights, (B,), where there are any."""
     if not weights:
         return losses_B.mean()
-    weights_B = weights[0].to(losses_B.dtype)
-    return (losses_B * weights_B).sum() / weights_B.sum()
+    return weighted_mean(losses_B, torch.ones_like(losses_B), weights[0].to(losses_B.dtype))
