@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +20,17 @@ from pellucid.data.base import ImageData
 from pellucid.data.images import Split, numbered
 from pellucid.engine.host import RunHost
 from pellucid.explainer.base import Explainer
+from pellucid.inside.images import UNKNOWN
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.cnn import CNN
 from pellucid.model.dnn import DNN
 from pellucid.run.folder import Run
-from pellucid.spec import Spec
+from pellucid.spec import MULTILABEL, NUMBERS, Spec
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
+from pellucid.task.multilabel import Multilabel
 from pellucid.task.reconstruction import Reconstruction
+from pellucid.task.regression import Regression
 
 SHAPE = (1, 8, 8)
 
@@ -41,6 +44,25 @@ class Eight(ImageData):
     def read(self) -> dict[str, Split]:
         self.source = "eight"
         return {name: _eight(name, start) for name, start in (("train", 0), ("val", 40), ("test", 80))}
+
+
+class Known(Eight):
+    """The same of which labels are known, both of every other image, or its brightness and that twice."""
+
+    def __init__(self, labels: str) -> None:
+        super().__init__()
+        self.spec = replace(self.spec, labels=labels)
+
+    def read(self) -> dict[str, Split]:
+        return {name: self._known(split) for name, split in super().read().items()}
+
+    def _known(self, split: Split) -> Split:
+        brightness_N = split.store[:, 0, 0, 0].float()
+        if self.spec.labels == MULTILABEL:
+            targets_NK = torch.stack([torch.ones(8, dtype=torch.bool), split.labels_N.bool()], dim=1)
+        else:
+            targets_NK = torch.stack([brightness_N, 2 * brightness_N], dim=1)
+        return replace(split, labels_N=torch.full((8,), UNKNOWN), targets_NK=targets_NK)
 
 
 def _eight(name: str, start: int) -> Split:
@@ -98,11 +120,11 @@ class Scene:
     folder: Path
     task: Task
     explainers: Mapping[str, Explainer] = field(default_factory=dict)
+    data: ImageData = field(default_factory=Eight)
 
     def __post_init__(self) -> None:
-        data = Eight()
-        data.setup()
-        self.host = RunHost(run=Run(self.folder), data=data, best=(self.task.monitor, self.task.mode))
+        self.data.setup()
+        self.host = RunHost(run=Run(self.folder), data=self.data, best=(self.task.monitor, self.task.mode))
         self.figures = FigureLogger(host=self.host, seed=0, explainers=self.explainers)
         self.board = Board(self.folder)
         self.trainer: Any = SimpleNamespace(
@@ -140,6 +162,30 @@ def convolutional(folder: Path, **options: Any) -> Scene:
     """Of a net whose only convolution, features.0, gives two maps."""
     net = CNN(image_shape=SHAPE, num_classes=2, channels=[2], hidden=[3], channels_last=False)
     return classifier(folder, net, **options)
+
+
+def multilabel(folder: Path, **options: Any) -> Scene:
+    """Of a net that is sure by a half of cats, and by three quarters of dogs, in every image."""
+    net = DNN(image_shape=SHAPE, num_classes=2, hidden=[2])
+    net.head.weight.data.zero_()
+    net.head.bias.data = torch.tensor([0.0, np.log(3)], dtype=torch.float32)
+    task = Multilabel(net=net.eval(), image_shape=SHAPE, num_classes=2)
+    return Scene(folder, task, data=Known(MULTILABEL), **options)
+
+
+def regression(folder: Path, **options: Any) -> Scene:
+    """Of a net that says of every image the training images' mean: 17.5 and 35."""
+    net = DNN(image_shape=SHAPE, num_classes=2, hidden=[2])
+    net.head.weight.data.zero_()
+    net.head.bias.data.zero_()
+    scene = Scene(
+        folder,
+        Regression(net=net.eval(), image_shape=SHAPE, num_classes=2),
+        data=Known(NUMBERS),
+        **options,
+    )
+    scene.task.fit_targets(scene.data.splits["train"].targets)
+    return scene
 
 
 def autoencoder(folder: Path, *, code: int = 2, net: nn.Module | None = None) -> Scene:

@@ -10,7 +10,7 @@ import torch
 from pellucid.callbacks import confusion as module
 from pellucid.callbacks.confusion import Confusion, cell
 from pellucid.metrics.predictions import Predictions
-from tests.callbacks.scene import Pen, autoencoder, classifier
+from tests.callbacks.scene import Pen, autoencoder, classifier, multilabel, regression
 
 
 def test_the_matrix_of_this_epochs_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +42,26 @@ def test_it_is_of_classifiers(tmp_path: Path) -> None:
     scene = autoencoder(tmp_path)
     view = Confusion(figures=scene.figures)
     assert view.reason(scene.at(view)) == "not a classifier"
+
+
+def test_each_label_and_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "draw_labels", pen := Pen())
+    scene, known = multilabel(tmp_path / "labels"), torch.full((2,), -1)
+    view = Confusion(figures=scene.figures)
+    true = torch.tensor([[True, False], [True, True]])
+    values = {"scores": true.float(), "has": true}
+    scene.host.predictions = Predictions(torch.arange(2), known, values, true, torch.tensor([0.5, 0.25]))
+    assert scene.drawn(view) == ["labels/epoch_0003.png"]
+    (((scores,), options),) = pen.calls
+    assert scores.f1_K.tolist() == [1, 1]
+    assert options["note"].startswith("2 of 8 validation images, on which thresholds were chosen")
+    assert scene.board.noted[1][2].splitlines()[-1] == "| dog | 1.000 | 1.000 | 1.000 | 1.000 | 0.250 | 1 |"
+    monkeypatch.setattr(module, "draw_numbers", pen := Pen())
+    scene = regression(tmp_path / "numbers")
+    view = Confusion(figures=scene.figures)
+    numbers = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    scene.host.predictions = Predictions(torch.arange(2), known, {"numbers": numbers + 1}, numbers)
+    assert scene.drawn(view) == ["numbers/epoch_0003.png"]
+    (((predicted, true_NK, scores), _),) = pen.calls
+    assert (predicted - true_NK).tolist() == [[1, 1], [1, 1]]
+    assert scores.mae_K.tolist() == [1, 1]

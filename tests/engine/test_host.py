@@ -17,7 +17,8 @@ from pellucid.model.cnn import CNN
 from pellucid.model.dnn import DNN
 from pellucid.spec import prepare
 from pellucid.system.process import quiet_warnings
-from tests.callbacks.scene import SHAPE, Scene, autoencoder, classifier
+from pellucid.task.multilabel import Multilabel
+from tests.callbacks.scene import SHAPE, Scene, autoencoder, classifier, multilabel, regression
 
 
 def test_what_views_are_told_of_a_run(tmp_path: Path) -> None:
@@ -188,3 +189,23 @@ def test_no_hook_is_left_where_validation_fails(tmp_path: Path) -> None:
         _asked(scene, torch.arange(4), Failing())
     assert isinstance(scene.host, RunHost)
     assert not any(_hooks(scene))
+
+
+def test_what_validation_says_of_labels_and_numbers(tmp_path: Path) -> None:
+    scene = multilabel(tmp_path / "labels")
+    _asked(scene, torch.arange(2))
+    predictions, task = scene.host.predictions, scene.task
+    assert predictions is not None
+    assert predictions.thresholds_K is not None
+    assert isinstance(task, Multilabel)
+    assert torch.equal(predictions.thresholds_K, task.thresholds), "those that it has just chosen"
+    assert torch.equal(predictions.values["has"], predictions.values["scores"] >= task.thresholds)
+    assert torch.equal(predictions.targets, scene.host.images.targets)
+    assert predictions.has_labels
+    scene = regression(tmp_path / "numbers")
+    _asked(scene, torch.arange(2))
+    predictions = scene.host.predictions
+    assert predictions is not None
+    assert predictions.has_numbers
+    assert predictions.values["loss"].shape == (8,)
+    assert predictions.worst(3).values["loss"].tolist() == sorted(predictions.values["loss"].tolist())[:-4:-1]

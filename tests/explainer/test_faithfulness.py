@@ -136,3 +136,17 @@ def test_any_size(size: int) -> None:
         net, images, torch.zeros(2, dtype=torch.long), torch.zeros(1, size, size), seed=0
     )
     assert found.measure(torch.rand(2, size, size)).gain.shape == (2,)
+
+
+def test_what_is_measured_of_one_number() -> None:
+    class Number(Quadrant):
+        def forward(self, images_BCHW: Tensor) -> Tensor:
+            return super().forward(images_BCHW)[:, 1:]
+
+    images, target = checkered(), torch.zeros(6, dtype=torch.long)
+    maps = torch.zeros(6, 28, 28)
+    maps[:, :14, :14] = 1
+    found = DeletionInsertion(Number(), images, target, BLACK, seed=0, shares=torch.sigmoid).measure(maps)
+    assert found.better.all()
+    blind = DeletionInsertion(Number(), images, target, BLACK, seed=0).measure(maps)
+    assert not blind.better.any(), "the softmax of one number is 1 whatever it is"

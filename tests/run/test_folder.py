@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from pellucid.errors import UserError
 from pellucid.run.folder import Run, check_new_folder
@@ -44,6 +45,17 @@ def test_config_is_plain_and_resolved(tmp_path: Path) -> None:
     config = make(tmp_path / "run").config()
     assert config["x"] == 1
     assert type(config["model"]) is dict
+
+
+def test_another_choice_is_noted(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    run.save_choice("task", "multilabel")
+    assert not run.choices(), "where choices are not kept, none is noted"
+    kept = {"hydra": {"runtime": {"choices": {"task": "classification", "model": "cnn"}}, "x": "${y}"}}
+    (run.folder / ".hydra" / "hydra.yaml").write_text(OmegaConf.to_yaml(kept))
+    run.save_choice("task", "multilabel")
+    assert run.choices() == {"task": "multilabel", "model": "cnn"}
+    assert "${y}" in (run.folder / ".hydra" / "hydra.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -22,3 +22,13 @@ def test_all_is_kept_in_order(sizes: list[int]) -> None:
     assert counts_S.tolist() == sizes
     assert torch.equal(labels_N, torch.cat(labels))
     assert torch.equal(flags_N, torch.cat(labels) > 2)
+
+
+def test_rows_of_several_numbers() -> None:
+    buffer = StepBuffer()
+    for step in range(80):
+        buffer.add(torch.tensor(0.0), torch.full((2, 3), float(step)))
+    _, counts, (rows,) = buffer.all()
+    assert rows.shape == (160, 3)
+    assert rows[::2, 0].tolist() == list(range(80))
+    assert counts.sum() == 160

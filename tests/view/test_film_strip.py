@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from pellucid.view.film_strip import strip
 
@@ -34,3 +35,14 @@ def test_the_strip_of_a_reconstruction() -> None:
     assert seen.errors == [0.5]
     assert seen.predicted is None
     assert seen.right == [None]
+
+
+def test_the_strips_of_labels_and_numbers() -> None:
+    scores = np.array([[0.9, 0.2], [0.9, 0.8]])
+    frames = [{"scores": scores, "has": scores > cut} for cut in (0.1, 0.5)]
+    seen = strip(frames, 0, -1, torch.tensor([True, False]))
+    assert seen.right == [False, True]
+    assert seen.outputs["has"].tolist() == [[True, True], [True, False]]
+    assert seen.predicted is None
+    (numbers,) = strip([{"numbers": np.array([[1.0], [2.0]])}], 1, -1, torch.tensor([2.5])).outputs.values()
+    assert numbers.tolist() == [[2]]

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 
 from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
-from pellucid.view.predictions import likeliest, predict_images
+from pellucid.metrics.predictions import Predictions
+from pellucid.view.predictions import (
+    broken,
+    likeliest,
+    name_classes,
+    output_columns,
+    predict_images,
+    predicted_texts,
+    target_texts,
+)
 
 
 class Bright(nn.Module):
@@ -35,3 +44,33 @@ def test_the_likeliest_classes() -> None:
     assert (first[0], second[0]) == ("b", "c")
     assert [first[1], second[1]] == pytest.approx([0.5, 0.3])
     assert len(likeliest(torch.tensor([[0.2, 0.8]]), ("a", "b"), 5)[0]) == 2
+
+
+def test_labels_and_numbers_in_words() -> None:
+    scores = torch.tensor([[0.3, 0.9], [0.1, 0.2]])
+    values = {"scores": scores, "has": scores > 0.25}
+    assert predicted_texts(values, ("cat", "dog")) == ["dog 0.90, cat 0.30", "none: dog 0.20"]
+    assert target_texts(values["has"], ("cat", "dog")) == ["cat, dog", "none"]
+    assert predicted_texts({"numbers": torch.tensor([[-34.25]])}, ("angle",)) == ["−34.25"]
+    assert target_texts(torch.tensor([[1.5, -2.0]]), ("x", "y")) == ["x 1.5, y −2"]
+    assert broken("circle 0.97, square 0.61, ring 0.50") == "circle 0.97,\nsquare 0.61, ring 0.50"
+
+
+def test_columns_of_a_table() -> None:
+    scores = torch.tensor([[0.25, 0.75]])
+    (row,) = output_columns({"scores": scores, "has": scores > 0.5}, ("file", "dog"))
+    assert row == {"labels": "dog", "file_": 0.25, "dog": 0.75}
+    assert output_columns({"numbers": torch.tensor([[2.0]])}, ("angle",)) == [{"angle": 2.0}]
+
+
+def test_predictions_of_known_labels_and_numbers_by_name() -> None:
+    true = torch.tensor([[True, False], [True, True]])
+    values = {"scores": true.float(), "has": torch.tensor([[True, False], [True, False]])}
+    found = name_classes(Predictions(torch.arange(2), torch.full((2,), -1), values, true), ("cat", "dog"))
+    assert (found.true, found.right) == (["cat", "cat, dog"], [True, False])
+    numbers = {"numbers": torch.tensor([[1.0]])}
+    found = name_classes(
+        Predictions(torch.arange(1), torch.tensor([-1]), numbers, torch.tensor([[2.0]])), ("angle",)
+    )
+    assert found.captions == ["1\n(2)"]
+    assert found.right == [None]

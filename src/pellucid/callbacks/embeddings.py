@@ -17,7 +17,7 @@ from pellucid.errors import UserError
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS, axes_names, check_methods, separation_text
-from pellucid.view.embedding import Embedding, Layout, embed_images
+from pellucid.view.embedding import PREDICTED, Embedding, Layout, embed_images
 
 TSNE_SECONDS = 2.0  # and drawing
 MIN_POINTS = 150  # fewer say little
@@ -87,7 +87,7 @@ class Embeddings(Visualizer):
         predicted = {}
         if predictions is not None:
             subset = predictions.subset(rows_N)
-            predicted = {name: subset.values[name].numpy() for name in ("predicted", "confidence")}
+            predicted = {name: values.numpy() for name, values in subset.values.items() if name in PREDICTED}
         embedding = embed_images(
             snapshot.predictor,
             snapshot.batches(index_N),
@@ -133,19 +133,20 @@ class Embeddings(Visualizer):
                 tsne_points=snapshot.affordable(self.tsne_points, MIN_POINTS),
                 previous=(earlier[f"{method}_index"], earlier[method]) if method in earlier else None,
             )
-            labels = embedding.labels_N[layout.rows_S]
+            colours = embedding.colours(snapshot.classes).subset(layout.rows_S)
             layouts |= {
                 method: layout.points_S2,
                 f"{method}_index": layout.index_S,
-                f"{method}_labels": labels,
+                f"{method}_labels": embedding.labels_N[layout.rows_S],
             }
             picture = scatter(
                 layout.points_S2,
-                labels,
+                colours.labels_N,
                 snapshot.classes,
                 title=f"{METHODS[method]} of {self.layer} {snapshot.title}",
-                note=f"{snapshot.counted(len(labels))}{separation}",
+                note=f"{snapshot.counted(len(layout.rows_S))}{separation}{colours.note}",
                 axes_names=axes_names(method),
+                values_N=colours.values_N,
             )
             snapshot.show(picture, f"{self.name}/{method}")
         snapshot.keep_arrays(layouts, f"{self.name}/epoch_{snapshot.epoch:04d}.npz")

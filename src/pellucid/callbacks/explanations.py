@@ -1,9 +1,11 @@
-"""View: which pixels speak for the predicted class."""
+"""View: which pixels speak for the predicted class, the likeliest label or the first number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
+
+from torch import Tensor
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
@@ -13,6 +15,7 @@ from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.view.explanations import ExplainedScores, applicable, attributions, explained_scores
+from pellucid.view.predictions import known_texts, predicted_texts, right_of
 
 MAX_IMAGES = 64
 GRADIENT = 3  # passes of the net, about, that a pass with its gradient takes
@@ -22,7 +25,7 @@ class Explanations(Visualizer):
     """``images`` reference images beside their maps by each of the ``methods``.
 
     ``methods``: all, or names of the config group explainer. Explained is the score before softmax of the
-    predicted class.
+    predicted class, of several labels that of the likeliest, of numbers the first, standardised.
     """
 
     name = "explanations"
@@ -42,7 +45,7 @@ class Explanations(Visualizer):
         self.explainers: dict[str, Explainer] = {}
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        if not snapshot.predictor.has_classes and not snapshot.predictor.has_score:
+        if not snapshot.predictor.has_outputs and not snapshot.predictor.has_score:
             return snapshot.host.no_classes
         explainers = snapshot.figures.explainers
         methods = applicable(snapshot.predictor, {method: explainers[method] for method in self.methods})
@@ -80,9 +83,13 @@ class Explanations(Visualizer):
             )
             for method, attribution in attributions(predictor, explainers, inputs_BCHW, scores.target_B)
         }
-        titles, right = _titles(snapshot, images, scores)
+        titles, right = _titles(snapshot, images, inputs_BCHW, scores)
         explained = "the score before softmax"
-        if predictor.has_score or scores.are_probabilities:
+        if predictor.has_labels:
+            explained = "the likeliest label's score before the sigmoid"
+        elif predictor.has_numbers:
+            explained = f"{snapshot.classes[0]}, standardised,"
+        elif predictor.has_score or scores.are_probabilities:
             explained = "the score" if predictor.has_score else "the probability"
         snapshot.show(
             explanations(
@@ -92,17 +99,26 @@ class Explanations(Visualizer):
                 columns,
                 title=f"Explanations {snapshot.title}",
                 explained=explained,
+                about=predictor.spec.shown_as,
             )
         )
 
 
 def _titles(
-    snapshot: Snapshot, images: Images, scores: ExplainedScores
+    snapshot: Snapshot, images: Images, inputs_BCHW: Tensor, scores: ExplainedScores
 ) -> tuple[list[str], list[bool | None]]:
     """What is explained of each image, and whether that is its class; None where it is not known."""
     values_B = scores.scores_BK.max(dim=1).values.tolist()
     if snapshot.predictor.has_score:
         return [f"explained: score {value:.3g}" for value in values_B], [None] * len(images)
+    if not snapshot.predictor.has_classes:
+        values, names = snapshot.predictor.predictions(inputs_BCHW), snapshot.classes
+        texts, known = predicted_texts(values, names), known_texts(images, names)
+        titles = [
+            f"true {true}, predicted {text}; explained: {names[target]}"
+            for text, true, target in zip(texts, known, scores.target_B.tolist(), strict=True)
+        ]
+        return titles, right_of(values, images)
     titles, right = [], list[bool | None]()
     rows = zip(images.names, images.labels_B.tolist(), scores.target_B.tolist(), values_B, strict=True)
     for true, label, target, value in rows:

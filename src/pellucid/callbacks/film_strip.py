@@ -20,6 +20,7 @@ from pellucid.metrics.spread import evenly_spread
 from pellucid.system.files import read_arrays
 from pellucid.view.explanations import applicable
 from pellucid.view.film_strip import Strip, class_frame, layers_with_strips, reconstruction_frame, strip
+from pellucid.view.predictions import known_texts, predicted_texts, target_texts
 
 FRAMES, MAX_IMAGES = "film_strip/frames", 32
 STRIP_SECONDS = 0.1
@@ -60,7 +61,7 @@ class FilmStrip(Visualizer):
         if predictor.reconstructs:
             return None
         self.layer_names = layers_with_strips(predictor, self.layers)
-        if not predictor.has_classes:
+        if not predictor.has_outputs:
             return None if self.layer_names else "neither a classifier nor an autoencoder, and no maps"
         for name in dict.fromkeys([self.method, *explainers]):
             if name in explainers and not applicable(predictor, {name: explainers[name]}).refused:
@@ -90,15 +91,20 @@ class FilmStrip(Visualizer):
         if not by_epoch:
             return
         images, first = snapshot.reference_images(self.images), by_epoch[min(by_epoch)]
-        pixels_BHWC = snapshot.predictor.pixels(images)
+        predictor = snapshot.predictor
+        pixels_BHWC, known = predictor.pixels(images), known_texts(images, snapshot.classes)
         for position, label in enumerate(images.labels_B.tolist()):
             explained = first.get("target", images.labels_B.numpy())[position]
-            frames = _drawn(list(by_epoch), strip(list(by_epoch.values()), position, label), snapshot.classes)
+            target_K = None if images.targets_BK is None else images.targets_BK[position]
+            film = strip(list(by_epoch.values()), position, label, target_K)
+            frames = _drawn(list(by_epoch), film, snapshot.classes)
             selected = [frames[index] for index in evenly_spread(len(frames), MAX_FRAMES)]
-            title = ": ".join(filter(None, [images.names[position], images.short_files[position]]))
+            title = ": ".join(filter(None, [known[position], images.short_files[position]]))
             note = f"{len(selected)} of {max(by_epoch)} epochs; a row's colours mean the same in all of them"
             if self.explainer is not None:
-                note += f"; explained is the score of {snapshot.classes[explained]}"
+                score = "" if predictor.has_numbers else "the score of "
+                note += f"; explained is {score}{snapshot.classes[explained]}"
+            note = predictor.spec.noted(note)
             picture = film_strip(pixels_BHWC[position], selected, title=title, note=note)
             snapshot.show(picture, f"{self.name}/probe_{position}", file=f"{self.name}/probe_{position}.png")
 
@@ -114,6 +120,10 @@ def kept_frames(figures: Path) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
 
 def captions(film: Strip, classes: Sequence[str]) -> list[str]:
     """What was predicted in each epoch."""
+    if "has" in film.outputs:  # without probabilities, as there is little room
+        return target_texts(film.outputs["has"], classes)
+    if film.outputs:
+        return predicted_texts(film.outputs, classes)
     if film.predicted is not None and film.confidence is not None:
         pairs = zip(film.predicted, film.confidence, strict=True)
         return [f"{classes[label]} {confidence:.2f}" for label, confidence in pairs]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,8 @@ from pellucid.draw.calibration import draw_calibration
 from pellucid.draw.confusion import draw_confusion
 from pellucid.draw.curves import draw_curves
 from pellucid.draw.grid import image_grid
+from pellucid.draw.labels import draw_labels
+from pellucid.draw.numbers import draw_numbers
 from pellucid.draw.png import write_png
 from pellucid.engine.evaluation import Evaluation, evaluation
 from pellucid.engine.intervals import Interval, interval_notes, to_dict
@@ -29,13 +30,17 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.confusion import Confusion
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.view.calibration import calibration
 from pellucid.view.confusion import confusion
 from pellucid.view.curves import curves
+from pellucid.view.labels import label_calibration, labels
 from pellucid.view.mistakes import mistakes
+from pellucid.view.numbers import numbers
+from pellucid.view.predictions import image_rows, name_classes
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +84,28 @@ def evaluate(
     console.print(_summary(trained, evaluations, intervals))
     for line in interval_notes(*to_dict(intervals).values()):
         log.info("%s", line)
-    if evaluations[split].predictions.has_classes:
-        console.print(_class_table(confusion(evaluations[split].predictions, trained.spec.classes)))
+    _print_outputs(evaluations[split].predictions, trained)
     log.info("%s of %s.", counted(len(evaluations[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
+
+
+def _print_outputs(predictions: Predictions, trained: LoadedRun) -> None:
+    """How well each class, label or number is told."""
+    names = trained.spec.classes
+    if predictions.has_classes:
+        counts_K = trained.class_counts()
+        if counts_K is not None and not is_imbalanced(counts_K):
+            counts_K = None
+        if counts_K is not None:
+            log.info("%s", describe_imbalance(counts_K, names))
+        console.print(_class_table(confusion(predictions, names), counts_K))
+    elif predictions.has_labels:
+        scores = labels(predictions, names)
+        console.print(_output_table("label", names, scores.heads, scores.texts, scores.average_precision_K))
+    elif predictions.has_numbers and len(names) > 1:
+        found = numbers(predictions, names).scores
+        console.print(_output_table("number", names, found.heads, found.texts, found.r2_K))
 
 
 def _evaluate_all(
@@ -149,7 +171,10 @@ def _write(
         matrix = confusion(predictions, classes)
         head = ("class", "precision", "recall", "f1", "images")
         by_class = [(name, *matrix.texts(label)) for label, name in enumerate(classes)]
-        write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
+        rows: list[dict[str, Any]] = [dict(zip(head, row, strict=True)) for row in by_class]
+        if (counts_K := trained.class_counts()) is not None:
+            rows = [{**row, "train_images": n} for row, n in zip(rows, counts_K.tolist(), strict=True)]
+        write_csv(folder / "classes.csv", rows)
         note = (
             f"{where}, accuracy {evaluated.metrics['accuracy']:.4f}; colour: share of the true class's images"
         )
@@ -159,27 +184,64 @@ def _write(
         diagram = draw_calibration(bins, title=f"Calibration of {trained.name}", note=where)
         write_png(folder / "calibration.png", diagram)
         _write_mistakes(folder, trained, data, predictions, split)
-    write_csv(folder / "images.csv", _rows(files, predictions, classes))
+    elif predictions.has_labels:
+        content["ece"] = _write_labels(folder, trained, predictions, where)
+    elif predictions.has_numbers:
+        _write_numbers(folder, trained, predictions, where)
+    if predictions.has_labels or predictions.has_numbers:
+        _write_worst(folder, trained, data, predictions, split)
+    write_csv(folder / "images.csv", image_rows(files, predictions, classes))
     write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
 
 
-def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """A row an image: its file, class and loss, and what was predicted, a number each."""
-    loss_N = predictions.values["loss"]
-    numbers = {
-        name: values_N.tolist()
-        for name, values_N in predictions.values.items()
-        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
-    }
-    rows, losses = [], loss_N.tolist()
-    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
-        row = {"file": file, "class": classes[label], "loss": losses[index]}
-        row |= {name: values[index] for name, values in numbers.items()}
-        if predictions.has_classes:
-            row["predicted"] = classes[row["predicted"]]
-            row["right"] = row["predicted"] == row["class"]
-        rows.append(row)
-    return rows
+def _write_labels(folder: Path, trained: LoadedRun, predictions: Predictions, where: str) -> float:
+    """``labels.csv``, how well each is told, and calibration of all pooled; the calibration error."""
+    scores = labels(predictions, trained.spec.classes)
+    rows = [(name, *scores.texts(label)) for label, name in enumerate(trained.spec.classes)]
+    write_csv(folder / "labels.csv", [dict(zip(("label", *scores.heads), row, strict=True)) for row in rows])
+    write_png(folder / "labels.png", draw_labels(scores, title=trained.name, note=where))
+    bins = label_calibration(predictions)
+    names = ("probability of a label", "share with it")
+    title = f"Calibration of {trained.name}"
+    diagram = draw_calibration(bins, title=title, note=f"{where}, all labels pooled", names=names)
+    write_png(folder / "calibration.png", diagram)
+    return bins.ece
+
+
+def _write_numbers(folder: Path, trained: LoadedRun, predictions: Predictions, where: str) -> None:
+    """``numbers.csv``, and predicted against true."""
+    found = numbers(predictions, trained.spec.classes)
+    rows = [
+        {"number": name, "mae": mae, "rmse": rmse, "mean_error": bias, "r2": r2}
+        for name, mae, rmse, bias, r2 in zip(
+            found.scores.names,
+            *(values_K.tolist() for values_K in found.scores.columns),
+            strict=True,
+        )
+    ]
+    write_csv(folder / "numbers.csv", rows)
+    title = f"Predicted against true, {trained.name}"
+    picture = draw_numbers(found.predicted_NK, found.true_NK, found.scores, title=title, note=where)
+    write_png(folder / "numbers.png", picture)
+
+
+def _write_worst(
+    folder: Path, trained: LoadedRun, data: ImageData, predictions: Predictions, split: str
+) -> None:
+    """The images with the largest loss."""
+    worst = predictions.worst(MAX_MISTAKES)
+    rows = data.splits[split].subset(worst.index_N)
+    said = name_classes(worst, trained.spec.classes)
+    note = "predicted labels, probability (true labels)" if worst.has_labels else "predicted (true)"
+    picture = image_grid(
+        pixels(trained.spec, rows.images()),
+        said.captions,
+        title=f"Largest losses of {trained.name}",
+        note=f"{note}; {counted(len(predictions), f'{split} image')}",
+        right=said.right,
+        files=[short(file) for file in rows.files],
+    )
+    write_png(folder / "worst.png", picture)
 
 
 def _write_mistakes(
@@ -193,8 +255,10 @@ def _write_mistakes(
             pixels(trained.spec, rows.images()),
             worst.images.captions,
             title=f"Most confident mistakes of {trained.name}",
-            note="predicted class, confidence (true class); "
-            f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}",
+            note=trained.spec.noted(
+                "predicted class, confidence (true class); "
+                f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}"
+            ),
             right=worst.images.right,
             files=[short(file) for file in rows.files],
         ),
@@ -215,17 +279,37 @@ def _summary(
     return table
 
 
-def _class_table(matrix: Confusion) -> Table:
-    """Precision, recall and F1 of each class that has images; of many, the worst."""
+def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None) -> Table:
+    """Precision, recall and F1 of each class that has images; of many, the worst. With training images."""
     scores, classes = matrix.scores, matrix.classes
     labels = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
     if len(labels) > MAX_CLASSES:
         title = f"The {MAX_CLASSES} worst of {counted(len(labels), 'class')}"
         labels = sorted(labels, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
-    table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
+    trained = () if counts_K is None else ("trained on",)
+    table = console.table(title, ("class", "precision", "recall", "F1", "images", *trained), left=("class",))
     for label in labels:
-        table.add_row(Text(plain(classes[label])), *matrix.texts(label))
+        counts = () if counts_K is None else (f"{counts_K[label]:,}",)
+        table.add_row(Text(plain(classes[label])), *matrix.texts(label), *counts)
+    return table
+
+
+def _output_table(
+    kind: str,
+    names: Sequence[str],
+    heads: Sequence[str],
+    texts: Callable[[int], Sequence[str]],
+    quality_K: np.ndarray,
+) -> Table:
+    """Of each label or number how well it is told; of many, the worst."""
+    title, shown = f"By {kind}", list(range(len(names)))
+    if len(names) > MAX_CLASSES:
+        title = f"The {MAX_CLASSES} worst of {counted(len(names), kind)}"
+        shown = np.argsort(np.nan_to_num(quality_K, nan=2.0), kind="stable")[:MAX_CLASSES].tolist()
+    table = console.table(title, (kind, *heads), left=(kind,))
+    for index in shown:
+        table.add_row(Text(plain(names[index])), *texts(index))
     return table
 
 

@@ -19,7 +19,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.predictor import Predictor
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
-from pellucid.view.predictions import likeliest
+from pellucid.view.predictions import likeliest, output_columns
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ def predict(
     packages: Sequence[str] = (),
     out: PathText | None = None,
 ) -> list[dict[str, Any]]:
-    """Class and confidence of each image, or an autoencoder's error; a table and a CSV file.
+    """Class and confidence of each image, its labels or numbers, or an autoencoder's error; a table and a CSV
+    file.
 
     ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``top``: so many classes
     of each image. Files that cannot be read are named, the others done. Raises UserError; at the end where
@@ -75,6 +76,9 @@ def _predicted(
 ) -> Iterator[dict[str, Any]]:
     """Predictions of each image: the ``top`` classes and their probabilities, or what the task has else."""
     predictions = predictor.predictions(predictor.inputs(pixels_BCHW))
+    if predictor.has_labels or predictor.has_numbers:
+        yield from output_columns(predictions, trained.spec.classes)
+        return
     if "probabilities" not in predictions:
         numbers = {name: values_B.tolist() for name, values_B in predictions.items() if values_B.ndim == 1}
         if not numbers:
@@ -95,12 +99,18 @@ def _predicted(
 
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
     table = console.table(title, ("file",), overflow="fold")
+    if "labels" in rows[0]:
+        table.add_column("labels", overflow="fold")
+        for row in rows:
+            scores = [f"{name} {row[name]:.2f}" for name in row["labels"].split(", ") if name in row]
+            table.add_row(Text(plain(row["file"])), Text(plain(", ".join(scores) or "none")))
+        return table
     if "class" not in rows[0]:
         names = [name for name in rows[0] if name != "file"]
         for name in names:
             table.add_column(name, justify="right")
         for row in rows:
-            table.add_row(Text(plain(row["file"])), *(f"{row[name]:.4f}" for name in names))
+            table.add_row(Text(plain(row["file"])), *(f"{row[name]:.6g}" for name in names))
         return table
     suffixes = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
     columns = {

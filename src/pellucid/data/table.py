@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -68,7 +68,6 @@ class Table(ImageData):
         classes: list[str] | None = None,
         min_images: int = 1,
         encoding: str = AUTO,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "crop_flip",
         val_fraction: float = 0.15,
@@ -76,7 +75,7 @@ class Table(ImageData):
         value_range: Sequence[float] | Literal["auto"] = "auto",
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         if labels not in (AUTO, *LABELS):
             raise UserError(f"data.labels={labels}: expected auto, {', '.join(LABELS)}.")
@@ -113,12 +112,11 @@ class Table(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
         self.asked_range = value_range
@@ -133,7 +131,7 @@ class Table(ImageData):
         loaded = load_together(
             files,
             root=self.listing.root,
-            size=self.spec.image_shape[1],
+            size=self.spec.image_shape[1:],
             cache=self.cache,
             cache_limit=self.cache_limit,
             values=self.spec.values,

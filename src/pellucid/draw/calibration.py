@@ -13,8 +13,13 @@ from pellucid.metrics.calibration import Calibration
 BARS = "#94a4a2"
 
 
-def draw_calibration(calibration: Calibration, *, title: str, note: str) -> Picture:
-    """Accuracy against confidence, with its intervals; below it how many images."""
+NAMES = ("confidence of the predicted class", "accuracy")
+
+
+def draw_calibration(
+    calibration: Calibration, *, title: str, note: str, names: tuple[str, str] = NAMES
+) -> Picture:
+    """Accuracy against confidence, with its intervals; below it how many images. ``names``: of the axes."""
     side, foot = 3.2, 0.7
     sheet = Sheet(side + 1.0, side + foot + 1.35)
     sheet.title(title, note)
@@ -28,7 +33,7 @@ def draw_calibration(calibration: Calibration, *, title: str, note: str) -> Pict
     axes.plot(confidence_M, accuracy_M, "o", color=COLOURS[0], markersize=4.5)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_xticklabels([])
-    axes.set_ylabel("accuracy", fontsize=8)
+    axes.set_ylabel(names[1], fontsize=8)
     caption = f"expected calibration error {calibration.ece:.3f}; bars: 95 % intervals"
     sheet.text(caption, 0.72, 0.56, size=7.5, colour=INK)
     below = sheet.axes(0.72, 0.78 + side + 0.1, side, foot)
@@ -43,6 +48,6 @@ def draw_calibration(calibration: Calibration, *, title: str, note: str) -> Pict
     )
     below.set(xlim=(0, 1.01), yscale="log", ylim=(0.7, None))
     below.minorticks_off()
-    below.set_xlabel("confidence of the predicted class", fontsize=8)
+    below.set_xlabel(names[0], fontsize=8)
     below.set_ylabel("images", fontsize=8)
     return sheet.picture()

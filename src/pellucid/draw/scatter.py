@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from pellucid.draw.sheet import FAINT, INK, LINE, Picture, Sheet, colour_of, fit, marker_of
+from pellucid.draw.sheet import (
+    FAINT,
+    INK,
+    LINE,
+    SEQUENTIAL,
+    Picture,
+    Sheet,
+    colour_of,
+    colourise,
+    fit,
+    marker_of,
+)
 
 MAX_NAMED = 50  # classes that colours and markers can tell apart
 UNKNOWN = "#b4b4b4"
@@ -25,8 +36,11 @@ def scatter(
     title: str,
     note: str,
     axes_names: Sequence[str],
+    values_N: np.ndarray | None = None,
 ) -> Picture:
     """A scatter with class legend: a plane, in 3-D for D = 3, along a line (classes apart) for D = 1.
+
+    ``values_N``: numbers that points are coloured by, from the lowest to the highest, in place of classes.
 
     An axis with an empty name shows no numbers, as its values mean nothing. Points of a label below 0 are
     grey: their class is not known.
@@ -43,15 +57,27 @@ def scatter(
         jitter_N = np.random.default_rng(0).uniform(-0.3, 0.3, len(points_ND))
         points_ND = np.column_stack([points_ND[:, 0], labels_N + jitter_N])
         axes.set(yticks=[])
-    _points(axes, points_ND, labels_N)
+    _points(axes, points_ND, labels_N, values_N)
     _name_axes(axes, axes_names)
+    if values_N is not None:
+        low, high = float(values_N.min()), float(values_N.max())
+        sheet.scale(side + 0.85, top + 0.1, 1.4, low, high, SEQUENTIAL)
+        return sheet.picture()
     _legend(sheet, labels_N, classes, x=side + 0.85, y=top, columns=legend_columns, height=side)
     return sheet.picture()
 
 
-def _points(axes: Axes, points_ND: np.ndarray, labels_N: np.ndarray) -> None:
+def _points(
+    axes: Axes, points_ND: np.ndarray, labels_N: np.ndarray, values_N: np.ndarray | None = None
+) -> None:
     size = float(np.clip(9000 / max(len(points_ND), 1), 5, 26))
     options: dict[str, Any] = {"depthshade": False} if points_ND.shape[1] == 3 else {}
+    if values_N is not None:
+        colours = list(colourise(values_N[None], float(values_N.min()), float(values_N.max()), SEQUENTIAL)[0])
+        axes.scatter(  # type: ignore[misc]
+            *points_ND.T, s=size, c=colours, alpha=0.8, linewidths=0.25, edgecolors="white", **options
+        )
+        return
     for label in np.unique(labels_N):
         members_N = points_ND[labels_N == label]
         axes.scatter(  # type: ignore[misc]

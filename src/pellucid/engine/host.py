@@ -25,13 +25,15 @@ from pellucid.metrics.curves import Rows
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
 from pellucid.task.base import Task
+from pellucid.task.multilabel import Multilabel
 
 MAX_HEARD = 2**28  # bytes of features that are kept of validation
+KEPT = ("predicted", "confidence", "scores", "numbers")  # of what is predicted in validation
 
 
 class RunHost(Host, Callback):
     """``predictions`` are those of this epoch's validation images, in a ddp run of rank 0's share of them;
-    None before any, and for tasks without classes.
+    None before any, and for tasks that predict neither classes nor labels nor numbers.
     """
 
     predictions: Predictions | None = None
@@ -40,12 +42,12 @@ class RunHost(Host, Callback):
     def __init__(self, *, run: Run, data: ImageData, best: tuple[str, str] | None = None) -> None:
         self.run, self.data, self.best = run, data, best
         self.figures, self.log_file = run.folder / "figures", run.log
-        self._predicted: list[Tensor] = []  # confidences and classes of each batch
+        self._predicted: dict[str, list[Tensor]] = {}  # of each batch
         self._listening = ExitStack()  # while the net validates
         self._heard: list[
             Tensor
         ] = []  # what its last linear layer saw of each batch, with the weights of now
-        self._has_classes = True  # until a batch shows that the task has none
+        self._has_outputs = True  # until a batch shows that the task predicts none of KEPT
         self._predictor: Predictor | None = None
 
     @property
@@ -131,7 +133,7 @@ class RunHost(Host, Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.predictions = None
-        self._predicted = []
+        self._predicted = {}
         assert isinstance(pl_module, Task)
         if (
             self._expects_features
@@ -154,27 +156,39 @@ class RunHost(Host, Callback):
         if nbytes > MAX_HEARD or len(self._heard) <= batch_idx:
             self._listening.close()
             self._heard = []
-        if not self._has_classes or not trainer.is_global_zero or not isinstance(outputs, Tensor):
+        if not self._has_outputs or not trainer.is_global_zero or not isinstance(outputs, Tensor):
             return
         assert isinstance(pl_module, Task)
-        values = pl_module.predictions(batch[0], outputs.float())
-        self._has_classes = "predicted" in values  # else no further batch is asked
-        if self._has_classes:
-            self._predicted.append(torch.stack([values["confidence"], values["predicted"]]))
+        known = batch[1] if batch[1].ndim > 1 else None
+        values = pl_module.predictions(batch[0], outputs.float(), known)
+        self._has_outputs = not values.keys().isdisjoint(KEPT)  # else no further batch is asked
+        for name in (*KEPT, "loss") if self._has_outputs else ():
+            if name in values:
+                self._predicted.setdefault(name, []).append(values[name])
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._listening.close()
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._listening.close()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._predicted:
             return
-        confidence_N, predicted_N = torch.cat(self._predicted, dim=1).cpu()
-        index_N, order = self._validated(len(predicted_N)).sort()
+        values = {name: torch.cat(parts).cpu() for name, parts in self._predicted.items()}
+        index_N, order = self._validated(len(next(iter(values.values())))).sort()
+        values = {name: value_N[order] for name, value_N in values.items()}
+        thresholds_K = None
+        if isinstance(pl_module, Multilabel):  # by the thresholds that this validation has just chosen
+            thresholds_K = pl_module.thresholds.cpu()
+            values["has"] = values["scores"] >= thresholds_K
+        targets_NK = self.images.targets_NK
         self.predictions = Predictions(
             index_N=index_N,
             labels_N=self.images.labels_N[index_N],
-            values={"predicted": predicted_N.long()[order], "confidence": confidence_N[order]},
+            values=values,
+            targets_NK=None if targets_NK is None else targets_NK[index_N],
+            thresholds_K=thresholds_K,
         )
 
 

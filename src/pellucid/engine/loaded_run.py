@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -18,9 +19,10 @@ from pellucid.config.build import from_environment
 from pellucid.config.command import DataOverride
 from pellucid.config.data_override import override_data
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History
+from pellucid.data.divide import DIVISION_OPTIONS, History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
+from pellucid.engine.task_choice import KNOWN
 from pellucid.errors import UserError, first_line
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.preserve_state import unwrap_compiled
@@ -32,10 +34,8 @@ from pellucid.system.files import check_writable
 from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
 
-PINNED = {  # what of a run's spec data sets take as options, in place of what they would find
-    "pellucid.data.image_folder.ImageFolder": ("classes",),
-    "pellucid.data.table.Table": ("classes", "labels"),
-}
+IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
+TABLE = "pellucid.data.table.Table"
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +114,11 @@ class LoadedRun:
         self.task.to(device).eval()
         return Predictor(unwrap_compiled(self.net), self.spec, device, self.task.predictions, precision)
 
+    def class_counts(self) -> np.ndarray | None:
+        """The training images of each class, (K,), where the run knows them and they have classes."""
+        manifest = Manifest.load(self.run.manifest) if self.run and self.spec.labels == CLASS else None
+        return None if manifest is None else manifest.class_counts(len(self.spec.classes))
+
     def data(self, override: DataOverride | None = None, *, count_trained: bool = False) -> ImageData:
         """The run's data, or those that ``override`` makes of them, read, at the net's image size.
 
@@ -123,9 +128,7 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        known = self.spec.to_dict()
-        pinned = {name: known[name] for name in PINNED.get(config["_target_"], ())}
-        data = make_data({**self.config, "data": {**config, **pinned}})
+        data = make_data({**self.config, "data": {**config, **_known(self.spec, config["_target_"])}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -181,6 +184,16 @@ class LoadedRun:
             log.warning("%s has no images of %s.", data.source, _few(missing))
 
 
+def _known(spec: Spec, target: str) -> dict[str, Any]:
+    """What need not be looked for in the images, as options of a data set that would."""
+    if target not in (IMAGE_FOLDER, TABLE):
+        return {}
+    known: dict[str, Any] = {"classes": list(spec.classes), "channels": spec.image_shape[0]}
+    if target == TABLE:
+        known = {"classes": list(spec.classes), "labels": spec.labels}
+    return known | ({"value_range": list(spec.values)} if spec.image_shape[0] != 3 and spec.values else {})
+
+
 def restore(
     source: str | Path, *, checkpoint: str = "best", accelerator: str = "auto", packages: Sequence[str] = ()
 ) -> LoadedRun:
@@ -222,15 +235,20 @@ def find(source: str | Path, checkpoint: str) -> tuple[Run | None, Path]:
 
 
 def check_classes(now: Spec, then: Spec) -> None:
-    """Raise UserError where the data's classes are not those that the net was built for."""
+    """Raise UserError where the data's classes, labels or numbers are not those of the net."""
+    if now.labels != then.labels:
+        raise UserError(
+            f"The data have {now.outputs}, the run was trained on {then.outputs}. Name images with "
+            f"{KNOWN[then.labels]}, or train a new run."
+        )
     if now.classes == then.classes:
         return
     new = [name for name in now.classes if name not in then.classes]
     gone = [name for name in then.classes if name not in now.classes]
     differ = [f"new: {_few(new)}"] * bool(new) + [f"gone: {_few(gone)}"] * bool(gone)
     raise UserError(
-        f"The data have {len(now.classes)} classes, the run was trained on {len(then.classes)}, which stay "
-        f"({'; '.join(differ) or 'they come in another order'}). Give the classes the names that they had, "
+        f"The data have {now.outputs}, the run was trained on {then.outputs}, which stay "
+        f"({'; '.join(differ) or 'they come in another order'}). Give them the names that they had, "
         f"{_few(then.classes)}, or train a new run."
     )
 
@@ -245,7 +263,7 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
 def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise UserError for options that decide which image is in which split: the run keeps that."""
     if trained_config["_target_"] == config["_target_"]:
-        for name in ("val_fraction", "test_fraction", "seed"):
+        for name in DIVISION_OPTIONS:
             if trained_config.get(name) != config.get(name):
                 raise UserError(
                     f"data.{name}={config.get(name)}: which image is in which split is kept with the run "

@@ -28,13 +28,16 @@ from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
+from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
-from pellucid.errors import UserError, counted, encodable
+from pellucid.errors import UserError, encodable
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
+from pellucid.view.predictions import out_of_fold_rows
 
 log = logging.getLogger(__name__)
 MAX_EPOCHS = 1000  # that a schedule is tried for
@@ -62,6 +65,7 @@ class Training:
         self.figures: FigureLogger | None = None
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
+        self.chosen_task = ""  # where the images' labels have chosen it
         self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
 
     def has_trained(self) -> bool:
@@ -97,13 +101,19 @@ class Training:
         check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
             self.last = load_last(run)
-        data, task = assemble(config) if self.last is None else assemble_as_then(config, self.last)
+        if self.last is None:
+            data, task = assemble(config, run.overrides())
+            config = self._take_task(data)
+        else:
+            data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
         images = self.trial.images if self.trial else ImageCache()
         trained_on = history(run, self.config, self.last) if self.resume else None
         gib = config.get("device_images", 0)
         images.setup(data, config["data"], history=trained_on, device_images=gib)
         check_images(data, run, self.before)
+        check_targets(data)
+        task.fit_targets(data.splits["train"].targets)  # those of a checkpoint come later, in their place
         if config.get("compile"):
             task.net.compile()
         if net := task.frozen_features(data.spec.image_shape):
@@ -149,10 +159,21 @@ class Training:
             self.record({"seconds/fit": round(seconds, 3)})
         self._test(trainer, task, data)
 
+    def _take_task(self, data: ImageData) -> dict[str, Any]:
+        """The configuration with the task that fits the images, which is the run's from here on."""
+        node = fitting_task(self.config, data.spec.labels, self.run.overrides())
+        if node is not self.config["task"]:
+            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[data.spec.labels].kind
+            self.values = from_environment(self.config)
+            log.info("The images have %s: task=%s.", KNOWN[data.spec.labels], self.chosen_task)
+        return dict(self.values)
+
     def _note_start(self, trainer: Trainer, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
-        if self.resume:  # from here on with the new budget and device
+        if self.resume or self.chosen_task:  # from here on with the new budget and device
             self.run.save_config(self.config)
+        if self.chosen_task:
+            self.run.save_choice("task", self.chosen_task)
         manifest, splits = data.history.manifest, data.divided.complete
         (manifest.merged(splits) if manifest else Manifest.of(splits)).save(self.run.manifest)
         facts = describe(self.values, data, trainer)
@@ -177,7 +198,7 @@ class Training:
         collector = PredictionCollector()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
-            if self._reports() and trainer.world_size == 1:
+            if (self._reports() or data.fold is not None) and trainer.world_size == 1:
                 trainer.callbacks.append(collector)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -186,6 +207,10 @@ class Training:
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
         if not self.main:
             return
+        if data.fold is not None and collector.labels:
+            tested_on = collector.evaluation(trainer, data.loader("test").sampler).predictions
+            rows = out_of_fold_rows(data.splits["test"].files, tested_on, data.spec.classes)
+            write_csv(self.run.out_of_fold, [{"fold": data.fold.number, **row} for row in rows])
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
         parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
         log_final(trainer.loggers, final, parameters, step=trainer.global_step + 1)
@@ -221,4 +246,4 @@ class Training:
 
 def _counts(data: ImageData) -> str:
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.splits.items())
-    return f"{sizes} images, {counted(len(data.spec.classes), 'class')}"
+    return f"{sizes} images, {data.spec.outputs}"

@@ -10,8 +10,9 @@ them, R random orders.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ GRID = 14  # places a side: single pixels are noise, and hiding them breaks nets
 SHARES = (0.1, 0.3, 0.6)  # of the places at which the curves are measured, with none and all: they fall early
 ORDERS = 9  # random ones; a map must beat all of them: by chance one in ten does
 MIN_GAIN = 0.02  # of the class's share: a gain below is none, whatever random orders gain
+SOFTMAX = partial(torch.softmax, dim=1)
 BLUR = 0.1  # of the side: the standard deviation of what is shown before anything is
 
 
@@ -59,11 +61,23 @@ class Faithfulness:
 
 
 class DeletionInsertion:
-    """The faithfulness of maps of the same images, for the same classes, beside the same random orders."""
+    """The faithfulness of maps of the same images, for the same classes, beside the same random orders.
+
+    ``shares`` makes of scores (B, K) what is in [0, 1]: of classes their softmax, of several labels their
+    probabilities; of standardised numbers the logistic function, which keeps their order.
+    """
 
     def __init__(
-        self, net: nn.Module, images_BCHW: Tensor, target_B: Tensor, black_CHW: Tensor, *, seed: int
+        self,
+        net: nn.Module,
+        images_BCHW: Tensor,
+        target_B: Tensor,
+        black_CHW: Tensor,
+        *,
+        seed: int,
+        shares: Callable[[Tensor], Tensor] = SOFTMAX,
     ) -> None:
+        self.shares = shares
         self.net, self.images_BCHW, self.target_B = net, images_BCHW, target_B
         self.black_BCHW = black_CHW.expand_as(images_BCHW)
         self.blurred_BCHW = blurred(images_BCHW)
@@ -101,7 +115,7 @@ class DeletionInsertion:
             batches = zip(torch.split(images_VCHW, count), torch.split(target_V, count), strict=True)
             for images, target in batches:
                 logits = net(copied_to(net, images)).float().cpu()
-                shares.append(logits.softmax(dim=1).gather(1, target[:, None])[:, 0])
+                shares.append(self.shares(logits).gather(1, target[:, None])[:, 0])
         return torch.cat(shares).view(-1, len(self.target_B))
 
 

@@ -145,14 +145,34 @@ class Predictor:
         return self.shown(self.inputs(images.pixels_BCHW))
 
     @cached_property
+    def _predicted(self) -> frozenset[str]:
+        """Names of what is predicted of each image."""
+        return frozenset(self.predictions(self.black(2)))
+
+    @property
     def has_classes(self) -> bool:
         """Whether a class is predicted of each image."""
-        return "predicted" in self.predictions(self.black(2))
+        return "predicted" in self._predicted
 
-    @cached_property
+    @property
+    def has_labels(self) -> bool:
+        """Whether several labels are predicted of each image."""
+        return "scores" in self._predicted
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether numbers are predicted of each image."""
+        return "numbers" in self._predicted
+
+    @property
     def has_score(self) -> bool:
         """Whether a number is predicted of each image that somebody has named to be explained."""
-        return "score" in self.predictions(self.black(2))
+        return "score" in self._predicted
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether each of the net's outputs is of a class, a label or a number by name."""
+        return self.has_classes or self.has_labels or self.has_numbers
 
     @cached_property
     def reconstructs(self) -> bool:

@@ -1,8 +1,14 @@
-"""Mean of a quantity over images."""
+"""Metrics that torchmetrics has not, or not so: a mean over images; mAP and R² of any images."""
+
+from statistics import fmean
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.regression import R2Score
+from torchmetrics.utilities.data import dim_zero_cat
+
+from pellucid.metrics.labels import average_precision
 
 
 class MeanOverImages(Metric):
@@ -28,3 +34,37 @@ class MeanOverImages(Metric):
 
     def compute(self) -> Tensor:
         return self.total / self.count
+
+
+class MeanAveragePrecision(Metric):
+    """mAP: the mean of the labels' average precisions, in [0, 1], over labels that any image has.
+
+    NaN where none has. torchmetrics' counts a label that no image has as 0.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    scores: list[Tensor]
+    targets: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("scores", "targets"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, scores_NK: Tensor, targets_NK: Tensor) -> None:
+        self.scores.append(scores_NK)
+        self.targets.append(targets_NK)
+
+    def compute(self) -> Tensor:
+        scores_NK, targets_NK = dim_zero_cat(self.scores), dim_zero_cat(self.targets)
+        pairs = zip(scores_NK.cpu().numpy().T, targets_NK.cpu().numpy().T, strict=True)
+        precisions = [average_precision(*pair) for pair in pairs if pair[1].any()]
+        return torch.tensor(fmean(precisions) if precisions else torch.nan, device=scores_NK.device)
+
+
+class R2(R2Score):
+    """R²: the share of the variance that is explained, at most 1, the mean over numbers; NaN of one image."""
+
+    def compute(self) -> Tensor:
+        return super().compute() if self.total > 1 else torch.tensor(torch.nan, device=self.device)

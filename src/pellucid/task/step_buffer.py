@@ -1,6 +1,6 @@
 """Outputs of a stage's steps, kept until its metrics are computed.
 
-Shapes: S steps, N images of all of them, B of one.
+Shapes: S steps, N images of all of them, B of one, K numbers of an image.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class StepBuffer:
-    """A buffer of steps: their losses, and tensors with one entry an image, in few tensors that grow.
+    """A buffer of steps: their losses, and tensors with a row an image, in few tensors that grow.
 
     Kept one by one, small tensors among a step's large ones would scatter the memory: 26 MiB for the fully
     connected net on Fashion-MNIST.
@@ -23,11 +23,11 @@ class StepBuffer:
         self._images = 0
 
     def add(self, loss: Tensor, *seen_B: Tensor) -> None:
-        """A step's loss, the mean over its images, and tensors of one entry an image."""
+        """A step's loss, the mean over its images, and tensors of one row an image."""
         steps, images = len(self._counts), self._images + len(seen_B[0])
         if self._losses is None:
             self._losses = loss.new_empty(64, dtype=torch.float32)
-            self._seen = [part.new_empty(64 * len(part)) for part in seen_B]
+            self._seen = [part.new_empty(64 * len(part), *part.shape[1:]) for part in seen_B]
         if steps == len(self._losses):
             self._losses = _doubled(self._losses)
         while images > len(self._seen[0]):
@@ -43,7 +43,7 @@ class StepBuffer:
         return len(self._counts)
 
     def all(self) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Losses (S,) float32, images of each step (S,), and what was seen, (N,) each."""
+        """Losses (S,) float32, images of each step (S,), and what was seen, a row an image each."""
         assert self._losses is not None
         counts_S = torch.tensor(self._counts, device=self._losses.device)
         return self._losses[: len(self._counts)], counts_S, [part[: self._images] for part in self._seen]

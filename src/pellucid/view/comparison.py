@@ -23,7 +23,7 @@ from pellucid.metrics.similarity import alignment, gram
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Of ``images`` how many only the first or only the second net got right, or reconstructed the better.
+    """Of ``images`` how many only the first or only the second net got right, or did the better by its loss.
 
     ``p``: of McNemar's exact test, or the sign test. ``both_right``: None without classes.
     """

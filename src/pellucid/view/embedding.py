@@ -22,11 +22,15 @@ from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import arrange, explained, measures, reduced
+from pellucid.view.predictions import predicted_texts
 
 MAX_BYTES = 2 * 2**30  # of all vectors, which are kept until they are written
 
 Watch = Callable[[Tensor, Tensor, Mapping[str, Tensor]], object]  # inputs, output, predictions of a batch
-Metadata = tuple[Sequence[str], Sequence[str], Tensor]  # files, names and labels of a batch
+Metadata = tuple[
+    Sequence[str], Sequence[str], Tensor, Tensor | None
+]  # files, names, labels, targets of a batch
+PREDICTED = ("predicted", "confidence", "scores", "has", "numbers")  # of what is predicted, that is kept
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,49 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Colours:
+    """What points are coloured by: a class or label each, below 0 where none, or ``values_N``; a ``note``
+    says what it is where that is not the class.
+    """
+
+    labels_N: np.ndarray
+    values_N: np.ndarray | None = None
+    note: str = ""
+
+    def subset(self, rows_P: np.ndarray) -> Colours:
+        """Those rows."""
+        values_P = None if self.values_N is None else self.values_N[rows_P]
+        return Colours(self.labels_N[rows_P], values_P, self.note)
+
+
+def colours_of(
+    labels_N: np.ndarray,
+    targets_NK: np.ndarray | None,
+    predictions: Mapping[str, np.ndarray],
+    names: Sequence[str],
+) -> Colours:
+    """The class of each image, or of images without any the likeliest label or the first number."""
+    known, predicted = (labels_N >= 0).any(), predictions
+    if targets_NK is not None and targets_NK.dtype != bool:
+        return Colours(labels_N, targets_NK[:, 0], f"; colour: true {names[0]}")
+    if not known and "scores" in predicted:
+        return Colours(predicted["scores"].argmax(axis=1), None, "; colour: the likeliest label")
+    if targets_NK is not None:
+        alone_N = np.where(targets_NK.sum(axis=1) == 1, targets_NK.argmax(axis=1), -1)
+        return Colours(alone_N, None, "; colour: the label of images with one alone")
+    if not known and "numbers" in predicted:
+        return Colours(labels_N, predicted["numbers"][:, 0], f"; colour: predicted {names[0]}")
+    if not known and "predicted" in predicted:
+        return Colours(predicted["predicted"], None, "; colour: the predicted class")
+    return Colours(labels_N)
+
+
+@dataclass(frozen=True)
 class Embedding:
     """Vectors of N images by a layer, and what is known and predicted of each.
 
     ``index_N``: their positions among all. ``labels_N`` has −1 where a class is not known, ``names`` are
-    those of classes or folders.
+    those of classes or folders; ``targets_NK`` are labels or numbers of images that have these.
     """
 
     layer: str
@@ -53,6 +95,7 @@ class Embedding:
     labels_N: np.ndarray
     vectors_ND: np.ndarray
     predictions: Mapping[str, np.ndarray]
+    targets_NK: np.ndarray | None = None
 
     @cached_property
     def components(self) -> np.ndarray:
@@ -69,7 +112,12 @@ class Embedding:
             self.labels_N[rows_P],
             self.vectors_ND[rows_P],
             {name: values_N[rows_P] for name, values_N in self.predictions.items()},
+            None if self.targets_NK is None else self.targets_NK[rows_P],
         )
+
+    def colours(self, names: Sequence[str]) -> Colours:
+        """What its points are coloured by."""
+        return colours_of(self.labels_N, self.targets_NK, self.predictions, names)
 
     def separation(self, seed: int) -> dict[str, float]:
         """How well known classes lie apart, higher is better; nothing for too few images."""
@@ -118,6 +166,11 @@ class Embedding:
             "file": list(self.files),
             "true": [classes[label] if label >= 0 else "not known" for label in labels],
         }
+        if self.targets_NK is not None:
+            columns["true"] = list(self.names)
+        if {"scores", "numbers"} & self.predictions.keys():
+            values = {name: torch.from_numpy(values_N) for name, values_N in self.predictions.items()}
+            columns["predicted"] = predicted_texts(values, classes)
         if "predicted" in self.predictions:
             predicted = self.predictions["predicted"].tolist()
             columns["predicted"] = [classes[label] for label in predicted]
@@ -152,7 +205,7 @@ def embed_images(
 
     def recorded() -> Iterator[Images]:
         for images in batches:
-            metadata.append((images.files, images.names, images.labels_B))
+            metadata.append((images.files, images.names, images.labels_B, images.targets_BK))
             yield images
 
     if vectors_ND is None:
@@ -193,7 +246,7 @@ def observe(
             predictions.setdefault(name, []).append(values_B)
         shown_B = torch.from_numpy(sampled_N[total : total + len(images)]).to(inputs_BCHW.device)
         thumbnails.append(predictor.shown(_shrink(inputs_BCHW[shown_B], side)))
-        metadata.append((images.files, images.names, images.labels_B))
+        metadata.append((images.files, images.names, images.labels_B, images.targets_BK))
         total += len(images)
     predicted = {name: torch.cat(values).numpy() for name, values in predictions.items()}
     embedding = _gather(layer, np.arange(total), metadata, torch.cat(vectors).numpy(), predicted)
@@ -221,10 +274,13 @@ def finite_vectors(predictor: Predictor, images: Images, inputs_BCHW: Tensor, la
 
 
 def predict_numbers(predictor: Predictor, inputs_BCHW: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """What is predicted of each image, a number each, (B,), on the CPU; and the net's output."""
+    """What is predicted of each image, a number each, (B,), or labels and numbers, (B, K), on the CPU; and
+    the net's output.
+    """
     output = predictor.run(inputs_BCHW)
     values = predictor.interpret(inputs_BCHW, output, None)
-    return {name: value_B.cpu() for name, value_B in values.items() if value_B.ndim == 1}, output
+    kept = {name: value for name, value in values.items() if value.ndim == 1 or name in PREDICTED}
+    return {name: value.cpu() for name, value in kept.items()}, output
 
 
 def _gather(
@@ -234,14 +290,16 @@ def _gather(
     vectors_ND: np.ndarray,
     predictions: Mapping[str, np.ndarray],
 ) -> Embedding:
+    targets = [targets_BK for *_, targets_BK in metadata if targets_BK is not None]
     return Embedding(
         layer,
         index_N,
-        [file for files, _, _ in metadata for file in files],
-        [name for _, names, _ in metadata for name in names],
-        torch.cat([labels_B for _, _, labels_B in metadata]).numpy(),
+        [file for files, *_ in metadata for file in files],
+        [name for _, names, *_ in metadata for name in names],
+        torch.cat([labels_B for _, _, labels_B, _ in metadata]).numpy(),
         vectors_ND,
         predictions,
+        torch.cat(targets).numpy() if targets else None,
     )
 
 

@@ -144,8 +144,12 @@ def applicable(predictor: Predictor, explainers: Mapping[str, Explainer]) -> App
 def explained_scores(
     predictor: Predictor, inputs_BCHW: Tensor, target: str, labels_B: Tensor | None = None
 ) -> ExplainedScores:
-    """The scores of ``target``: predicted, true (the classes ``labels_B``), or the name of a class."""
+    """The scores of ``target``: predicted (of several labels the likeliest, of numbers the first), true (the
+    classes ``labels_B``), or the name of a class, label or number.
+    """
     scores_BK = predictor.run(inputs_BCHW).cpu()
+    if target == "predicted" and predictor.has_numbers:
+        return ExplainedScores(scores_BK, torch.zeros(len(scores_BK), dtype=torch.long))
     if target == "predicted":
         return ExplainedScores(scores_BK, scores_BK.argmax(dim=1))
     if target != "true":
@@ -174,7 +178,8 @@ def attributions(
     faithfulness = None
     if measured:
         inputs_MCHW, target_M = inputs_BCHW[measured], target_B[measured]
-        faithfulness = DeletionInsertion(predictor.net, inputs_MCHW, target_M, black_CHW, seed=seed)
+        each = {"shares": torch.sigmoid} if predictor.has_labels or predictor.has_numbers else {}
+        faithfulness = DeletionInsertion(predictor.net, inputs_MCHW, target_M, black_CHW, seed=seed, **each)
     for name, explainer in explainers.items():
         maps = explainer.explain(predictor.net, inputs_BCHW, target_B, black_CHW)
         if faithfulness is None:

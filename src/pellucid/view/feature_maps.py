@@ -42,7 +42,9 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """Some of the ``total`` layers in their order, and for each image its likeliest (class, probability)."""
+    """Some of the ``total`` layers in their order, and for each image its likeliest (class or label,
+    probability).
+    """
 
     layers: Sequence[LayerOutput]
     total: int
@@ -84,10 +86,9 @@ def forward_pass(
     if not layer_outputs:
         return None
     values = predictor.interpret(inputs_NCHW, output, None)
+    shares = values.get("probabilities", values.get("scores"))
     return ForwardPass(
         layers=[layer_outputs[index] for index in evenly_spread(len(layer_outputs), max_layers)],
         total=len(layer_outputs),
-        likeliest=likeliest(values["probabilities"], predictor.spec.classes, max_classes)
-        if "probabilities" in values
-        else [],
+        likeliest=[] if shares is None else likeliest(shares, predictor.spec.classes, max_classes),
     )

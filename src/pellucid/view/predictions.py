@@ -1,65 +1,135 @@
-"""Predictions of images: the class of each and its confidence, or the likeliest classes.
+"""Predictions of images in words: a class and its confidence, labels, numbers; or the likeliest classes.
 
-Axes: B images, K classes.
+Axes: B images, K classes, labels or numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.predictions import Predictions
 
+MAX_LINE = 22  # letters below an image
+RESERVED = ("file", "labels", "true", "loss", "error")  # columns that no label or number may take
+
 
 @dataclass(frozen=True)
 class PredictedImages:
-    """Names of the predicted and true classes of B images, and the probability of the predicted ones.
+    """What is predicted of B images, in words, and what is known of them.
 
-    Where a class is not known its name is empty, and ``right`` None.
+    Where nothing is known that is empty, and ``right`` None, as it is of numbers.
     """
 
     predicted: Sequence[str]
     true: Sequence[str]
-    confidence: Sequence[float]
     right: Sequence[bool | None]
 
     @property
     def captions(self) -> list[str]:
         """``cat 0.97`` and, in a line of its own where it is known, ``(dog)``."""
-        values = zip(self.predicted, self.confidence, self.true, strict=True)
         return [
-            f"{predicted} {confidence:.2f}" + (f"\n({true})" if true else "")
-            for predicted, confidence, true in values
+            broken(predicted) + (f"\n{broken(f'({true})')}" if true else "")
+            for predicted, true in zip(self.predicted, self.true, strict=True)
         ]
 
 
 def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedImages:
-    """Predictions by the names of classes."""
-    return PredictedImages(
-        [classes[label] for label in predictions.predicted.tolist()],
-        [classes[label] for label in predictions.labels_N.tolist()],
-        predictions.confidence.tolist(),
-        predictions.right().tolist(),
-    )
+    """Predictions by the names of classes, labels or numbers, of images of which they are known."""
+    predicted = predicted_texts(predictions.values, classes)
+    if predictions.targets_NK is None:
+        true = [classes[label] for label in predictions.labels_N.tolist()]
+        return PredictedImages(predicted, true, predictions.right().tolist())
+    true = target_texts(predictions.targets, classes)
+    right: list[bool | None] = [None] * len(true)
+    if predictions.has_labels:
+        right = (predictions.values["has"] == predictions.targets).all(dim=1).tolist()
+    return PredictedImages(predicted, true, right)
 
 
 def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
     """What is predicted of images."""
     values = predictor.predictions(predictor.inputs(images.pixels_BCHW))
-    classes = predictor.spec.classes
-    return PredictedImages(
-        [classes[label] for label in values["predicted"].tolist()],
-        images.names,
-        values["confidence"].tolist(),
-        [
-            None if label == UNKNOWN else predicted == label
-            for predicted, label in zip(values["predicted"].tolist(), images.labels_B.tolist(), strict=True)
-        ],
-    )
+    predicted = predicted_texts(values, predictor.spec.classes)
+    return PredictedImages(predicted, known_texts(images, predictor.spec.classes), right_of(values, images))
+
+
+def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
+    """What is known of images: their classes, or labels and numbers in words."""
+    return images.names if images.targets_BK is None else target_texts(images.targets_BK, names)
+
+
+def right_of(values: Mapping[str, Tensor], images: Images) -> list[bool | None]:
+    """Whether each image was recognised, with all of its labels; None where that is not known."""
+    if "has" in values and images.targets_BK is not None:
+        right: list[bool | None] = (values["has"].cpu() == images.targets_BK).all(dim=1).tolist()
+        return right
+    if "predicted" not in values:
+        return [None] * len(images)
+    pairs = zip(values["predicted"].tolist(), images.labels_B.tolist(), strict=True)
+    return [None if label == UNKNOWN else predicted == label for predicted, label in pairs]
+
+
+def predicted_texts(values: Mapping[str, Tensor], names: Sequence[str]) -> list[str]:
+    """``cat 0.97``; ``cat 0.97, dog 0.61`` or ``none: cat 0.12``; ``34.2``; ``x 1.5, y −2``."""
+    if "predicted" in values:
+        pairs = zip(values["predicted"].tolist(), values["confidence"].tolist(), strict=True)
+        return [f"{names[label]} {confidence:.2f}" for label, confidence in pairs]
+    if "scores" in values:
+        rows = zip(values["scores"].tolist(), values["has"].tolist(), strict=True)
+        return [_labels(scores_K, has_K, names) for scores_K, has_K in rows]
+    return [_numbers(numbers_K, names) for numbers_K in values["numbers"].tolist()]
+
+
+def target_texts(targets_BK: Tensor, names: Sequence[str]) -> list[str]:
+    """What is known of images in the same words, without probabilities."""
+    if targets_BK.dtype == torch.bool:
+        rows = targets_BK.tolist()
+        return [
+            ", ".join(name for name, has in zip(names, row, strict=True) if has) or "none" for row in rows
+        ]
+    return [_numbers(numbers_K, names) for numbers_K in targets_BK.tolist()]
+
+
+def output_columns(values: Mapping[str, Tensor], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Columns of a table, of each image: its labels and the probability of each, or its numbers."""
+    names = [f"{name}_" if name in RESERVED else name for name in names]
+    if "numbers" in values:
+        return [dict(zip(names, row, strict=True)) for row in values["numbers"].tolist()]
+    said = target_texts(values["has"].cpu(), names)
+    return [
+        {"labels": text, **{name: round(score, 6) for name, score in zip(names, row, strict=True)}}
+        for text, row in zip(said, values["scores"].tolist(), strict=True)
+    ]
+
+
+def _labels(scores_K: Sequence[float], has_K: Sequence[bool], names: Sequence[str]) -> str:
+    """The labels that it has with their probabilities, the likeliest first; or that it has none."""
+    order = sorted(range(len(names)), key=lambda label: -scores_K[label])
+    said = [f"{names[label]} {scores_K[label]:.2f}" for label in order if has_K[label]]
+    return ", ".join(said) or f"none: {names[order[0]]} {scores_K[order[0]]:.2f}"
+
+
+def _numbers(numbers_K: Sequence[float], names: Sequence[str]) -> str:
+    texts = [f"{value:.4g}".replace("-", "−") for value in numbers_K]
+    return texts[0] if len(texts) == 1 else ", ".join(map(" ".join, zip(names, texts, strict=True)))
+
+
+def broken(text: str) -> str:
+    """The text in lines that fit below an image of a grid; parts between commas stay whole."""
+    lines: list[str] = []
+    for part in text.split(", "):
+        if lines and len(lines[-1]) + len(part) < MAX_LINE:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return ",\n".join(lines)
 
 
 def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> list[list[tuple[str, float]]]:
@@ -68,4 +138,59 @@ def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> l
     return [
         [(classes[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
         for labels, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    ]
+
+
+def out_of_fold_rows(
+    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The rows of ``image_rows`` with the probability of each class."""
+    rows = image_rows(files, predictions, classes)
+    if predictions.has_classes and "probabilities" in predictions.values:
+        heads = [f"probability_{name}" for name in classes]
+        for row, values in zip(rows, predictions.values["probabilities"].tolist(), strict=True):
+            row |= dict(zip(heads, values, strict=True))
+    return rows
+
+
+def image_rows(
+    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row an image: its file, what is known of it, its loss, and what was predicted."""
+    loss_N = predictions.values["loss"]
+    said = {
+        name: values_N.tolist()
+        for name, values_N in predictions.values.items()
+        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
+    }
+    rows, losses = [], loss_N.tolist()
+    if predictions.targets_NK is not None:
+        columns = _columns(predictions, classes)
+        return [
+            {"file": file, "loss": loss, **row}
+            for file, loss, row in zip(files, losses, columns, strict=True)
+        ]
+    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
+        row = {"file": file, "class": classes[label], "loss": losses[index]}
+        row |= {name: values[index] for name, values in said.items()}
+        if predictions.has_classes:
+            row["predicted"] = classes[row["predicted"]]
+            row["right"] = row["predicted"] == row["class"]
+        rows.append(row)
+    return rows
+
+
+def _columns(predictions: Predictions, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What is known and predicted of each image: its labels, with their probabilities, or its numbers."""
+    said = output_columns(predictions.values, names)
+    if predictions.has_labels:
+        true = target_texts(predictions.targets, names)
+        return [
+            {"true": text, "predicted": row.pop("labels"), **row}
+            for text, row in zip(true, said, strict=True)
+        ]
+    return [
+        {f"true_{name}": value for name, value in zip(names, known, strict=True)}
+        | {f"predicted_{name}": value for name, value in zip(names, row.values(), strict=True)}
+        for known, row in zip(predictions.targets.tolist(), said, strict=True)
     ]

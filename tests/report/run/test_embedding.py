@@ -38,11 +38,11 @@ def test_what_the_view_has_drawn_last_of_images_that_each_method_shows(
     assert (section.layer, section.note) == ("1", "2 validation images after epoch 3")
     assert list(section.files) == ["1.png", "3.png"]
     assert set(section.scatters) == {"t-SNE", "PCA"}
-    assert section.labels == [1, 1]
+    assert section.names == ["dog", "dog"]
     upper, lower = section.scatters["PCA"]  # (0, 1) and (0, 0), the layout's second and third row
     assert upper.x == lower.x
     assert upper.y < lower.y
-    assert [name for name, _, _ in section.legend] == ["dog"]
+    assert [name for name, _ in section.legend] == ["dog"]
 
 
 def test_without_it_or_with_what_is_none_principal_components_of_the_test_images(
@@ -66,6 +66,8 @@ def test_a_net_without_a_linear_layer_has_no_scatter(make_context: Callable[...,
 
 
 def test_points_keep_their_distances() -> None:
-    points = _points(np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]), [0, 1, 0])
+    points = _points(
+        np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]), [("red", "o"), ("blue", "o"), ("red", "o")]
+    )
     assert points[1].x - points[0].x == pytest.approx(4 * (points[0].y - points[2].y), abs=0.3)
     assert points[0].colour == points[2].colour != points[1].colour

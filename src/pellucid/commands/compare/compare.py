@@ -21,6 +21,7 @@ from pellucid.commands.compare.comparison import (
     draw_similarity,
     print_metrics,
     write_disagreements,
+    write_losses,
     write_option_differences,
 )
 from pellucid.config.command import DataOverride, NameText, PathText
@@ -72,8 +73,11 @@ def compare(
     write_atomically(folder / "comparison.json", json.dumps(content, indent=2).encode())
     draw_curves(folder, loaded)
     draw_similarity(folder, sides, values_PQ)
+    values = sides[0].evaluation.predictions.values
     if sides[0].evaluation.predictions.has_classes:
         write_disagreements(folder, sides)
+    elif sides[0].evaluation.predictions.targets_NK is not None and "mse" not in values:
+        write_losses(folder, sides)
     else:
         draw_reconstructions(folder, sides)
     write_option_differences(folder, loaded)
@@ -124,7 +128,7 @@ def _common(both: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tupl
 
 def _same(first: Split, second: Split) -> bool:
     """Labels alike, and pixels where they were read at the same size."""
-    if not torch.equal(first.labels_N, second.labels_N):
+    if not torch.equal(first.targets, second.targets):
         return False
     if first.store.shape[1:] != second.store.shape[1:]:
         return True

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.text import Text
 from torch import Tensor
 
@@ -26,12 +27,13 @@ from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
-from pellucid.inside.pixels import pixels
+from pellucid.inside.pixels import pixels, to_pixels
 from pellucid.metrics.similarity import MIN_SAMPLES
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 from pellucid.view.comparison import better_reconstructed, disagreements, paired_test
 from pellucid.view.curves import curves
+from pellucid.view.predictions import broken, predicted_texts, target_texts
 from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
@@ -94,11 +96,12 @@ def print_metrics(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     for line in interval_notes(content["intervals"], content["interval_methods"]):
         log.info("%s", line)
     classifier = sides[0].evaluation.predictions.has_classes
+    redraws = "mse" in sides[0].evaluation.predictions.values
     log.info(
         "%s only 1 %s, %s only 2: p = %s in %s of no difference between these two nets; "
         "trained again, they may differ otherwise.",
         counted(content["only_first"], "image"),
-        "got right" if classifier else "redrew the better",
+        "got right" if classifier else "redrew the better" if redraws else "did with the smaller loss",
         f"{content['only_second']:,}",
         number(content["p"]),
         "McNemar's exact test" if classifier else "the sign test",
@@ -156,15 +159,51 @@ def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     columns = ("file", "class", "first", "first_confidence", "second", "second_confidence")
     write_csv(folder / "disagreements.csv", rows, columns)
     subset = split.subset(index_M[:MAX_SHOWN])
-    note = ["below each its true class, then what 1 and 2 say of it, the surest first"]
+    note = "below each its true class, then what 1 and 2 say of it, the surest first"
     picture = image_grid(
         pixels(spec, subset.images()),
         [_caption(row) for row in rows[:MAX_SHOWN]],
         title=f"Where they disagree: {len(rows):,} of {counted(len(first), 'test image')}",
-        note="\n".join([*note, *_names([side.run for side in sides])]),
+        note="\n".join([spec.noted(note), *_names([side.run for side in sides])]),
         files=["/".join(Path(file).parts[-2:]) for file in subset.files],
     )
     write_png(folder / "disagreements.png", picture)
+
+
+def write_losses(folder: Path, sides: Sequence[Side]) -> None:
+    """What both predict of every image, its labels or numbers, with the losses, as a table; a figure of those
+    that one does the better by most.
+    """
+    names, split = sides[0].run.spec.classes, sides[0].split
+    first, second = (side.evaluation.predictions for side in sides)
+    said = [predicted_texts(predictions.values, names) for predictions in (first, second)]
+    losses_2N = np.stack([predictions.values["loss"].numpy() for predictions in (first, second)])
+    true = target_texts(first.targets, names)
+    rows = [
+        {"file": file, "true": known, "first": a, "second": b, "first_loss": c, "second_loss": d}
+        for file, known, a, b, c, d in zip(split.files, true, *said, *losses_2N.tolist(), strict=True)
+    ]
+    write_csv(folder / "losses.csv", rows)
+    halves = [better_reconstructed(losses_2N[side], losses_2N[1 - side], MAX_SHOWN // 2) for side in (0, 1)]
+    index_M = torch.cat(halves)
+    subset = split.subset(index_M)
+    captions = [
+        "\n".join(
+            [broken(f"({true[index]})"), broken(f"1: {said[0][index]}"), broken(f"2: {said[1][index]}")]
+        )
+        for index in index_M.tolist()
+    ]
+    note = (
+        f"first {counted(len(halves[0]), 'image')} that 1 does the better, then {len(halves[1])} that 2 does"
+    )
+    picture = image_grid(
+        pixels(sides[0].run.spec, subset.images()),
+        captions,
+        title="Where they differ most",
+        note="\n".join([f"{note}, by their losses", *_names([side.run for side in sides])]),
+        files=["/".join(Path(file).parts[-2:]) for file in subset.files],
+    )
+    write_png(folder / "losses.png", picture)
 
 
 def _caption(row: Mapping[str, Any]) -> str:
@@ -200,7 +239,7 @@ def draw_reconstructions(folder: Path, sides: Sequence[Side]) -> None:
 def _reconstructions(side: Side, index_M: Tensor) -> np.ndarray:
     predictor = side.run.predictor()
     reconstructed = reconstruct(predictor, predictor.inputs(side.split.images(index_M)))
-    return reconstructed.outputs_BHWC.clip(0, 1)
+    return to_pixels(reconstructed.outputs_BHWC.clip(0, 1), side.run.spec.bands)
 
 
 def write_option_differences(folder: Path, runs: Sequence[LoadedRun]) -> None:

@@ -51,12 +51,7 @@ class EmbeddingFiles:
 
     def _picture(self, method: str, tsne_points: int) -> Picture:
         layout = self.sample.layout(method, seed=self.seed, tsne_points=tsne_points)
-        labels, colours = self.sample.labels_N[layout.rows_S], ""
-        if (labels < 0).all() and "predicted" in self.sample.predictions:
-            labels, colours = (
-                self.sample.predictions["predicted"][layout.rows_S],
-                "; colour: the predicted class",
-            )
+        colours = self.sample.colours(self.classes).subset(layout.rows_S)
         axes = axes_names(method)
         if method == "pca":
             shares = self.sample.variance(layout)
@@ -64,16 +59,17 @@ class EmbeddingFiles:
                 f"{name} ({100 * share:.0f} % of the variance)"
                 for name, share in zip(axes, shares, strict=True)
             ]
-        count = f"{len(labels):,}"
-        if len(labels) < len(self.embedding.files):
+        count = f"{len(layout.rows_S):,}"
+        if len(layout.rows_S) < len(self.embedding.files):
             count += f" of {len(self.embedding.files):,}"
         return scatter(
             layout.points_S2,
-            labels,
+            colours.labels_N,
             self.classes,
             title=f"{METHODS[method]} of {self.layer}, {self.trained.name}",
-            note=f"{count} {self._images}{separation_text(self.separation)}{colours}",
+            note=f"{count} {self._images}{separation_text(self.separation)}{colours.note}",
             axes_names=axes,
+            values_N=colours.values_N,
         )
 
     @property
@@ -111,7 +107,10 @@ class EmbeddingFiles:
             "files_N": np.array(embedding.files),
             "classes": np.array(self.trained.spec.classes),
         }
-        arrays |= {f"{name}_N": values_N for name, values_N in embedding.predictions.items()}
+        if embedding.targets_NK is not None:
+            arrays["targets_NK"] = embedding.targets_NK
+        for name, values in embedding.predictions.items():
+            arrays[f"{name}_N" if values.ndim == 1 else f"{name}_NK"] = values
         np.savez(content, **arrays, **made_with)
         return content.getvalue()
 

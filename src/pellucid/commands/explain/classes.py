@@ -1,4 +1,4 @@
-"""Explanations of class scores: attribution maps of image files, and how far to trust each method."""
+"""Explanations of classes, labels and numbers: attribution maps of image files, and how far to trust them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from pellucid.view.explanations import (
     explained_scores,
     method_trust,
 )
+from pellucid.view.predictions import predicted_texts
 
 log = logging.getLogger(__name__)
 
 
 class ClassWriter(Writer):
-    """Attribution maps of class scores by several methods, and how far to trust each."""
+    """Attribution maps of scores by several methods, and how far to trust each."""
 
     table = "trust.csv"
     measured: Container[Path] = ()
@@ -72,8 +73,27 @@ class ClassWriter(Writer):
         self.titles = {name: attribution.maps.title for name, attribution in by_method.items()}
         self._add_rows(files, scores.target_B, by_method)
         photos_BHWC = self.predictor.shown(images_BCHW)
+        values = self.predictor.predictions(images_BCHW)
+        said = predicted_texts(values, self.run.spec.classes)
         for position, file in enumerate(files):
-            self._draw(file, photos_BHWC[position : position + 1], scores, position, by_method)
+            photo_1HWC = photos_BHWC[position : position + 1]
+            if self.predictor.has_classes:
+                title, right = self._title(file, scores, position)
+            else:
+                explained = self.run.spec.classes[int(scores.target_B[position])]
+                title, right = f"predicted {said[position]}; explained: {explained}", None
+            self._draw(file, photo_1HWC, title, right, position, by_method)
+
+    def _title(self, file: Path, scores: ExplainedScores, position: int) -> tuple[str, bool | None]:
+        """What is predicted and explained of an image, and whether it is right, where that is known."""
+        classes = self.run.spec.classes
+        target, predicted = int(scores.target_B[position]), int(scores.predicted[position])
+        probability_K = scores.probabilities[position]
+        title = f"predicted {classes[predicted]} {float(probability_K[predicted]):.2f}"
+        if target != predicted:
+            title += f"; explained: {classes[target]} {float(probability_K[target]):.2f}"
+        true = folder_of(file)
+        return title, true == classes[predicted] if true in classes else None
 
     def _labels(self, files: Sequence[Path]) -> Tensor:
         return torch.tensor([self.run.spec.classes.index(folder_of(file)) for file in files])
@@ -90,17 +110,11 @@ class ClassWriter(Writer):
         self,
         file: Path,
         photo_1HWC: np.ndarray,
-        scores: ExplainedScores,
+        title: str,
+        right: bool | None,
         position: int,
         attributions: Mapping[str, Attribution],
     ) -> None:
-        classes = self.run.spec.classes
-        target, predicted = int(scores.target_B[position]), int(scores.predicted[position])
-        probability_K = scores.probabilities[position]
-        title = f"predicted {classes[predicted]} {float(probability_K[predicted]):.2f}"
-        if target != predicted:
-            title += f"; explained: {classes[target]} {float(probability_K[target]):.2f}"
-        true = folder_of(file) if folder_of(file) in classes else None
         columns = {
             attribution.maps.title: Column(
                 attribution.maps.shown()[position : position + 1],
@@ -110,12 +124,17 @@ class ClassWriter(Writer):
             )
             for name, attribution in attributions.items()
         }
-        right = None if true is None else true == classes[predicted]
         name = self.names.name(file)
         heading = f"{self.names.shown(file)}, {self.run.name}"
-        write_png(
-            self.folder / f"{name}.png", explanations(photo_1HWC, [title], [right], columns, title=heading)
+        explained, about = "the score before softmax", self.run.spec.shown_as
+        if self.predictor.has_labels:
+            explained = "the label's score before the sigmoid"
+        elif self.predictor.has_numbers:
+            explained = "the number, standardised,"
+        picture = explanations(
+            photo_1HWC, [title], [right], columns, title=heading, about=about, explained=explained
         )
+        write_png(self.folder / f"{name}.png", picture)
         content = io.BytesIO()
         arrays = {name: each.maps.maps_BHW[position].numpy() for name, each in attributions.items()}
         np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]

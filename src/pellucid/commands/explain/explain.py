@@ -16,6 +16,7 @@ from pellucid.engine.build import make_explainers
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.metrics.spread import evenly_spread
+from pellucid.spec import CLASS, MULTILABEL, Spec
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 from pellucid.view.explanations import affordable_measures
@@ -40,8 +41,9 @@ def explain(
 ) -> list[dict[str, Any]]:
     """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.
 
-    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``target``: predicted,
-    true (by the name of the image's folder) or a class. ``layers``: whose feature maps are shown too.
+    ``run``: a run folder or a checkpoint. ``images``: a file, a folder or a pattern. ``target``: predicted
+    (of several labels the likeliest, of numbers the first), true (by the name of the image's folder) or the
+    name of a class, label or number. ``layers``: whose feature maps are shown too.
     ``trust``: of how many images, evenly spread, it is measured how far to trust the maps: a number, all, or
     auto, as many as are cheap, at least three. Of an autoencoder: where its error is. Files go to
     ``explanations/`` of the run folder, or to ``out``. Raises UserError.
@@ -54,9 +56,9 @@ def explain(
     folder = trained.output_folder(out, "explanations")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values, trained.spec.fit)
     names = OutputNames(files, find_base(images))
-    if predictor.has_classes:
+    if predictor.has_outputs:
         config = {"explainer": explainer, "packages": trained.config["packages"]}
-        _check_target(target, trained.spec.classes, files)
+        _check_target(target, trained.spec, files)
         classes = ClassWriter(trained, predictor, make_explainers(config), target, folder, names)
         classes.measured = _spread(files, affordable_measures(predictor) if trust == "auto" else trust)
         writer: Writer = classes
@@ -91,8 +93,16 @@ def _spread(files: Sequence[Path], count: str | int) -> set[Path]:
     return {files[index] for index in evenly_spread(len(files), count)}
 
 
-def _check_target(target: str, classes: Sequence[str], files: Sequence[Path]) -> None:
+def _check_target(target: str, spec: Spec, files: Sequence[Path]) -> None:
     """Raise UserError for a target that is none, or a true class that is not known."""
+    classes = spec.classes
+    if spec.labels != CLASS:
+        if target not in ("predicted", *classes):
+            kind = "label" if spec.labels == MULTILABEL else "number"
+            hint = did_you_mean(str(target), ("predicted", *classes))
+            named = ", ".join(classes[:10])
+            raise UserError(f"target={target}: expected predicted or a {kind} of the run, {named}.{hint}")
+        return
     if target not in ("predicted", "true", *classes):
         hint = did_you_mean(str(target), ("predicted", "true", *classes))
         raise UserError(f"target={target}: expected predicted, true or a class of the run.{hint}")

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.commands.export.finish import Finish
 from pellucid.commands.export.onnx_session import reason, refused
 from pellucid.errors import UserError, encodable
 from pellucid.spec import Spec
@@ -31,15 +32,17 @@ class Graph(nn.Module):
     """Net with its preprocessing and softmax, in float32.
 
     ``inside``: it takes uint8 pixels and normalises them; else it takes normalised images. A classifier gives
-    logits and confidence, their softmax; another net what it gives.
+    logits and confidence, their softmax; another net what it gives, or what ``last`` makes of it.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool) -> None:
+    def __init__(
+        self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool, last: Finish | None = None
+    ) -> None:
         super().__init__()
-        self.net, self.inside, self.classifies = net, inside, classifies
+        self.net, self.inside, self.classifies, self.last = net, inside, classifies, last
         self.image_shape = spec.image_shape
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
         self.register_buffer("scale", 1 / (255 * std))  # as Spec.normalise, to the bit
@@ -56,6 +59,8 @@ class Graph(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
+        if self.last is not None:
+            return list(self.last.outputs)
         return ["logits", "confidence"] if self.classifies else ["reconstruction"]
 
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
@@ -65,15 +70,18 @@ class Graph(nn.Module):
 
     def finish(self, output: Tensor) -> tuple[Tensor, ...]:
         """All that is given, from what the net gives."""
+        if self.last is not None:
+            given: tuple[Tensor, ...] = self.last(output)
+            return given
         return (output, output.softmax(dim=1)) if self.classifies else (output,)
 
 
-def check_packages() -> None:
+def check_packages(format: str) -> None:
     """Raise UserError where what ONNX needs is not installed."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"format=onnx needs {', '.join(NEEDED)}; not installed: {', '.join(missing)}. "
+            f"format={format} needs {', '.join(NEEDED)}; not installed: {', '.join(missing)}. "
             "Install them by pip install 'pellucid[export]', or use format=state_dict, which needs no more."
         )
 
@@ -87,7 +95,7 @@ def to_onnx(graph: Graph, *, facts: Mapping[str, Any], opset: int | None) -> byt
     if size > MAX_BYTES:
         raise refused(graph.name, f"its weights take {size / 1e9:.1f} GB, and one file holds 2 GB")
     model = _exported(graph, opset)
-    _describe(model, facts)
+    describe(model, facts)
     return bytes(model.SerializeToString())
 
 
@@ -96,7 +104,7 @@ def _exported(graph: Graph, opset: int | None) -> Any:
     failure: Exception | None = None
     for export in (_export, _trace):
         try:
-            with _quiet(), torch.no_grad():
+            with quiet(), torch.no_grad():
                 return export(graph, opset)
         except Exception as error:  # whatever the net's own code raises, among others
             failure = failure or error
@@ -107,7 +115,7 @@ def _exported(graph: Graph, opset: int | None) -> Any:
 def _export(graph: Graph, opset: int | None) -> Any:
     program = torch.onnx.export(
         graph,
-        (_example(graph),),
+        (example_of(graph),),
         dynamo=True,
         verbose=False,
         input_names=[graph.input],
@@ -127,7 +135,7 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     warnings.simplefilter("error", doubt)  # the trace would hold for like images only
     torch.onnx.export(
         graph,
-        (_example(graph),),
+        (example_of(graph),),
         content,  # type: ignore[arg-type]
         dynamo=False,
         input_names=[graph.input],
@@ -138,7 +146,8 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     return _checked(onnx.load_from_string(content.getvalue()), opset)
 
 
-def _example(graph: Graph) -> Tensor:
+def example_of(graph: Graph) -> Tensor:
+    """A batch of images by which the net's operations are found."""
     dtype = torch.uint8 if graph.inside else torch.float32
     return torch.zeros(2, *graph.image_shape, dtype=dtype)  # 2: of one image the axis would be fixed
 
@@ -162,7 +171,7 @@ def _checked(model: Any, opset: int | None) -> Any:
     return model
 
 
-def _describe(model: Any, facts: Mapping[str, Any]) -> None:
+def describe(model: Any, facts: Mapping[str, Any]) -> None:
     """Put the facts in, and take out where the code lay on this machine."""
     graph = model.graph
     functions = (node for function in model.functions for node in function.node)
@@ -182,7 +191,7 @@ def _describe(model: Any, facts: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporters' remarks on themselves: warnings, logs, and what they print, C++ among it."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

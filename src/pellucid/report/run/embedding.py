@@ -10,23 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from matplotlib.colors import to_hex
 from torch import Tensor
 
-from pellucid.draw.sheet import colour_of, marker_of
+from pellucid.draw.scatter import UNKNOWN
+from pellucid.draw.sheet import SEQUENTIAL, colour_of, colourise, marker_of, number
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
+from pellucid.inside.images import Images
 from pellucid.inside.reference import choose_points
 from pellucid.metrics.layout import METHODS
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.run.context import Context, of_kept
 from pellucid.system.files import read_arrays
-from pellucid.view.embedding import embed_images
+from pellucid.view.embedding import Colours, colours_of, embed_images
 
 WIDTH, HEIGHT, MARGIN = 640, 480, 14  # of the plot, in pixels
 POINTS, MIN_POINTS = 600, 3
 THUMBNAIL, COLUMNS = 40, 25  # pixels, and how many side by side
 SECONDS = 1.0  # that the net may look at images for this
 BATCH_SIZE = 64
+Mark = tuple[str, str]  # colour and marker
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,11 @@ class Scatters:
     layer: str
     note: str
     files: Sequence[str]
-    labels: Sequence[int]
+    names: Sequence[str]
     thumbnails: str
     columns: int
     rows: int
-    legend: Sequence[tuple[str, str, str]]
+    legend: Sequence[tuple[str, Mark]]
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,48 @@ def embedding(context: Context) -> Scatters | None:
         return None
     images = context.split(layouts.split).pick(layouts.index_N, context.classes)
     thumbnails = sheet_of([shrunk(p, THUMBNAIL) for p in context.predictor.pixels(images)], COLUMNS)
-    labels = images.labels_B.tolist()
+    colours = _colours(context, images)
+    marks, legend = _marks(colours, context.classes)
     return Scatters(
-        scatters={METHODS[method]: _points(points, labels) for method, points in layouts.points.items()},
+        scatters={METHODS[method]: _points(points, marks) for method, points in layouts.points.items()},
         layer=layouts.layer,
-        note=layouts.note,
+        note=layouts.note + colours.note,
         files=list(images.files),
-        labels=labels,
+        names=list(images.names),
         thumbnails=address(thumbnails, photo=True),
         columns=COLUMNS,
-        rows=-(-len(labels) // COLUMNS),
-        legend=[
-            (context.classes[label], colour_of(label), marker_of(label)) for label in sorted(set(labels))
-        ],
+        rows=-(-len(images) // COLUMNS),
+        legend=legend,
     )
+
+
+def _colours(context: Context, images: Images) -> Colours:
+    targets_BK, scores = images.targets_BK, {}
+    if context.predictor.has_labels:
+        parts = torch.split(images.pixels_BCHW, BATCH_SIZE)
+        predicted = [
+            context.predictor.predictions(context.predictor.inputs(part))["scores"] for part in parts
+        ]
+        scores = {"scores": torch.cat(predicted).numpy()}
+    targets_NK = None if targets_BK is None else targets_BK.numpy()
+    return colours_of(images.labels_B.numpy(), targets_NK, scores, context.classes)
+
+
+def _marks(colours: Colours, names: Sequence[str]) -> tuple[list[Mark], list[tuple[str, Mark]]]:
+    """Colour and marker of each point, and those of the legend by name."""
+    if colours.values_N is not None:
+        low, high = float(colours.values_N.min()), float(colours.values_N.max())
+
+        def mark(values_N: np.ndarray) -> list[Mark]:
+            coloured = colourise(values_N[None], low, high, SEQUENTIAL)[0]
+            return [(to_hex(colour), "o") for colour in coloured]
+
+        steps = np.linspace(low, high, 5)
+        return mark(colours.values_N), list(zip(map(number, steps.tolist()), mark(steps), strict=True))
+    labels = colours.labels_N.tolist()
+    found = sorted({label for label in labels if label >= 0})
+    marks = [(colour_of(label), marker_of(label)) if label >= 0 else (UNKNOWN, "o") for label in labels]
+    return marks, [(names[label], (colour_of(label), marker_of(label))) for label in found]
 
 
 def _kept(context: Context) -> Layouts | None:
@@ -133,7 +165,7 @@ def _computed(context: Context) -> Layouts | None:
     return Layouts({"pca": layout.points_S2}, "test", index_N, EMBED, note)
 
 
-def _points(layout_N2: np.ndarray, labels: Sequence[int]) -> list[Point]:
+def _points(layout_N2: np.ndarray, marks: Sequence[Mark]) -> list[Point]:
     low, high = layout_N2.min(axis=0), layout_N2.max(axis=0)
     span = np.maximum(high - low, 1e-12)
     size = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
@@ -141,6 +173,6 @@ def _points(layout_N2: np.ndarray, labels: Sequence[int]) -> list[Point]:
     middle = np.array([WIDTH, HEIGHT]) / 2
     points_N2 = middle + (layout_N2 - (low + high) / 2) * scale * np.array([1, -1])
     return [
-        Point(round(float(x), 1), round(float(y), 1), index, colour_of(label), marker_of(label))
-        for index, ((x, y), label) in enumerate(zip(points_N2, labels, strict=True))
+        Point(round(float(x), 1), round(float(y), 1), index, *mark)
+        for index, ((x, y), mark) in enumerate(zip(points_N2, marks, strict=True))
     ]

@@ -56,7 +56,11 @@ def _film_strip(context: Context) -> FilmStrip | None:
     images = split.pick(choose_reference_images(split.labels_N, count, context.seed), context.classes)
     photos = context.predictor.pixels(images)
     labels = images.labels_B.tolist()
-    strips = [view.strip(frames, position, label) for position, label in enumerate(labels)]
+    targets_BK = images.targets_BK
+    strips = [
+        view.strip(frames, position, label, None if targets_BK is None else targets_BK[position])
+        for position, label in enumerate(labels)
+    ]
     return FilmStrip(
         epochs=[epochs[index] for index in indices],
         total=max(epochs),

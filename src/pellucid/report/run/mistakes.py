@@ -1,6 +1,6 @@
 """The page's section of what the net takes for what: the confusion matrix, and the images in its cells.
 
-Axes: N test images, K classes, H × W pixels.
+Axes: K classes.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pellucid.draw.confusion import MAX_NUMBERED
-from pellucid.draw.explanations import map_picture
-from pellucid.report.picture import address, shrunk
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
+from pellucid.metrics.predictions import Predictions
 from pellucid.report.run.context import Context
+from pellucid.report.run.explained import explained_images
 from pellucid.view.confusion import confusion
-from pellucid.view.explanations import explanations_in_time
 from pellucid.view.mistakes import cell_members, take_turns
 
 MAX_IMAGES, MAX_OF_CELL = 96, 8  # in all cells together, and in one
 MAX_CELLS = 40  # of many classes
-SIDE = 112  # pixels
 
 
 @dataclass
@@ -59,6 +56,8 @@ class Mistakes:
     seconds: float
     shown: int
     images: int
+    trained: Sequence[int] = ()  # images of each class, where they are imbalanced, which is said
+    imbalance: str = ""
 
 
 def mistakes(context: Context) -> Mistakes:
@@ -72,9 +71,11 @@ def mistakes(context: Context) -> Mistakes:
         members = {
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)
         }
+    counts_K = context.loaded.class_counts()
+    if counts_K is not None and not is_imbalanced(counts_K):
+        counts_K = None
     order = take_turns(members, per_cell=MAX_OF_CELL, limit=MAX_IMAGES)
-    shown = _shown(context, order, predictions.confidence)
-    methods = _explain(context, shown, predictions.predicted)
+    shown, methods = _shown(context, order, predictions)
     cells = {
         (true, predicted): Cell(
             true,
@@ -95,41 +96,18 @@ def mistakes(context: Context) -> Mistakes:
         seconds=context.seconds,
         shown=len(shown),
         images=len(predictions),
+        trained=() if counts_K is None else counts_K.tolist(),
+        imbalance="" if counts_K is None else describe_imbalance(counts_K, context.classes),
     )
 
 
-def _shown(context: Context, order: Sequence[int], confidence_N: Tensor) -> dict[int, Shown]:
-    if not order:
-        return {}
-    photos = context.predictor.shown(context.images("test", torch.tensor(order)))
+def _shown(
+    context: Context, order: Sequence[int], predictions: Predictions
+) -> tuple[dict[int, Shown], list[str]]:
+    """Those images with maps, by position, and titles of the methods."""
+    explained, methods = explained_images(context, order, predictions.predicted)
     files = context.split("test").files
     return {
-        index: Shown(
-            file=files[index],
-            confidence=float(confidence_N[index]),
-            photo=address(shrunk(photo, SIDE), photo=True),
-        )
-        for index, photo in zip(order, photos, strict=True)
-    }
-
-
-def _explain(context: Context, shown: Mapping[int, Shown], predicted_N: Tensor) -> list[str]:
-    """Add maps to the images in their order, as long as there is time; titles of the methods."""
-    order_N = torch.tensor(list(shown), dtype=torch.long)
-
-    def inputs(positions: Sequence[int]) -> Tensor:
-        return context.images("test", order_N[list(positions)])
-
-    titles = []
-    for explainer, positions, explanation in explanations_in_time(
-        context.predictor, context.explainers, inputs, predicted_N[order_N], seconds=context.seconds
-    ):
-        if positions[0] == 0:
-            titles.append(explainer.title)
-        for index, map_HW, note in zip(
-            order_N[positions].tolist(), explanation.shown(), explanation.notes, strict=True
-        ):
-            coloured = map_picture(map_HW, signed=explainer.signed)
-            title = f"{explanation.title} {note}" if note.startswith("✗") else explanation.title
-            shown[index].maps[title] = address(shrunk(coloured, SIDE), photo=True)
-    return titles
+        index: Shown(files[index], float(predictions.confidence[index]), image.photo, image.maps)
+        for index, image in explained.items()
+    }, methods

@@ -26,6 +26,7 @@ from pellucid.report.run.feature_maps import feature_maps
 from pellucid.report.run.film_strip import film_strip
 from pellucid.report.run.header import header
 from pellucid.report.run.mistakes import mistakes
+from pellucid.report.run.outputs import MARGIN, SIDE, outputs
 from pellucid.report.run.reconstructions import reconstructions
 from pellucid.system.files import write_atomically
 from pellucid.view.curves import curves
@@ -81,31 +82,36 @@ def page(context: Context, *, why_no_data: str = "") -> str:
     predicted = predictions is not None
     classifies = predictions is not None and predictions.has_classes
     redraws = predictions is not None and "mse" in predictions.values
+    tells = predictions is not None and (predictions.has_labels or predictions.has_numbers)
     scatters = embedding(context) if predicted else None
     text = template("run/page.html").render(
         header=header(trained, context.data, context.evaluation, context.recorded),
         classes=context.classes,
         panels=panels(curves(rows), trained.epoch),
         mistakes=mistakes(context) if classifies else None,
+        outputs=outputs(context) if tells else None,
         reconstructions=reconstructions(context) if redraws else None,
         feature_maps=feature_maps(context) if predicted else None,
         embedding=scatters,
         film_strip=film_strip(context) if predicted else None,
         why_no_data=why_no_data,
         other="" if context.as_trained or context.data is None else context.data.source,
-        sizes={"curves": (WIDTH, HEIGHT), "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT)},
+        sizes={
+            "curves": (WIDTH, HEIGHT),
+            "embedding": (SCATTER_WIDTH, SCATTER_HEIGHT),
+            "outputs": (SIDE, MARGIN),
+        },
         markers=MARKERS,
         small=max(trained.spec.image_shape[1:]) <= 32,
         style=beside("page.css") + beside("run/page.css"),
         script="\n".join(map(beside, ("page.js", *(f"run/{name}.js" for name in SCRIPTS)))),
-        data=embedded(_data(scatters, context.classes)),
+        data=embedded(_data(scatters)),
     )
     return encodable(text)
 
 
-def _data(scatters: Scatters | None, classes: tuple[str, ...]) -> dict[str, Any]:
+def _data(scatters: Scatters | None) -> dict[str, Any]:
     """What scripts say in words."""
     if scatters is None:
         return {}
-    names = [classes[label] for label in scatters.labels]
-    return {"files": [encodable(file) for file in scatters.files], "names": names}
+    return {"files": [encodable(file) for file in scatters.files], "names": list(scatters.names)}

@@ -1,0 +1,116 @@
+"""The abstract base of tasks whose net gives one number an image for each class, label or quantity.
+
+Axes: B images, K outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+from torchmetrics import Metric
+
+from pellucid.discovery.output import tensor_at
+from pellucid.errors import UserError
+from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
+from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
+from pellucid.spec import CLASS
+from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.heads import find_heads, give_scores, main_index
+from pellucid.task.loss import weighted_mean
+from pellucid.task.net_check import shape_of
+
+TRIED = 64  # images that a loss or metric of the user's own is tried on
+AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tutorial trains Inception-v3
+
+
+class ScoresTask(Task):
+    """A task for nets whose ``forward`` gives ``num_classes`` numbers an image, (B, K).
+
+    Raises UserError for another. They may stand in a tuple, mapping or dataclass, beside other things; in
+    evaluation mode all who call the net then get these alone. In training mode there may be several: those of
+    the main head, then those of auxiliary ones, which share in the loss. See ``find_heads``.
+    """
+
+    # Its name in the configuration, what the K numbers are in words, and what is known of its images.
+    kind, outputs, labels = "classification", "class scores", CLASS
+
+    def __init__(
+        self,
+        *,
+        net: nn.Module,
+        optimizer: MakeOptimizer = Adam,
+        scheduler: MakeScheduler | None = None,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        loss: nn.Module | None = None,
+        metrics: Mapping[str, Metric] = {},
+        monitor: str | None = None,
+        mode: Literal["max", "min"] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.num_classes = num_classes
+        super().__init__(
+            net=net,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            image_shape=image_shape,
+            loss=loss,
+            metrics=metrics,
+            monitor=monitor,
+            mode=mode,
+            seed=seed,
+        )
+
+    def _check_output(self, images_BCHW: Tensor, output: object) -> None:
+        expected = (len(images_BCHW), self.num_classes)
+        heads = find_heads(output, expected)
+        if not heads or heads[0].shape != expected:
+            mode = "training" if self.net.training else "evaluation"
+            raise UserError(
+                f"task={self.kind} needs a net that gives {self.num_classes} {self.outputs} an image, "
+                f"shape {expected} for two images; {type(self.net).__name__} gives {shape_of(output)} in "
+                f"{mode} mode. Let a net of your own give them, or leave task out: the model chooses its own."
+            )
+
+    def _adapt(self, images_BCHW: Tensor, output: object) -> None:
+        own = type(self)._check_output is ScoresTask._check_output
+        if own and not isinstance(output, Tensor):  # else a task of the user's own, which may take anything
+            self.main_index = main_index(output, (len(images_BCHW), self.num_classes))
+            give_scores(self.net, self.main_index)
+
+    def read(self, output: object) -> Tensor:
+        return output if isinstance(output, Tensor) else tensor_at(output, self.main_index)
+
+    def _heads(self, inputs_B: Tensor) -> list[Tensor]:
+        """What the main head gives of images, or of what a frozen net made of them, then auxiliary ones."""
+        output = self(inputs_B) if inputs_B.ndim == 4 else self.net.head(inputs_B)  # type: ignore[operator]
+        return find_heads(output, (len(inputs_B), self.num_classes))
+
+    def _joint_loss(self, heads: list[Tensor], loss: Callable[[Tensor], Tensor]) -> Tensor:
+        """The loss of the main head, and the share of the others'."""
+        total = loss(heads[0])
+        for others_BK in heads[1:]:
+            total = total + AUXILIARY * loss(others_BK)
+        return total
+
+    def frozen_features(self, image_shape: tuple[int, int, int]) -> FrozenFeatures | None:
+        net = unwrap_compiled(self.net)
+        features = frozen_features(net)
+        if not type(self).__module__.startswith("pellucid.task.") or features is None:
+            return None  # a task of the user's own may do something else with the images
+        if type(net).__module__.startswith("pellucid.model."):
+            return features
+        images_BCHW = torch.randn(2, *image_shape, generator=torch.Generator().manual_seed(0))
+        with preserve_state(net), torch.no_grad():  # what a user's net claims is tried
+            return features if keeps_contract(net, images_BCHW) else None
+
+
+def mean_loss(losses_B: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """The mean over images, by their weights, (B,), where there are any."""
+    if not weights:
+        return losses_B.mean()
+    return weighted_mean(losses_B, torch.ones_like(losses_B), weights[0].to(losses_B.dtype))

@@ -1,0 +1,81 @@
+"""Standardised numbers and their errors by hand; numbers that cannot be learned are told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import UserError
+from pellucid.task.regression import Regression
+from tests.task.nets import Fixed
+from tests.task.test_multilabel import Given
+
+
+def made(net: nn.Module, numbers: int = 2, **options: str) -> Regression:
+    return Regression(net=net, image_shape=(1, 2, 2), num_classes=numbers, **options)  # type: ignore[arg-type]
+
+
+def images_of(scores: list[list[float]]) -> Tensor:
+    return torch.tensor(scores)[:, None, None].expand(-1, 1, 2, -1).clone()
+
+
+def test_by_hand() -> None:
+    task = made(Given())
+    task.fit_targets(torch.tensor([[0.0, 1e6], [20.0, 3e6]]))  # means 10 and 2e6, deviations 10 and 1e6
+    images, targets = images_of([[0.0, 0.5], [1.0, -1.0]]), torch.tensor([[0.0, 2e6], [20.0, 1e6]])
+    with torch.no_grad():
+        said = task.predictions(images, task(images), targets)
+    assert torch.allclose(said["numbers"], torch.tensor([[10.0, 2.5e6], [20.0, 1e6]]))
+    task._step((images, targets), "val")
+    values = {name: float(value) for name, value in task.compute_metrics("val").items()}
+    assert values["loss"] == pytest.approx((1 + 0.25) / 4)
+    assert said["loss"].tolist() == pytest.approx([0.625, 0])
+    assert values["mae"] == pytest.approx((10 + 5e5) / 4)
+    assert values["rmse"] == pytest.approx(math.sqrt((100 + 25e10) / 4))
+    assert values["r2"] == pytest.approx(((1 - 100 / 200) + (1 - 25e10 / 50e10)) / 2)
+    assert (task.monitor, task.mode) == ("val/loss", "min"), "units of two numbers may differ"
+    assert made(Fixed([0.0]), 1).monitor == "val/mae"
+
+
+def test_the_scale_is_kept() -> None:
+    task, again = made(Given()), made(Given())
+    task.fit_targets(torch.tensor([[0.0, 1.0], [20.0, 3.0]]))
+    again.load_state_dict(task.state_dict())
+    assert again.target_mean.tolist() == [10, 2]
+    assert again.target_std.tolist() == [10, 1]
+
+
+def test_small_differences_of_large_numbers_count() -> None:
+    task = made(Fixed([0.0]), 1)
+    targets = 1e6 + torch.arange(4)[:, None].float()
+    task.fit_targets(targets)
+    task._step((torch.zeros(4, 1, 2, 2), targets), "val")
+    values = task.compute_metrics("val")
+    assert float(values["r2"]) == pytest.approx(0, abs=1e-6)
+    assert float(values["mae"]) == pytest.approx(1)
+
+
+def test_one_image_has_no_r2() -> None:
+    task = made(Fixed([0.0]), 1)
+    task._step((torch.zeros(1, 1, 2, 2), torch.ones(1, 1)), "val")
+    assert task.compute_metrics("val")["r2"].isnan()
+
+
+def test_smooth_l1_and_weights() -> None:
+    task = made(Given(), loss="smooth_l1")
+    images, targets = images_of([[3.0, 0.0], [0.0, 0.5]]), torch.zeros(2, 2)
+    loss, _ = task._step((images, targets, torch.tensor([1.0, 3.0])), "train")
+    assert float(loss.detach()) == pytest.approx((2.5 / 2 + 3 * 0.125 / 2) / 4)
+    with pytest.raises(UserError, match=r"task\.loss=l1: expected mse or smooth_l1"):
+        made(Given(), loss="l1")
+
+
+def test_numbers_that_cannot_be_learned_are_told() -> None:
+    task = made(Given())
+    with pytest.raises(UserError, match="1 of 2 training images have a number that is none"):
+        task.fit_targets(torch.tensor([[0.0, math.nan], [1.0, 2.0]]))
+    with pytest.raises(UserError, match=r"number 2 of 2 is 0\.1 for all training images"):
+        task.fit_targets(torch.tensor([[0.0, 0.1], [1.0, 0.1]]))
