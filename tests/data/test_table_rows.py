@@ -234,6 +234,12 @@ def test_what_cannot_be_learned_is_told_of_a_new_run_alone(tmp_path: Path) -> No
     assert found.labels.codes_N.tolist() == [1]
 
 
+@pytest.mark.parametrize("labels", ["class", "multilabel"])
+def test_a_table_of_other_classes_than_those_asked_for_is_told(tmp_path: Path, labels: str) -> None:
+    message = told(tmp_path, "file,label", ["0.jpg,cat", "1.jpg,dog"], labels=labels, classes=["oak", "elm"])
+    assert "no row has any of oak, elm in label (there are cat, dog)" in message
+
+
 def test_numbers_that_are_none_are_told(tmp_path: Path) -> None:
     rows = ["0.jpg,1.5", "1.jpg,", "2.jpg,nan", "3.jpg,inf", "4.jpg,2.5"]
     message = told(tmp_path, "file,x", rows)

@@ -31,6 +31,7 @@ from pellucid.spec import CLASS, MULTILABEL, NUMBERS
 
 log = logging.getLogger(__name__)
 
+MAX_NAMED = 10  # classes
 SHOWN = 3  # rows of each kind of mistake
 LISTED = 16  # files of a folder, from which on it is listed as a whole
 SEARCHED = 50  # folders beside, where missing files may be
@@ -124,6 +125,9 @@ def list_images(
         labels = _without_few(labels, kept_N, splits_N, min_images)
         kept_N &= labels.codes_N != OTHER
         _check_trainable(labels, kept_N, splits_N, mistakes)
+    elif labels.kind != NUMBERS and not _counts(labels, kept_N).any():
+        what = f"no row has any of {', '.join(labels.classes[:MAX_NAMED])} in {', '.join(columns.label)}"
+        mistakes.say(what, [f"there are {', '.join(labels.left_out[:MAX_NAMED]) or 'none'}"], 1)
     mistakes.tell()
     index_M = np.flatnonzero(kept_N)
     return _listing(root, names, labels, splits_N, groups_N, weights_N, index_M)
