@@ -273,9 +273,15 @@ def write_medmnist(root: Path) -> None:
             image[:, :, label] += 120
         arrays.append((images, labels))
     (train, train_K), (val, val_K), (test, test_K) = arrays
-    images = {"train_images": train, "val_images": val, "test_images": test}
-    labels = {"train_labels": train_K, "val_labels": val_K, "test_labels": test_K}
-    np.savez(root / "pathmnist.npz", allow_pickle=False, **images, **labels)
+    np.savez(
+        root / "pathmnist.npz",
+        train_images=train,
+        val_images=val,
+        test_images=test,
+        train_labels=train_K,
+        val_labels=val_K,
+        test_labels=test_K,
+    )
 
 
 def by_name() -> dict[str, Dataset[Any]]:

@@ -8,7 +8,7 @@ import logging
 from abc import ABC
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import ConcatDataset
@@ -47,34 +47,17 @@ class Own(ItemData):
         self,
         *,
         make: Callable[..., Any],
-        image_size: int | Literal["auto"] = "auto",
-        batch_size: int = 64,
-        augment: str = "none",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        workers: int | Literal["auto"] = "auto",
-        cache: str = "~/.cache/pellucid/photos",
-        cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         self.make = make if isinstance(make, partial) else partial(make)
         maker = inspect.unwrap(self.make.func)
         title = f"{maker.__module__}.{maker.__qualname__}"
         self.named: tuple[str, ...] = ()
-        deciding = [title, self.make.keywords, val_fraction, test_fraction, seed]
         super().__init__(
             title=title,
-            key=json.dumps(deciding, default=str),
+            key=json.dumps([title, self.make.keywords], default=str),
             keys=Keys(),
-            image_size=image_size,
-            batch_size=batch_size,
-            augment=augment,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            workers=workers,
-            cache=cache,
-            cache_limit=cache_limit,
-            seed=seed,
+            **given,
         )
 
     def open(self) -> dict[str, Any]:
