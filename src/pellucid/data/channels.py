@@ -122,6 +122,8 @@ def look(
         )
     if channels > 1 and not values and found.white:
         values = _values(found, channels)
+    if value_range != "auto" and not found.white and not found.is_photo:
+        log.warning("data.value_range is not used: the images looked at have 8 bits.")
     levels_PC = _levels(found, values)
     mean_C, std_C = levels_PC.mean(axis=0), levels_PC.std(axis=0)
     std_C = np.where(std_C > 1e-4, std_C, 1.0)  # 1 where all pixels are alike
