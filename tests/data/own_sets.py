@@ -231,6 +231,16 @@ class Empty(Digits):
         return 0
 
 
+class Lost(Splits):
+    def __init__(self, split: str) -> None:
+        raise RuntimeError("files are not there")
+
+
+class Unready(Module):
+    def setup(self, stage: str) -> None:
+        raise KeyError("files")
+
+
 class OfNothing:
     """What is no data set."""
 

@@ -69,7 +69,10 @@ def test_one_object_a_split_where_its_class_has_a_split(caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO):
         data = read(own_sets.Splits)
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 256, "val": 100, "test": 44}
-    assert "Splits has no test images (split=test raised ValueError: there is no test (" in caplog.text
+    assert (
+        "There are no test images (tests.data.own_sets.Splits(split=test) raised ValueError: there is no test"
+        in caplog.text
+    )
     assert data.spec.classes[3] == "three"
 
 
@@ -214,6 +217,11 @@ def test_what_is_wrong_with_an_item_is_told(fault: str, message: str) -> None:
         (own_sets.Stream, r"Stream has no numbered items .* Expected __len__ and __getitem__"),
         (own_sets.Empty, "Empty has no items"),
         (own_sets.Broken, r"missing a required argument: 'fault'. Give it by"),
+        (
+            own_sets.Lost,
+            r"Lost\(split=train\) raised RuntimeError: files are not there \(.*own_sets.py, line",
+        ),
+        (own_sets.Unready, r"Unready.setup\(fit\) raised KeyError: 'files' \(.*own_sets.py, line"),
         (own_sets.misnamed, r"has fold 1. Expected train, and val and test"),
         (partial(own_sets.Splits, form="?", split="train"), "item 0 of 300 raised AssertionError"),
     ],
