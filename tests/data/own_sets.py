@@ -275,17 +275,22 @@ class PathMNIST(Dataset[Any]):
 
 def write_medmnist(root: Path) -> None:
     """``pathmnist.npz`` as its publisher lays it out, with three classes of its nine."""
-    noise, arrays = np.random.default_rng(0), []
+    noise, arrays = np.random.default_rng(0), list[NDArray[np.uint8]]()
     for count in (60, 12, 15):
         labels = np.arange(count, dtype=np.uint8)[:, None] % 3
         images = noise.integers(0, 100, (count, 28, 28, 3), np.uint8)
         for image, (label,) in zip(images, labels, strict=True):
             image[:, :, label] += 120
-        arrays.append((images, labels))
-    (train, train_K), (val, val_K), (test, test_K) = arrays
-    images = {"train_images": train, "val_images": val, "test_images": test}
-    labels = {"train_labels": train_K, "val_labels": val_K, "test_labels": test_K}
-    np.savez(root / "pathmnist.npz", allow_pickle=False, **images, **labels)
+        arrays += [images, labels]
+    np.savez(
+        root / "pathmnist.npz",
+        train_images=arrays[0],
+        train_labels=arrays[1],
+        val_images=arrays[2],
+        val_labels=arrays[3],
+        test_images=arrays[4],
+        test_labels=arrays[5],
+    )
 
 
 def by_name() -> dict[str, Dataset[Any]]:

@@ -70,7 +70,7 @@ def test_one_object_a_split_where_its_class_has_a_split(caplog: pytest.LogCaptur
         data = read(own_sets.Splits)
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 256, "val": 100, "test": 44}
     assert (
-        "There are no test images (tests.data.own_sets.Splits(split=test) raised ValueError: there is no test"
+        "no test images (tests.data.own_sets.Splits(split=test) raised ValueError: there is no test"
         in caplog.text
     )
     assert data.spec.classes[3] == "three"

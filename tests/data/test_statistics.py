@@ -14,7 +14,7 @@ def test_by_hand() -> None:
 
 def test_batches_are_one_set() -> None:
     images_NCHW = torch.randint(0, 256, (10, 3, 4, 5), generator=torch.Generator().manual_seed(0)).byte()
-    mean, std = channel_statistics(images_NCHW.split(4))
+    mean, std = channel_statistics(torch.split(images_NCHW, 4))
     values_NCHW = images_NCHW.double() / 255
     for found, expected_C in (
         (mean, values_NCHW.mean((0, 2, 3))),
