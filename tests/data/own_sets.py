@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
@@ -319,7 +318,9 @@ def draws(index: int) -> float:
 
 
 def rows(begin: int, end: int, *, names: Sequence[str] = tuple("0123456789"), label: str = "digit") -> Any:
-    """Some digits as rows with an image, its class and a number beside."""
+    """Some digits as rows of Hugging Face's, with an image, its class and a number beside."""
+    import datasets
+
     images, labels = (array[begin:end] for array in digits())
     features = datasets.Features(
         {
