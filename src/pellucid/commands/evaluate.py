@@ -194,14 +194,18 @@ def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]
         if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
     }
     rows, losses = [], loss_N.tolist()
-    if predictions.targets_NK is not None:
+    if predictions.has_labels or predictions.has_numbers:
         columns = _columns(predictions, classes)
         return [
             {"file": file, "loss": loss, **row}
             for file, loss, row in zip(files, losses, columns, strict=True)
         ]
-    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
-        row = {"file": file, "class": classes[label], "loss": losses[index]}
+    if predictions.targets_NK is None:
+        known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
+    else:
+        known = [{"true": text} for text in target_texts(predictions.targets, classes)]
+    for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
+        row = {"file": file, **of_image, "loss": losses[index]}
         row |= {name: values[index] for name, values in said.items()}
         if predictions.has_classes:
             row["predicted"] = classes[row["predicted"]]
