@@ -58,13 +58,13 @@ class Drawn(ImageData):
             test_fraction=test_fraction,
         )
 
-    def draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def sketch(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """An image (H, W) in [0, 1] and what is known of it, (K,)."""
         raise NotImplementedError
 
     def read(self) -> dict[str, Split]:
         random = np.random.default_rng(self.seed)
-        images, targets = zip(*(self.draw(random) for _ in range(self.count)), strict=True)
+        images, targets = zip(*(self.sketch(random) for _ in range(self.count)), strict=True)
         noisy_NHW = np.stack(images) + random.normal(0, self.noise, (self.count, SIDE, SIDE))
         store = torch.from_numpy((255 * noisy_NHW.clip(0, 1)).astype(np.uint8))[:, None]
         labels_N = torch.full((self.count,), UNKNOWN)
@@ -90,7 +90,7 @@ class Shapes(Drawn):
     def __init__(self, *, count: int = 2000, **options: Any) -> None:
         super().__init__(names=tuple(SHAPES), count=count, **options)
 
-    def draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def sketch(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         has_K = random.random(len(SHAPES)) < SHARES
         places = random.permutation(9)[: len(SHAPES)]
         image = np.zeros((SIDE, SIDE))
@@ -113,7 +113,7 @@ class Arrows(Drawn):
         self.several = several
         super().__init__(names=("angle", "length") if several else ("angle",), count=count, **options)
 
-    def draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def sketch(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         angle, length = random.uniform(-90, 90), random.uniform(8, 13)
         rows, columns = np.mgrid[:SIDE, :SIDE] - 15.5 + random.uniform(-2, 2, (2, 1, 1))
         cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))

@@ -78,6 +78,7 @@ ELSEWHERE = {
         "data=cifar10",
         "data=image_folder",
         "data=torchvision",
+        "data=table",
         "model=own",
     ),  # tests of their own, with files and nets of theirs
     *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual

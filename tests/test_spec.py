@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from pellucid.spec import Spec, prepare
+from pellucid.spec import Spec, is_range_of, prepare
 
 SPEC = Spec(
     image_shape=(2, 4, 4),
@@ -84,3 +84,47 @@ def test_bicubic_stays_within_what_pixels_can_be() -> None:
 def test_a_fit_that_cannot_be(odd: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not the spec"):
         replace(Spec((1, 8, 8), ("a", "b"), (0.0,), (1.0,), "none"), **odd).check()
+
+
+def test_height_and_width_may_differ() -> None:
+    assert SPEC.at_size((6, 9)).image_shape == (2, 6, 9)
+    assert SPEC.at_size(6).image_shape == (2, 6, 6)
+    assert prepare(torch.zeros(1, 2, 4, 4, dtype=torch.uint8), SPEC.at_size([6, 9])).shape == (1, 2, 6, 9)
+
+
+@pytest.mark.parametrize(
+    ("bands", "text"),
+    [
+        ((), ""),
+        ((1,), "shown: channel 1"),
+        ((1, 0, 1), "shown: channels 1, 0, 1 as RGB"),
+        ((0.5,) * 9, "shown: the first 3 principal components of 2 channels"),
+    ],
+)
+def test_how_channels_are_shown_is_kept_and_said(bands: tuple[float, ...], text: str) -> None:
+    spec = replace(SPEC, bands=bands)
+    spec.check()
+    assert Spec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    assert spec.shown_as == text
+    assert spec.noted("a note") == ("a note" if not text else f"a note; {text}")
+    assert spec.noted("A note.") == ("A note." if not text else f"A note. {text}")
+
+
+def test_a_spec_of_before_there_were_bands_is_read() -> None:
+    values = {name: value for name, value in SPEC.to_dict().items() if name != "bands"}
+    assert Spec.from_dict(values) == SPEC
+
+
+@pytest.mark.parametrize("bands", [(2,), (0, 1), (0, 1, -1), (0.5, 0, 1), (0.5,) * 8, (float("nan"),) * 9])
+def test_bands_that_are_none(bands: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="not the spec"):
+        replace(SPEC, bands=bands).check()
+
+
+def test_a_range_is_of_all_channels_or_of_each() -> None:
+    assert is_range_of((0, 1), 2)
+    assert is_range_of((0, 1, 2, 3), 2)
+    assert not is_range_of((0, 1, 2, 3), 3)
+    assert not is_range_of((0, 1, 3, 2), 2)
+    assert not is_range_of("auto", 2)
+    replace(SPEC, value_range=(0, 1, 2, 3)).check()

@@ -22,13 +22,16 @@ RESAMPLES, MIN_CROP = ("bilinear", "bicubic"), 0.1
 MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
 CLASS, MULTILABEL, NUMBERS = LABELS = ("class", "multilabel", "numbers")  # what is known of an image
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
-Values = tuple[float, ...]  # the lowest and the highest; none: those of each file's type
+# The lowest and the highest, of all channels or of each in turn; none: those of each file's type.
+Values = tuple[float, ...]
+Size = int | Sequence[int]  # pixels a side, or height and width
 
 
 @dataclass(frozen=True)
 class Fit:
     """How an image is brought to a net's size: by ``resample``, bilinear or bicubic, with antialiasing; of a
-    photo the square at the centre, whose side is ``crop`` of the shorter one, in (0, 1].
+    photo the part at the centre of the net's proportions, whose sides are ``crop`` of the largest such
+    part's, in (0, 1].
     """
 
     resample: str = "bilinear"
@@ -44,7 +47,8 @@ class Spec:
     number for each of them, which are names of numbers then.
     ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
     more than 8 bits are black and white: none, those of each file's type; None: not known before it is read;
-    ``resample`` and ``crop`` how images are brought to the size, see ``Fit``.
+    ``resample`` and ``crop`` how images are brought to the size, see ``Fit``. ``bands``: how they are shown,
+    see ``pellucid.draw.sheet.rgb``.
     """
 
     image_shape: tuple[int, int, int]
@@ -56,6 +60,7 @@ class Spec:
     resample: str = "bilinear"
     crop: float = 1.0
     labels: str = CLASS
+    bands: tuple[float, ...] = ()
 
     @property
     def outputs(self) -> str:
@@ -72,9 +77,24 @@ class Spec:
         """The value range; none where it is not known."""
         return self.value_range or ()
 
-    def at_size(self, size: int) -> Spec:
-        """The same for square images of ``size`` pixels a side."""
-        return replace(self, image_shape=(self.image_shape[0], size, size))
+    @property
+    def shown_as(self) -> str:
+        """How images of many channels are shown, in a few words; empty where nothing is chosen."""
+        if not self.bands:
+            return ""
+        if len(self.bands) > 3:
+            return f"shown: the first 3 principal components of {self.image_shape[0]} channels"
+        numbers = ", ".join(f"{band:g}" for band in self.bands)
+        return f"shown: channel {numbers}" if len(self.bands) == 1 else f"shown: channels {numbers} as RGB"
+
+    def noted(self, note: str) -> str:
+        """The note of a picture with images on it, and how they are shown."""
+        between = " " if note.endswith(".") else "; "
+        return between.join(text for text in (note, self.shown_as) if text)
+
+    def at_size(self, size: Size) -> Spec:
+        """The same for images of ``size`` pixels a side, or of that height and width."""
+        return replace(self, image_shape=(self.image_shape[0], *sides(size)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, as a checkpoint holds them."""
@@ -101,12 +121,20 @@ class Spec:
             and all(math.isfinite(value) and abs(value) < 2**53 for value in numbers)
             and min(self.std) > 0
             and isinstance(self.statistics, str)
-            and (not self.value_range or is_range(self.value_range))
+            and (not self.value_range or is_range_of(self.value_range, channels))
+            and self._has_right_bands()
             and self.resample in RESAMPLES
             and MIN_CROP <= self.crop <= 1
             and self.labels in LABELS
         ):
             raise ValueError("not the spec of a data set")
+
+    def _has_right_bands(self) -> bool:
+        channels = self.image_shape[0]
+        if len(self.bands) in (0, 1, 3):
+            return all(type(band) is int and 0 <= band < channels for band in self.bands)
+        finite = all(type(weight) in (int, float) and math.isfinite(weight) for weight in self.bands)
+        return finite and len(self.bands) == 3 * (channels + 1)
 
     def normalise(self, images_BCHW: Tensor) -> Tensor:
         """uint8 pixels, or floats in [0, 255], as the net takes them."""
@@ -144,6 +172,12 @@ def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
     return spec.normalise(images_BCHW)
 
 
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
 def is_range(values: object) -> bool:
     """Whether these are two finite numbers, the lower first."""
     return (
@@ -152,3 +186,12 @@ def is_range(values: object) -> bool:
         and all(type(value) in (int, float) and math.isfinite(value) for value in values)
         and bool(values[0] < values[1])
     )
+
+
+def is_range_of(values: object, channels: int) -> bool:
+    """Whether these are a range for all of so many channels, or one after another for each."""
+    if is_range(values):
+        return True
+    if not isinstance(values, Sequence) or len(values) != 2 * channels:
+        return False
+    return all(is_range(values[2 * channel : 2 * channel + 2]) for channel in range(channels))

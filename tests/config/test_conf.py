@@ -11,12 +11,17 @@ import pytest
 from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger
+from pellucid.config.build import parameters_of
+from pellucid.config.signature import read_signature
 from pellucid.data.digits import Digits
+from pellucid.data.huggingface import HuggingFace
+from pellucid.data.own import Own
 from pellucid.engine.host import RunHost
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.model.autoencoder import Autoencoder
 from pellucid.model.cnn import CNN
 from pellucid.run.folder import Run
+from tests.data.tables import write_photo_table
 from tests.fakes import write_photos
 from tests.helpers import CONF, ROOT, compose
 
@@ -69,11 +74,19 @@ def constructors(group: str) -> list[tuple[type, dict[str, Any]]]:
     return found
 
 
+def options_of(cls: type) -> dict[str, inspect.Parameter]:
+    """The parameters of a class, with those of its base that it hands on."""
+    signature = read_signature(f"{cls.__module__}.{cls.__name__}")
+    assert signature is not None
+    assert not signature.open
+    return {name: parameters_of(cls)[name] for name in signature.annotations}
+
+
 @pytest.mark.parametrize("group", OURS)
 def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) -> None:
     seed = OmegaConf.load(CONF / "train.yaml").seed
     for cls, stated in constructors(group):
-        parameters = inspect.signature(cls).parameters
+        parameters = options_of(cls)
         assert set(stated) | (OFFERED & set(parameters)) == set(parameters), cls
         assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}, cls
         for key, value in stated.items():
@@ -83,6 +96,14 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) ->
                 cls,
                 key,
             )
+
+
+def test_ones_own_data_have_the_options_of_what_is_around_them() -> None:
+    stated = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "own.yaml"))
+    assert isinstance(stated, dict)
+    assert stated.pop("_target_") == "???"
+    parameters = {name: p.default for name, p in inspect.signature(Own).parameters.items() if name != "make"}
+    assert stated == {**parameters, "seed": "${seed}"}
 
 
 @pytest.mark.parametrize("group", OURS)
@@ -97,6 +118,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
         "name": "EuroSAT",
+        "path": str(write_photo_table(tmp_path / "table", 9)),
         "figures": FigureLogger(
             host=RunHost(run=Run(tmp_path), data=Digits()),
             seed=0,
@@ -110,11 +132,13 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "Regression": CNN(image_shape=shape, num_classes=10),
     }
     for cls, stated in constructors(group):
-        needed = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty}
+        needed = {n for n, p in options_of(cls).items() if p.default is p.empty}
         options = {name: nets[cls.__name__] if name == "net" else given[name] for name in needed}
         offline = {"weights": "none"} if "weights" in stated else {}  # its default is downloaded
         if "name" in needed:
             offline = {"root": str(tmp_path)}
+        if cls is HuggingFace:  # of which one of two is needed
+            offline = {"path": str(tmp_path / "photos")}
         made.append(cls(**options, **offline))
     assert made
 
@@ -128,7 +152,11 @@ def test_the_other_groups_hold_third_party_targets_only(group: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_choice_composes(path: Path) -> None:
-    extra = {"image_folder": ["data.root=/x"], "torchvision": ["data.name=MNIST"]}.get(path.stem, [])
+    extra = {
+        "image_folder": ["data.root=/x"],
+        "torchvision": ["data.name=MNIST"],
+        "table": ["data.path=/x"],
+    }.get(path.stem, [])
     config = compose(f"{path.parent.name}={path.stem}", *extra)
     assert {"model", "data", "task", "trainer"} <= set(config)
 

@@ -19,7 +19,7 @@ def test_help_names_groups_choices_and_examples_without_torch() -> None:
     assert done.returncode == 0
     models = ", ".join(sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
     assert re.search(rf"\n  model=cnn +{models}\n", done.stdout)
-    assert done.stdout.count("  python train.py") == 6
+    assert done.stdout.count("  python train.py") == 7
     assert done.stdout.endswith("False\n"), "torch was imported"
 
 

@@ -16,7 +16,7 @@ TARGETS = [
     "torch.optim.lr_scheduler.CosineAnnealingLR", "torch.optim.lr_scheduler.ReduceLROnPlateau",
     "lightning.pytorch.Trainer", "lightning.pytorch.loggers.TensorBoardLogger",
     "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks.EarlyStopping",
-    "torch.nn.Linear", "pellucid.model.xai.XAI", "pellucid.data.catdog.CatDog",
+    "torch.nn.Linear", "pellucid.model.xai.XAI",
     "pellucid.task.classification.Classification", "pellucid.callbacks.summary.Summary",
 ]  # fmt: skip
 
@@ -53,6 +53,14 @@ def test_what_a_function_hands_on(target: str, names: tuple[str, ...], is_open: 
     found = read_signature(target)
     assert found is not None
     assert (sorted(found.annotations), found.open) == (sorted(names), is_open)
+
+
+def test_what_a_constructor_hands_on_to_its_base() -> None:
+    found = read_signature("pellucid.data.catdog.CatDog")
+    assert found is not None
+    assert not found.open
+    assert {"root", "source", "image_size", "seed"} <= set(found.annotations)
+    assert not {"spec", "test_fraction"} & set(found.annotations), "it gives these itself"
 
 
 @pytest.mark.parametrize("target", ["nowhere.Class", "torch.optim.Nothing", "Class", "os.path.join2"])

@@ -16,6 +16,8 @@ CONF = Path(__file__).parents[2] / "conf" / "data"
 def load(name: str) -> dict[str, Any]:
     """The YAML's keys and values, ``_target_`` among them."""
     config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))  # type: ignore[assignment]
+    if config["_target_"] == "???":  # which the user names: what is around it is ours
+        config["_target_"] = "pellucid.data.own.Own"
     return config
 
 

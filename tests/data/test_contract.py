@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 import torch
 from PIL import Image
 
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError
+from pellucid.spec import sides
+from tests.data import own_sets
 from tests.data.build import CONF, constructor, load, make, read
+from tests.data.own_sets import rows
+from tests.data.tables import write_photo_table
 from tests.data.torchvision_files import WRITERS
 from tests.fakes import write_pets, write_photos
 
@@ -29,12 +34,21 @@ MEMBERS = {  # the YAML, whether the publisher splits off the test images, and t
     "catdog, drawn": ("catdog", True, (3, 64, 64)),
     "torchvision, arrays": ("torchvision", True, (1, 28, 28)),
     "torchvision, photos": ("torchvision", True, (3, 128, 128)),
+    "own, arrays": ("own", False, (1, 8, 8)),
+    "own, photos": ("own", False, (3, 128, 128)),
+    "huggingface": ("huggingface", True, (1, 8, 8)),
+    "table": ("table", False, (3, 128, 128)),
     "image_folder with splits": ("image_folder", True, (3, 128, 128)),
     "image_folder of classes": ("image_folder", False, (3, 128, 128)),
 }
 ADDED = sorted(set(NAMES) - {name for name, _, _ in MEMBERS.values()})  # one's own
 OWN_TEST = [name for name, (_, own_test, _) in MEMBERS.items() if own_test]
-BY_FILE = ("image_folder", "torchvision, photos")  # whose fingerprints are tried in tests of their own
+BY_FILE = (
+    "image_folder",
+    "torchvision, photos",
+    "own, photos",
+    "table",
+)  # whose fingerprints are tried in tests of their own
 HASHED = [n for n in [*MEMBERS, *ADDED] if not n.startswith(BY_FILE)]
 PARTS = ("train", "val", "test")
 
@@ -81,10 +95,23 @@ def pet_breeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("saved")
+    of_digits = {"train": rows(0, 300), "test": rows(300, 400)}
+    datasets.DatasetDict(of_digits).save_to_disk(str(root))
+    return root
+
+
+@pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("classes")
     write_photos(root, {"oak": 30, "elm": 20, "yew": 10})
     return root
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo_table(tmp_path_factory.mktemp("table"), 60)
 
 
 @pytest.fixture(params=[*MEMBERS, *ADDED])
@@ -104,11 +131,19 @@ def member(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         "image_folder of classes": "classes",
     }
     options: dict[str, Any] = {"batch_size": 8}
+    if name == "table":
+        options["path"] = str(request.getfixturevalue("table"))
     if request.param in folders:
         options["root"] = str(request.getfixturevalue(folders[request.param]))
     if name == "torchvision":
         options["name"] = "MNIST" if request.param.endswith("arrays") else "OxfordIIITPet"
-    if name in ("catdog", "image_folder") or request.param == "torchvision, photos":
+    if name == "own":
+        options["make"] = own_sets.Digits if request.param.endswith("arrays") else own_sets.Photos
+    if name == "huggingface":
+        options["path"] = str(request.getfixturevalue("saved"))
+    if request.param == "own, photos":
+        options["image_size"] = 24
+    if name in ("catdog", "image_folder", "table") or request.param == "torchvision, photos":
         options |= {"cache": str(cache), "image_size": 24}
     if request.param == "catdog of pets":
         options["source"] = "pets"
@@ -138,7 +173,7 @@ def test_file_folder_and_yaml_have_one_name(name: str) -> None:
 
 
 def test_the_spec_is_known_before_any_file_is_read(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    if member.name in ("digits", "torchvision"):
+    if member.name in ("digits", "torchvision", "own", "huggingface", "table"):
         pytest.skip("whose mean or classes stand in the files")
     config = {**load(member.name), "seed": 0, **member.options}
     target = constructor(config.pop("_target_"))
@@ -187,12 +222,13 @@ def test_left_open_the_size_is_the_data_sets_own(member: Member, shape: tuple[in
     assert member.make(image_size="auto").spec.image_shape == shape
 
 
-def test_an_image_size_is_kept_to(member: Member) -> None:
-    data = member.read(image_size=20)
-    channels = data.spec.image_shape[0]
-    assert data.spec.image_shape == (channels, 20, 20)
+@pytest.mark.parametrize("size", [20, [16, 24]])
+def test_an_image_size_is_kept_to(member: Member, size: int | list[int]) -> None:
+    data = member.read(image_size=size, augment="crop_flip")
+    shape = (data.spec.image_shape[0], *sides(size))
+    assert data.spec.image_shape == shape
     images_BCHW, _ = next(iter(data.train_dataloader()))
-    assert images_BCHW.shape[1:] == (channels, 20, 20)
+    assert images_BCHW.shape[1:] == shape
 
 
 def test_a_net_may_enlarge_the_images_before_they_are_read(member: Member) -> None:
@@ -331,8 +367,10 @@ def test_only_training_is_augmented(member: Member) -> None:
     ("given", "message"),
     [
         ({"image_size": 0}, r"data\.image_size=0: expected 1 to 4096"),
+        ({"image_size": [5, 0]}, r"data\.image_size=\[5, 0\]: expected 1 to 4096"),
+        ({"image_size": [5]}, r"data\.image_size=\[5\]: expected 1 to 4096"),
         ({"image_size": 5000}, r"data\.image_size=5000: expected 1 to 4096"),
-        ({"image_size": "large"}, r"data\.image_size=large: expected auto or a number"),
+        ({"image_size": "large"}, r"data\.image_size=large: expected 1 to 4096"),
         ({"batch_size": 0}, r"data\.batch_size=0: expected at least 1"),
         ({"augment": "spin"}, r"data\.augment=spin: expected one of none"),
     ],

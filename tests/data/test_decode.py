@@ -17,6 +17,7 @@ from PIL import Image
 from pellucid.data import decode as module
 from pellucid.data.bounds import Budget, UnreadableError
 from pellucid.data.decode import decode, decode_or_reason, in_threads
+from pellucid.data.grey import Grey
 from pellucid.spec import Fit
 from tests.data.photos import BLUE, RED, WHITE, centre, halves, noise
 
@@ -244,3 +245,48 @@ def test_a_photo_is_cropped_as_pretrained_weights_ask(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     assert decode(tmp_path / "photo.png", 20, fit=Fit("bicubic", 0.5)).min() == 255
     assert decode(tmp_path / "photo.png", 20).min() == 0
+
+
+def test_an_image_that_is_not_square_keeps_its_proportions(tmp_path: Path) -> None:
+    pixels = np.zeros((20, 60, 3), np.uint8)
+    pixels[:, 14:46] = 255  # the middle part of 2:3, and what is averaged at its edges
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    assert decode(tmp_path / "wide.png", (10, 15)).shape == (3, 10, 15)
+    assert decode(tmp_path / "wide.png", (10, 15)).min() == 255
+    assert decode(tmp_path / "wide.png", (10, 30)).min() == 0
+
+
+def test_pages_of_grey_are_channels(tmp_path: Path) -> None:
+    pages = [np.full((6, 9), 1000 * number, np.uint16) for number in range(5)]
+    first, *others = map(Image.fromarray, pages)
+    for compression in (None, "tiff_lzw"):
+        path = tmp_path / f"{compression}.tif"
+        first.save(path, save_all=True, append_images=others, compression=compression)
+        values = (0.0, 4000.0)
+        assert decode(path, (6, 9), Grey(values), channels=5)[:, 0, 0].tolist() == [0, 63, 127, 191, 255]
+        assert decode(path, (6, 9), Grey(values)).max() == 0  # as a photo it is its first page
+        with pytest.raises(UnreadableError, match="a TIFF file of 5 pages; expected 7 channels"):
+            decode(path, 6, channels=7)
+    first.save(tmp_path / "odd.tif", save_all=True, append_images=[Image.new("I;16", (9, 7))])
+    with pytest.raises(UnreadableError, match="pages of different sizes: 9 × 6 and 9 × 7 pixels"):
+        decode(tmp_path / "odd.tif", 6, channels=2)
+
+
+def test_arrays_are_channels_and_grey_ones_a_photo(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(12, dtype=np.uint8).reshape(2, 2, 3))
+    assert decode(tmp_path / "a.npy", 2).tolist() == [[[0, 3], [6, 9]], [[1, 4], [7, 10]], [[2, 5], [8, 11]]]
+    np.save(tmp_path / "grey.npy", np.array([[0, 0.5], [1, np.nan]]))
+    assert decode(tmp_path / "grey.npy", 2).tolist() == [[[0, 127], [255, 0]]] * 3
+    assert decode(tmp_path / "grey.npy", 2, channels=1).tolist() == [[[0, 127], [255, 0]]]
+    grey = Grey((0.0, 1.0, 0.0, 0.5))  # each channel from its own black to its own white
+    np.save(tmp_path / "two.npy", np.full((2, 2, 3), [0, 0.5, 1]))
+    assert decode(tmp_path / "two.npy", (2, 3), grey, channels=2)[:, 0].tolist() == [
+        [0, 127, 255],
+        [0, 255, 255],
+    ]
+
+
+def test_a_photo_has_not_thirteen_channels(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(UnreadableError, match="a photo, RGB; expected 13 channels"):
+        decode(tmp_path / "a.png", 8, channels=13)

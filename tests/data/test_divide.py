@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, Shares, divide
 from pellucid.data.manifest import Manifest
+from pellucid.data.split import Fold
 from pellucid.errors import UserError
 from tests.data.splits import CLASSES, FRACTIONS, again, first, joined, named, parts, pool, without
 
@@ -123,3 +124,16 @@ def test_a_part_of_a_runs_images_elsewhere_is_tested_whole() -> None:
     history = History(Manifest.of(before), elsewhere=True)
     alone = divide({"test": test}, FRACTIONS, 0, CLASSES, history)
     assert len(alone.splits["test"]) == len(test)
+
+
+def test_a_fold_is_of_the_training_images_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    shares: Shares = {"val": 0.2, "test": Fold(1, 4)}
+    found = {"train": pool(200), "test": pool(40, seed=1)}
+    with caplog.at_level("INFO"):
+        first = divide(found, shares, 0, CLASSES, History())
+    assert "The 40 test images that the data have are not used" in caplog.text
+    assert [len(first.splits[name]) for name in ("train", "val", "test")] == [120, 30, 50]
+    assert set(first.splits["test"].files) <= set(found["train"].files)
+    again = divide(found, shares, 0, CLASSES, History(Manifest.of(first.complete)))
+    assert again.splits["test"].files == first.splits["test"].files
+    assert not again.changes

@@ -139,7 +139,7 @@ def test_a_damaged_entry_is_told_and_built_again(
     assert torch.equal(again.images, ours)
     assert again.readable == first.readable
     assert again.broken == {
-        "cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
+        "cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF, NPY"
     }
     assert [record.getMessage().partition(" (")[0] for record in log.records] == [
         f"The photo cache's entry {entry} is damaged",
@@ -167,7 +167,7 @@ def test_pixels_are_summed_in_parts(root: Path, monkeypatch: pytest.MonkeyPatch)
         content[place] ^= 255
         (entry.path / "pixels.bin").write_bytes(content)
         with pytest.raises(ValueError, match="checksum"):
-            module._checked(entry.path, find_photos(root / "cat"), root, SIZE)
+            module._checked(entry.path, find_photos(root / "cat"), root, (3, SIZE, SIZE))
         load(root, "cat")
 
 

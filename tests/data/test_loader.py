@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pellucid.data.augment import AUGMENTS, Augment, none
 from pellucid.data.images import Split
-from pellucid.data.loader import BatchLoader, Order, fair_order
+from pellucid.data.loader import BatchLoader, Order, balanced_order, fair_order
 from pellucid.engine.build import make_data
 from pellucid.spec import Spec, prepare
 from tests.fakes import write_photos
@@ -331,3 +331,56 @@ def test_weights_come_third_where_they_are_asked_for(weighted: bool) -> None:
     for images_BCHW, targets_BK, *weights in loaded:
         assert targets_BK.shape == (len(images_BCHW), 1)
         assert [w.tolist() for w in weights] == ([targets_BK[:, 0].tolist()] if weighted else [])
+
+
+@pytest.mark.parametrize("counts", [[30, 3], [100, 10, 1], [7, 0, 13, 29], [5, 5], [1, 1, 50, 1]])
+def test_a_balanced_epoch_has_each_class_as_often(counts: list[int]) -> None:
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    shuffled = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(1))]
+    orders = [balanced_order(shuffled, 0, epoch) for epoch in range(3)]
+    present = [label for label, count in enumerate(counts) if count]
+    for drawn in orders:
+        assert len(drawn) == len(labels), "the epoch is as long"
+        of_class = torch.bincount(shuffled[drawn], minlength=len(counts))[present]
+        assert int(of_class.max() - of_class.min()) <= 1
+        times = torch.bincount(drawn, minlength=len(labels))
+        for label in present:
+            of_images = times[shuffled == label]
+            assert int(of_images.max() - of_images.min()) <= 1, "each image as often as others of its class"
+    assert torch.equal(orders[0], balanced_order(shuffled, 0, 0))
+    assert not torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], balanced_order(shuffled, 1, 0))
+
+
+def test_who_has_one_more_changes_from_epoch_to_epoch() -> None:
+    labels = torch.tensor([0] * 4 + [1] * 3)
+    more = {int(torch.bincount(labels[balanced_order(labels, 0, epoch)]).argmax()) for epoch in range(9)}
+    assert more == {0, 1}
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_one_balanced_epoch(world_size: int) -> None:
+    labels = torch.tensor([0] * 20 + [1] * 3)
+    shared = ranks(23, 4, world_size, strata_N=labels)
+    drawn = [index for rank in shared for batch in rank for index in batch]
+    assert sorted(drawn) == sorted(balanced_order(labels, 0, 0).tolist())
+    assert not order(23, 4, shuffle=False, strata_N=labels).repeats, "validation stays as it is"
+
+
+def test_an_image_that_comes_again_is_augmented_in_another_way() -> None:
+    given: dict[str, Any] = {"strata_N": torch.tensor([0] * 19 + [1])}
+    batches = loader(20, 4, noisy, **given)
+    images, labels = zip(*batches, strict=True)
+    rare = torch.cat(images)[torch.cat(labels) == 19][:, 0, 0, 0]
+    assert len(rare) == 10
+    assert len({*rare.tolist()}) == 10
+    again = torch.cat([images for images, _ in loader(20, 4, noisy, **given)])
+    assert torch.equal(again, torch.cat(images)), "and the same in the same epoch"
+    halves = [
+        {int(label): image for images, labels in part for image, label in zip(images[:, 0, 0, 0], labels)}  # noqa: B905
+        for part in (loader(20, 4, noisy, world_size=2, rank=rank, **given) for rank in (0, 1))
+    ]
+    everything = {float(value) for value in torch.cat(images)[:, 0, 0, 0]}
+    assert {float(value) for half in halves for value in half.values()} <= everything, (
+        "for any number of ranks"
+    )

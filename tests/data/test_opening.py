@@ -33,7 +33,7 @@ def test_postscript_under_another_name_starts_nothing(
     path = tmp_path / "photo.jpg"
     path.write_bytes(good_files()["eps.jpg"])
     assert decode_or_reason(path, 8) == (
-        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF"
+        "PostScript, which is not read; expected JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF, NPY"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import shutil
@@ -26,7 +27,7 @@ from pellucid.data.find import find_photos
 from pellucid.data.grey import Grey
 from pellucid.data.photos import clear, entries, load_photos
 from pellucid.errors import UserError
-from pellucid.spec import Fit
+from pellucid.spec import Fit, Size, sides
 from tests.fakes import write_photos
 
 
@@ -243,10 +244,10 @@ def test_two_that_build_at_once_make_one_good_entry(
     both = threading.Barrier(2, timeout=20)
     original = decoding.decode
 
-    def wait_for_the_other(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def wait_for_the_other(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         if path.name == "000.jpg":
             both.wait()
-        return original(path, size, grey, fit)
+        return original(path, size, grey, fit, channels)
 
     monkeypatch.setattr(decoding, "decode", wait_for_the_other)
     results: list[Photos] = []
@@ -293,10 +294,10 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
     decoded: list[Path] = []
     original = decoding.decode
 
-    def slowly(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def slowly(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         decoded.append(path)
         time.sleep(0.002)
-        return original(path, size, grey, fit)
+        return original(path, size, grey, fit, channels)
 
     monkeypatch.setattr(decoding, "decode", slowly)
     with disk_of(200_000), pytest.raises(UserError, match="could not be written"):
@@ -307,7 +308,7 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
 def test_a_build_that_is_interrupted_leaves_nothing(
     load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(path: Path, size: int, grey: Grey, fit: Fit) -> NDArray[np.uint8]:
+    def stop(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(decoding, "decode", stop)
@@ -422,3 +423,23 @@ def test_what_is_no_entry_is_left_alone(root: Path, cache: Path) -> None:
     clear(cache)
     assert list(cache.iterdir()) == [mine]
     assert (mine / "pixels.bin").read_text() == "mine"
+
+
+def test_entries_of_square_photos_keep_their_names(
+    root: Path, load: Callable[..., Photos], cache: Path
+) -> None:
+    """Those that were made before there were other shapes."""
+    load(size=8)
+    digest = hashlib.sha256(f"3/8/()/{root.resolve()}".encode())
+    for path in find_photos(root):
+        status = path.stat()
+        digest.update(f"{path.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    assert [entry.name for entry in cache.iterdir()] == [digest.hexdigest()[:24]]
+
+
+def test_each_shape_has_an_entry(root: Path, cache: Path) -> None:
+    files = find_photos(root)
+    for size, channels in ((8, 3), ((8, 12), 3), ((12, 8), 3), (8, 1), (8, 4)):
+        photos = load_photos(files, root=root, size=size, channels=channels, cache=cache, cache_limit=1.0)
+        assert photos.images.shape == (len(files), channels, *sides(size))
+    assert len(list(cache.iterdir())) == 5

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.data.images import Split, as_digests
-from pellucid.data.split import take
+from pellucid.data.split import Fold, take
 from pellucid.errors import UserError
 
 NAMES = ("val", "test", "other")
@@ -215,3 +215,33 @@ def test_labels_and_numbers_are_divided_by_their_strata() -> None:
     numbers = torch.arange(200.0).unsqueeze(1)
     val = take(replace(split, targets_NK=numbers), {"val": 0.2}, 0, ["angle"])["val"]
     assert torch.bincount((val.targets[:, 0] / 20).long(), minlength=10).tolist() == [4] * 10
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_folds_are_a_partition_with_the_classes_in_proportion(count: int) -> None:
+    everything = labels(101, 50, 13)
+    split = images(everything)
+    folds = [take(split, {"test": Fold(k, count), "val": 0.1}, 0, ["a", "b", "c"]) for k in range(count)]
+    tested = torch.cat([parts["test"].rows_N for parts in folds])
+    assert sorted(tested.tolist()) == list(range(164)), "each image is tested once"
+    sizes = np.array([per_class(everything, parts["test"].rows_N, 3) for parts in folds])
+    assert (sizes.max(axis=0) - sizes.min(axis=0) <= 1).all()
+    for parts in folds:
+        assert sorted(torch.cat([part.rows_N for part in parts.values()]).tolist()) == list(range(164))
+        assert min(per_class(everything, parts["val"].rows_N, 3)) >= 1
+
+
+def test_folds_keep_groups_together() -> None:
+    split = grouped(4, 30)
+    folds = [take(split, {"test": Fold(k, 5), "val": 0.2}, 0, ["cat", "dog"])["test"] for k in range(5)]
+    groups = [set(fold.groups_N.tolist()) for fold in folds if fold.groups_N is not None]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 30
+    assert [len(fold) for fold in folds] == [24] * 5
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "text"), [(5, 5, "expected 0 to 4"), (-1, 5, "0 to 4"), (0, 1, "at least 2")]
+)
+def test_a_fold_that_is_none(number: int, count: int, text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        Fold(number, count)

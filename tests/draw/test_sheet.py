@@ -127,6 +127,14 @@ def test_channels_become_three() -> None:
     assert rgb(np.zeros((2, 2, 4))).shape == (2, 2, 3)
 
 
+def test_bands_and_matrices_choose_what_is_shown() -> None:
+    image_HWC = np.array([[[0.1, 0.2, 0.3, 0.9]]])
+    assert rgb(image_HWC, (3, 2, 1)).tolist() == [[[0.9, 0.3, 0.2]]]
+    assert rgb(image_HWC, (2,)).tolist() == [[[0.3, 0.3, 0.3]]]
+    rows = ((1, 1, 0, 0, 0), (0, 0, 0, -1, 1), (0, 0, 0, 0, 7))
+    assert rgb(image_HWC, sum(rows, ())) == pytest.approx(np.array([[[0.3, 0.1, 1.0]]]))
+
+
 def test_drawing_needs_no_pyplot_and_changes_no_setting() -> None:
     program = (
         "import sys, matplotlib, numpy as np\n"

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import timm
 import torch
+import torchvision
 
 from pellucid.commands.train import train
 from pellucid.engine.build import assemble, come_back, restore_task
+from pellucid.errors import UserError
 from tests.engine.runs import run
 from tests.helpers import compose, same
 
@@ -119,3 +121,36 @@ def test_pretrained_weights_say_how_images_are_prepared(tmp_path: Path) -> None:
     data, _ = assemble(compose("model=timm", "model.arch=test_resnet", "model.weights=none"))
     assert data.spec.image_shape == (1, 8, 8)
     assert data.spec.crop == 1
+
+
+def test_any_net_starts_from_a_run_and_keeps_the_rows_of_its_classes(tmp_path: Path) -> None:
+    """Images are prepared as they were then; a checkpoint needs the file no more."""
+    run(tmp_path / "a", "model=gcn", "model.grid=4")
+    config = compose("model=gcn", "model.grid=4", f"weights={tmp_path / 'a'}", "data.seed=3")
+    data, task = assemble(config)
+    kept = torch.load(tmp_path / "a" / "checkpoints" / "best.ckpt", weights_only=True)
+    assert all(
+        torch.equal(value, kept["state_dict"][f"net.{k}"]) for k, value in task.net.state_dict().items()
+    )
+    assert data.spec.mean == tuple(kept["pellucid"]["spec"]["mean"])
+    assert data.spec.statistics == "those that the net's weights were trained on"
+    train(config, tmp_path / "b")
+    (tmp_path / "a").rename(tmp_path / "gone")
+    restore_task(torch.load(tmp_path / "b" / "checkpoints" / "last.ckpt", weights_only=True))
+    config["trainer"]["max_epochs"] = 2
+    assert train(config, tmp_path / "b", resume=True)["epochs"] == 2
+    with pytest.raises(UserError, match="there is no such file or folder"):
+        assemble(config)
+
+
+def test_weights_of_a_file_come_in_place_of_the_nets_own(tmp_path: Path) -> None:
+    """Nothing is downloaded, and the stem is the one that weights have."""
+    theirs = torchvision.models.resnet18(num_classes=3)
+    torch.save(theirs.state_dict(), tmp_path / "x.pt")
+    line = ["model=resnet_finetune", f"weights={tmp_path / 'x.pt'}", "data.image_size=32"]
+    config = compose(*line)
+    _, task = assemble(config)
+    assert torch.equal(task.net.get_parameter("backbone.conv1.weight"), theirs.conv1.weight)
+    assert assemble(come_back(config))[1].net.stem == "standard"
+    with pytest.raises(UserError, match="are one option"):
+        assemble(compose(*line, f"model.weights={tmp_path / 'x.pt'}"))

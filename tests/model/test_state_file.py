@@ -1,83 +1,132 @@
-"""Weights from files of anybody's."""
+"""Files of weights of every kind, and of none."""
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torchvision import models
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from pellucid.errors import UserError
-from tests.model.zoo import make
+from pellucid.model.state_file import StateFile, preprocessing_of
+from pellucid.spec import Spec
+
+SPEC = Spec((1, 8, 8), ("a", "b"), (0.5,), (0.25,), "a test", crop=0.9)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_weights_from_a_file(tmp_path: Path, dtype: torch.dtype) -> None:
-    source = models.resnet18(num_classes=7)
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 4, 3), norm=nn.BatchNorm2d(4)))
+
+
+def state() -> dict[str, Tensor]:
+    return dict(net().state_dict())
+
+
+def assert_has(file: StateFile, prefix: str = "") -> None:
+    assert file.tensors.keys() == {f"{prefix}{name}" for name in state()}
+    assert all(torch.equal(file.tensors[f"{prefix}{name}"], value) for name, value in state().items())
+
+
+class Options:
+    """No part of the safe classes of torch."""
+
+
+@pytest.mark.parametrize(
+    ("content", "prefix"),
+    [
+        (state(), ""),
+        ({"state_dict": state(), "hyper_parameters": {"net": net()}, "options": Options()}, "state_dict."),
+        ({"model_state_dict": {f"module.{k}": v for k, v in state().items()}}, "model_state_dict.module."),
+        ({"epoch": 3, "model": state(), "optimizer": {"conv.weight": torch.ones(1)}}, "model."),
+        ({f"_orig_mod.{k}": v for k, v in state().items()}, ""),
+        (net(), ""),
+    ],
+)
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_what_torch_has_saved(tmp_path: Path, content: Any, prefix: str, is_zip: bool) -> None:
     path = tmp_path / "weights=1.pth"
-    torch.save(
-        {k: v.to(dtype) if v.is_floating_point() else v for k, v in source.state_dict().items()},
-        path,
-    )
-    net = make(weights=str(path))
-    expected = source.layer4[1].conv2.weight.to(dtype).float()
-    assert torch.equal(net.get_parameter("backbone.layer4.1.conv2.weight"), expected)
-    assert torch.equal(net.head.weight, source.fc.weight.to(dtype).float())
-    assert net.head.weight.dtype == torch.float32
+    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    if not is_zip and (isinstance(content, nn.Module) or "options" in content):  # nor is it read then
+        with pytest.raises(UserError, match=r"not a file of tensors.*nothing in it was executed"):
+            StateFile.read(path)
+        return
+    assert_has(StateFile.read(path), prefix)
 
 
-def test_a_head_of_another_size_is_dropped_with_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_safetensors_and_what_they_say_of_the_data(tmp_path: Path) -> None:
+    save_file(state(), tmp_path / "x.safetensors", {"about": json.dumps(SPEC.to_dict())})
+    file = StateFile.read(tmp_path / "x.safetensors")
+    assert_has(file)
+    assert file.spec == SPEC
+    save_file(state(), tmp_path / "model.safetensors")
+    assert StateFile.read(tmp_path).spec is None, "of a folder of transformers'"
+
+
+def test_a_program_of_torch_export_is_read_but_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(models.resnet18(num_classes=10).state_dict(), path)
-    make(weights=str(path))
-    assert [r.getMessage() for r in caplog.records] == [
-        "weights.pth: its head for 10 classes was dropped; the new head for 7 starts at random."
-    ]
+    program = torch.export.export(net().eval(), (torch.zeros(2, 1, 8, 8),), strict=False)
+    torch.export.save(program, tmp_path / "x.pt2")
+    monkeypatch.setattr(torch.export, "load", None)
+    assert_has(StateFile.read(tmp_path / "x.pt2"))
 
 
-@pytest.mark.parametrize("inside", ["net.", ""])
-def test_weights_of_a_checkpoint_or_an_exported_net_of_ours(tmp_path: Path, inside: str) -> None:
-    source = make()
-    state = {f"{inside}{key}": value for key, value in source.state_dict().items()}
-    more = {"val_metrics.accuracy.tp": torch.zeros(7)} if inside else {}
-    torch.save({"epoch": 3, "state_dict": {**state, **more}}, tmp_path / "best.ckpt")
-    net = make(weights=str(tmp_path / "best.ckpt"))
-    assert all(torch.equal(value, source.state_dict()[key]) for key, value in net.state_dict().items())
+def test_the_facts_beside_a_file_are_those_of_its_data(tmp_path: Path) -> None:
+    torch.save(state(), tmp_path / "best.pt")
+    (tmp_path / "best.pt.json").write_text(json.dumps({**SPEC.to_dict(), "net": "x"}))
+    file = StateFile.read(tmp_path / "best.pt")
+    assert file.spec == SPEC
+    asked = preprocessing_of(file, 1)
+    assert asked is not None
+    assert (asked.mean, asked.std, asked.size, asked.crop) == ((0.5,), (0.25,), 8, 0.9)
+    assert preprocessing_of(file, 3) is preprocessing_of(None, 1) is None
+    (tmp_path / "best.pt.json").write_text('{"classes": 3}')
+    assert StateFile.read(tmp_path / "best.pt").spec is None
 
 
-def test_a_file_that_does_not_fit_lists_what_is_missing(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(models.resnet34(num_classes=7).state_dict(), path)
-    with pytest.raises(UserError, match=r"does not fit resnet18.*Not in the net: layer1\.2"):
-        make(weights=str(path))
-    state = models.resnet18(num_classes=7).state_dict()
-    del state["layer1.0.conv1.weight"]
-    torch.save(state, path)
-    with pytest.raises(UserError, match=r"Missing: layer1\.0\.conv1\.weight"):
-        make(weights=str(path))
+def cut(path: Path) -> None:
+    torch.save(state(), path)
+    path.write_bytes(path.read_bytes()[:-200])
 
 
-class Bomb:
-    """Executes on unpickling."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("bomb_went_off"),)  # type: ignore[return-value]
+def torchscript(path: Path) -> None:
+    traced = torch.jit.trace(net().eval(), torch.zeros(1, 1, 8, 8))  # type: ignore[no-untyped-call]
+    traced.save(str(path))
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
-def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "weights.pth"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="not a file of plain tensors"):
-        make(weights=str(path))
-
-
-def test_a_malicious_file_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"conv1.weight": Bomb()}, tmp_path / "weights.pth")
-    with pytest.raises(UserError, match="not a file of plain tensors"):
-        make(weights="weights.pth")
-    assert not (tmp_path / "bomb_went_off").exists()
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize(
+    ("name", "make", "told"),
+    [
+        ("x.pt", lambda path: path.write_bytes(b""), r"the file is empty \(0 bytes\)"),
+        ("x.pt", lambda path: path.write_bytes(b"not a checkpoint"), "damaged, or not a file of tensors"),
+        (
+            "x.pt",
+            lambda path: path.write_bytes(b"PK\x03\x04 half a zip"),
+            "damaged, or not a file of tensors",
+        ),
+        ("x.pt", cut, "damaged, or not a file of tensors"),
+        ("x.safetensors", lambda path: path.write_bytes(b"{}"), "damaged, or not a file of tensors"),
+        ("x.pt", lambda path: torch.save({"a": 1}, path), "expected tensors by name, found none"),
+        ("x.pt", lambda path: torch.save(torch.ones(2), path), "expected tensors by name, found none"),
+        ("x.pt", torchscript, "it is a TorchScript program"),
+        ("x.torchscript", torchscript, r"a TorchScript program.*format=state_dict"),
+        ("x.onnx", lambda path: path.write_bytes(b"x"), r"an ONNX model.*format=state_dict"),
+        ("x.pt", lambda path: None, "there is no such file or folder"),
+        ("x.pt", lambda path: path.mkdir(), "this folder has no weights. Expected the folder of a run"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_told_in_a_paragraph(
+    tmp_path: Path, name: str, make: Any, told: str
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(UserError, match=told) as raised:
+        StateFile.read(tmp_path / name, "model.weights")
+    assert str(raised.value).startswith(f"model.weights={tmp_path / name}: ")
+    assert "\n" not in str(raised.value)

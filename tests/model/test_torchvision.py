@@ -160,3 +160,22 @@ def test_augmentations_of_what_is_trained_are_refused() -> None:
         TorchvisionClassifier(**options, trainable="all", augmentations_per_image=2, channels_last=False)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"model\.augmentations_per_image=-1"):
         TorchvisionClassifier(**options, trainable="head", augmentations_per_image=-1, channels_last=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "googlenet", "swin_t", "mobilenet_v3_small"])
+def test_random_weights_take_any_number_of_channels_and_no_square(arch: str) -> None:
+    net = make(arch, image_shape=(13, 64, 96)).eval()
+    images_BCHW = torch.randn(2, 13, 64, 96, requires_grad=True)
+    net(images_BCHW).square().sum().backward()
+    assert images_BCHW.grad is not None
+    assert (images_BCHW.grad.abs().sum(dim=(0, 2, 3)) > 0).all()
+
+
+def test_weights_of_three_channels_are_not_for_thirteen() -> None:
+    with pytest.raises(UserError, match=r"take 3 channels, .* have 13.*model\.weights=none.*model=timm"):
+        make(image_shape=(13, 64, 64), weights="default")
+
+
+def test_a_net_of_square_images_says_so() -> None:
+    with pytest.raises(UserError, match=r"square images, not 64 × 96\. Set data\.image_size=64"):
+        make("vit_b_32", image_shape=(3, 64, 96))

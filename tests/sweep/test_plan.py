@@ -46,6 +46,8 @@ BAD = {
     "sweep.trials=1,2 optimizer.lr=1e-3": "takes one value",
     "model.hidden=[64],[0.5]": "model.hidden",
     "seed=0,1 sweep.seeds=2": "leave one of the two out",
+    "sweep=folds sweep.seeds=2 model=dnn,cnn": "both repeat a trial",
+    "sweep=folds sweep.folds=1": "sweep.folds: expected a whole number of at least 2",
     "model=dnn,autoencoder": "different tasks, whose metrics do not compare",
     "+trainer.gradient_clip_val=null,1.0": "it is there already",
     "--cfg job optimizer.lr=1e-3,1e-2": "leave -m",

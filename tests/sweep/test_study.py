@@ -27,7 +27,15 @@ def plan(tmp_path: Path) -> Plan:
         fixed=(),
         config={"seed": 0, "packages": []},
         options={
-            **{"name": "a", "trials": 3, "seeds": 1, "metric": "auto", "direction": "auto", "retries": 0},
+            **{
+                "name": "a",
+                "trials": 3,
+                "seeds": 1,
+                "folds": None,
+                "metric": "auto",
+                "direction": "auto",
+                "retries": 0,
+            },
             **{"max_failures": None, "fail_fast": False, "storage": None, "workers": "auto"},
             **{"threads": "auto", "sampler": SAMPLER, "pruner": None},
         },

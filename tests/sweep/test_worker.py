@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 from typing import Any
 
@@ -75,6 +76,52 @@ def test_the_mean_over_seeds_is_optimised(sweep: Sweep, training: FakeTraining) 
     ]
     assert [float(row["val/accuracy"]) for row in rows("a")] == pytest.approx([0.401, 0.41])
     assert [float(row["val/accuracy std"]) for row in rows("a")] == pytest.approx([0.1, 0.1])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("sweep=folds", "data.folds=3"),
+        ("sweep=folds", "sweep.folds=3"),
+        ("data.folds=3", "data.fold=range(0,3)"),
+        ("data.folds=3", "data.fold=2,0,1"),
+    ],
+)
+def test_folds_are_runs_of_one_trial(sweep: Sweep, training: FakeTraining, line: tuple[str, ...]) -> None:
+    training.result = lambda config: config["optimizer"]["lr"] + config["data"]["fold"] / 10
+    ended = sweep("optimizer.lr=1e-3,1e-2", *line, "sweep.name=a")
+    assert ended.code == 0, ended.err
+    assert [call["folder"].relative_to(folder("a").absolute()).as_posix() for call in training.calls] == [
+        f"{trial}/fold_{fold}" for trial in (0, 1) for fold in range(3)
+    ]
+    assert {call["config"]["data"]["folds"] for call in training.calls} == {3}
+    assert [float(row["val/accuracy"]) for row in rows("a")] == pytest.approx([0.101, 0.11])
+    assert [float(row["val/accuracy std"]) for row in rows("a")] == pytest.approx([0.1, 0.1])
+    assert "Spread over folds" in (folder("a") / "report.html").read_text()
+
+
+def test_some_of_the_folds_are_searched_as_any_option(sweep: Sweep, training: FakeTraining) -> None:
+    assert sweep("data.folds=5", "data.fold=0,1", "sweep.name=a").code == 0
+    assert [row["data.fold"] for row in rows("a")] == ["0", "1"]
+
+
+def test_one_configuration_over_its_folds(sweep: Sweep, training: FakeTraining) -> None:
+    assert sweep("sweep=folds", "sweep.name=a").code == 0
+    assert len(rows("a")) == 1
+    assert len(training.calls) == 5
+
+
+@SLOW
+def test_each_image_is_predicted_once_by_a_run_that_had_not_seen_it(sweep: Sweep) -> None:
+    line = ("sweep=folds", "data.folds=3", "model=dnn", "trainer.max_epochs=1", "callbacks=none")
+    assert sweep(*line, "sweep.name=a").code == 0
+    with (folder("a") / "0" / "out_of_fold.csv").open() as file:
+        predicted = list(csv.DictReader(file))
+    assert len({row["file"] for row in predicted}) == len(predicted) == 1797
+    for fold in range(3):
+        right = [row["right"] == "True" for row in predicted if row["fold"] == str(fold)]
+        accuracy = metrics(folder("a") / "0" / f"fold_{fold}")["test/accuracy"]
+        assert sum(right) / len(right) == pytest.approx(accuracy)
 
 
 def test_a_pruned_trial_has_not_failed(sweep: Sweep) -> None:

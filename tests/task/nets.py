@@ -22,7 +22,9 @@ class Fixed(nn.Module):
         return self.scores.expand(len(images), -1)
 
 
-def classification(net: nn.Module, classes: int = 2, smoothing: float = 0.0) -> Classification:
+def classification(
+    net: nn.Module, classes: int = 2, smoothing: float = 0.0, **options: Any
+) -> Classification:
     return Classification(
         net=net,
         optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
@@ -31,6 +33,7 @@ def classification(net: nn.Module, classes: int = 2, smoothing: float = 0.0) -> 
         num_classes=classes,
         label_smoothing=smoothing,
         seed=0,
+        **options,
     )
 
 

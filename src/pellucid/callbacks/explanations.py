@@ -99,6 +99,7 @@ class Explanations(Visualizer):
                 columns,
                 title=f"Explanations {snapshot.title}",
                 explained=explained,
+                about=predictor.spec.shown_as,
             )
         )
 

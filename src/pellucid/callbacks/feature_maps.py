@@ -47,6 +47,13 @@ class FeatureMaps(Visualizer):
         for output in feature_maps(predictor, predictor.inputs(images.pixels_BCHW), self.layer_names):
             title = f"{output.layer} {snapshot.title}"
             snapshot.show(
-                draw_feature_maps(pixels, images.names, output.values, shown=self.maps, title=title),
+                draw_feature_maps(
+                    pixels,
+                    images.names,
+                    output.values,
+                    shown=self.maps,
+                    title=title,
+                    about=predictor.spec.shown_as,
+                ),
                 f"{self.name}/{output.layer}",
             )

@@ -104,6 +104,7 @@ class FilmStrip(Visualizer):
             if self.explainer is not None:
                 score = "" if predictor.has_numbers else "the score of "
                 note += f"; explained is {score}{snapshot.classes[explained]}"
+            note = predictor.spec.noted(note)
             picture = film_strip(pixels_BHWC[position], selected, title=title, note=note)
             snapshot.show(picture, f"{self.name}/probe_{position}", file=f"{self.name}/probe_{position}.png")
 

@@ -43,12 +43,14 @@ class Latent(Visualizer):
         )
         codes_ND = encode(snapshot.predictor, snapshot.batches(index_N))
         snapshot.show(self._scatter(snapshot, codes_ND.numpy(), snapshot.labels[index_N].numpy()))
+        spec = snapshot.predictor.spec
         walks = traverse(snapshot.predictor, codes_ND)
         picture = traversal(
             walks.images_WSHWC,
             walks.values_WS,
             title=f"Walks through the latent space {snapshot.title}",
-            note="each dimension from its 5 % to its 95 % quantile, the others at their medians",
+            note=spec.noted("each dimension from its 5 % to its 95 % quantile, the others at their medians"),
+            bands=spec.bands,
         )
         snapshot.show(picture, f"{self.name}/traversal")
 

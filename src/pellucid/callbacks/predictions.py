@@ -44,7 +44,7 @@ class Predictions(Visualizer):
                 snapshot.predictor.pixels(images),
                 predicted.captions,
                 title=f"Predictions {snapshot.title}",
-                note=note,
+                note=snapshot.predictor.spec.noted(note),
                 right=predicted.right,
             )
         )
@@ -70,13 +70,15 @@ class Predictions(Visualizer):
 
     def _show_mistakes(self, snapshot: Snapshot, worst: Mistakes) -> None:
         images = snapshot.images(worst.index_N)
+        note = (
+            f"predicted class, confidence (true class); {counted(worst.total, 'mistake')} in {snapshot.seen}"
+        )
         snapshot.show(
             image_grid(
                 snapshot.predictor.pixels(images),
                 worst.images.captions,
                 title=f"Most confident mistakes {snapshot.title}",
-                note=f"predicted class, confidence (true class); {counted(worst.total, 'mistake')} "
-                f"in {snapshot.seen}",
+                note=snapshot.predictor.spec.noted(note),
                 right=worst.images.right,
                 files=images.short_files,
             ),

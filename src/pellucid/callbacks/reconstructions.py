@@ -28,7 +28,7 @@ class Reconstructions(Visualizer):
         return None if snapshot.predictor.reconstructs else "not an autoencoder"
 
     def draw(self, snapshot: Snapshot) -> None:
-        images = snapshot.reference_images(self.count)
+        images, spec = snapshot.reference_images(self.count), snapshot.predictor.spec
         reconstructed = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
         snapshot.show(
             reconstructions(
@@ -36,7 +36,8 @@ class Reconstructions(Visualizer):
                 reconstructed.outputs_BHWC,
                 images.names,
                 title=f"Reconstructions {snapshot.title}",
-                note=f"the same {snapshot.host.split} images in every epoch",
+                note=spec.noted(f"the same {snapshot.host.split} images in every epoch"),
+                bands=spec.bands,
             )
         )
         self._show_extremes(snapshot)
@@ -55,8 +56,11 @@ class Reconstructions(Visualizer):
             reconstructed = reconstruct(snapshot.predictor, snapshot.predictor.inputs(images.pixels_BCHW))
             groups[name] = (reconstructed.originals_BHWC, reconstructed.outputs_BHWC, captions)
         compared = counted(len(index_N), f"{snapshot.host.split} image")
-        note = f"of {compared}; mean MSE {errors_N.mean():.4f}"
-        snapshot.show(
-            extremes(groups, title=f"Best, median and worst reconstructions {snapshot.title}", note=note),
-            f"{self.name}/extremes",
+        spec = snapshot.predictor.spec
+        picture = extremes(
+            groups,
+            title=f"Best, median and worst reconstructions {snapshot.title}",
+            note=spec.noted(f"of {compared}; mean MSE {errors_N.mean():.4f}"),
+            bands=spec.bands,
         )
+        snapshot.show(picture, f"{self.name}/extremes")

@@ -33,14 +33,18 @@ class Samples(Visualizer):
         received_BHWC = predictor.shown(images.received_BCHW)
         if images.originals is None:
             note += "; what the net receives, normalisation undone"
-            picture = image_grid(received_BHWC, images.names, title="Training images", note=note)
+            picture = image_grid(
+                received_BHWC, images.names, title="Training images", note=predictor.spec.noted(note)
+            )
         else:
             picture = paired_grid(
                 predictor.pixels(images.originals),
                 received_BHWC,
                 images.names,
                 title="Training images",
-                note=note + "; below each image what the net receives, normalisation undone",
+                note=predictor.spec.noted(
+                    note + "; below each image what the net receives, normalisation undone"
+                ),
                 sides=("as it is", "received"),
             )
         snapshot.show(picture)

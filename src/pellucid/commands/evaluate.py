@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +30,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.images import short
 from pellucid.inside.pixels import pixels
 from pellucid.metrics.confusion import Confusion
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
@@ -40,7 +40,7 @@ from pellucid.view.curves import curves
 from pellucid.view.labels import label_calibration, labels
 from pellucid.view.mistakes import mistakes
 from pellucid.view.numbers import numbers
-from pellucid.view.predictions import name_classes, output_columns, target_texts
+from pellucid.view.predictions import image_rows, name_classes
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +84,22 @@ def evaluate(
     console.print(_summary(trained, evaluations, intervals))
     for line in interval_notes(*to_dict(intervals).values()):
         log.info("%s", line)
-    _print_outputs(evaluations[split].predictions, trained.spec.classes)
+    _print_outputs(evaluations[split].predictions, trained)
     log.info("%s of %s.", counted(len(evaluations[split].predictions), f"{split} image"), images.source)
     log.info("Written: %s", folder)
     return [row]
 
 
-def _print_outputs(predictions: Predictions, names: Sequence[str]) -> None:
+def _print_outputs(predictions: Predictions, trained: LoadedRun) -> None:
     """How well each class, label or number is told."""
+    names = trained.spec.classes
     if predictions.has_classes:
-        console.print(_class_table(confusion(predictions, names)))
+        counts_K = trained.class_counts()
+        if counts_K is not None and not is_imbalanced(counts_K):
+            counts_K = None
+        if counts_K is not None:
+            log.info("%s", describe_imbalance(counts_K, names))
+        console.print(_class_table(confusion(predictions, names), counts_K))
     elif predictions.has_labels:
         scores = labels(predictions, names)
         console.print(_output_table("label", names, scores.heads, scores.texts, scores.average_precision_K))
@@ -165,7 +171,10 @@ def _write(
         matrix = confusion(predictions, classes)
         head = ("class", "precision", "recall", "f1", "images")
         by_class = [(name, *matrix.texts(label)) for label, name in enumerate(classes)]
-        write_csv(folder / "classes.csv", [dict(zip(head, row, strict=True)) for row in by_class])
+        rows: list[dict[str, Any]] = [dict(zip(head, row, strict=True)) for row in by_class]
+        if (counts_K := trained.class_counts()) is not None:
+            rows = [{**row, "train_images": n} for row, n in zip(rows, counts_K.tolist(), strict=True)]
+        write_csv(folder / "classes.csv", rows)
         note = (
             f"{where}, accuracy {evaluated.metrics['accuracy']:.4f}; colour: share of the true class's images"
         )
@@ -181,53 +190,8 @@ def _write(
         _write_numbers(folder, trained, predictions, where)
     if predictions.has_labels or predictions.has_numbers:
         _write_worst(folder, trained, data, predictions, split)
-    write_csv(folder / "images.csv", _rows(files, predictions, classes))
+    write_csv(folder / "images.csv", image_rows(files, predictions, classes))
     write_atomically(folder / "metrics.json", json.dumps(content, indent=2).encode())
-
-
-def _rows(files: Sequence[str], predictions: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """A row an image: its file, what is known of it, its loss, and what was predicted."""
-    loss_N = predictions.values["loss"]
-    said = {
-        name: values_N.tolist()
-        for name, values_N in predictions.values.items()
-        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
-    }
-    rows, losses = [], loss_N.tolist()
-    if predictions.has_labels or predictions.has_numbers:
-        columns = _columns(predictions, classes)
-        return [
-            {"file": file, "loss": loss, **row}
-            for file, loss, row in zip(files, losses, columns, strict=True)
-        ]
-    if predictions.targets_NK is None:
-        known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
-    else:
-        known = [{"true": text} for text in target_texts(predictions.targets, classes)]
-    for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
-        row = {"file": file, **of_image, "loss": losses[index]}
-        row |= {name: values[index] for name, values in said.items()}
-        if predictions.has_classes:
-            row["predicted"] = classes[row["predicted"]]
-            row["right"] = row["predicted"] == row["class"]
-        rows.append(row)
-    return rows
-
-
-def _columns(predictions: Predictions, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What is known and predicted of each image: its labels, with their probabilities, or its numbers."""
-    said = output_columns(predictions.values, names)
-    if predictions.has_labels:
-        true = target_texts(predictions.targets, names)
-        return [
-            {"true": text, "predicted": row.pop("labels"), **row}
-            for text, row in zip(true, said, strict=True)
-        ]
-    return [
-        {f"true_{name}": value for name, value in zip(names, known, strict=True)}
-        | {f"predicted_{name}": value for name, value in zip(names, row.values(), strict=True)}
-        for known, row in zip(predictions.targets.tolist(), said, strict=True)
-    ]
 
 
 def _write_labels(folder: Path, trained: LoadedRun, predictions: Predictions, where: str) -> float:
@@ -291,8 +255,10 @@ def _write_mistakes(
             pixels(trained.spec, rows.images()),
             worst.images.captions,
             title=f"Most confident mistakes of {trained.name}",
-            note="predicted class, confidence (true class); "
-            f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}",
+            note=trained.spec.noted(
+                "predicted class, confidence (true class); "
+                f"{counted(worst.total, 'mistake')} in {counted(len(predictions), f'{split} image')}"
+            ),
             right=worst.images.right,
             files=[short(file) for file in rows.files],
         ),
@@ -313,17 +279,19 @@ def _summary(
     return table
 
 
-def _class_table(matrix: Confusion) -> Table:
-    """Precision, recall and F1 of each class that has images; of many, the worst."""
+def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None) -> Table:
+    """Precision, recall and F1 of each class that has images; of many, the worst. With training images."""
     scores, classes = matrix.scores, matrix.classes
     labels = np.flatnonzero(scores.images_K).tolist()
     title = "By class"
     if len(labels) > MAX_CLASSES:
         title = f"The {MAX_CLASSES} worst of {counted(len(labels), 'class')}"
         labels = sorted(labels, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
-    table = console.table(title, ("class", "precision", "recall", "F1", "images"), left=("class",))
+    trained = () if counts_K is None else ("trained on",)
+    table = console.table(title, ("class", "precision", "recall", "F1", "images", *trained), left=("class",))
     for label in labels:
-        table.add_row(Text(plain(classes[label])), *matrix.texts(label))
+        counts = () if counts_K is None else (f"{counts_K[label]:,}",)
+        table.add_row(Text(plain(classes[label])), *matrix.texts(label), *counts)
     return table
 
 

@@ -19,7 +19,8 @@ from pellucid.discovery.pool import MAX_BYTES, MAX_IMAGES
 from pellucid.errors import UserError, counted
 from pellucid.inside.images import UNKNOWN
 from pellucid.inside.reference import choose_reference_images
-from pellucid.model.state_file import load_weights
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile
 from pellucid.spec import MAX_SIZE
 from pellucid.system.console import console
 from pellucid.system.process import check_device, has_gpu
@@ -73,7 +74,7 @@ def look(
         model, "model", packages=packages, image_shape=shape, num_classes=max(1, len(names))
     )
     if weights is not None:
-        load_weights(net, Path(weights).expanduser())
+        load_weights(net, StateFile.read(weights), whole=True)
     device = DEVICES.get(accelerator, "cuda" if has_gpu() else "cpu")
     chosen = [files[index] for index in index_N.tolist()]
     pictures = Pictures(chosen, shape)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SPLIT = ("val_fraction", "test_fraction", "seed")  # options of data that say which image is where
-
 
 def report(
     run: PathText | None = None,
@@ -97,6 +95,8 @@ def _page_of_run(
 
 def _as_trained(trained: LoadedRun, images: ImageData, data_config: Mapping[str, Any]) -> bool:
     """Whether the splits hold the images that the run has seen, in the same places."""
+    from pellucid.data.divide import DIVISION_OPTIONS
+
     recorded = trained.run.metrics() if trained.run else {}
     trained_config = trained.config["data"]
     expected = {
@@ -104,5 +104,5 @@ def _as_trained(trained: LoadedRun, images: ImageData, data_config: Mapping[str,
         **{f"data/{name}": len(split) for name, split in images.splits.items()},
     }
     return all(recorded.get(key, value) == value for key, value in expected.items()) and all(
-        trained_config.get(name) == data_config.get(name) for name in SPLIT
+        trained_config.get(name) == data_config.get(name) for name in DIVISION_OPTIONS
     )

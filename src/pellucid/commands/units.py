@@ -187,7 +187,7 @@ def _sheet(
         colours=filters is not None and filters.pixels,
         size=study.largest_patch,
         title=f"Units of {layer.name}, {loaded.name}",
-        note=note,
+        note=loaded.spec.noted(note),
         of=filters.name if filters else "",
     )
 
@@ -209,7 +209,7 @@ def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, A
         notes=_notes(row, study.layer),
         dead=row["dead"],
         filter_IHW=study.filters.weights_OIHW[unit] if study.filters else None,
-        excited_HWC=to_pixels(made_HWC) if moved else None,
+        excited_HWC=to_pixels(made_HWC, loaded.spec.bands) if moved else None,
         excited_box=study.maxima_boxes_A4[position].tolist(),
         excited_note=f"gives {number(row['made'])}\nimages ≤ {number(row['max'])}",
         photos_NHWC=photos_NHWC,

@@ -41,6 +41,8 @@ SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model": ("torch.nn.Module", NETS),
     "task": ("pellucid.task.base.Task", ("pellucid.task",)),
     "data": ("pellucid.data.base.ImageData", ("pellucid.data",)),
+    "loss": ("torch.nn.Module", ("torch.nn.modules.loss",)),  # with metrics, of a task, the user's own
+    "metric": ("torchmetrics.Metric", ("torchmetrics.classification", "torchmetrics.regression")),
     "optimizer": ("torch.optim.Optimizer", ("torch.optim",)),
     "scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("torch.optim",)),
     "callbacks": ("lightning.pytorch.Callback", ("pellucid.callbacks", "lightning.pytorch.callbacks")),
@@ -57,6 +59,8 @@ SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "strategy": ("lightning.pytorch.strategies.Strategy", ("lightning.pytorch.strategies",)),
     "profiler": ("lightning.pytorch.profilers.Profiler", ("lightning.pytorch.profilers",)),
 }
+# Of the user's own packages more may stand in a slot, which its builder then makes of the slot's kind.
+OWN_KINDS = {"data": ("pellucid.data.own.Source", "a Dataset, a LightningDataModule or an ImageData")}
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 TRAINER = ("strategy", "profiler")  # its parts that are objects
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:([^,{}]+)(?:,([^{}]*))?\}")
@@ -81,8 +85,8 @@ def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = ()
     make: Any = cls
     if isinstance(cls, FunctionType):
         check_arguments(target, cls, arguments, named=cls.__module__.split(".")[0] in packages)
-        kind = SLOTS[slot][0]
-        make = checked(cls, f"{slot}: {target}", _kind(kind), _kind_name(kind))
+        kind, kind_name = _kind_of(slot, cls, packages)
+        make = checked(cls, f"{slot}: {target}", kind, kind_name)
     factory = partial(make, **arguments)
     try:
         if node.get("_partial_"):
@@ -211,7 +215,10 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type | Funct
     of_package = defined_in.split(".")[0] in packages
     if not inspect.isclass(made) or not (of_package or of_known):
         raise refused
-    if not issubclass(made, _kind(kind)) and not (of_package and slot == "argument"):
+    own_kind, own_name = _kind_of(slot, made, packages)
+    if not issubclass(made, own_kind) and not (of_package and slot == "argument"):
+        if slot in OWN_KINDS and of_user(made, packages):
+            raise UserError(f"{slot}: {target} is no {own_name.removeprefix('a ')}. Expected {own_name}.")
         raise refused
     return made
 
@@ -231,11 +238,11 @@ def _import(module: str, name: str, slot: str) -> Any:
 
 def _check_function(function: FunctionType, target: str, slot: str, packages: Sequence[str]) -> None:
     """Raise UserError where a function may not be called for that slot."""
-    kind = SLOTS[slot][0]
+    kind, kind_name = _kind_of(slot, function, packages)
     own = f"packages=[mypackage] {slot}._target_=mypackage."
     if slot not in PLACES:
         raise UserError(
-            f"{slot}: {target} is a function, expected a class: {_kind_name(kind)}. Use a class of your own "
+            f"{slot}: {target} is a function, expected a class: {kind_name}. Use a class of your own "
             f"that calls it: {own}My{slot.title()}."
         )
     if not of_user(function, packages) and not (slot in OF_NETS and is_builder(function)):
@@ -244,10 +251,10 @@ def _check_function(function: FunctionType, target: str, slot: str, packages: Se
             f"{slot}: {target} is a function{f', and {none}' if slot in OF_NETS else ' of a library'}, so "
             f"it is not called. Use a function or class of your own that calls it: {own}build."
         )
-    if of_user(function, packages) and returns_other(function, _kind(kind)):
+    if of_user(function, packages) and returns_other(function, kind):
         raise UserError(
             f"{slot}: {target} is annotated to return something else, so it is not called; expected "
-            f"{_kind_name(kind)}."
+            f"{kind_name}."
         )
 
 
@@ -291,6 +298,14 @@ def is_of_nets(target: str) -> bool:
 
 def _within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
+
+
+def _kind_of(slot: str, made: object, packages: Sequence[str]) -> tuple[type, str]:
+    """The kind of what may stand in a slot, and its name."""
+    if slot in OWN_KINDS and of_user(made, packages):
+        kind, name = OWN_KINDS[slot]
+        return _kind(kind), name
+    return _kind(SLOTS[slot][0]), _kind_name(SLOTS[slot][0])
 
 
 def _kind(kind: str) -> type:

@@ -10,6 +10,7 @@ from pellucid.config.signature import Signature, read_signature
 from pellucid.errors import did_you_mean
 
 SPECIAL = {"_target_", "_partial_"}
+OWN_DATA = "pellucid.data.own.Own"
 NULLABLE = ("share",)  # options of trainings: a number, or null
 # What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
 ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -46,6 +47,8 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
         signature = read_signature(str(node["_target_"]))
         if signature is None:  # not readable as text: building it will tell
             continue
+        if where == "data" and not str(node["_target_"]).startswith("pellucid."):
+            signature = with_options_of_own(signature)
         for key, value in node.items():
             if key in SPECIAL:
                 continue
@@ -57,6 +60,14 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
             elif not signature.open:
                 problems[name] = unknown_key(where, key, node, signature)
     return problems
+
+
+def with_options_of_own(signature: Signature) -> Signature:
+    """What a user's own data set takes, with the options of ours around it."""
+    ours = read_signature(OWN_DATA)
+    assert ours is not None
+    options = {name: annotation for name, annotation in ours.annotations.items() if name != "make"}
+    return Signature({**signature.annotations, **options}, signature.open)
 
 
 def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signature) -> str:

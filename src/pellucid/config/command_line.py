@@ -23,6 +23,7 @@ FLAGS = {
     *(*SHOW_ONLY, "--cfg", "-c", "--resolve", "--package", "-p"),
     *("--multirun", "-m", "--run", "-r", "--config-dir", "-cd"),
 }
+OPEN = ("task.loss.", "task.metrics.")  # below which any option may stand
 ONLY_SHOWING = {"--resolve", "--package", "-p"}
 
 
@@ -75,11 +76,16 @@ def split(argv: list[str], command: Command | None = None) -> CommandLine:
     written = set(overrides)
     return CommandLine(
         options=[text for text in argv if text not in written],
-        overrides=[quote_path(text, command, multirun=flags_given.multirun) for text in overrides],
+        overrides=[quote_path(_added(text), command, multirun=flags_given.multirun) for text in overrides],
         multirun=flags_given.multirun,
         show_only=not SHOW_ONLY.isdisjoint(rest) or flags_given.cfg is not None,
         config_dir=flags_given.config_dir,
     )
+
+
+def _added(override: str) -> str:
+    """The override, with Hydra's sign for what is not in the configuration where anything may be added."""
+    return f"++{override}" if override.startswith(OPEN) else override
 
 
 def quote_path(override: str, command: Command | None = None, *, multirun: bool = False) -> str:

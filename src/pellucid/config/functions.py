@@ -30,10 +30,14 @@ from typing import Any, TypeVar
 
 from pellucid.errors import UserError, did_you_mean
 
-PLACES = ("model", "data", "optimizer", "scheduler", "callbacks", "logger", "argument")
+PLACES = (
+    *("model", "data", "loss", "metric", "optimizer", "scheduler", "callbacks", "logger"),
+    "argument",
+)
 OF_NETS = ("model", "argument")
 TIMM = ("timm", "timm.models")  # where its functions are looked up, and in modules of the second
 LIBRARIES = {
+    "datasets",
     "filelock",
     "huggingface_hub",
     "hydra",

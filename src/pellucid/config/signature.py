@@ -7,6 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Signature:
     """The parameters of a class or function.
 
     ``annotations`` maps each named parameter to its annotation (None: not annotated); ``open`` is true where
-    ``**kwargs`` takes any name. Of a function that hands its ``**kwargs`` on, the names that those take to
-    whom it does are among them.
+    ``**kwargs`` takes any name. Of a function that hands its ``**kwargs`` on, or a constructor that does to
+    its base's, the names that those take to whom it does are among them.
     """
 
     annotations: dict[str, ast.expr | None]
@@ -80,9 +81,29 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 def _class_signature(node: ast.ClassDef, module: str, seen: frozenset[tuple[str, str]]) -> Signature | None:
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return _signature(item, skip_first=True)
+            own, kwargs = _signature(item, skip_first=True), item.args.kwarg
+            calls = [part for part in ast.walk(item) if kwargs and _is_of_base(part, kwargs.arg)]
+            base = _inherited(node, module, seen) if calls and len(node.bases) == 1 else None
+            if base is None:
+                return own
+            more = {k: v for k, v in _left(base, calls[0]).items() if k not in own.annotations}
+            return Signature(own.annotations | more, base.open)
         if isinstance(item, ast.FunctionDef) and item.name == "__new__":
             return None
+    return _inherited(node, module, seen)
+
+
+def _is_of_base(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    """Whether that is ``super().__init__(…, **name)``."""
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "super().__init__"
+        and any(key.arg is None and _is(key.value, name) for key in node.keywords)
+    )
+
+
+def _inherited(node: ast.ClassDef, module: str, seen: frozenset[tuple[str, str]]) -> Signature | None:
+    """The signature of the constructor that a class has from its first base."""
     bases = [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "ABC")]
     if not bases and not node.decorator_list:  # object's constructor takes nothing
         return Signature(annotations={}, open=False)

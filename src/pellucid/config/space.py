@@ -130,7 +130,7 @@ def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) ->
         yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
     for key, minimum, alternative in (
         *(("trials", 1, "null" if options["sampler"] is None else ""), ("seeds", 1, ""), ("retries", 0, "")),
-        *(("max_failures", 1, "null"), ("workers", 1, "auto"), ("threads", 1, "auto")),
+        *(("max_failures", 1, "null"), ("workers", 1, "auto"), ("threads", 1, "auto"), ("folds", 2, "null")),
     ):
         value = options[key]
         if alternative and value == {"null": None, "auto": "auto"}[alternative]:

@@ -43,6 +43,7 @@ VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds besid
     "share": (float, int, type(None)),
     "compile": (bool,),
     "report": (bool,),
+    "weights": (str, type(None)),
     "device_images": (float, int),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,26 @@ from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from pellucid.data.augment import find_augment, none
-from pellucid.data.divide import Division, History, divide
+from pellucid.data.divide import Division, History, divide, shares_of
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
-from pellucid.data.loader import BatchLoader, Order, fair_order, is_limited
+from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
+from pellucid.data.split import Fold
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
 
 CHUNK = 1024  # images
+
+
+def check_image_size(size: object) -> None:
+    """Raise UserError for what is no number of pixels a side, and no height and width."""
+    both = size if isinstance(size, Sequence) and not isinstance(size, str) and len(size) == 2 else (size,)
+    if not all(type(side) is int and 1 <= side <= MAX_SIZE for side in both):
+        raise UserError(
+            f"data.image_size={size}: expected 1 to {MAX_SIZE} pixels a side, height and width as "
+            "[224,320], or auto."
+        )
 
 
 class ImageData(LightningDataModule, ABC):
@@ -31,8 +42,11 @@ class ImageData(LightningDataModule, ABC):
 
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
-    ``test_fraction`` say. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used.
+    ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
+    ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
+    ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
+    set augments them itself. What a data set does not state among its options it hands on to this class.
     """
 
     spec: Spec
@@ -41,25 +55,29 @@ class ImageData(LightningDataModule, ABC):
         self,
         *,
         spec: Spec,
-        image_size: int | Literal["auto"] = "auto",
+        image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
+        sampling: Literal["natural", "balanced"] = "natural",
         seed: int = 0,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
+        folds: int | None = None,
+        fold: int = 0,
     ) -> None:
         super().__init__()
-        if isinstance(image_size, str) and image_size != "auto":
-            raise UserError(f"data.image_size={image_size}: expected auto or a number of pixels.")
-        if image_size != "auto" and not 1 <= image_size <= MAX_SIZE:
-            raise UserError(f"data.image_size={image_size}: expected 1 to {MAX_SIZE} pixels, or auto.")
+        if image_size != "auto":
+            check_image_size(image_size)
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
+        if sampling not in ("natural", "balanced"):
+            raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
+        self.sampling = sampling
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment)
-        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.shares = shares_of(val_fraction, test_fraction, folds, fold)
         self.history = History()
         self.divided = Division((), {}, {}, {}, Changes())
         self.splits: dict[str, Split] = {}
@@ -71,6 +89,13 @@ class ImageData(LightningDataModule, ABC):
         self._features: dict[str, Features] = {}
         self.source = ""
         self.left_out = 0
+        self.draw: Draw | None = None
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that the test images are; None where they are none."""
+        share = self.shares["test"]
+        return share if isinstance(share, Fold) else None
 
     @abstractmethod
     def read(self) -> dict[str, Split]:
@@ -88,6 +113,16 @@ class ImageData(LightningDataModule, ABC):
             digest.update(f"{name}{(len(split), *split.store.shape[1:])}".encode())
             for index_B in torch.split(torch.arange(len(split)), CHUNK):  # all at once: twice in memory
                 digest.update(split.images(index_B).contiguous().numpy().data)
+            digest.update(split.targets.contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+    def fingerprint_by_digests(self) -> str:
+        """A hash of every image, as it was before it was brought to a size, and of every label."""
+        digest = hashlib.sha256()
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            digest.update(f"{name}{len(split)}".encode())
+            digest.update(split.digests_N.tobytes())
             digest.update(split.targets.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
@@ -122,7 +157,7 @@ class ImageData(LightningDataModule, ABC):
         splits = self.read()
         for name, split in splits.items():
             split.check(f"{type(self).__name__}.read, split {name}", self.spec)
-        divided = divide(splits, self.fractions, self.seed, self.spec.classes, self.history)
+        divided = divide(splits, self.shares, self.seed, self.spec.classes, self.history)
         for name, split in divided.splits.items():
             if len(split) == 0:
                 raise UserError(f"The {name} split of {self.source} has no images.")
@@ -186,7 +221,8 @@ class ImageData(LightningDataModule, ABC):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
         augment = self.augment if augmented else none
-        augmentations = 1 if augment is none else self.augmentations
+        draw = self.draw if augmented and name == "train" else None
+        augmentations = 1 if augment is none and draw is None else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -194,6 +230,7 @@ class ImageData(LightningDataModule, ABC):
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
+            strata_N=split.strata_N if self.sampling == "balanced" else None,
         )
         if trainer and is_limited(trainer, name, len(order)):
             order.shuffle, order.order_N = False, fair_order(split.strata_N, self.seed)
@@ -206,6 +243,7 @@ class ImageData(LightningDataModule, ABC):
             features=self._remembered(name, augmentations) if remembered else None,
             device=device,
             weighted=weighted,
+            draw=draw,
         )
 
     def of_test(self, index_N: Tensor) -> ImageData:

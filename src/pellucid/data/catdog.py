@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torchvision import datasets
+from torchvision.transforms.functional import center_crop
 
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
@@ -42,13 +43,12 @@ class CatDog(ImageData):
         *,
         root: str = "~/.cache/pellucid/catdog",
         source: Literal["auto", "folder", "pets", "drawn"] = "auto",
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "crop_flip",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
@@ -59,11 +59,11 @@ class CatDog(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
+            test_fraction=None,  # it has test images
+            **given,
         )
         if source not in ("auto", "folder", "pets", "drawn"):
             raise UserError(f"data.source={source}: expected auto, folder, pets or drawn.")
@@ -120,7 +120,7 @@ class CatDog(ImageData):
     def _read_folder(self) -> dict[str, Split]:
         splits, self.left_out = load_folder(
             self._folder(),
-            size=self.spec.image_shape[1],
+            size=self.spec.image_shape[1:],
             cache=self.cache,
             cache_limit=self.cache_limit,
             fit=self.spec.fit,
@@ -147,7 +147,7 @@ class CatDog(ImageData):
             lines = (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             rows[name] = [line.split() for line in lines]
         files = {name: [folder / "images" / f"{row[0]}.jpg" for row in lines] for name, lines in rows.items()}
-        size, limit = self.spec.image_shape[1], self.cache_limit
+        size, limit = self.spec.image_shape[1:], self.cache_limit
         loaded = load_together(
             files, root=self.root, size=size, cache=self.cache, cache_limit=limit, fit=self.spec.fit
         )
@@ -162,8 +162,9 @@ class CatDog(ImageData):
     def _read_drawn(self) -> dict[str, Split]:
         splits = {}
         for number, (name, count) in enumerate(DRAWN.items()):  # each split's faces from a seed of its own
-            images, labels = draw_faces(count, size=self.spec.image_shape[1], seed=number)
-            pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+            height, width = self.spec.image_shape[1:]
+            images, labels = draw_faces(count, size=max(height, width), seed=number)
+            pixels = center_crop(torch.from_numpy(images).permute(0, 3, 1, 2), [height, width]).contiguous()
             files = numbered(name, len(labels))
             same_at_any_size = as_digests(hashlib.sha256(file.encode()).digest() for file in files)
             splits[name] = Split.whole(pixels, torch.from_numpy(labels), files, same_at_any_size)

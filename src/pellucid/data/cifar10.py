@@ -4,7 +4,7 @@ Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import torch
 from torchvision import datasets
@@ -27,11 +27,10 @@ class CIFAR10(ImageData):
         self,
         *,
         root: str = "~/.cache/pellucid/cifar10",
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 128,
         augment: str = "shift_flip",
         val_fraction: float = 0.1,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         spec = Spec(
             image_shape=(3, 32, 32),
@@ -42,11 +41,11 @@ class CIFAR10(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
+            test_fraction=None,  # it has test images
+            **given,
         )
         self.root = Path(root).expanduser()
 

@@ -3,14 +3,14 @@
 Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository, 1998.
 """
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, divide, shares_of
 from pellucid.data.images import Split, numbered
 from pellucid.spec import Spec
 
@@ -23,16 +23,17 @@ class Digits(ImageData):
     def __init__(
         self,
         *,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         augment: str = "none",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         seed: int = 0,
+        **given: Any,
     ) -> None:
         # Nobody has split these, so what is known of them in advance hangs on the split as well.
-        everything, fractions = _everything(), {"val": val_fraction, "test": test_fraction}
-        train = divide({"all": everything}, fractions, seed, CLASSES, History()).splits["train"]
+        everything = _everything()
+        shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
+        train = divide({"all": everything}, shares, seed, CLASSES, History()).splits["train"]
         pixels_N = train.images(torch.arange(len(train))).double() / 255
         spec = Spec(
             image_shape=(1, 8, 8),
@@ -43,12 +44,12 @@ class Digits(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
         self.everything = everything
 

@@ -11,10 +11,20 @@ import torch
 
 from pellucid.data.images import Split
 from pellucid.data.manifest import SPLITS, Changes, Manifest, first_names
-from pellucid.data.split import take
+from pellucid.data.split import Fold, Share, take
 from pellucid.errors import UserError
 
 log = logging.getLogger(__name__)
+DIVISION_OPTIONS = ("val_fraction", "test_fraction", "folds", "fold", "seed")  # that decide where an image is
+
+Shares = Mapping[str, Share | None]  # of val and test
+
+
+def shares_of(
+    val_fraction: float | None, test_fraction: float | None, folds: int | None, fold: int
+) -> Shares:
+    """What of the training images is for ``val`` and ``test``. Raises UserError for a fold that is none."""
+    return {"val": val_fraction, "test": test_fraction if folds is None else Fold(fold, folds)}
 
 
 @dataclass(frozen=True)
@@ -57,34 +67,38 @@ class Division:
 
 def divide(
     provided: Mapping[str, Split],
-    fractions: Mapping[str, float | None],
+    shares: Shares,
     seed: int,
     classes: Sequence[str],
     history: History,
 ) -> Division:
     """The splits that a data set has, and those taken from its training images. Raises UserError.
 
-    Images that are others than the run's are not divided: all are ``test``, or what their folders say.
+    Images that are others than the run's are not divided: all are ``test``, or what their folders say. Where
+    ``test`` is to be a fold, it is one of the training images, and those that the data have for it stay out.
     """
     same_images = history.is_of(provided)
+    if same_images and isinstance(shares["test"], Fold) and "test" in provided:
+        log.info(
+            "The %s test images that the data have are not used: each fold is tested on training images.",
+            f"{len(provided['test']):,}",
+        )
+        provided = {name: split for name, split in provided.items() if name != "test"}
     splits = dict(provided) if same_images or "all" not in provided else {"test": provided["all"]}
     names = ("val", "test") if history.by_position else ("test", "val")
-    shares = {
-        name: share for name in names if name not in provided and (share := fractions[name]) is not None
-    }
-    available = {*provided, *shares, *({"train"} if "all" in provided else ())}
+    parts = {name: share for name in names if name not in provided and (share := shares[name]) is not None}
+    available = {*provided, *parts, *({"train"} if "all" in provided else ())}
     if same_images and (missing := [name for name in SPLITS if name not in available]):
         raise UserError(
             f"The data have {', '.join(provided)} images but no {' and no '.join(missing)} images. Expected "
             "<root>/{train,test}/<class>/…, or where data=image_folder class folders alone."
         )
-    if same_images and shares:
+    if same_images and parts:
         pool = splits.pop("all") if "all" in splits else splits["train"]
         if history.manifest is None:
-            parts = take(pool, shares, seed, classes, by_position=history.by_position)
+            splits |= take(pool, parts, seed, classes, by_position=history.by_position)
         else:
-            parts = history.manifest.take(pool, tuple(shares), seed)
-        splits |= parts
+            splits |= history.manifest.take(pool, tuple(parts), seed)
     splits = {name: splits[name] for name in SPLITS if name in splits}
     changes = Changes()
     if history.manifest is not None and same_images:

@@ -34,12 +34,12 @@ MAX_INDEX = 2**26  # bytes
 DIGESTS = "digests.bin"  # 64 bits of each file's checksum
 SUMMED = 2**24  # bytes of pixels that a thread sums at a time
 MIN_SHOWN = 256  # of these parts take long enough to show how far it is
-Shape = tuple[int, int, int, int]  # of pixels, (N, 3, S, S)
+Shape = tuple[int, int, int, int]  # of pixels, (N, C, H, W)
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Decoded photos, (N, 3, S, S) uint8, mapped from the cache; which files they are of, and digests."""
+    """Decoded photos, (N, C, H, W) uint8, mapped from the cache; which files they are of, and digests."""
 
     images: Tensor
     readable: list[int]
@@ -69,6 +69,14 @@ class Entry:
             return "?"
 
 
+def name_in(root: Path, file: Path) -> str:
+    """A file's name from the root on; of one that lies elsewhere all of it."""
+    try:
+        return str(file.relative_to(root))
+    except ValueError:
+        return str(file)
+
+
 def seal(
     entry: Path, key: str, *, root: Path, broken: Mapping[str, str], odd: Mapping[str, str], shape: Shape
 ) -> None:
@@ -78,10 +86,12 @@ def seal(
     (entry / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos | None:
+def read_entry(
+    entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[int, int, int]
+) -> Photos | None:
     """What the entry holds; None where there is none, or a damaged one, which is told and removed."""
     try:
-        return _checked(entry, files, root, size)
+        return _checked(entry, files, root, image_shape)
     except FileNotFoundError:
         if not entry.is_dir():
             return None
@@ -100,16 +110,16 @@ def read_entry(entry: Path, files: Sequence[Path], root: Path, size: int) -> Pho
     return None
 
 
-def _checked(entry: Path, files: Sequence[Path], root: Path, size: int) -> Photos:
+def _checked(entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[int, int, int]) -> Photos:
     """The entry, if it is whole and of these files. Raises anything else."""
     index = _read_index(entry)
     broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
     readable = list(range(len(files)))
     if broken:
-        readable = [number for number, path in enumerate(files) if str(path.relative_to(root)) not in broken]
+        readable = [number for number, path in enumerate(files) if name_in(root, path) not in broken]
     if len(readable) + len(broken) != len(files):
         raise ValueError("it is of other files")
-    pixels, digests_N = _map(entry, (len(readable), 3, size, size)), _digests(entry, len(readable))
+    pixels, digests_N = _map(entry, (len(readable), *image_shape)), _digests(entry, len(readable))
     if _checksum(entry.name, index["root"], broken, odd, pixels, digests_N) != index["checksum"]:
         raise ValueError("its checksum is another")
     return Photos(pixels, readable, broken, digests_N, odd)

@@ -7,7 +7,7 @@ algorithms", 2017.
 import gzip
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,11 +35,10 @@ class FashionMNIST(ImageData):
         self,
         *,
         root: str = "~/.cache/pellucid/fashion_mnist",
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 100,
         augment: str = "none",
         val_fraction: float = 0.1,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         spec = Spec(
             image_shape=(1, 28, 28),
@@ -50,11 +49,11 @@ class FashionMNIST(ImageData):
         )
         super().__init__(
             spec=spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
-            seed=seed,
             val_fraction=val_fraction,
+            test_fraction=None,  # it has test images
+            **given,
         )
         self.root = Path(root).expanduser()
 

@@ -5,9 +5,6 @@ Shapes: N images, B of a batch, D embedding.
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.data.allocate import allocate
 from pellucid.errors import UserError
 from pellucid.system.console import console
 
@@ -61,10 +59,7 @@ class Features:
             return torch.empty(self.count, width)
         size = 4 * self.count * width
         try:
-            with tempfile.TemporaryFile(dir=self.folder) as file:  # it lives on as long as it is mapped
-                if sys.platform == "linux":  # so that a full disk is told now, not by a signal later
-                    os.posix_fallocate(file.fileno(), 0, size)
-                return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(self.count, width)))
+            return allocate((self.count, width), np.float32, self.folder)
         except OSError as error:
             raise UserError(
                 f"There is no room in {self.folder} for {size / 2**30:.1f} GiB of features of the frozen "

@@ -17,7 +17,7 @@ from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tel
 from pellucid.data.images import Split
 from pellucid.data.photos import load_together
 from pellucid.errors import UserError
-from pellucid.spec import Fit, Values
+from pellucid.spec import Fit, Size, Values
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +185,10 @@ class PhotoFolder:
 def load_folder(
     folder: PhotoFolder,
     *,
-    size: int,
+    size: Size,
     cache: Path,
     cache_limit: float,
+    channels: int = 3,
     values: Values = (),
     fit: Fit = Fit(),  # noqa: B008 (it is frozen)
 ) -> tuple[dict[str, Split], int]:
@@ -196,7 +197,14 @@ def load_folder(
     labelled = folder.files
     paths = {name: [path for path, _ in items] for name, items in labelled.items()}
     loaded = load_together(
-        paths, root=folder.root, size=size, cache=cache, cache_limit=cache_limit, values=values, fit=fit
+        paths,
+        root=folder.root,
+        size=size,
+        cache=cache,
+        cache_limit=cache_limit,
+        channels=channels,
+        values=values,
+        fit=fit,
     )
     for name, photos in loaded.items():
         items = labelled[name]

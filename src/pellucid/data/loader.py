@@ -5,7 +5,7 @@ Order and augmentation are functions of (seed, epoch, position): nothing is carr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from lightning.pytorch import Trainer
@@ -17,6 +17,8 @@ from pellucid.data.images import Split
 from pellucid.spec import Spec, prepare
 from pellucid.system.seeding import generator
 
+Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
+
 
 class Order:
     """A batch sampler: which images are in which batch of this rank, ``batch_size`` of them on each.
@@ -24,7 +26,8 @@ class Order:
     Every image is in exactly one batch of one rank, and every rank has as many batches. In training the
     order is shuffled for each epoch, and a last batch with fewer than two images a rank is joined to the one
     before: batch norm cannot train on one image. ``order_N``: the order where it is not shuffled; None: that
-    of the files.
+    of the files. ``strata_N``: parts of the images that are to be alike in size: each is then in a shuffled
+    epoch as often as any other, to one image, and the epoch is as long; see ``balanced_order``.
     """
 
     def __init__(
@@ -37,11 +40,18 @@ class Order:
         rank: int,
         world_size: int,
         order_N: Tensor | None = None,
+        strata_N: Tensor | None = None,
     ) -> None:
         self.count, self.batch_size, self.shuffle, self.seed = count, batch_size, shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.order_N = torch.arange(count) if order_N is None else order_N
+        self.strata_N = strata_N
         self.epoch = 0
+
+    @property
+    def repeats(self) -> bool:
+        """Whether an image may be in an epoch several times."""
+        return self.shuffle and self.strata_N is not None
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch, as for any sampler."""
@@ -60,12 +70,45 @@ class Order:
         return len(self.bounds())
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self.shuffle:
-            order = torch.randperm(self.count, generator=generator(self.seed, "order", self.epoch))
-        else:
-            order = self.order_N
+        order = self._order()
+        for place_B in self.places():
+            yield order[place_B]
+
+    def places(self) -> Iterator[Tensor]:
+        """Where in the epoch, over all ranks, the images of each batch stand."""
+        place_N = torch.arange(self.count)
         for start, end in self.bounds():
-            yield order[start + self.rank : end : self.world_size]
+            yield place_N[start + self.rank : end : self.world_size]
+
+    def _order(self) -> Tensor:
+        if not self.shuffle:
+            return self.order_N
+        if self.strata_N is not None:
+            return balanced_order(self.strata_N, self.seed, self.epoch)
+        return torch.randperm(self.count, generator=generator(self.seed, "order", self.epoch))
+
+
+def balanced_order(labels_N: Tensor, seed: int, epoch: int) -> Tensor:
+    """As many positions, (N,), in each epoch's own order, of each class as many, to about one.
+
+    Of a large class an epoch has some of the images, of a small one all, and these again and again, each as
+    often as the others, to one.
+    """
+    random = generator(seed, "balanced", epoch)
+    labels = torch.unique(labels_N).tolist()
+    share, more = divmod(len(labels_N), len(labels))
+    turn = torch.randperm(len(labels), generator=random).tolist()  # which classes have one more
+    drawn = []
+    for label, position in zip(labels, turn, strict=True):
+        members = torch.nonzero(labels_N == label).flatten()
+        count = share + (position < more)
+        if count == 0:
+            continue
+        rounds = [torch.randperm(len(members), generator=random) for _ in range(-(-count // len(members)))]
+        drawn += [members[order] for order in rounds]
+        drawn[-1] = drawn[-1][: len(drawn[-1]) - (len(rounds) * len(members) - count)]
+    everything = torch.cat(drawn)
+    return everything[torch.randperm(len(everything), generator=random)]
 
 
 def fair_order(labels_N: Tensor, seed: int) -> Tensor:
@@ -86,7 +129,8 @@ class BatchLoader:
 
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images. Labels are the split's ``targets``. Where it
-    has weights and the loader is ``weighted``, they come third, ``weights_B``.
+    has weights and the loader is ``weighted``, they come third, ``weights_B``. ``draw`` gives images in place
+    of the split's.
     """
 
     def __init__(
@@ -100,8 +144,9 @@ class BatchLoader:
         features: Features | None,
         device: torch.device,
         weighted: bool = False,
+        draw: Draw | None = None,
     ) -> None:
-        self.split, self.spec, self.augment, self.device = split, spec, augment, device
+        self.split, self.spec, self.augment, self.device, self.draw = split, spec, augment, device, draw
         self.augmentations, self.features = augmentations, features
         self.weights_N = split.weights_N if weighted else None
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
@@ -112,7 +157,8 @@ class BatchLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         inputs: Iterable[tuple[Tensor, Tensor]]
         if (table_ND := self.table()) is None:
-            inputs = self._images(self.sampler, self._number)
+            places = self.sampler.places() if self.sampler.repeats else None
+            inputs = self._images(self.sampler, self._number, places)
         else:
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
         for index_B, inputs_B in inputs:
@@ -132,17 +178,30 @@ class BatchLoader:
     def _all_images(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self._images(torch.split(torch.arange(len(self.split)), self.sampler.batch_size), number)
 
-    def _images(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each index with its images under augmentation ``number``."""
+    def _images(
+        self, indices: Iterable[Tensor], number: int, places: Iterator[Tensor] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each index with its images under augmentation ``number``.
+
+        By ``places`` an image that comes again in an epoch is augmented in another way.
+        """
         numbers_NR = None
         if self.augment is not none:
             random = generator(self.sampler.seed, "augment", number)
             numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
-        for index_B in indices:
-            images_BCHW = prepare(self.split.images(index_B).to(self.device), self.spec)
+        for index_B, pixels_BCHW in self._pixels(indices, number):
+            images_BCHW = prepare(pixels_BCHW.to(self.device), self.spec)
             if numbers_NR is not None:
-                images_BCHW = self.augment(images_BCHW, numbers_NR[index_B].to(self.device))
+                place_B = index_B if places is None else next(places)
+                images_BCHW = self.augment(images_BCHW, numbers_NR[place_B].to(self.device))
             yield index_B, images_BCHW
+
+    def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.draw is None:
+            return ((index_B, self.split.images(index_B)) for index_B in indices)
+        chosen = list(indices)
+        drawn = self.draw([self.split.rows_N[index_B] for index_B in chosen], number)
+        return zip(chosen, drawn, strict=True)
 
 
 def is_limited(trainer: Trainer, name: str, batches: int) -> bool:

@@ -166,6 +166,11 @@ class Manifest:
                 found_N[of_class_N] = self.splits_R[rows_M[before.clip(0)]]
         return found_N
 
+    def class_counts(self, classes: int) -> np.ndarray:
+        """The training images of each class, (K,) int64. Of images that have a class."""
+        labels_M = self.labels_R[self.splits_R == SPLITS.index("train")]
+        return np.bincount(labels_M[labels_M < classes], minlength=classes)
+
     def of_split(self, name: str) -> Digests:
         """The contents that are known as those of that split."""
         digests: Digests = self.digests_R[self.splits_R == SPLITS.index(name)]

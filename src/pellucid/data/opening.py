@@ -29,10 +29,12 @@ FORMATS = {  # by Pillow's names, and how such files' names end
     "AVIF": (".avif",),  # where Pillow was built with it, or pillow-avif-plugin is there
     "HEIF": (".heic", ".heif", ".hif"),  # where pillow-heif is there
 }
+ARRAYS = (".npy",)  # read by ``pellucid.data.array``
+KINDS = (*FORMATS, "NPY")
 PACKAGES = {"AVIF": ("pillow_avif", "pillow-avif-plugin"), "HEIF": ("pillow_heif", "pillow-heif")}
 BY_PILLOW = [name for name in FORMATS if name not in ("JPEG", "TIFF", *PACKAGES)]
 OTHERS = (".jp2", ".j2k", ".jpx", ".jpf", ".jxl", ".tga")  # of images that are not read: they are named
-EXTENSIONS = {ending for endings in (*FORMATS.values(), OTHERS) for ending in endings}
+EXTENSIONS = {ending for endings in (*FORMATS.values(), ARRAYS, OTHERS) for ending in endings}
 KNOWN = (  # images that are passed over, and told; TIFF's like whose pixels are a preview
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"),
     *(".exr", ".hdr", ".dcm", ".psd", ".svg", ".eps", ".ico", ".dds", ".pcx", ".jxr", ".wdp", ".fits"),
@@ -82,8 +84,8 @@ class _Tiff(_Bare, TiffImageFile):
         super()._setup()
 
 
-def open_image(file: BinaryIO, size: int) -> ImageFile:
-    """The image, about to be decoded for ``size`` pixels a side. Raises what Pillow raises."""
+def open_image(file: BinaryIO, width: int, height: int) -> ImageFile:
+    """The image, about to be decoded for so many pixels. Raises what Pillow raises."""
     libtiff.forget()
     file.seek(0)
     head = file.read(4)
@@ -100,7 +102,7 @@ def open_image(file: BinaryIO, size: int) -> ImageFile:
     else:
         image = Image.open(file, formats=BY_PILLOW)
     check_size(image.width, image.height)
-    image.draft("RGB", (2 * size, 2 * size))  # JPEGs are decoded at the nearest scale above
+    image.draft("RGB", (2 * width, 2 * height))  # JPEGs are decoded at the nearest scale above
     return image
 
 
@@ -147,8 +149,8 @@ def kind(file: BinaryIO) -> str:
     head = file.read(16)
     for (offset, magic), name in STRANGERS.items():
         if head[offset:].startswith(magic):
-            return f"{name}, which is not read; expected {', '.join(FORMATS)}"
-    return f"damaged, or none of {', '.join(FORMATS)}" if head else "an empty file"
+            return f"{name}, which is not read; expected {', '.join(KINDS)}"
+    return f"damaged, or none of {', '.join(KINDS)}" if head else "an empty file"
 
 
 def _coefficients(image: JpegImageFile, file: BinaryIO) -> int:

@@ -1,6 +1,6 @@
 """Photos decoded once, in parallel, and kept as one mapped file of pixels.
 
-A cache entry is a folder named by a hash of the file list, sizes, times and image size. It is built beside
+A cache entry is a folder named by a hash of the file list, sizes, times and image shape. It is built beside
 its place and renamed into it, so that a half-built one is never seen and two runs may build it at once.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +25,11 @@ import torch
 from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
-from pellucid.data.entry import DIGESTS, Entry, Photos, read_entry, remove, seal
+from pellucid.data.entry import DIGESTS, Entry, Photos, name_in, read_entry, remove, seal
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
-from pellucid.spec import Fit, Values
+from pellucid.spec import Fit, Size, Values, sides
 from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
@@ -40,34 +42,70 @@ STALE_SECONDS = 600  # seconds after which nobody is still building an entry tha
 FORMAT = 3  # of the cache: what decode() gives for the same file, and what is kept of it
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What is made of each file."""
+
+    channels: int
+    height: int
+    width: int
+    values: Values
+    fit: Fit
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.height, self.width
+
+    @property
+    def text(self) -> str:
+        """For a key: of square RGB as it was when there was nothing else."""
+        size = str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
+        channels = "" if self.channels == 3 else f"{self.channels}x"
+        fitted = "" if self.fit == Fit() else f"/{self.fit}"
+        return f"{channels}{size}/{self.values}{fitted}"
+
+    def of(self, path: Path, odd: dict[Path, str]) -> NDArray[np.uint8] | str:
+        """The pixels, or why there are none."""
+        return decode_or_reason(
+            path,
+            (self.height, self.width),
+            channels=self.channels,
+            values=self.values,
+            fit=self.fit,
+            odd=odd,
+        )
+
+
 def load_photos(
     files: Sequence[Path],
     *,
     root: Path,
-    size: int,
+    size: Size,
     cache: Path,
     cache_limit: float,
+    channels: int = 3,
     values: Values = (),
     fit: Fit = Fit(),  # noqa: B008 (it is frozen)
     beside: Sequence[Sequence[Path]] = (),
 ) -> Photos:
-    """The files' pixels, from the cache or decoded into it.
+    """The files' pixels, from the cache or decoded into it: ``channels`` of each, see ``decode``.
 
     ``cache_limit``: GiB that the cache may take. What was not used for longest makes room for a new entry;
     not what ``beside``, more lists of files of the same root and size, has there: they are used together.
     Unreadable files are named in one warning and left out; more than a tenth of them is a UserError. So are
     those with pixels beyond ``values``, which are taken as the nearest. NaN is the lowest.
     """
+    made = _Made(channels, *sides(size), values, fit)
     if not files:
-        return Photos(torch.empty((0, 3, size, size), dtype=torch.uint8), [], {}, as_digests([]))
-    entry = cache / _key(files, root, size, values, fit)
-    other_entries = {cache / _key(more, root, size, values, fit) for more in beside}
+        return Photos(torch.empty((0, *made.shape), dtype=torch.uint8), [], {}, as_digests([]))
+    entry = cache / _key(files, root, made)
+    other_entries = {cache / _key(more, root, made) for more in beside}
     for _ in range(ATTEMPTS):
-        photos = read_entry(entry, files, root, size)
+        photos = read_entry(entry, files, root, made.shape)
         if photos is None:
-            _make_room(cache, files, beside, size, cache_limit, keep={entry, *other_entries})
-            _build(entry, files, root, size, values, fit)
-            photos = read_entry(entry, files, root, size)
+            _make_room(cache, files, beside, made, cache_limit, keep={entry, *other_entries})
+            _build(entry, files, root, made)
+            photos = read_entry(entry, files, root, made.shape)
         if photos is None:
             continue  # another process has cleared it just now, or the disk has damaged it
         with suppress(OSError):  # a cache that may only be read
@@ -87,9 +125,10 @@ def load_together(
     lists: Mapping[str, Sequence[Path]],
     *,
     root: Path,
-    size: int,
+    size: Size,
     cache: Path,
     cache_limit: float,
+    channels: int = 3,
     values: Values = (),
     fit: Fit = Fit(),  # noqa: B008
 ) -> dict[str, Photos]:
@@ -101,6 +140,7 @@ def load_together(
             size=size,
             cache=cache,
             cache_limit=cache_limit,
+            channels=channels,
             values=values,
             fit=fit,
             beside=[more for another, more in lists.items() if another != name],
@@ -143,13 +183,13 @@ def _make_room(
     cache: Path,
     files: Sequence[Path],
     beside: Sequence[Sequence[Path]],
-    size: int,
+    made: _Made,
     limit: float,
     *,
     keep: Collection[Path],
 ) -> None:
     """Remove entries, not ``keep``, until all files stay within the limit, in GiB. Raises UserError."""
-    needed = (len(files) + sum(len(more) for more in beside)) * 3 * size**2
+    needed = (len(files) + sum(len(more) for more in beside)) * math.prod(made.shape)
     if needed > limit * 2**30:
         raise UserError(
             f"The photos' pixels take {needed / 2**30:.2g} GiB, more than data.cache_limit={limit}. "
@@ -161,20 +201,19 @@ def _make_room(
             remove(evictable.pop(0).path)  # those who have it mapped keep it
 
 
-def _key(files: Sequence[Path], root: Path, size: int, values: Values, fit: Fit) -> str:
-    fitted = "" if fit == Fit() else f"/{fit}"
-    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{size}/{values}{fitted}/{root.resolve()}"))
+def _key(files: Sequence[Path], root: Path, made: _Made) -> str:
+    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{made.text}/{root.resolve()}"))
     for path in files:
         state = "missing"
         with suppress(OSError):
             status = path.stat()
             closed = "" if os.access(path, os.R_OK) else "\0closed"  # opened, it is another set of photos
             state = f"{status.st_size}\0{status.st_mtime_ns}{closed}"
-        digest.update(os.fsencode(f"{path.relative_to(root)}\0{state}\n"))
+        digest.update(os.fsencode(f"{name_in(root, path)}\0{state}\n"))
     return digest.hexdigest()[:24]
 
 
-def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Values, fit: Fit) -> None:
+def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         half_built = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
@@ -187,7 +226,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
         broken: dict[str, str] = {}
         odd: dict[Path, str] = {}
         sums: list[bytes] = []
-        work = partial(_decode_and_sum, size=size, values=values, fit=fit, odd=odd)
+        work = partial(_decode_and_sum, made=made, odd=odd)
         with (
             decoding(work, files, ahead=2 * WORKERS) as decoded,
             (half_built / "pixels.bin").open("wb") as pixels,
@@ -195,7 +234,7 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
             progress = console.track(decoded, "Decoding photos, once", len(files))
             for file, (result, content) in zip(files, progress, strict=True):
                 if isinstance(result, str):
-                    broken[str(file.relative_to(root))] = result
+                    broken[name_in(root, file)] = result
                 else:
                     pixels.write(result.tobytes())
                     sums.append(content)
@@ -204,8 +243,8 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
                 _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
         (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
-        shape = (len(files) - len(broken), 3, size, size)
-        odd_names = {str(file.relative_to(root)): odd[file] for file in files if file in odd}
+        shape = (len(files) - len(broken), *made.shape)
+        odd_names = {name_in(root, file): odd[file] for file in files if file in odd}
         seal(half_built, entry.name, root=root, broken=broken, odd=odd_names, shape=shape)
         with suppress(OSError):  # another run was first; its entry is the same
             half_built.rename(entry)
@@ -219,10 +258,10 @@ def _build(entry: Path, files: Sequence[Path], root: Path, size: int, values: Va
 
 
 def _decode_and_sum(
-    path: Path, *, size: int, values: Values, fit: Fit, odd: dict[Path, str]
+    path: Path, *, made: _Made, odd: dict[Path, str]
 ) -> tuple[NDArray[np.uint8] | str, bytes]:
     """The pixels, or why there are none, and the checksum of the file."""
-    pixels = decode_or_reason(path, size, values=values, fit=fit, odd=odd)
+    pixels = made.of(path, odd)
     if isinstance(pixels, str):
         return pixels, b""
     digest = hashlib.sha256()

@@ -1,6 +1,6 @@
 """Image files of any kind as a net takes them, a batch at a time: decoded ahead, in parallel.
 
-Shapes: B images, C channels, S pixels a side.
+Shapes: B images, C channels, H × W pixels.
 """
 
 from __future__ import annotations
@@ -171,35 +171,29 @@ class Pictures:
             log.warning("%s", odd_text(self.odd, len(self.files)))
 
     def batches(self, batch_size: int) -> Iterator[tuple[list[Path], Tensor]]:
-        """Readable files in their order, and their pixels (B, C, S, S) uint8."""
+        """Readable files in their order, and their pixels (B, C, H, W) uint8."""
         files: list[Path] = []
         pixels: list[NDArray[np.uint8]] = []
-        channels, size, _ = self.image_shape
         read_file = partial(
-            _read, size=size, channels=channels, values=self.values, fit=self.fit, odd=self.odd
+            decode_or_reason,
+            size=self.image_shape[1:],
+            channels=self.image_shape[0],
+            values=self.values,
+            fit=self.fit,
+            odd=self.odd,
         )
         with decoding(read_file, self.files, ahead=AHEAD * batch_size) as decoded:
-            for file, decoded_CSS in zip(self.files, decoded, strict=True):
-                if isinstance(decoded_CSS, str):
-                    self.unreadable[file] = decoded_CSS
+            for file, decoded_CHW in zip(self.files, decoded, strict=True):
+                if isinstance(decoded_CHW, str):
+                    self.unreadable[file] = decoded_CHW
                     continue
                 files.append(file)
-                pixels.append(decoded_CSS)
+                pixels.append(decoded_CHW)
                 if len(files) == batch_size:
                     yield files, torch.from_numpy(np.stack(pixels))
                     files, pixels = [], []
         if files:
             yield files, torch.from_numpy(np.stack(pixels))
-
-
-def _read(
-    file: Path, size: int, channels: int, values: Values, fit: Fit, odd: dict[Path, str]
-) -> NDArray[np.uint8] | str:
-    pixels_CSS = decode_or_reason(file, size, values=values, fit=fit, odd=odd)
-    if isinstance(pixels_CSS, str) or channels == 3:
-        return pixels_CSS
-    grey_HW = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels_CSS, 1)  # ITU-R 601, as Pillow's mode L
-    return np.repeat(np.round(grey_HW).astype(np.uint8)[None], channels, axis=0)
 
 
 def _kinds() -> str:

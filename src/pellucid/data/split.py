@@ -11,6 +11,7 @@ Axes: N images, U different ones, M of a class, G groups.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,21 +27,42 @@ Digests = NDArray[np.uint64]
 MAX_NAMED = 5  # classes with too few images
 
 
+@dataclass(frozen=True)
+class Fold:
+    """The fold ``number``, counted from 0, of ``count`` equal ones. Raises UserError for one that is none."""
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise UserError(f"data.folds={self.count}: expected at least 2, or null for no folds.")
+        if not 0 <= self.number < self.count:
+            raise UserError(
+                f"data.fold={self.number}: expected 0 to {self.count - 1}, as data.folds={self.count}. "
+                f"All of them: python train.py -m data.folds={self.count} 'data.fold=range(0,{self.count})'"
+            )
+
+
+Share = float | Fold
+
+
 def take(
     split: Split,
-    fractions: Mapping[str, float],
+    shares: Mapping[str, Share],
     seed: int,
     classes: Sequence[str],
     *,
     by_position: bool = False,
 ) -> dict[str, Split]:
-    """A part for each of the fractions, and ``train``, which has what they leave; each in the split's order.
+    """A part for each of the shares, and ``train``, which has what they leave; each in the split's order.
 
-    Every class is divided by the same fractions, rounded, and each part gets at least one image of it; of
-    images without a class, every stratum is. Exact duplicates stay together, and so do groups.
-    ``by_position``: where the image is in the split decides, not its content.
+    The fold is taken first; of the rest every class is divided by the same fractions, rounded, and each part
+    gets at least one image of it; of images without a class, every stratum is. Exact duplicates stay
+    together, and so do groups. ``by_position``: where the image is in the split decides, not its content.
     Raises UserError where a class has too few images, and for fractions that are none.
     """
+    fractions = {name: share for name, share in shares.items() if not isinstance(share, Fold)}
     _check(fractions)
     names, strata_N = ("train", *fractions), split.strata_N.numpy()
     if by_position:
@@ -48,8 +70,9 @@ def take(
     else:
         digests_U, content_N = _together(split)
     part_U = np.full(len(digests_U), -1)
-    _check_counts(split, content_N, names, classes)
-    for label in np.unique(strata_N).tolist():
+    folds = [(name, share) for name, share in shares.items() if isinstance(share, Fold)]
+    _check_counts(split, content_N, (*names, *dict(folds)), classes)
+    for place, label in enumerate(np.unique(strata_N).tolist()):
         of_class_M, sizes_M = np.unique(content_N[strata_N == label], return_counts=True)
         free_M = part_U[of_class_M] < 0  # another class may have the same image
         content_M, sizes_M = of_class_M[free_M], sizes_M[free_M]
@@ -59,9 +82,16 @@ def take(
             order_M = np.random.default_rng(derive(seed, "split", label)).permutation(len(content_M))
         else:
             order_M = np.argsort(order(digests_U[content_M], seed))
-        part_U[content_M[order_M]] = _cut(np.cumsum(sizes_M[order_M]), list(fractions.values()))
+        content_M, sizes_M = content_M[order_M], sizes_M[order_M]
+        for k, (_, fold) in enumerate(folds, start=len(names)):
+            held_out_M = _folds(sizes_M, fold.count, place) == fold.number
+            part_U[content_M[held_out_M]] = k
+            content_M, sizes_M = content_M[~held_out_M], sizes_M[~held_out_M]
+        if len(content_M):
+            part_U[content_M] = _cut(np.cumsum(sizes_M), list(fractions.values()))
     part_N = part_U[content_N]
-    return {name: split.subset(torch.from_numpy(np.flatnonzero(part_N == k))) for k, name in enumerate(names)}
+    every = enumerate((*names, *dict(folds)))
+    return {name: split.subset(torch.from_numpy(np.flatnonzero(part_N == k))) for k, name in every}
 
 
 def order(digests_N: Digests, seed: int) -> Digests:
@@ -71,6 +101,15 @@ def order(digests_N: Digests, seed: int) -> Digests:
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
     mixed: Digests = x ^ (x >> np.uint64(31))
     return mixed
+
+
+def _folds(sizes_M: NDArray[np.int64], count: int, shift: int) -> NDArray[np.int64]:
+    """The fold of each, in order: where its middle lies; each stratum's surplus goes to others."""
+    middles_M = np.cumsum(sizes_M) - sizes_M / 2
+    folds_M: NDArray[np.int64] = (
+        np.floor(middles_M / sizes_M.sum() * count).astype(np.int64) + shift
+    ) % count
+    return folds_M
 
 
 def _cut(ends_M: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.int64]:

@@ -17,12 +17,15 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pellucid.data.bounds import UnreadableError
+from pellucid.spec import MAX_CHANNELS
 
 HEADS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")  # what Pillow takes for TIFF
 INTEGERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # kinds of whole numbers
 SIZES = {kind: struct.calcsize("=" + code) for kind, code in INTEGERS.items()}  # of a value, by its kind
 SIZES |= {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8}
-ORIENTATION, STRIPS, TILES = 0x0112, 273, 324
+ORIENTATION, STRIPS, TILES, KIND = 0x0112, 273, 324, 254
+COPY_OR_MASK = 0b101  # bits of KIND
+BANDS, MAX_BANDS = 277, 4  # that Pillow takes in a page
 MAX_DIRECTORY = 65_535  # tags
 MAX_TILING = 2**17  # strips or tiles, of which Pillow makes an object each
 PREFIX = re.compile(rb"^(Exif\0\0)*")
@@ -47,14 +50,43 @@ def read_directory(file: BinaryIO) -> dict[int, Tag]:
         raise UnreadableError("damaged, or no TIFF file") from error
 
 
+def read_pages(file: BinaryIO) -> list[int]:
+    """Numbers of the pages that are images of their own, no smaller copies or masks of others.
+
+    Raises UnreadableError for a directory of a page that Pillow should not open.
+    """
+    size, offset = file.seek(0, 2), None
+    seen: set[int | None] = set()
+    pages = []
+    try:
+        while offset != 0:
+            if offset in seen or len(seen) > MAX_CHANNELS:
+                raise UnreadableError(
+                    "pages without an end" if offset in seen else f"over {MAX_CHANNELS:,} pages"
+                )
+            seen.add(offset)
+            tags, offset = _read_at(file, size, offset)
+            _check_tiling(tags)
+            if not (tags[KIND].first or 0 if KIND in tags else 0) & COPY_OR_MASK:
+                pages.append(len(seen) - 1)
+    except struct.error:
+        pass  # cut short after the last page
+    return pages
+
+
 def _read(file: BinaryIO, size: int) -> dict[int, Tag]:
+    return _read_at(file, size)[0]
+
+
+def _read_at(file: BinaryIO, size: int, page: int | None = None) -> tuple[dict[int, Tag], int]:
+    """The tags of the directory at that byte, or the first, and where the next one is; 0 where none is."""
     file.seek(0)
     head = file.read(16)
     if head[:4] not in HEADS:
         raise UnreadableError("no TIFF file")
     order, big = ">" if head[:2] == b"MM" else "<", head[2:3] == b"+"
     (offset,) = struct.unpack_from(order + ("Q" if big else "L"), head, 8 if big else 4)
-    file.seek(min(offset, size))
+    file.seek(min(offset if page is None else page, size))
     (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))
     if count > MAX_DIRECTORY:
         raise UnreadableError(f"a directory of {count:,} tags")
@@ -70,16 +102,27 @@ def _read(file: BinaryIO, size: int) -> dict[int, Tag]:
         tags.setdefault(tag, Tag(number, value))
     if claimed > 2 * size:
         raise UnreadableError("a directory that names the same bytes again and again")
-    return tags
+    following = file.read(8 if big else 4)
+    whole = len(entries) == count * entry.size and len(following) == (8 if big else 4)
+    return tags, int.from_bytes(following, "big" if order == ">" else "little") if whole else 0
 
 
 def check_directory(file: BinaryIO) -> None:
     """Raise UnreadableError for a TIFF file that Pillow should not open."""
     tags = read_directory(file)
+    _check_tiling(tags)
+    if BANDS in tags and (tags[BANDS].first or 0) > MAX_BANDS:
+        raise UnreadableError(
+            f"a TIFF file of {tags[BANDS].first} bands in a page, which is not read; expected a page "
+            "a band, or .npy files"
+        )
+    file.seek(0)
+
+
+def _check_tiling(tags: Mapping[int, Tag]) -> None:
     tiling = max((tags[kind].values for kind in (STRIPS, TILES) if kind in tags), default=0)
     if tiling > MAX_TILING:
         raise UnreadableError(f"{tiling:,} strips or tiles")
-    file.seek(0)
 
 
 def tile_bytes(image: TiffImageFile, file: BinaryIO) -> int:
@@ -90,7 +133,7 @@ def tile_bytes(image: TiffImageFile, file: BinaryIO) -> int:
     if TILES in tags:
         width, height = values.get(322, width), values.get(323, image.height)
     bits = image.tag_v2.get(258, (1,))
-    return int(width * height * max(4, sum(bits) / 8, bits[0] * values.get(277, 1) / 8))  # 4: YCbCr as RGBA
+    return int(width * height * max(4, sum(bits) / 8, bits[0] * values.get(BANDS, 1) / 8))  # 4: YCbCr as RGBA
 
 
 def orientation(image: Image.Image) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import logging
 import os
@@ -14,16 +13,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.download import download_beside
 from pellucid.data.images import Split, numbered
 from pellucid.data.photos import load_together
+from pellucid.data.statistics import channel_statistics
 from pellucid.data.torchvision_sets import (
     NO_LABEL,
     Content,
@@ -80,7 +80,6 @@ class Torchvision(ImageData):
         split: str | None = None,
         options: Mapping[str, Any] | None = None,
         min_images: int = 1,
-        image_size: int | Literal["auto"] = "auto",
         batch_size: int = 64,
         augment: str = "none",
         val_fraction: float = 0.1,
@@ -88,6 +87,7 @@ class Torchvision(ImageData):
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
         seed: int = 0,
+        **given: Any,
     ) -> None:
         if min_images < 1:
             raise UserError(f"data.min_images={min_images}: expected at least 1.")
@@ -97,21 +97,21 @@ class Torchvision(ImageData):
         self.min_images = min_images
         self.contents: dict[str, Content] | None = None
         self.of_files = False
-        fractions = {"val": val_fraction, "test": test_fraction}
-        ours = [fractions, seed] if "all" in self.parts else []
+        shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
+        ours = [shares, seed] if "all" in self.parts else []
         key = json.dumps([name, str(self.root.resolve()), self.parts, min_images, *ours], default=str)
         if key not in _known:
             self.contents = self._open()
-            _known[key] = self._look(self.contents, fractions, seed)
+            _known[key] = self._look(self.contents, shares, seed)
         self.label_of_K = _known[key].label_of_K
         super().__init__(
             spec=_known[key].spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
 
     @property
@@ -136,7 +136,7 @@ class Torchvision(ImageData):
         return splits
 
     def _load_files(self, contents: Mapping[str, Content]) -> dict[str, Split]:
-        size, splits = self.spec.image_shape[1], {}
+        size, splits = self.spec.image_shape[1:], {}
         files = {part: content.files for part, content in contents.items()}
         loaded = load_together(
             files, root=self.root, size=size, cache=self.cache, cache_limit=self.cache_limit
@@ -151,15 +151,7 @@ class Torchvision(ImageData):
 
     def fingerprint(self) -> str:
         """A hash of every image and its label; of files by their content, whatever size they were read in."""
-        if not self.of_files:
-            return super().fingerprint()
-        digest = hashlib.sha256()
-        for name in sorted(self.splits):
-            split = self.splits[name]
-            digest.update(f"{name}{len(split)}".encode())
-            digest.update(split.digests_N.tobytes())
-            digest.update(split.labels_N.contiguous().numpy().data)
-        return digest.hexdigest()[:16]
+        return self.fingerprint_by_digests() if self.of_files else super().fingerprint()
 
     def _open(self) -> dict[str, Content]:
         """The parts that have labels, downloaded where they are not there."""
@@ -276,7 +268,7 @@ class Torchvision(ImageData):
     def _layout(self) -> str:
         return layout_of(self.title).files
 
-    def _look(self, contents: Mapping[str, Content], fractions: Mapping[str, float], seed: int) -> _Known:
+    def _look(self, contents: Mapping[str, Content], shares: Shares, seed: int) -> _Known:
         """The classes, those with training images, and the images' shape and statistics."""
         part, train = next((part, contents[part]) for part in ("train", "all") if part in contents)
         counts_K = torch.bincount(train.labels_N[train.labels_N >= 0])
@@ -298,11 +290,11 @@ class Torchvision(ImageData):
         train = train.relabelled(label_of_K)
         pixels_NCHW = train.pixels_NCHW
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
-            divided = divide({part: _as_split(part, train)}, fractions, seed, classes, History())
+            divided = divide({part: _as_split(part, train)}, shares, seed, classes, History())
             pixels_NCHW = divided.splits["train"].images()
         assert pixels_NCHW is not None
         count, channels, height, width = pixels_NCHW.shape
-        mean, std = _statistics(pixels_NCHW)
+        mean, std = channel_statistics(torch.split(pixels_NCHW, CHUNK))
         spec = Spec(
             image_shape=(channels, height, width),
             classes=classes,
@@ -336,17 +328,3 @@ class Torchvision(ImageData):
 def _as_split(part: str, content: Content) -> Split:
     assert content.pixels_NCHW is not None
     return Split.whole(content.pixels_NCHW, content.labels_N, numbered(part, len(content.labels_N)))
-
-
-def _statistics(pixels_NCHW: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel's pixels in [0, 1], exactly, by their histogram."""
-    counts_CV = torch.zeros(pixels_NCHW.shape[1], 256, dtype=torch.int64)
-    for images_BCHW in torch.split(pixels_NCHW, CHUNK):
-        for counts_V, images_BHW in zip(counts_CV, images_BCHW.unbind(1), strict=True):
-            counts_V += torch.bincount(images_BHW.flatten(), minlength=256)
-    share_CV = counts_CV.double() / counts_CV.sum(1, keepdim=True)
-    values_V = torch.arange(256).double() / 255
-    mean_C = (share_CV * values_V).sum(1)
-    std_C = (share_CV * (values_V - mean_C[:, None]) ** 2).sum(1).sqrt()
-    std = (round(value, 4) or 1.0 for value in std_C.tolist())  # 1 where all pixels are alike
-    return tuple(round(value, 4) for value in mean_C.tolist()), tuple(std)

@@ -60,12 +60,16 @@ def explanations(
     *,
     title: str,
     explained: str = "the score before softmax",
+    about: str = "",
 ) -> Picture:
-    """One row an image: the photo, then a map by each method, with the mean strength of each below it."""
+    """One row an image: the photo, then a map by each method, with the mean strength of each below it; above
+    all what is said ``about`` the photos.
+    """
     count = len(photos_NHWC)
     row = CELL + (0.65 if any(column.verdicts for column in columns.values()) else 0.5)
     sheet = Sheet(max(0.24 + (1 + len(columns)) * (CELL + GAP), 5.9), 0.85 + count * row + 0.4)
-    sheet.title(title, f"{explained} is explained; below each map its mean strength")
+    note = f"{explained} is explained; below each map its mean strength"
+    sheet.title(title, f"{note}; {about}" if about else note)
     for index, name in enumerate(["image", *columns]):
         sheet.text(name, 0.12 + index * (CELL + GAP), 0.6, size=8, colour=FAINT)
     for index in range(count):

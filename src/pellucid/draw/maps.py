@@ -61,11 +61,13 @@ def draw_feature_maps(
     *,
     shown: int,
     title: str,
+    about: str = "",
 ) -> Picture:
     """One row an image: the photo, its first ``shown`` maps each on its own scale, and all on one scale.
 
     The scale is shared by all images. Below each row the minimum and maximum of all M maps, and how many of
-    them are flat in this image; above all the share that is dead in every image.
+    them are flat in this image; above all the share that is dead in every image, and what is said ``about``
+    the photos.
     """
     count, total, height, width = maps_NMHW.shape
     shown = min(shown, total)
@@ -75,9 +77,8 @@ def draw_feature_maps(
     dead_M = dead_maps(maps_NMHW)
     dead = int(dead_M.sum())
     note = f"maps 0–{shown - 1} of {total}, each {height} × {width}"
-    sheet.title(
-        title, f"{note}; dead (the same in all of these images): {dead} of {total}, {dead / total:.0%}"
-    )
+    note += f"; dead (the same in all of these images): {dead} of {total}, {dead / total:.0%}"
+    sheet.title(title, f"{note}; {about}" if about else note)
     left, right = 1.7, 1.7 + grid + 0.2
     sheet.text("each on its own scale: shape", left, 0.6, size=7.5, colour=FAINT)
     sheet.text("all on one scale: strength", right, 0.6, size=7.5, colour=FAINT)

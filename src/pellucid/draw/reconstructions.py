@@ -1,6 +1,6 @@
 """Images and what an autoencoder makes of them.
 
-Axes: N images, H × W pixels, C channels, in [0, 1].
+Axes: N images, H × W pixels, C channels, in [0, 1]; ``bands``: how they are shown, see ``sheet.rgb``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def reconstructions(
     *,
     title: str,
     note: str,
+    bands: Sequence[float] = (),
 ) -> Picture:
     """Originals above their reconstructions, the mean squared error of each below."""
     count = len(originals_NHWC)
@@ -33,7 +34,7 @@ def reconstructions(
         y = 0.62 + line * (CELL + GAP)
         sheet.text(name, 1.0, y + CELL / 2 - 0.06, size=7.5, colour=FAINT, align="right")
         for index in range(count):
-            sheet.image(rgb(images[index]), 1.1 + index * (CELL + GAP), y, CELL, CELL)
+            sheet.image(rgb(images[index], bands), 1.1 + index * (CELL + GAP), y, CELL, CELL)
     y = 0.62 + 2 * (CELL + GAP)
     sheet.text("MSE", 1.0, y + 0.19, size=7, colour=FAINT, align="right")
     for index in range(count):
@@ -44,7 +45,11 @@ def reconstructions(
 
 
 def extremes(
-    groups: Mapping[str, tuple[np.ndarray, np.ndarray, Sequence[str]]], *, title: str, note: str
+    groups: Mapping[str, tuple[np.ndarray, np.ndarray, Sequence[str]]],
+    *,
+    title: str,
+    note: str,
+    bands: Sequence[float] = (),
 ) -> Picture:
     """For each group (best, median, worst): originals, reconstructions and absolute errors below them.
 
@@ -62,7 +67,7 @@ def extremes(
         sheet.text(name, left, top - 0.25, size=8.5, bold=True)
         for index in range(len(originals)):
             x = left + index * (CELL + GAP)
-            _three(sheet, originals[index], reconstructions[index], captions[index], x, top)
+            _three(sheet, originals[index], reconstructions[index], captions[index], x, top, bands)
     _error_scale(sheet, top + 0.45 + height)
     return sheet.picture()
 
@@ -77,6 +82,7 @@ def ranked(
     note: str,
     marked: Sequence[bool] | None = None,
     columns: int = 12,
+    bands: Sequence[float] = (),
 ) -> Picture:
     """Originals, reconstructions and absolute errors, in blocks of rows; ``marked`` ones are framed."""
     count = len(originals_NHWC)
@@ -90,7 +96,7 @@ def ranked(
         if index % columns == 0:
             _name_lines(sheet, y)
         frame = MARK if marked is not None and marked[index] else None
-        _three(sheet, originals_NHWC[index], reconstructions_NHWC[index], captions[index], x, y, frame)
+        _three(sheet, originals_NHWC[index], reconstructions_NHWC[index], captions[index], x, y, bands, frame)
         below = y + 0.3 + 3 * (CELL + GAP)
         sheet.text(files[index], x, below, width=CELL, size=6, colour=FAINT)
     _error_scale(sheet, 0.66 + blocks * block + 0.04)
@@ -110,11 +116,16 @@ def _three(
     caption: str,
     x: float,
     y: float,
+    bands: Sequence[float],
     frame: str | None = None,
 ) -> None:
     """An image, what became of it and the error of each pixel, below them a caption and the error."""
     error_HW = np.abs(original_HWC - reconstruction_HWC).mean(axis=-1)
-    pictures = (rgb(original_HWC), rgb(reconstruction_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
+    pictures = (
+        rgb(original_HWC, bands),
+        rgb(reconstruction_HWC, bands),
+        colourise(error_HW, 0, MAX_ERROR, ERRORS),
+    )
     for line, picture in enumerate(pictures):
         sheet.image(picture, x, y + line * (CELL + GAP), CELL, CELL, frame=None if line else frame)
     below = y + 3 * (CELL + GAP)
@@ -128,7 +139,14 @@ def _error_scale(sheet: Sheet, y: float) -> None:
     sheet.scale(2.2, y + 0.01, 1.2, 0, MAX_ERROR, ERRORS)
 
 
-def traversal(decoded_DSHWC: np.ndarray, values_DS: np.ndarray, *, title: str, note: str) -> Picture:
+def traversal(
+    decoded_DSHWC: np.ndarray,
+    values_DS: np.ndarray,
+    *,
+    title: str,
+    note: str,
+    bands: Sequence[float] = (),
+) -> Picture:
     """A row for each latent dimension D, a column for each of S steps along it; the values below."""
     dimensions, steps = values_DS.shape
     row = CELL + 0.2
@@ -139,7 +157,7 @@ def traversal(decoded_DSHWC: np.ndarray, values_DS: np.ndarray, *, title: str, n
         sheet.text(f"latent {dimension}", 0.78, y + CELL / 2 - 0.06, size=7.5, colour=FAINT, align="right")
         for step in range(steps):
             x = 0.88 + step * (CELL + GAP)
-            sheet.image(rgb(decoded_DSHWC[dimension, step]), x, y, CELL, CELL)
+            sheet.image(rgb(decoded_DSHWC[dimension, step], bands), x, y, CELL, CELL)
             value = number(values_DS[dimension, step])
             sheet.text(value, x + CELL / 2, y + CELL + 0.02, size=6.5, colour=FAINT, align="center")
     return sheet.picture()

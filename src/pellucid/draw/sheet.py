@@ -270,6 +270,17 @@ def square_columns(count: int) -> int:
     return max(1, int(np.ceil(np.sqrt(count))))
 
 
-def rgb(images: np.ndarray) -> np.ndarray:
-    """Images (…, C) of 1 or 3 channels as three; of another number the first three, or the first alone."""
-    return images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)
+def rgb(images: np.ndarray, bands: Sequence[float] = ()) -> np.ndarray:
+    """Images (…, C) as three channels, those in [0, 1] within it.
+
+    ``bands``: the number of the channel that is shown, or of those shown as red, green and blue; or the rows
+    of a matrix (3, C + 1) from channels, and 1, to red, green and blue. None: of 1 or 3 channels themselves,
+    of another number the first three, or the first alone.
+    """
+    channels = images.shape[-1]
+    if len(bands) > 3:
+        weights = np.array(bands, images.dtype).reshape(3, channels + 1)
+        shown: np.ndarray = np.clip(images @ weights[:, :-1].T + weights[:, -1], 0, 1)
+        return shown
+    chosen = [int(band) for band in bands] or ([0, 1, 2] if channels >= 3 else [0])
+    return images[..., chosen if len(chosen) == 3 else chosen * 3]

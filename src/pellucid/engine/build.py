@@ -5,30 +5,47 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
-from pellucid.config.build import build, locate, parameters_of, without_start
+from pellucid.config.build import build, from_environment, locate, parameters_of, without_start
+from pellucid.config.functions import of_user
 from pellucid.data.base import ImageData
+from pellucid.data.own import Own
 from pellucid.engine.task_choice import fitting_task
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile, preprocessing_of
 from pellucid.model.transfer import TransferClassifier
-from pellucid.spec import Spec
+from pellucid.spec import CLASS, MULTILABEL, NUMBERS, Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
+from pellucid.task.classification import Classification
 
 log = logging.getLogger(__name__)
+SHARED = ("batch_size", "image_size", "seed")  # given to a user's own data set, too, where it takes them
+METRIC_KINDS = {CLASS: "multiclass", MULTILABEL: "multilabel"}  # what torchmetrics calls the task
 # Options that our nets and explainers have got since the first runs and that those were without.
 ADDED = {"channels_last": False, "most": 0, "stem": "standard"}
 
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """The data module that the configuration describes."""
-    packages = config["packages"]
-    data: ImageData = build(
-        config["data"], "data", packages=packages, **options_since(config["data"], "data", packages)
-    )
-    return data
+    node, packages = config["data"], config["packages"]
+    made = locate(str(node["_target_"]), "data", packages)
+    if not of_user(made, packages) or (isinstance(made, type) and issubclass(made, ImageData)):
+        data: ImageData = build(node, "data", packages=packages, **options_since(node, "data", packages))
+        return data
+    takes = parameters_of(made)
+    ours = [name for name in parameters_of(Own) if name in node]
+    if isinstance(made, FunctionType) and all(name in takes for name in ours):  # it may give an ImageData
+        given = build(node, "data", packages=packages)
+        return given if isinstance(given, ImageData) else Own(make=lambda: given)
+    shared = [name for name in SHARED if name in takes and node.get(name) != "auto"]
+    theirs = {name: value for name, value in node.items() if name not in ours or name in shared}
+    factory = build({**theirs, "_partial_": True}, "data", packages=packages)
+    return Own(make=factory, **from_environment({name: node[name] for name in ours}))
 
 
 def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
@@ -40,7 +57,7 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
     net = build(config["model"], "model", packages=packages, image_shape=shape, num_classes=classes, **since)
     scheduler = config["scheduler"]
     task: Task = build(
-        config["task"],
+        _with_own(config["task"], spec, packages),
         "task",
         packages=packages,
         net=net,
@@ -53,6 +70,26 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         seed=config["seed"],
     )
     return task
+
+
+def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> Mapping[str, Any]:
+    """The node of a task with the loss and metrics of the user's own that it names, made for the data."""
+    own: dict[str, Any] = {}
+    count = {"num_classes": len(spec.classes), "num_labels": len(spec.classes)}
+    if spec.labels == NUMBERS:
+        count["num_outputs"] = len(spec.classes)
+    loss = node.get("loss")
+    if isinstance(loss, Mapping) and "_target_" in loss:
+        own["loss"] = build(loss, "loss", packages=packages, **count)
+    if isinstance(metrics := node.get("metrics"), Mapping):
+        kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
+        own["metrics"] = {
+            name: build(metric, "metric", packages=packages, **count, **kind)
+            if isinstance(metric, Mapping) and "_target_" in metric
+            else metric
+            for name, metric in metrics.items()
+        }
+    return {**node, **own}
 
 
 def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:
@@ -72,18 +109,21 @@ def options_since(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -
 def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[ImageData, Task]:
     """Data and task: that which fits their labels, where the user's ``overrides`` name none.
 
-    Images are prepared as those that pretrained weights were made of, where these say how, and enlarged where
-    they are too small for the net; to another size unless the user has set it.
+    Images are prepared as those that its weights were made of, where these say how, and enlarged where they
+    are too small for the net; to another size unless the user has set it.
     """
+    file = _file_of_weights(config)
     data = make_data(config)
     config = {**config, "task": fitting_task(config, data.spec.labels, overrides)}
-    data.conform(_spec_of_weights(config, data))
+    data.conform(_spec_of_weights(config, data, file))
+    if file is not None:
+        config = come_back(config)
     try:
         task = make_task(config, data.spec)
     except ImageTooSmallError as error:
         if not data.size_is_open:
             raise
-        before = data.spec.image_shape[1]
+        before = min(data.spec.image_shape[1:])
         data.conform(data.spec.at_size(error.smallest))
         log.info(
             "Images are enlarged from %d to %d pixels a side, the smallest that this model takes.",
@@ -91,6 +131,9 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
             error.smallest,
         )
         task = make_task(config, data.spec)
+    if file is not None:
+        classes = data.spec.classes if isinstance(task, Classification) else ()
+        load_weights(task.net, file, classes=classes)
     if config["model"].get("stem") == "auto" and getattr(task.net, "stem", "") == "small":
         log.info(
             "The net's stem is for small images: of %d × %d pixels they keep all. As it was published: "
@@ -100,28 +143,49 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
     return data, task
 
 
-def _spec_of_weights(config: Mapping[str, Any], data: ImageData) -> Spec:
-    """The data's spec, with what the net's pretrained weights ask of images."""
-    node, spec = config["model"], data.spec
-    net = locate(str(node["_target_"]), "model", config["packages"])
-    if not (isinstance(net, type) and issubclass(net, TransferClassifier)):
-        return spec
-    defaults = {name: parameter.default for name, parameter in parameters_of(net).items()}
-    arch, weights = ({**defaults, **node}[name] for name in ("arch", "weights"))
-    asked = net.preprocessing(arch=arch, weights=weights, channels=spec.image_shape[0])
+def _file_of_weights(config: Mapping[str, Any]) -> StateFile | None:
+    """The file that the net starts from, by ``weights`` or, of the nets that have it, ``model.weights``.
+
+    Raises UserError.
+    """
+    path, net = config.get("weights"), _transfer_class(config)
+    of_model = net.weights_file(**_options(config, net, "arch", "weights")) if net else None
+    if path and of_model:
+        raise UserError(f"weights={path} and model.weights={of_model} are one option. Leave one of them out.")
+    if path:
+        return StateFile.read(str(path))
+    return StateFile.read(of_model, "model.weights") if of_model else None
+
+
+def _transfer_class(config: Mapping[str, Any]) -> type[TransferClassifier] | None:
+    net = locate(str(config["model"]["_target_"]), "model", config["packages"])
+    return net if isinstance(net, type) and issubclass(net, TransferClassifier) else None
+
+
+def _options(config: Mapping[str, Any], net: type, *names: str) -> dict[str, Any]:
+    """Options of the net, where they are not set its defaults."""
+    parameters, node = parameters_of(net), config["model"]
+    return {name: node.get(name, parameters[name].default) for name in names}
+
+
+def _spec_of_weights(config: Mapping[str, Any], data: ImageData, file: StateFile | None) -> Spec:
+    """The data's spec, with what the weights that the net starts from ask of images."""
+    spec = data.spec
+    channels = spec.image_shape[0]
+    asked, net = preprocessing_of(file, channels), _transfer_class(config)
+    if asked is None and net is not None:
+        options = _options(config, net, "arch", "weights")
+        asked = net.preprocessing(
+            **options | ({"weights": str(file.path)} if file else {}), channels=channels
+        )
     if asked is None:
         return spec
     if data.size_is_open and asked.size != spec.image_shape[1]:
-        log.info("Images are brought to %d pixels a side, the size of %s.", asked.size, arch)
+        log.info("Images are brought to %d pixels a side, as were %s.", asked.size, asked.source)
         spec = spec.at_size(asked.size)
-    return replace(
-        spec,
-        mean=asked.mean,
-        std=asked.std,
-        statistics=asked.source,
-        resample=asked.resample,
-        crop=asked.crop,
-    )
+    if spec.image_shape[0] in (1, 3):  # of others the weights were not trained with any
+        spec = replace(spec, mean=asked.mean, std=asked.std, statistics=asked.source)
+    return replace(spec, resample=asked.resample, crop=asked.crop)
 
 
 def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
@@ -138,8 +202,11 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 
 
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of a net that gets its weights from a checkpoint: not those that it started from."""
-    return {**config, "model": without_start(config["model"], config["packages"])}
+    """The configuration of a net that gets its weights from a file: not those that it started from."""
+    node = config["model"]
+    if config.get("weights") and node.get("stem") == "auto":
+        node = {**node, "stem": "standard"}  # random weights would choose anew
+    return {**config, "model": without_start(node, config["packages"])}
 
 
 def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:

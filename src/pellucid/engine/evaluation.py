@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pellucid.data.base import ImageData
 from pellucid.data.loader import Order
 from pellucid.engine.intervals import Inputs, Interval, PerImageTest, resampled
 from pellucid.inside.images import UNKNOWN
+from pellucid.metrics.imbalance import MACRO, MacroFigure, is_imbalanced
 from pellucid.metrics.intervals import wilson
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.process import quiet_warnings
@@ -38,7 +39,7 @@ class Evaluation:
 
     metrics: Mapping[str, float]
     predictions: Predictions
-    inputs: Mapping[str, Inputs | str]
+    inputs: Mapping[str, Inputs | MacroFigure | str]
 
     def intervals(self, seed: int) -> dict[str, Interval]:
         """95 % intervals of the metrics: the uncertainty of having these images and not others.
@@ -67,7 +68,7 @@ class Evaluation:
 
         return resampled(gain, len(self.predictions), seed)
 
-    def _inputs(self, name: str) -> Inputs | str:
+    def _inputs(self, name: str) -> Inputs | MacroFigure | str:
         return self.inputs.get(name, "it is none of the task's metrics")
 
     def _interval(self, name: str, seed: int) -> Interval:
@@ -110,7 +111,7 @@ class PredictionCollector(Callback):
         assert isinstance(pl_module, Task)
         (images_BCHW, labels_B, *_), output = batch, self._output.float()
         values = pl_module.predictions(images_BCHW, output, labels_B)
-        if not _says_its_losses(pl_module):
+        if "loss" not in values or not _says_its_losses(pl_module):
             values["own"] = self._per_image.step(images_BCHW, labels_B, output)
             values.setdefault("loss", values["own"])
         for name, value in values.items():
@@ -159,4 +160,20 @@ def evaluation(trained: LoadedRun, data: ImageData, split: str, **options: Any) 
     with quiet_warnings():
         loader = data.loader(split, trainer=trainer)
         trainer.test(trained.task, dataloaders=loader, verbose=False)
-    return collector.evaluation(trainer, loader.sampler)
+    return with_macro(collector.evaluation(trainer, loader.sampler), trained.class_counts())
+
+
+def with_macro(evaluated: Evaluation, counts_K: np.ndarray | None) -> Evaluation:
+    """With macro F1 and balanced accuracy, where the net's classes were imbalanced in training.
+
+    ``counts_K``: their training images; None: they are not known.
+    """
+    predictions = evaluated.predictions
+    if counts_K is None or not is_imbalanced(counts_K) or not predictions.has_classes:
+        return evaluated
+    seen = predictions.labels_N.numpy(), predictions.predicted.numpy()
+    figures = {name: MacroFigure(name, *seen, len(counts_K)) for name in MACRO}
+    values = {name: figure.value() for name, figure in figures.items()}
+    return replace(
+        evaluated, metrics=values | dict(evaluated.metrics), inputs=figures | dict(evaluated.inputs)
+    )

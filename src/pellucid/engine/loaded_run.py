@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -18,7 +19,7 @@ from pellucid.config.build import from_environment
 from pellucid.config.command import DataOverride
 from pellucid.config.data_override import override_data
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History
+from pellucid.data.divide import DIVISION_OPTIONS, History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
 from pellucid.engine.task_choice import KNOWN
@@ -34,6 +35,7 @@ from pellucid.system.process import check_device, has_gpu, quiet_warnings
 from pellucid.task.base import Task
 
 IMAGE_FOLDER = "pellucid.data.image_folder.ImageFolder"
+TABLE = "pellucid.data.table.Table"
 log = logging.getLogger(__name__)
 
 
@@ -112,6 +114,11 @@ class LoadedRun:
         self.task.to(device).eval()
         return Predictor(unwrap_compiled(self.net), self.spec, device, self.task.predictions, precision)
 
+    def class_counts(self) -> np.ndarray | None:
+        """The training images of each class, (K,), where the run knows them and they have classes."""
+        manifest = Manifest.load(self.run.manifest) if self.run and self.spec.labels == CLASS else None
+        return None if manifest is None else manifest.class_counts(len(self.spec.classes))
+
     def data(self, override: DataOverride | None = None, *, count_trained: bool = False) -> ImageData:
         """The run's data, or those that ``override`` makes of them, read, at the net's image size.
 
@@ -121,8 +128,7 @@ class LoadedRun:
         """
         trained_config, config = self.config["data"], override_data(self.config["data"], override)
         elsewhere = trained_config != config
-        classes = {"classes": list(self.spec.classes)} if config["_target_"] == IMAGE_FOLDER else {}
-        data = make_data({**self.config, "data": {**config, **classes}})
+        data = make_data({**self.config, "data": {**config, **_known(self.spec, config["_target_"])}})
         check_classes(data.spec, self.spec)
         if data.spec.image_shape[0] != self.spec.image_shape[0]:
             raise UserError(
@@ -171,10 +177,21 @@ class LoadedRun:
         if missing and not elsewhere:
             raise UserError(
                 f"{data.source}: the run was trained on {_few(self.spec.classes)}, and no image of "
-                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder>."
+                f"{_few(missing)} is there any more. Put it back, or name other images by data.root=<folder> "
+                "or data.path=<table>."
             )
         if missing:
             log.warning("%s has no images of %s.", data.source, _few(missing))
+
+
+def _known(spec: Spec, target: str) -> dict[str, Any]:
+    """What need not be looked for in the images, as options of a data set that would."""
+    if target not in (IMAGE_FOLDER, TABLE):
+        return {}
+    known: dict[str, Any] = {"classes": list(spec.classes), "channels": spec.image_shape[0]}
+    if target == TABLE:
+        known = {"classes": list(spec.classes), "labels": spec.labels}
+    return known | ({"value_range": list(spec.values)} if spec.image_shape[0] != 3 and spec.values else {})
 
 
 def restore(
@@ -240,13 +257,13 @@ def _places(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     """Where the data lie by the run's newest configuration, which a resumed run has from the command line."""
     if now.get("_target_") != then["_target_"]:
         return {}
-    return {name: now[name] for name in ("root", "cache") if name in now and name in then}
+    return {name: now[name] for name in ("root", "path", "cache") if name in now and name in then}
 
 
 def _check_division(trained_config: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise UserError for options that decide which image is in which split: the run keeps that."""
     if trained_config["_target_"] == config["_target_"]:
-        for name in ("val_fraction", "test_fraction", "seed"):
+        for name in DIVISION_OPTIONS:
             if trained_config.get(name) != config.get(name):
                 raise UserError(
                     f"data.{name}={config.get(name)}: which image is in which split is kept with the run "

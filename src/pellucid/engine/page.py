@@ -15,7 +15,7 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import from_environment
 from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
-from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation
+from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation, with_macro
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.inside.predictor import Predictor
 from pellucid.run.folder import Run, quoted
@@ -46,6 +46,7 @@ class RunPage:
             tested = None
             if collector.labels:  # none with limit_test_batches=0
                 tested = collector.evaluation(trainer, data.loader("test").sampler)
+                tested = with_macro(tested, trained.class_counts())
             self._write(trained, trained.predictor(trainer), data, tested)
 
     def write_alone(self, task: Task, data: ImageData, best: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ def assemble_as_then(config: Mapping[str, Any], last: Mapping[str, Any]) -> tupl
 def history(run: Run, config: Mapping[str, Any], last: Mapping[str, Any] | None) -> History | None:
     """Which images the run has trained on so far, and whether they lie elsewhere now; None of a new run."""
     content: Any = last["pellucid"] if last else {"format": FORMAT, "config": config}
-    moved = content["config"]["data"].get("root") != config["data"].get("root")
+    moved = any(content["config"]["data"].get(n) != config["data"].get(n) for n in ("root", "path"))
     manifest = Manifest.load(run.manifest)
     if manifest is None and content["format"] > 1:
         return None
@@ -70,7 +70,8 @@ def check_images(data: ImageData, run: Run, before: Mapping[str, Any]) -> None:
     if 2 * known <= (count := sum(len(split) for split in data.splits.values())):
         raise UserError(
             f"{data.source}: the run knows {known:,} of these {count:,} images, so they are not those of "
-            "its training. Name the place where those are by data.root=<folder>, or train a new run."
+            "its training. Name the place where those are by data.root=<folder> or data.path=<table>, or "
+            "train a new run."
         )
 
 

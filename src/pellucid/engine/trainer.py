@@ -20,7 +20,7 @@ from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import go_on
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
-from pellucid.errors import UserError, first_line
+from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.run.checkpoint import AtomicCheckpointIO
 from pellucid.run.folder import Run
 from pellucid.system.process import is_of_options, is_of_restoring
@@ -53,7 +53,10 @@ def make_trainer(
     packages, folder = config["packages"], str(run.folder)
     offered = {"image_shape": image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
     callbacks, loggers = (
-        [build(node, group, packages=packages, **offered) for node in (config[group] or {}).values()]
+        [
+            build(_watching(node, config, task), group, packages=packages, **offered)
+            for node in (config[group] or {}).values()
+        ]
         for group in ("callbacks", "logger")
     )
     views = [callback for callback in callbacks if isinstance(callback, Visualizer)]
@@ -93,6 +96,30 @@ def make_trainer(
         raise UserError(f"trainer.strategy={node['strategy']}: expected ddp, whose processes are commands.")
     trainer: Trainer = build(node, "trainer", packages=packages, **ours)
     return trainer
+
+
+def _watching(node: Mapping[str, Any], config: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
+    """The node; of early stopping with the metric that it watches, and whether that should be high.
+
+    ``auto``: the one that chooses the best checkpoint where the user has chosen it, else the loss. Raises
+    UserError for one that the task does not log.
+    """
+    if str(node["_target_"]).rpartition(".")[2] != "EarlyStopping" or "monitor" not in node:
+        return node
+    monitor = node["monitor"]
+    if monitor == "auto":
+        monitor = task.monitor if config["task"].get("monitor") else "val/loss"
+    stages = [stage for stage in ("train", "val") if config["trainer"].get(f"limit_{stage}_batches") != 0]
+    logged = {f"{stage}/{name}": kind for stage in stages for name, kind in task.stage_metrics(stage).items()}
+    stage = str(monitor).partition("/")[0]
+    if monitor not in logged and stage in stages and type(task).__module__.startswith("pellucid.task."):
+        raise UserError(
+            f"callbacks: early stopping by monitor={monitor}, which is not logged."
+            f"{did_you_mean(monitor, logged, cutoff=0.7)} Choices: {', '.join(logged)}."
+        )
+    higher = logged[monitor].higher_is_better if monitor in logged else None
+    mode = task.mode if monitor == task.monitor else "max" if higher else "min"
+    return {"mode": mode, **node, "monitor": monitor}
 
 
 def fit(

@@ -34,8 +34,10 @@ from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
+from pellucid.view.predictions import out_of_fold_rows
 
 log = logging.getLogger(__name__)
 MAX_EPOCHS = 1000  # that a schedule is tried for
@@ -196,7 +198,7 @@ class Training:
         collector = PredictionCollector()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
-            if self._reports() and trainer.world_size == 1:
+            if (self._reports() or data.fold is not None) and trainer.world_size == 1:
                 trainer.callbacks.append(collector)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -205,6 +207,10 @@ class Training:
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
         if not self.main:
             return
+        if data.fold is not None and collector.labels:
+            tested_on = collector.evaluation(trainer, data.loader("test").sampler).predictions
+            rows = out_of_fold_rows(data.splits["test"].files, tested_on, data.spec.classes)
+            write_csv(self.run.out_of_fold, [{"fold": data.fold.number, **row} for row in rows])
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
         parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
         log_final(trainer.loggers, final, parameters, step=trainer.global_step + 1)

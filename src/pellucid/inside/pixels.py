@@ -5,6 +5,8 @@ Axes: B images, H × W pixels, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -19,9 +21,9 @@ def pixels(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
 
 def to_rgb(spec: Spec, images_BCHW: Tensor) -> np.ndarray:
     """Normalised images as uint8 RGB, (B, H, W, 3)."""
-    return to_pixels(spec.denormalise(images_BCHW.float().cpu()).permute(0, 2, 3, 1).numpy())
+    return to_pixels(spec.denormalise(images_BCHW.float().cpu()).permute(0, 2, 3, 1).numpy(), spec.bands)
 
 
-def to_pixels(images_NHWC: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as uint8 RGB."""
-    return np.round(rgb(images_NHWC) * 255).astype(np.uint8)
+def to_pixels(images_NHWC: np.ndarray, bands: Sequence[float] = ()) -> np.ndarray:
+    """Images in [0, 1] as uint8 RGB; ``bands``: how they are shown."""
+    return np.round(rgb(images_NHWC, bands) * 255).astype(np.uint8)

@@ -9,5 +9,5 @@ A net of which the head alone is trained may offer ``FrozenFeatures``, which are
 The autoencoder has ``encode``, ``decode``, ``forward -> images_BCHW`` in [0, 1], ``embed = encode``.
 Images come normalised by the data set's mean and standard deviation.
 
-Imports nothing of ours but ``errors``.
+Imports nothing of ours but ``errors``, ``spec`` and ``system``.
 """

@@ -9,19 +9,22 @@ Shapes: C channels, H × W pixels.
 
 from __future__ import annotations
 
+from math import gcd
+
 import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
 from pellucid.errors import UserError
 from pellucid.model.transfer import run_empty
+from pellucid.spec import Size, sides
 
 STEMS = ("auto", "small", "standard")
 MAX_SIDE = 64  # pixels of images for which it is taken by itself
 TOKENS, PLACES = 8, 28  # patches a side that are left to a vision transformer, and to a net that merges them
 
 
-def choose_stem(stem: str, weights: str, size: int) -> str:
+def choose_stem(stem: str, weights: str, size: Size) -> str:
     """``small`` or ``standard``. ``auto``: small for random weights on images of at most MAX_SIDE pixels.
 
     Raises UserError for another word, and for weights that were trained with the standard stem.
@@ -35,19 +38,18 @@ def choose_stem(stem: str, weights: str, size: int) -> str:
         )
     if stem != "auto":
         return stem
-    return "small" if weights == "none" and size <= MAX_SIDE else "standard"
+    return "small" if weights == "none" and max(sides(size)) <= MAX_SIDE else "standard"
 
 
-def shrink_stem(net: nn.Module, size: int) -> bool:
-    """Let the net's first layers keep the pixels of images of ``size`` a side; whether there was something to
-    do.
+def shrink_stem(net: nn.Module, size: Size, channels: int = 3) -> bool:
+    """Let the net's first layers keep the pixels of images of a size; whether there was something to do.
 
     The first convolution that has a stride gets 3 × 3 and stride 1, and the first pool that comes before the
     third convolution goes; of a net that cuts patches, the patch is a smaller one. Random weights are drawn.
     """
     if isinstance(net, VisionTransformer):
         return _shrink_patches(net, size)
-    convolution, pool = _find_stem(net)
+    convolution, pool = _find_stem(net, channels)
     if convolution is None:
         return False
     layer = net.get_submodule(convolution)
@@ -63,12 +65,13 @@ def shrink_stem(net: nn.Module, size: int) -> bool:
     return True
 
 
-def patch_side(size: int, patch: int, patches: int) -> int:
+def patch_side(size: Size, patch: int, patches: int) -> int:
     """The largest side of a patch, at most ``patch``, that leaves so many ``patches`` a side or more."""
-    return max((p for p in range(1, patch + 1) if size % p == 0 and size // p >= patches), default=1)
+    whole, shorter = gcd(*sides(size)), min(sides(size))
+    return max((p for p in range(1, patch + 1) if whole % p == 0 and shorter // p >= patches), default=1)
 
 
-def _find_stem(net: nn.Module) -> tuple[str | None, str | None]:
+def _find_stem(net: nn.Module, channels: int) -> tuple[str | None, str | None]:
     """The names of the first convolution, where it has a stride, and of the pool that belongs to it."""
     ran: list[tuple[str, nn.Module]] = []
     kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -79,7 +82,7 @@ def _find_stem(net: nn.Module) -> tuple[str | None, str | None]:
     ]
     mode = net.training
     try:
-        run_empty(net, (3, 224, 224))
+        run_empty(net, (channels, 224, 224))
     finally:
         net.train(mode)
         for handle in handles:
@@ -99,7 +102,8 @@ def _stride(pool: nn.Module) -> int:
     return max(stride) if isinstance(stride, tuple) else int(stride)  # type: ignore[arg-type]
 
 
-def _shrink_patches(net: VisionTransformer, size: int) -> bool:
+def _shrink_patches(net: VisionTransformer, size: Size) -> bool:
+    size, _ = sides(size)  # which takes square images alone
     patch = patch_side(size, net.patch_size, TOKENS)
     assert isinstance(net.conv_proj, nn.Conv2d)
     net.conv_proj = _patches(net.conv_proj, patch)
@@ -110,10 +114,35 @@ def _shrink_patches(net: VisionTransformer, size: int) -> bool:
     return True
 
 
+def widen_stem(net: nn.Module, channels: int) -> None:
+    """Let the first convolution take so many channels, not 3; its random weights are drawn anew."""
+    name, layer = next(
+        (name, module)
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv2d) and module.in_channels == 3
+    )
+    settings = {part: getattr(layer, part) for part in ("kernel_size", "stride", "padding", "dilation")}
+    replacement = nn.Conv2d(channels, layer.out_channels, bias=layer.bias is not None, **settings)
+    if layer.kernel_size == layer.stride:
+        _draw_patches(replacement)
+    else:
+        nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
+    if replacement.bias is not None:
+        nn.init.zeros_(replacement.bias)
+    net.set_submodule(name, replacement)
+    if hasattr(net, "transform_input"):
+        net.transform_input = False  # type: ignore[assignment]  # of ImageNet's three channels
+
+
 def _patches(layer: nn.Conv2d, patch: int) -> nn.Conv2d:
     replacement = _like(layer, patch, patch, 0)
-    nn.init.trunc_normal_(replacement.weight, std=(replacement.in_channels * patch**2) ** -0.5)
+    _draw_patches(replacement)
     return replacement
+
+
+def _draw_patches(layer: nn.Conv2d) -> None:
+    fan_in = layer.in_channels * layer.kernel_size[0] ** 2
+    nn.init.trunc_normal_(layer.weight, std=fan_in**-0.5)
 
 
 def _like(layer: nn.Conv2d, kernel: int, stride: int, padding: int) -> nn.Conv2d:

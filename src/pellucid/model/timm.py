@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import OPTION_ERRORS, ImageTooSmallError, UserError, did_you_mean, first_line
-from pellucid.model.state_file import load_head, misfits, read_state
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
+    LibraryNet,
     Preprocessing,
     TransferClassifier,
     child_stages,
@@ -60,12 +63,12 @@ class TimmClassifier(TransferClassifier):
 
     ``arch``: a name of ``timm.list_models()``, also with the tag of its weights, ``convnext_tiny.fb_in22k``.
     ``weights``: ``none`` (random), ``default`` (timm's own of the first tag, downloaded), a tag, or the path
-    of a state dict in timm's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
-    ``last_N`` (the last N of timm's groups of layers, and the head) or ``all``; what is not trained stays in
-    evaluation mode. ``drop_rate`` (of the embedding) and ``drop_path_rate`` (of residual branches) in [0, 1];
-    null: the net's own. ``options``: further arguments of timm's builder. Other than three channels are taken
-    by the first layer, pretrained ones added up or repeated. ``augmentations_per_image``: how many a frozen
-    backbone is shown; 0: a new one each epoch.
+    of a run or a file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N of timm's groups of
+    layers, and the head) or ``all``; what is not trained stays in evaluation mode. ``drop_rate`` (of the
+    embedding) and ``drop_path_rate`` (of residual branches) in [0, 1]; null: the net's own. ``options``:
+    further arguments of timm's builder. Other than three channels are taken by the first layer, pretrained
+    ones added up or repeated. ``augmentations_per_image``: how many a frozen backbone is shown; 0: a new one
+    each epoch.
     Raises UserError for an unknown name or option or a file that does not fit, ImageTooSmallError.
     """
 
@@ -91,17 +94,32 @@ class TimmClassifier(TransferClassifier):
         build = _Build(source, {**options, **rates})
         width = _check_size(build, image_shape)
         head = nn.Linear(width, num_classes)
-        if source.file is None:
-            self.backbone = _pretrained(build, image_shape) if source.pretrained else build(image_shape)
-        else:
-            self.backbone = _from_file(build, image_shape, source.file, head)
+        downloaded = source.pretrained and source.file is None
+        self.backbone = _pretrained(build, image_shape) if downloaded else build(image_shape)
         self.head = head  # behind the backbone, in the order in which layers are shown
+        self._library = partial(build.library_net, image_shape, num_classes)
+        self._fitted = partial(_fitted, build, image_shape)
         trained = trained_stages(stages(self.backbone), trainable)
         parameters = [parameter for stage in trained for parameter in stage]
         self._train_only(parameters, _following(self.backbone, parameters))
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
+        if source.file is not None:
+            load_weights(self, StateFile.read(source.file, "model.weights"))
+
+    @classmethod
+    def weights_file(cls, *, arch: str, weights: str | None) -> str | None:
+        file = _Source.find(arch, weights).file
+        return None if file is None else str(file)
+
+    def library(self) -> LibraryNet:
+        return self._library()
+
+    def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        expected = self.backbone.state_dict()
+        fits = all(key in state and state[key].shape == value.shape for key, value in expected.items())
+        return state if fits else self._fitted(state)
 
     @classmethod
     def preprocessing(cls, *, arch: str, weights: str | None, channels: int) -> Preprocessing | None:
@@ -149,9 +167,9 @@ class _Source:
         if weights in ("none", *PRETRAINED):
             return cls(name, tag, weights != "none", None)
         file = Path(weights).expanduser()
-        if not file.is_file():
+        if not file.exists():
             raise UserError(
-                f"model.weights={weights}: expected none, default, the path of a state dict, or a tag of "
+                f"model.weights={weights}: expected none, default, the path of a run or a file, or a tag of "
                 f"timm: {_tags_told(name, weights, tags)}"
             )
         return cls(name, tag, True, file)
@@ -178,13 +196,23 @@ class _Build:
     def __call__(self, image_shape: tuple[int, int, int], **weights: Any) -> nn.Module:
         import timm
 
+        arguments = {**self.arguments(image_shape), "num_classes": 0, **weights}
+        net: nn.Module = timm.create_model(self.source.tagged, **arguments)
+        return net
+
+    def arguments(self, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+        """Those of timm's builder beside the name and the classes."""
         channels, height, width = image_shape
         fixed = self.source.config.fixed_input_size
         size = {"img_size": height if height == width else (height, width)} if fixed else {}
-        net: nn.Module = timm.create_model(
-            self.source.tagged, num_classes=0, in_chans=channels, **{**self.options, **size}, **weights
-        )
-        return net
+        return {"in_chans": channels, **self.options, **size}
+
+    def library_net(self, image_shape: tuple[int, int, int], num_classes: int) -> LibraryNet:
+        """The net with its classifier."""
+        arguments = {"num_classes": num_classes, **self.arguments(image_shape)}
+        names = self.source.config.classifier or ()
+        heads = (names,) if isinstance(names, str) else tuple(names)
+        return LibraryNet("timm.create_model", {"model_name": self.source.tagged, **arguments}, heads)
 
 
 def _check_timm() -> None:
@@ -364,32 +392,17 @@ def _retrying_quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _from_file(build: _Build, image_shape: tuple[int, int, int], path: Path, head: nn.Linear) -> nn.Module:
-    """The net with a file's weights, fitted to its size and channels as timm fits its own, and the head with
-    that of the file where it fits. Raises UserError.
+def _fitted(
+    build: _Build, image_shape: tuple[int, int, int], state: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """A file's weights by timm's names of today, fitted to size and channels as timm fits its own; as they
+    are where timm does not take them.
     """
-    state = read_state(path)
-    classifiers = build.source.config.classifier or ()
-    names = {"head", *((classifiers,) if isinstance(classifiers, str) else classifiers)}
-    keys = [f"{name}.{kind}" for name in sorted(names) for kind in ("weight", "bias")]
-    dropped = {key: state.pop(key) for key in keys if key in state}
-    backbone = build(image_shape)
-    expected = backbone.state_dict()
-    if state.keys() == expected.keys() and all(state[key].shape == expected[key].shape for key in expected):
-        backbone.load_state_dict(state)
-    else:
-        overlay = {"state_dict": state.copy(), "num_classes": 0, "label_offset": 0}
-        try:
-            backbone = build(image_shape, pretrained=True, pretrained_cfg_overlay=overlay)
-        except FAILURES as error:
-            reason = first_line(error).rstrip(".")
-            text = misfits(expected, state) or f" {reason}."
-            raise UserError(
-                f"model.weights={path}: this file does not fit {build.source.name}.{text} Give the "
-                "model.arch and model.options that the file was made for."
-            ) from error
-    load_head(head, dropped, path)
-    return backbone
+    overlay = {"state_dict": dict(state), "num_classes": 0, "label_offset": 0}
+    try:
+        return build(image_shape, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
+    except FAILURES:
+        return state
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Parameter]]:

@@ -8,17 +8,20 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
-from pellucid.model.state_file import load_state
-from pellucid.model.stem import choose_stem, shrink_stem
+from pellucid.model.loading import load_weights
+from pellucid.model.state_file import StateFile
+from pellucid.model.stem import choose_stem, shrink_stem, widen_stem
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
+    LibraryNet,
     TransferClassifier,
     child_stages,
     runs,
@@ -40,10 +43,11 @@ class TorchvisionClassifier(TransferClassifier):
 
     ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
     is torchvision's; ``auto`` is small where random weights meet such images. Then ``stem`` says which it is.
-    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a state
-    dict in torchvision's names, of a checkpoint or of an exported net of ours. ``trainable``: ``head``,
-    ``last_N`` (the last N stages and the head) or ``all``; what is not trained stays in evaluation mode.
-    Grey images are repeated into three channels. ``augmentations_per_image``: how many a frozen
+    ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a run or a
+    file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N stages and the head) or ``all``;
+    what is not trained stays in evaluation mode. Grey images are repeated into three channels; of another
+    number, which needs random weights, the first convolution takes all. ``augmentations_per_image``: how many
+    a frozen
     backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
@@ -65,19 +69,20 @@ class TorchvisionClassifier(TransferClassifier):
         super().__init__(trainable=trainable, augmentations_per_image=augmentations)
         _check_arch(arch)
         weights = weights or "none"
-        size = image_shape[1]
+        _check_channels(arch, weights, image_shape[0])
+        size = image_shape[1:]
+        self.channels = 3 if image_shape[0] == 1 else image_shape[0]
         self.stem = choose_stem(stem, weights, size)
-        self.backbone = _build(arch, weights, size, self.stem)
-        if self.stem == "small" and not shrink_stem(self.backbone, size):
+        self.backbone = _build(arch, weights, self.channels, size, self.stem)
+        if self.stem == "small" and not shrink_stem(self.backbone, size, self.channels):
             self.stem = "standard"  # it keeps all pixels by itself, as VGG does
-        if self.stem == "small" and stem == "auto" and not runs(self.backbone, (3, size, size)):
+        if self.stem == "small" and stem == "auto" and not runs(self.backbone, (self.channels, *size)):
             self.stem = "standard"  # made for one size only
-            self.backbone = _build(arch, weights, size, self.stem)
+            self.backbone = _build(arch, weights, self.channels, size, self.stem)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
-        _check_size(self.backbone, arch, size)
-        if weights not in ("none", "default"):
-            load_state(self.backbone, self.head, Path(weights).expanduser(), name, arch)
+        self._arch, self._head_name = arch, name
+        _check_size(self.backbone, arch, (self.channels, *size))
         parts = trained_stages(stages(self.backbone), trainable)
         trained = [self.backbone] if trainable == "all" else [module for part in parts for module in part]
         self._train_only(
@@ -87,9 +92,33 @@ class TorchvisionClassifier(TransferClassifier):
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
+        if file := self.weights_file(arch=arch, weights=weights):
+            load_weights(self, StateFile.read(file, "model.weights"))
+
+    def library(self) -> LibraryNet:
+        name, backbone = self._head_name, self.backbone
+        arguments: dict[str, Any] = {
+            "num_classes": self.head.out_features,
+            **BUILD_OPTIONS.get(self._arch, {}),
+        }
+        if isinstance(backbone, models.VisionTransformer):
+            arguments |= _arguments_of_transformer(backbone)
+            widened = {} if self.channels == 3 else {"conv_proj": backbone.conv_proj}
+            builder = "torchvision.models.VisionTransformer"
+            return LibraryNet(builder, arguments, (name,), changes=widened, channels=self.channels)
+        squeezed = self._arch.startswith("squeezenet")
+        changed = self.stem == "small" or self.channels != 3
+        changes = _changed_layers(backbone, self._arch, arguments, name) if changed else {}
+        if squeezed:  # its scores go through a ReLU, which is left out here
+            changes["classifier.2"] = nn.Identity()
+        if self._arch == "maxvit_t":  # whose last layer has no bias
+            changes[name] = nn.Linear(self.head.in_features, self.head.out_features)
+        shape = (1, 1) if squeezed else ()
+        builder = f"torchvision.models.{self._arch}"
+        return LibraryNet(builder, arguments, (name,), shape, changes, channels=self.channels)
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
-        return super().embed(images_BCHW.expand(-1, 3, -1, -1))
+        return super().embed(images_BCHW.expand(-1, self.channels, -1, -1))
 
 
 def _check_arch(arch: str) -> None:
@@ -99,13 +128,31 @@ def _check_arch(arch: str) -> None:
         raise UserError(f"model.arch={arch}: torchvision has no such classifier.{hint}")
 
 
-def _build(arch: str, weights: str, size: int, stem: str) -> nn.Module:
+def _check_channels(arch: str, weights: str, channels: int) -> None:
+    """Raise UserError where pretrained weights do not take so many."""
+    if channels not in (1, 3) and weights == "default":
+        raise UserError(
+            f"model.weights={weights}: torchvision's weights of {arch} take 3 channels, the images have "
+            f"{channels}. Start from random weights by model.weights=none, or take a net of timm, "
+            "model=timm, which adapts pretrained weights to any number of channels."
+        )
+
+
+def _build(arch: str, weights: str, channels: int, size: tuple[int, int], stem: str) -> nn.Module:
+    net = _build_for_colours(arch, weights, size, stem)
+    if channels != 3:
+        widen_stem(net, channels)
+    return net
+
+
+def _build_for_colours(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
     if arch.startswith("vit_") and weights == "none" and stem == "standard":
         patch = int(arch.rpartition("_")[2])
-        if size % patch:
-            raise ImageTooSmallError(arch, size, (size // patch + 1) * patch)
-        options["image_size"] = size  # its position embedding has one entry a patch
+        side = size[0]
+        if side % patch:
+            raise ImageTooSmallError(arch, side, (side // patch + 1) * patch)
+        options["image_size"] = side  # its position embedding has one entry a patch
     if weights != "default":
         random: nn.Module = models.get_model(arch, weights=None, **options)
         return random
@@ -141,19 +188,58 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     return name, last.in_features
 
 
-def _check_size(backbone: nn.Module, arch: str, size: int) -> None:
-    """Raise ImageTooSmallError where the net cannot run on images of ``size`` pixels a side.
+def _changed_layers(
+    backbone: nn.Module, arch: str, arguments: Mapping[str, Any], head: str
+) -> dict[str, nn.Module]:
+    """Layers of a backbone, by name, in which it differs from the net as torchvision builds it."""
+    with torch.random.fork_rng(devices=[]):
+        plain = models.get_model(arch, weights=None, **arguments)
+    own = dict(backbone.named_modules())
+    return {
+        name: own[name]
+        for name, layer in plain.named_modules()
+        if name in own
+        and not any(True for _ in layer.children())
+        and name != head
+        and not name.startswith("classifier.")
+        and str(own[name]) != str(layer)
+    }
+
+
+def _arguments_of_transformer(net: models.VisionTransformer) -> dict[str, int]:
+    return {
+        "image_size": net.image_size,
+        "patch_size": net.patch_size,
+        "num_layers": len(net.encoder.layers),
+        "num_heads": net.encoder.layers[0].num_heads,
+        "hidden_dim": net.hidden_dim,
+        "mlp_dim": net.mlp_dim,
+    }
+
+
+def _check_size(backbone: nn.Module, arch: str, image_shape: tuple[int, int, int]) -> None:
+    """Raise ImageTooSmallError where the net cannot run on images of that shape.
 
     The smallest size that works is found by running the net without any arithmetic (meta tensors).
     """
-    if runs(backbone, (3, size, size)):
+    channels, height, width = image_shape
+    if runs(backbone, image_shape):
         return
-    if not runs(backbone, (3, MAX_TRIED_SIDE, MAX_TRIED_SIDE)):
-        if not runs(backbone, (3, 224, 224)) or size >= 224:
+
+    def accepts(side: int) -> bool:
+        return runs(backbone, (channels, side, side))
+
+    size, longer = sorted((height, width))
+    if size < longer and (accepts(size) or accepts(longer)):
+        raise UserError(
+            f"model.arch={arch}: it takes square images, not {height} × {width}. Set data.image_size="
+            f"{size if accepts(size) else longer}, or take another net."
+        )
+    if not accepts(MAX_TRIED_SIDE):
+        if not accepts(224) or size >= 224:
             raise UserError(f"model.arch={arch}: it does not run on images of {size} pixels a side.")
         raise ImageTooSmallError(arch, size, 224)  # nets made for one size only
-    smallest = smallest_side(lambda side: runs(backbone, (3, side, side)), size, MAX_TRIED_SIDE)
-    raise ImageTooSmallError(arch, size, smallest)
+    raise ImageTooSmallError(arch, size, smallest_side(accepts, size, MAX_TRIED_SIDE))
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:

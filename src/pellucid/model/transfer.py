@@ -5,11 +5,13 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 
 from __future__ import annotations
 
+import copy
+import importlib
 import re
-from abc import ABC
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,10 +38,37 @@ class Preprocessing:
     source: str
 
 
+@dataclass(frozen=True)
+class LibraryNet:
+    """The library's own net: its builder's dotted name and arguments, and the name of its last layer there,
+    or of several that share their weights.
+
+    ``head_shape``: what follows (K, D) in the shape of that layer's weight. ``changes``: modules of torch.nn
+    that stand in place of its own, by name. ``channels``: those of its images, into which grey ones are
+    repeated; 0: those of the data.
+    """
+
+    builder: str
+    arguments: Mapping[str, Any]
+    heads: tuple[str, ...]
+    head_shape: tuple[int, ...] = ()
+    changes: Mapping[str, nn.Module] = field(default_factory=dict)
+    channels: int = 0
+
+    def build(self) -> nn.Module:
+        """The net with random weights, by its library, with the changes. Raises what the library raises."""
+        module, _, name = self.builder.rpartition(".")
+        net: nn.Module = getattr(importlib.import_module(module), name)(**self.arguments)
+        for place, layer in self.changes.items():
+            parent, _, child = place.rpartition(".")
+            setattr(net.get_submodule(parent), child, copy.deepcopy(layer))
+        return net
+
+
 class TransferClassifier(nn.Module, ABC):
     """A ``backbone`` without its last layer, and a new linear ``head``; what is not trained stays as it is.
 
-    A subclass builds both and calls ``_train_only``.
+    A subclass builds both, says of which net of the ``library`` they are, and calls ``_train_only``.
     """
 
     backbone: nn.Module
@@ -59,6 +88,28 @@ class TransferClassifier(nn.Module, ABC):
     def preprocessing(cls, *, arch: str, weights: str | None, channels: int) -> Preprocessing | None:
         """How images are prepared for the weights; None where as the data set says."""
         return None
+
+    @classmethod
+    def weights_file(cls, *, arch: str, weights: str | None) -> str | None:
+        """The path that ``weights`` is; None where it is a word. Raises UserError where it is neither."""
+        return None if weights in (None, "none", "default") else weights
+
+    @abstractmethod
+    def library(self) -> LibraryNet:
+        """The library's net of which backbone and head are."""
+
+    def library_state(self) -> dict[str, Tensor]:
+        """The state dict under the library's names, which its own net takes."""
+        state, library = self.backbone.state_dict(), self.library()  # with the versions that MNASNet asks for
+        weight, bias = self.head.weight.detach(), self.head.bias.detach()
+        for name in library.heads:
+            state[f"{name}.weight"] = weight.reshape(*weight.shape, *library.head_shape)
+            state[f"{name}.bias"] = bias
+        return state
+
+    def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights of the backbone, from a file, fitted to its images as the library does, where it does."""
+        return state
 
     def embed(self, images_BCHW: Tensor) -> Tensor:
         embedding_BD: Tensor = self.backbone(images_BCHW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from pellucid.config.trust import config_problem
 from pellucid.errors import UserError, first_line
 from pellucid.run.folder import check_format
 from pellucid.spec import Spec
-from pellucid.system.files import check_packed, write_atomically
+from pellucid.system.files import check_stored, write_atomically
 
 EXTRA = "_extra_state"  # ends the names of what modules keep beside tensors, by ``get_extra_state``
 KEY = "pellucid"  # our part of a checkpoint: format, configuration, spec
@@ -59,7 +58,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint.")
     try:
-        _check_plain(path)
+        check_stored(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise UserError(
@@ -82,18 +81,6 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
         problem = f"it holds the figures of {len(rows)} epochs, expected {checkpoint['epoch'] + 1}."
     if problem:
         raise UserError(f"{path} cannot be continued from: {problem}")
-
-
-def _check_plain(path: Path) -> None:
-    """Raise ValueError unless it is the kind of file that ``torch.save`` writes: a zip with nothing packed.
-
-    What is packed may unfold to any size; the older kind of file tells only while it is read what it holds.
-    """
-    size = path.stat().st_size
-    check_packed(path, size)
-    with zipfile.ZipFile(path) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("it is packed")
 
 
 def _problem(checkpoint: Mapping[str, Any], parts: Parts) -> str:

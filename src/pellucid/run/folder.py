@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
 OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
-OUR_FILES = ("metrics.csv", "metrics.json", "splits.npz", "train.log")
+OUR_FILES = ("metrics.csv", "metrics.json", "out_of_fold.csv", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
 INTEGERS = ("format", "epochs", "seed", "best/epoch", "devices", "data/train", "data/val", "data/test")
 NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
@@ -50,6 +50,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.best, self.last = self.checkpoints / "best.ckpt", self.checkpoints / "last.ckpt"
         self.log = folder / "train.log"
+        self.out_of_fold = folder / "out_of_fold.csv"  # what is predicted of the fold that it is tested on
         self.manifest = folder / "splits.npz"  # which images it was trained, validated and tested on
         self._warned = False
         self._lock: FileLock | None = None

@@ -17,7 +17,7 @@ from pellucid.run.folder import Run
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
 DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
 FREE = {"device_images": 0.0, "report": True, "share": 0.1}  # and a value of the right kind
-PATHS = {"data.root", "data.cache"}  # where the same images are now
+PATHS = {"data.path", "data.root", "data.cache"}  # where the same images are now
 OF_LINE = {"resume", "packages"}
 
 
@@ -77,8 +77,8 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
     if refused:
         raise UserError(
             f"resume={run.folder}: a run is continued with its own configuration; only budgets "
-            f"({', '.join(sorted(BUDGETS))}), devices and the place of the data (data.root) may change. "
-            f"Refused: {'; '.join(refused)}. Start a new run for that."
+            f"({', '.join(sorted(BUDGETS))}), devices and the place of the data (data.root, "
+            f"data.path) may change. Refused: {'; '.join(refused)}. Start a new run for that."
         )
     return changed
 

@@ -23,6 +23,8 @@ def definition(plan: Plan) -> dict[str, Any]:
     searched = {parameter.name for parameter in plan.space}
     options = flatten({key: value for key, value in plan.config.items() if key != "sweep"})
     deciding = {key: plan.options[key] for key in DECIDING}
+    if plan.options["folds"]:  # which older sweeps knew nothing of
+        deciding["folds"] = plan.options["folds"]
     storage = plan.options["storage"]
     return {
         "space": {parameter.key: parameter.to_dict() for parameter in plan.space},

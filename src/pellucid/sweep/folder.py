@@ -53,10 +53,6 @@ class SweepFolder:
     def trial(self, number: int) -> Path:
         return self.folder / str(number)
 
-    def run(self, number: int, seed: int | None) -> Path:
-        """The run's folder; ``seed`` None where each trial is one run."""
-        return self.trial(number) if seed is None else self.trial(number) / f"seed_{seed}"
-
     def lock(self, name: str = "sweep") -> FileLock:
         """One of the sweep's locks: ``sweep``, ``report``, or a trial's number.
 
@@ -208,8 +204,11 @@ def _check(definition: Any) -> None:
     sweep = definition["sweep"]
     if not isinstance(sweep["metric"], str) or sweep["direction"] not in ("maximize", "minimize"):
         raise ValueError(f"it ranks by {sweep['metric']!r:.60}, {sweep['direction']!r:.60}")
-    if type(sweep["seeds"]) is not int or not all(isinstance(text, str) for text in definition["fixed"]):
-        raise ValueError("its seeds or fixed options are none")
+    repeats = (sweep["seeds"], sweep.get("folds", 2))
+    if not all(type(count) is int for count in repeats) or not all(
+        isinstance(text, str) for text in definition["fixed"]
+    ):
+        raise ValueError("its seeds, folds or fixed options are none")
 
 
 def _is_parameter(entry: Mapping[str, Any]) -> bool:

@@ -64,10 +64,14 @@ class Plan:
         return combinations if limit is None else min(limit, combinations)
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the runs of each trial."""
+    def repeats(self) -> dict[str, tuple[str, ...]]:
+        """The runs of each trial: a folder in the trial's, "" where there is one, and what that run sets."""
+        if folds := self.options["folds"]:
+            return {f"fold_{fold}": (f"data.fold={fold}",) for fold in range(folds)}
         first: int = self.config["seed"]
-        return tuple(range(first, first + self.options["seeds"]))
+        if self.options["seeds"] == 1:
+            return {"": ()}
+        return {f"seed_{seed}": (f"seed={seed}",) for seed in range(first, first + self.options["seeds"])}
 
     @property
     def max_failures(self) -> int | None:
@@ -101,6 +105,13 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
         return container(loader.load_sweep_config(master, [*fixed, *values_given]))
 
     config, options = compose({}), container(master)["sweep"]
+    space, options["folds"] = _folds(space, config["data"], options["folds"])
+    if options["folds"]:
+        if options["seeds"] != 1:
+            raise UserError("sweep.seeds and folds both repeat a trial: leave one of the two out.")
+        if config["data"].get("folds") != options["folds"]:
+            fixed.append(f"data.folds={options['folds']}")
+            config = compose({})
     storage = str(options["storage"])
     if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):  # found from any folder
         options["storage"] = f"sqlite:///{Path(storage.removeprefix('sqlite:///')).absolute()}"
@@ -116,6 +127,17 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
         packages=tuple(config["packages"]),
         line=_line(folder, master, arguments),
     )
+
+
+def _folds(
+    space: tuple[Parameter, ...], data: Mapping[str, Any], asked: int | None
+) -> tuple[tuple[Parameter, ...], int | None]:
+    """The space without the folds of the data, where all are on the line, and how many repeat a trial."""
+    count = data.get("folds")
+    values = next((parameter.values for parameter in space if parameter.name == "data.fold"), None)
+    if count and values and sorted(map(str, values)) == sorted(map(str, range(count))):
+        return tuple(parameter for parameter in space if parameter.name != "data.fold"), count
+    return space, (count or asked) if asked else None
 
 
 def _first(parameter: Parameter) -> Any:
@@ -157,6 +179,8 @@ def _objective(options: Mapping[str, Any], tasks: list[Task]) -> tuple[str, Dire
         raise UserError(f"sweep.metric={metric}: not logged by every run. Choices: {', '.join(common)}.")
     if options["direction"] != "auto":
         return metric, options["direction"]
+    if metric == tasks[0].monitor:
+        return metric, "maximize" if tasks[0].mode == "max" else "minimize"
     if names[0][metric].higher_is_better is None:
         raise UserError(f"sweep.metric={metric}: say whether it should be high: sweep.direction=maximize.")
     return metric, "maximize" if names[0][metric].higher_is_better else "minimize"

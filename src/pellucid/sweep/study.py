@@ -201,10 +201,9 @@ class Study:
             return self._build("sampler", seed=int(trial_seed))
         return self._build("sampler")
 
-    def run_folders(self, number: int) -> dict[int, Path]:
-        """The run's folder for each seed of a trial."""
-        seeds = self.plan.seeds
-        return {seed: self.folder.run(number, seed if len(seeds) > 1 else None) for seed in seeds}
+    def run_folders(self, number: int) -> dict[str, Path]:
+        """The folder of each run of a trial."""
+        return {repeat: self.folder.trial(number) / repeat for repeat in self.plan.repeats}
 
     def trial(self, number: int) -> Trial:
         """A trial by its number, to report to."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import shlex
 import sqlite3
-import statistics
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +49,7 @@ class SweepSummary:
         self.definition = folder.definition()
         self.metric: str = self.definition["sweep"]["metric"]
         self.space = [Parameter.from_dict(entry) for entry in self.definition["space"].values()]
+        self.repeat: report.Repeat = "fold" if "folds" in self.definition["sweep"] else "seed"
         self._done: dict[int, report.TrialRecord] = {}
 
     def write(self, *, wait: bool) -> None:
@@ -69,8 +68,21 @@ class SweepSummary:
 
     def _write(self) -> None:
         sweep = self.collect()
+        if self.repeat == "fold":
+            for trial in sweep.trials:
+                self._join_folds(trial)
         write_atomically(self.out / "trials.csv", report.table(sweep).encode())
         write_atomically(self.out / "report.html", report.page(sweep).encode())
+
+    def _join_folds(self, trial: report.TrialRecord) -> None:
+        """Write what a finished trial's runs predict of the folds that they have not seen as one table."""
+        home = self.folder.trial(trial.number)
+        path = (home if self.out == self.folder.folder else self.out / str(trial.number)) / "out_of_fold.csv"
+        files = [Run(folder).out_of_fold for folder in sorted(home.glob("fold_*"), key=_number)]
+        if trial.state == "finished" and not path.exists() and all(file.is_file() for file in files):
+            tables = [file.read_bytes().partition(b"\n") for file in files]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, b"\n".join([tables[0][0], b"".join(rows for _, _, rows in tables)]))
 
     def collect(self) -> report.Sweep:
         """All that is known of the sweep now."""
@@ -80,7 +92,8 @@ class SweepSummary:
             metric=self.metric,
             direction=options["direction"],
             total=self.total,
-            seeds=options["seeds"],
+            seeds=options.get("folds", options["seeds"]),
+            repeat=self.repeat,
             parameters=tuple(_described(parameter) for parameter in self.space),
             trials=tuple(self._trial(frozen) for frozen in self.study.get_trials(deepcopy=False)),
             importance=self._importance(),
@@ -92,9 +105,12 @@ class SweepSummary:
         if frozen.number in self._done:
             return self._done[frozen.number]
         home = self.folder.trial(frozen.number)
-        runs = [Run(folder) for folder in sorted(home.glob("seed_*"), key=_seed) or [home]]
+        runs = [Run(folder) for folder in sorted(home.glob(f"{self.repeat}_*"), key=_number) or [home]]
         figures = [run.metrics() for run in runs]
-        pairs = [(f.get("seed"), f.get(self.metric)) for f in figures]
+        pairs = [
+            (_number(run.folder) if self.repeat == "fold" else f.get("seed"), f.get(self.metric))
+            for run, f in zip(runs, figures, strict=True)
+        ]
         values = {seed: value for seed, value in pairs if seed is not None and value is not None}
         parameters = frozen.params or frozen.system_attrs.get("fixed_params", {})
         pages = [run.folder / "report.html" for run in runs if (run.folder / "report.html").is_file()]
@@ -103,9 +119,9 @@ class SweepSummary:
             state=STATES[frozen.state],
             parameters=parameters,
             # What the sampler was told; a run may have been trained on, or removed, since.
-            value=frozen.value if frozen.state == TrialState.COMPLETE else _mean(values.values()),
+            value=frozen.value if frozen.state == TrialState.COMPLETE else report.mean(values.values()),
             seeds=values,
-            test=_means(figures, "test/"),
+            tests=_by_run(figures, "test/"),
             seconds=sum(f.get("seconds/total", 0) for f in figures) or None,
             curves=tuple(tuple(_curve(run, self.metric)) for run in runs),
             folder=self._path(home),
@@ -206,18 +222,9 @@ def _described(parameter: Parameter) -> report.SearchAxis:
     )
 
 
-def _mean(values: Iterable[float]) -> float | None:
-    numbers = list(values)
-    try:
-        return statistics.fmean(numbers) if numbers else None
-    except ValueError:  # inf - inf
-        return math.nan
-
-
-def _means(figures: list[dict[str, Any]], prefix: str) -> dict[str, float]:
+def _by_run(figures: list[dict[str, Any]], prefix: str) -> dict[str, tuple[float, ...]]:
     names = dict.fromkeys(name for f in figures for name in f if name.startswith(prefix))
-    means = {name: _mean(f[name] for f in figures if f.get(name) is not None) for name in names}
-    return {name: mean for name, mean in means.items() if mean is not None}
+    return {name: tuple(f[name] for f in figures if f.get(name) is not None) for name in names}
 
 
 def _curve(run: Run, metric: str) -> Iterator[tuple[int, float]]:
@@ -226,6 +233,6 @@ def _curve(run: Run, metric: str) -> Iterator[tuple[int, float]]:
             yield int(row["epoch"]), row[metric]
 
 
-def _seed(folder: Path) -> int:
-    digits = folder.name.removeprefix("seed_")
+def _number(folder: Path) -> int:
+    digits = folder.name.rpartition("_")[2]
     return int(digits) if digits.isdecimal() and len(digits) < 20 else -1

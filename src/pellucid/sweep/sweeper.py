@@ -21,7 +21,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from pellucid.errors import UserError, counted, first_line
-from pellucid.report.sweep.page import Sweep
+from pellucid.report.sweep.page import Sweep, deviation
 from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.plan import Plan, make_plan
@@ -52,7 +52,12 @@ def run_sweep(master: DictConfig, context: HydraContext, arguments: list[str]) -
         folder.discard()
         raise
     ended = study.count(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    size = counted(plan.total, "trial") + (f", {ended} of them done" if ended else "")
+    runs = len(plan.repeats)
+    size = (
+        counted(plan.total, "trial")
+        + (f" of {runs} runs" if runs > 1 else "")
+        + (f", {ended} of them done" if ended else "")
+    )
     log.info("Sweep %s: %s. Folder: %s", plan.name, size, quoted(plan.folder))
     try:
         _run_all(plan, study, Worker(plan, context, master))
@@ -182,5 +187,14 @@ def _report(sweep: Sweep, plan: Plan, stopped: str) -> None:
     if best := sweep.best():
         values = "  ".join(f"{name}={shown_value(value)}" for name, value in best.parameters.items())
         log.info("Best: trial %d   %s %.4f   %s", best.number, sweep.metric, best.value, values)
+        for name, figures in best.tests.items() if sweep.seeds > 1 else ():
+            if (spread := deviation(figures)) is not None:
+                log.info(
+                    "%s %.4f ± %.4f over %s",
+                    name,
+                    best.test[name],
+                    spread,
+                    counted(len(figures), sweep.repeat),
+                )
         console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)
     log.info("Report: %s", quoted(plan.folder / "report.html"))

@@ -113,12 +113,12 @@ class Worker:
         return None
 
     def _value(self, claim: Claim) -> float:
-        """The mean of the metric over the trial's seeds."""
+        """The mean of the metric over the trial's runs."""
         values = []
-        for seed, folder in self.study.run_folders(claim.number).items():
+        for repeat, folder in self.study.run_folders(claim.number).items():
             metrics = Run(folder).metrics()
             if metrics.get("status") not in ("finished", "pruned"):
-                metrics = self._run(claim, seed, folder)
+                metrics = self._run(claim, repeat, folder)
             if metrics["status"] == "pruned":
                 raise PrunedError
             values.append(float(metrics.get(self.plan.metric, math.nan)))
@@ -129,18 +129,18 @@ class Worker:
             raise error
         return mean
 
-    def _run(self, claim: Claim, seed: int, folder: Path) -> dict[str, Any]:
+    def _run(self, claim: Claim, repeat: str, folder: Path) -> dict[str, Any]:
         """One run in its folder, from its last checkpoint where it has one; what it recorded."""
         overrides = [
             *self.plan.fixed,
             *(parameter.override(claim.values[parameter.name]) for parameter in self.plan.space),
-            *([f"seed={seed}"] if len(self.plan.seeds) > 1 else []),
+            *self.plan.repeats[repeat],
             f"hydra.sweep.subdir={folder.relative_to(self.plan.folder)}",
         ]
         config = self.context.config_loader.load_sweep_config(self.master, overrides)
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(claim.number), claim.number
-        first = seed == self.plan.seeds[0]
+        first = repeat == next(iter(self.plan.repeats))
         outcome: dict[str, Any] = {}
 
         def job(config: DictConfig) -> None:

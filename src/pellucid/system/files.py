@@ -186,6 +186,17 @@ def check_packed(file: Path | BinaryIO, largest: int) -> None:
         raise ValueError(f"it unpacks to {size / 2**20:,.0f} MiB, expected at most {largest / 2**20:,.0f}")
 
 
+def check_stored(path: Path) -> None:
+    """Raise ValueError unless it is the kind of file that ``torch.save`` writes: a zip with nothing packed.
+
+    What is packed may unfold to any size; the older kind of file tells only while it is read what it holds.
+    """
+    check_packed(path, path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("it is packed")
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file. Raises OSError, and ValueError where it cannot be read."""
     try:

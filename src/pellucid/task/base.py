@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -20,7 +20,9 @@ from pellucid.errors import OPTION_ERRORS, UserError, first_line
 from pellucid.inside.preserve_state import preserve_state
 from pellucid.model.frozen import FrozenFeatures
 from pellucid.system.seeding import seed_step
+from pellucid.task.loss import check_loss, loss_of, losses_per_image, weighted_mean
 from pellucid.task.net_check import check_state, copy_inputs, shape_of, try_net
+from pellucid.task.own_metrics import check_names, choose_form, choose_monitor
 from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
@@ -36,6 +38,10 @@ class Task(LightningModule, ABC):
 
     A task implements ``_step`` and says which metric chooses the best checkpoint (``monitor``, ``mode``).
     What metrics are made of stays on the device; they are computed once an epoch, not at every step.
+
+    ``loss`` and ``metrics`` are the user's own, beside or in place of the task's, where it has an
+    ``_example`` to try them on and ``metric_forms``; ``monitor`` and ``mode``, max or min, choose another
+    metric than the task's. Raises UserError for what does not fit.
     """
 
     monitor: str
@@ -49,6 +55,10 @@ class Task(LightningModule, ABC):
         optimizer: MakeOptimizer = Adam,
         scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
+        loss: nn.Module | None = None,
+        metrics: Mapping[str, Metric] = {},
+        monitor: str | None = None,
+        mode: Literal["max", "min"] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -60,8 +70,17 @@ class Task(LightningModule, ABC):
         self.net = net
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.seed = seed
+        of_task = self._make_metrics()
+        own = check_names(metrics, of_task)
+        self.monitor, self.mode = choose_monitor(monitor, mode, of_task | own, (self.monitor, self.mode))
+        self._try_own(loss, own)
         self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": nn.ModuleDict(dict(self._make_metrics())) for stage in STAGES}
+            {
+                f"{stage}_metrics": nn.ModuleDict(
+                    {**self._make_metrics(), **{name: metric.clone() for name, metric in own.items()}}
+                )
+                for stage in STAGES
+            }
         )
         self.steps = {stage: StepBuffer() for stage in STAGES}
         if not any(parameter.requires_grad for parameter in net.parameters()):
@@ -82,8 +101,51 @@ class Task(LightningModule, ABC):
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        """The labels as metrics of the user's own take them."""
+        return targets
+
+    def _own_losses(self, output: Tensor, targets: Tensor) -> Tensor | None:
+        """What each image loses by the user's own loss, (B,); None where it does not say."""
+        assert self.loss_function is not None
+        return losses_per_image(self.loss_function, output, targets) if self.has_losses else None
+
+    def _own_loss(self, output: Tensor, targets: Tensor, weights_B: Tensor | None = None) -> Tensor:
+        """A step's loss by the user's own, where images have weights the mean by them. Raises UserError."""
+        assert self.loss_function is not None
+        if weights_B is None:
+            return loss_of(self.loss_function, output, targets)
+        losses_B = self._own_losses(output, targets)
+        if losses_B is None:
+            raise UserError(
+                f"The images have weights, and {type(self.loss_function).__name__} gives no loss of each "
+                "image: give it a reduction, as torch's losses have it, or leave the weights out."
+            )
+        return weighted_mean(losses_B, torch.ones_like(losses_B), weights_B)
+
     def fit_targets(self, targets_N: Tensor) -> None:
         """Take in what is known of the training images, before the first step of a run. Raises UserError."""
+
+    def _try_own(self, loss: nn.Module | None, metrics: Mapping[str, Metric]) -> None:
+        """Take the user's own loss, and metrics with what they are computed from. Raises UserError."""
+        self.loss_function, self.has_losses = loss, False
+        self.forms: dict[str, str] = {}  # by metric of the user's own
+        if loss is None and not metrics:
+            return
+        output, targets = self._example()
+        if loss is not None:
+            self.has_losses = check_loss(loss, output, targets)
+        forms = self.metric_forms(output) if metrics else {}
+        labels = self.metric_targets(targets)
+        self.forms = {name: choose_form(name, metric, forms, labels) for name, metric in metrics.items()}
+
+    def _example(self) -> tuple[Tensor, Tensor]:
+        """What a net may give of some images, and their labels: a loss or metric is tried on them."""
+        raise UserError(f"{type(self).__name__} has a loss and metrics of its own, and takes no others.")
+
+    def metric_forms(self, output: Tensor) -> dict[str, Tensor]:
+        """The forms in which metrics may take what the net gave, by name, each (B, …), the smallest first."""
+        raise UserError(f"{type(self).__name__} has metrics of its own, and takes no others.")
 
     @abstractmethod
     def _make_metrics(self) -> dict[str, Metric]:
@@ -113,6 +175,12 @@ class Task(LightningModule, ABC):
         Not called for a task that notes nothing, as it updates its metrics in ``_step``.
         """
         raise NotImplementedError
+
+    def _update_own(self, stage: str, forms: Mapping[str, Tensor], targets: Tensor) -> None:
+        """Update the user's own metrics of the stage with all images' outputs, each by the form it takes."""
+        metrics = self.stage_metrics(stage)
+        for name, form in self.forms.items():
+            metrics[name].update(forms[form], targets)
 
     def compute_metrics(self, stage: str) -> dict[str, Tensor]:
         """The stage's metrics over all that was noted since its beginning, of all ranks."""
@@ -209,7 +277,8 @@ class Task(LightningModule, ABC):
             self.log(f"{stage}/{name}", value, on_step=False, on_epoch=True, logger=to_loggers)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        of_loss = [] if self.loss_function is None else list(self.loss_function.parameters())
+        trained = [p for p in [*self.net.parameters(), *of_loss] if p.requires_grad]
         try:
             optimizer = self.make_optimizer(trained, **self._fused())
             if self.make_scheduler is None:

@@ -5,6 +5,9 @@ Axes: B images, N of a stage, K labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,7 +20,7 @@ from pellucid.metrics.labels import best_thresholds
 from pellucid.spec import MULTILABEL
 from pellucid.task.base import MakeOptimizer, MakeScheduler
 from pellucid.task.metric import MeanAveragePrecision, MeanOverImages
-from pellucid.task.scores import ScoresTask, mean_loss
+from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
 
 class Multilabel(ScoresTask):
@@ -25,6 +28,8 @@ class Multilabel(ScoresTask):
 
     ``thresholds``, (K,) in [0, 1]: an image has the labels whose probability is at least theirs. They are
     chosen at the end of each validation, by the best F1 there, and kept with the weights; 0.5 before.
+    ``loss``, in place of binary cross-entropy, is of scores and labels 0 or 1, both (B, K) float; ``metrics``
+    get the labels' probabilities and labels, (B, K).
     """
 
     kind, outputs, labels = "multilabel", "label scores", MULTILABEL
@@ -39,6 +44,10 @@ class Multilabel(ScoresTask):
         scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
         num_classes: int,
+        loss: nn.Module | None = None,
+        metrics: Mapping[str, Metric] = {},
+        monitor: str | None = None,
+        mode: Literal["max", "min"] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
@@ -47,6 +56,10 @@ class Multilabel(ScoresTask):
             scheduler=scheduler,
             image_shape=image_shape,
             num_classes=num_classes,
+            loss=loss,
+            metrics=metrics,
+            monitor=monitor,
+            mode=mode,
             seed=seed,
         )
         self.register_buffer("thresholds", torch.full((num_classes,), 0.5))
@@ -61,7 +74,7 @@ class Multilabel(ScoresTask):
     def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
         inputs_B, targets_BK, *weights = batch
         heads = self._heads(inputs_B)
-        loss = self._joint_loss(heads, lambda scores_BK: mean_loss(_losses(scores_BK, targets_BK), weights))
+        loss = self._joint_loss(heads, lambda scores_BK: self._loss(scores_BK, targets_BK, weights))
         self.steps[stage].add(loss, heads[0].detach().float().sigmoid(), targets_BK)
         return loss, heads[0]
 
@@ -71,7 +84,29 @@ class Multilabel(ScoresTask):
         """``scores`` (B, K), the labels' probabilities, and which labels each image ``has`` by them, bool."""
         scores_BK = output.float().sigmoid()
         values = {"scores": scores_BK, "has": scores_BK >= self.thresholds.to(scores_BK.device)}
-        return values | ({} if labels_B is None else {"loss": _losses(output, labels_B)})
+        losses_B = None if labels_B is None else self._losses(output, labels_B)
+        return values if losses_B is None else {**values, "loss": losses_B}
+
+    def _losses(self, scores_BK: Tensor, targets_BK: Tensor) -> Tensor | None:
+        if self.loss_function is not None:
+            return self._own_losses(scores_BK, targets_BK.to(scores_BK.dtype))
+        return _losses(scores_BK, targets_BK)
+
+    def _loss(self, scores_BK: Tensor, targets_BK: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        if self.loss_function is not None:
+            return self._own_loss(scores_BK, targets_BK.to(scores_BK.dtype), *weights)
+        return mean_loss(_losses(scores_BK, targets_BK), weights)
+
+    def _example(self) -> tuple[Tensor, Tensor]:
+        scores_BK = torch.randn(TRIED, self.num_classes, generator=torch.Generator().manual_seed(0))
+        has_BK = (torch.arange(TRIED).unsqueeze(1) + torch.arange(self.num_classes)) % 2
+        return scores_BK, has_BK.float()
+
+    def metric_forms(self, output: Tensor) -> dict[str, Tensor]:
+        return {"probabilities": output.detach().float().sigmoid()}
+
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        return targets.long()
 
     def _update_metrics(self, stage: str, losses_S: Tensor, counts_S: Tensor, *seen: Tensor) -> None:
         scores_NK, targets_NK = seen
@@ -81,6 +116,7 @@ class Multilabel(ScoresTask):
         metrics["loss"].update(losses_S, counts_S)
         metrics["map"].update(scores_NK, targets_NK)
         metrics["f1"].update((scores_NK >= self.thresholds.to(scores_NK.device)).long(), targets_NK.long())
+        self._update_own(stage, {"probabilities": scores_NK}, self.metric_targets(targets_NK))
 
     def _choose_thresholds(self, *seen: Tensor) -> None:
         """By the images of all ranks."""

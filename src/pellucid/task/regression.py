@@ -5,6 +5,7 @@ Axes: B images, N of a stage, K numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -18,7 +19,7 @@ from pellucid.errors import UserError
 from pellucid.spec import NUMBERS
 from pellucid.task.base import MakeOptimizer, MakeScheduler
 from pellucid.task.metric import R2, MeanOverImages
-from pellucid.task.scores import ScoresTask, mean_loss
+from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
 LOSSES = {"mse": functional.mse_loss, "smooth_l1": functional.smooth_l1_loss}
 
@@ -29,7 +30,8 @@ class Regression(ScoresTask):
     The net learns them standardised, by the mean and standard deviation of the training images' numbers, so
     that angles and house prices train alike; both are kept with the weights. ``loss``, mse or smooth_l1, is
     of standardised numbers; mae and rmse are in the numbers' own units, over all of them. As units of several
-    numbers may differ, the loss then chooses the best epoch.
+    numbers may differ, the loss then chooses the best epoch. A ``loss`` of the user's own is of standardised
+    numbers too, (B, K); ``metrics`` get them in their own units, of one number an image (B,).
     """
 
     kind, outputs, labels = "regression", "numbers", NUMBERS
@@ -45,22 +47,29 @@ class Regression(ScoresTask):
         scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        loss: Literal["mse", "smooth_l1"] = "mse",
+        loss: Literal["mse", "smooth_l1"] | nn.Module = "mse",
+        metrics: Mapping[str, Metric] = {},
+        monitor: str | None = None,
+        mode: Literal["max", "min"] | None = None,
         seed: int = 0,
     ) -> None:
-        if loss not in LOSSES:
-            raise UserError(f"task.loss={loss}: expected {' or '.join(LOSSES)}.")
-        self.loss = loss
+        if isinstance(loss, str) and loss not in LOSSES:
+            raise UserError(f"task.loss={loss}: expected {' or '.join(LOSSES)}, or task.loss._target_=….")
+        self.loss = loss if isinstance(loss, str) else "own"
+        if num_classes > 1:
+            self.monitor = "val/loss"
         super().__init__(
             net=net,
             optimizer=optimizer,
             scheduler=scheduler,
             image_shape=image_shape,
             num_classes=num_classes,
+            loss=None if isinstance(loss, str) else loss,
+            metrics=metrics,
+            monitor=monitor,
+            mode=mode,
             seed=seed,
         )
-        if num_classes > 1:
-            self.monitor = "val/loss"
         self.register_buffer("target_mean", torch.zeros(num_classes))
         self.register_buffer("target_std", torch.ones(num_classes))
 
@@ -96,9 +105,7 @@ class Regression(ScoresTask):
     def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
         inputs_B, targets_BK, *weights = batch
         heads = self._heads(inputs_B)
-        loss = self._joint_loss(
-            heads, lambda scores_BK: mean_loss(self._losses(scores_BK, targets_BK), weights)
-        )
+        loss = self._joint_loss(heads, lambda scores_BK: self._loss(scores_BK, targets_BK, weights))
         self.steps[stage].add(loss, heads[0].detach().float(), self._standardised(targets_BK))
         return loss, heads[0]
 
@@ -108,14 +115,35 @@ class Regression(ScoresTask):
         """``numbers`` (B, K), in their own units."""
         mean_K, std_K = (values.to(output.device) for values in (self.target_mean, self.target_std))
         values = {"numbers": output.float() * std_K + mean_K}
-        return values | ({} if labels_B is None else {"loss": self._losses(output, labels_B)})
+        losses_B = None if labels_B is None else self._losses(output, labels_B)
+        return values if losses_B is None else {**values, "loss": losses_B}
+
+    def _example(self) -> tuple[Tensor, Tensor]:
+        random = torch.Generator().manual_seed(0)
+        numbers_BK = torch.randn(TRIED, self.num_classes, generator=random)
+        return numbers_BK + 0.1 * torch.randn(TRIED, self.num_classes, generator=random), numbers_BK
+
+    def metric_forms(self, output: Tensor) -> dict[str, Tensor]:
+        return {"numbers": self.metric_targets(output.detach().float())}
+
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        return targets.squeeze(1) if self.num_classes == 1 else targets
 
     def _standardised(self, targets_BK: Tensor) -> Tensor:
         mean_K, std_K = (values.to(targets_BK.device) for values in (self.target_mean, self.target_std))
         return (targets_BK - mean_K) / std_K
 
-    def _losses(self, scores_BK: Tensor, targets_BK: Tensor) -> Tensor:
-        """Each image's loss, (B,), the mean over its numbers."""
+    def _loss(self, scores_BK: Tensor, targets_BK: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        if self.loss_function is not None:
+            return self._own_loss(scores_BK, self._standardised(targets_BK), *weights)
+        losses_B = self._losses(scores_BK, targets_BK)
+        assert losses_B is not None
+        return mean_loss(losses_B, weights)
+
+    def _losses(self, scores_BK: Tensor, targets_BK: Tensor) -> Tensor | None:
+        """Each image's loss, (B,), the mean over its numbers; None where the user's own has none."""
+        if self.loss_function is not None:
+            return self._own_losses(scores_BK, self._standardised(targets_BK))
         losses_BK = LOSSES[self.loss](scores_BK, self._standardised(targets_BK), reduction="none")
         return losses_BK.mean(dim=1)
 
@@ -127,3 +155,7 @@ class Regression(ScoresTask):
         errors_NK = (scores_NK - standardised_NK) * self.target_std.to(scores_NK.device)
         for name in ("mae", "rmse"):
             metrics[name].update(errors_NK, torch.zeros_like(errors_NK))
+        if self.forms:
+            mean_K, std_K = (values.to(scores_NK.device) for values in (self.target_mean, self.target_std))
+            forms = self.metric_forms(scores_NK * std_K + mean_K)
+            self._update_own(stage, forms, self.metric_targets(standardised_NK * std_K + mean_K))

@@ -5,11 +5,13 @@ Axes: B images, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
+from torchmetrics import Metric
 
 from pellucid.discovery.output import tensor_at
 from pellucid.errors import UserError
@@ -18,8 +20,10 @@ from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contrac
 from pellucid.spec import CLASS
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.heads import find_heads, give_scores, main_index
+from pellucid.task.loss import weighted_mean
 from pellucid.task.net_check import shape_of
 
+TRIED = 64  # images that a loss or metric of the user's own is tried on
 AUXILIARY = 0.4  # of the loss of each head beside the main one, as PyTorch's tutorial trains Inception-v3
 
 
@@ -42,11 +46,23 @@ class ScoresTask(Task):
         scheduler: MakeScheduler | None = None,
         image_shape: tuple[int, int, int],
         num_classes: int,
+        loss: nn.Module | None = None,
+        metrics: Mapping[str, Metric] = {},
+        monitor: str | None = None,
+        mode: Literal["max", "min"] | None = None,
         seed: int = 0,
     ) -> None:
         self.num_classes = num_classes
         super().__init__(
-            net=net, optimizer=optimizer, scheduler=scheduler, image_shape=image_shape, seed=seed
+            net=net,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            image_shape=image_shape,
+            loss=loss,
+            metrics=metrics,
+            monitor=monitor,
+            mode=mode,
+            seed=seed,
         )
 
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
@@ -97,5 +113,4 @@ def mean_loss(losses_B: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """The mean over images, by their weights, (B,), where there are any."""
     if not weights:
         return losses_B.mean()
-    weights_B = weights[0].to(losses_B.dtype)
-    return (losses_B * weights_B).sum() / weights_B.sum()
+    return weighted_mean(losses_B, torch.ones_like(losses_B), weights[0].to(losses_B.dtype))

@@ -15,6 +15,7 @@ from torch import Tensor
 from pellucid.explainer.base import Explainer
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.layers import MAX_LAYERS, Layers, convolutions_with_maps, select_layers
+from pellucid.inside.pixels import to_pixels
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import has_maps, traced
 from pellucid.view.explanations import attributions
@@ -50,8 +51,11 @@ def layers_with_strips(predictor: Predictor, layers: Layers) -> list[str]:
 def reconstruction_frame(predictor: Predictor, images: Images) -> dict[str, np.ndarray]:
     """Reconstructions, uint8, and their errors."""
     reconstructed = reconstruct(predictor, predictor.inputs(images.pixels_BCHW))
+    outputs_BHWC = reconstructed.outputs_BHWC
     return {
-        "image/reconstruction": np.round(reconstructed.outputs_BHWC * 255).astype(np.uint8),
+        "image/reconstruction": to_pixels(outputs_BHWC, predictor.spec.bands)
+        if predictor.spec.bands
+        else np.round(outputs_BHWC * 255).astype(np.uint8),
         "mse": reconstructed.errors,
     }
 

@@ -139,3 +139,62 @@ def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> l
         [(classes[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
         for labels, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
     ]
+
+
+def out_of_fold_rows(
+    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The rows of ``image_rows`` with the probability of each class."""
+    rows = image_rows(files, predictions, classes)
+    if predictions.has_classes and "probabilities" in predictions.values:
+        heads = [f"probability_{name}" for name in classes]
+        for row, values in zip(rows, predictions.values["probabilities"].tolist(), strict=True):
+            row |= dict(zip(heads, values, strict=True))
+    return rows
+
+
+def image_rows(
+    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row an image: its file, what is known of it, its loss, and what was predicted."""
+    loss_N = predictions.values["loss"]
+    said = {
+        name: values_N.tolist()
+        for name, values_N in predictions.values.items()
+        if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
+    }
+    rows, losses = [], loss_N.tolist()
+    if predictions.has_labels or predictions.has_numbers:
+        columns = _columns(predictions, classes)
+        return [
+            {"file": file, "loss": loss, **row}
+            for file, loss, row in zip(files, losses, columns, strict=True)
+        ]
+    if predictions.targets_NK is None:
+        known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
+    else:
+        known = [{"true": text} for text in target_texts(predictions.targets, classes)]
+    for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
+        row = {"file": file, **of_image, "loss": losses[index]}
+        row |= {name: values[index] for name, values in said.items()}
+        if predictions.has_classes:
+            row["predicted"] = classes[row["predicted"]]
+            row["right"] = row["predicted"] == row["class"]
+        rows.append(row)
+    return rows
+
+
+def _columns(predictions: Predictions, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What is known and predicted of each image: its labels, with their probabilities, or its numbers."""
+    said = output_columns(predictions.values, names)
+    if predictions.has_labels:
+        true = target_texts(predictions.targets, names)
+        return [
+            {"true": text, "predicted": row.pop("labels"), **row}
+            for text, row in zip(true, said, strict=True)
+        ]
+    return [
+        {f"true_{name}": value for name, value in zip(names, known, strict=True)}
+        | {f"predicted_{name}": value for name, value in zip(names, row.values(), strict=True)}
+        for known, row in zip(predictions.targets.tolist(), said, strict=True)
+    ]

@@ -36,7 +36,7 @@ def test_mistakes(trained: Path, photo: Path, tmp_path: Path, monkeypatch: pytes
     (tmp_path / "x.jpg").write_bytes(b"")
     out = {"out": str(tmp_path / "out")}
     for given, message in (
-        ({"format": "onxx"}, r"format=onxx: expected onnx or state_dict\..*'onnx'"),
+        ({"format": "onxx"}, r"format=onxx: expected onnx, .* or torchscript\..*'onnx'"),
         ({"preprocessing": "outside"}, r"preprocessing=outside: expected inside or beside"),
         ({"opset": "new"}, r"opset=new: expected a whole number"),
         ({"checkpoint": "first"}, r"checkpoint=first: .* It has: last\.ckpt, best\.ckpt"),

@@ -1,21 +1,18 @@
-"""The two forms of a net: as a state dict, and as a model of one that redraws."""
+"""The form of a net as an ONNX model, of one that redraws."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from PIL import Image
 
 from pellucid.commands.export import onnx_file
-from pellucid.engine.loaded_run import restore
 from tests.commands.export.runs import failing, random_pixels, run_export
 from tests.helpers import make_run
 
@@ -24,23 +21,6 @@ from tests.helpers import make_run
 def redrawing(tmp_path: Path) -> Path:
     options = ("model=autoencoder", "trainer.precision=bf16-mixed", "data.batch_size=600")
     return make_run(tmp_path / "run", *options)
-
-
-def test_a_state_dict_builds_the_net_anew(
-    trained: Path, tmp_path: Path, said: pytest.LogCaptureFixture
-) -> None:
-    path = run_export(trained, format="state_dict", out=str(tmp_path))
-    assert [file.name for file in tmp_path.iterdir()] == ["best.pt"]
-    kept = torch.load(path, weights_only=True)
-    assert kept["about"]["classes"] == ["cat", "dog"]
-    told = said.text[said.text.index("To use it:\n") :].splitlines()[1:5]
-    found: dict[str, Any] = {}
-    exec("\n".join(line.strip() for line in told), found)
-    predictor = restore(trained, accelerator="cpu").predictor()
-    images_BCHW = predictor.inputs(random_pixels(5, 3, 16, 16))
-    with torch.no_grad():
-        assert torch.equal(found["net"](images_BCHW), predictor.run(images_BCHW))
-    assert "bitwise the same values" in said.text
 
 
 def test_an_autoencoder(

@@ -11,8 +11,9 @@ import pytest
 from torch import nn
 
 from pellucid.commands.export.onnx_file import Graph
-from pellucid.commands.export.usage import facts_of_graph, use_of_onnx, use_of_state_dict
+from pellucid.commands.export.usage import facts_of_graph, use_of_library, use_of_onnx, use_of_program
 from pellucid.engine.loaded_run import restore
+from pellucid.model.transfer import LibraryNet
 from pellucid.spec import Spec
 
 
@@ -54,7 +55,24 @@ def test_the_lines_that_are_told_are_python_and_name_the_models_own_names(
     assert any("grey = round(0.299 red" in step for step in facts["reading"])
 
 
-def test_the_lines_for_a_state_dict_are_python() -> None:
-    lines = use_of_state_dict(Path("/a/best.pt"), "torch.nn.Linear")
+@pytest.mark.parametrize("name", ["best.pt", "best.safetensors"])
+def test_the_lines_for_weights_build_the_net(name: str) -> None:
+    changes = {"0": nn.Linear(2, 4)}
+    lines = use_of_library(
+        Path("/a") / name, LibraryNet("torch.nn.Linear", {"bias": True}, (), changes=changes)
+    )
     ast.parse("\n".join(lines))
     assert lines[0] == "import torch; from torch.nn import Linear"
+    assert "net = Linear(bias=True)" in lines
+    assert "net.set_submodule('0', torch.nn.Linear(in_features=2, out_features=4, bias=True))" in lines
+    assert sum("load_file" in line for line in lines) == (2 if name.endswith("safetensors") else 0)
+
+
+@pytest.mark.parametrize("name", ["best.pt2", "best.torchscript"])
+def test_the_lines_for_a_program_name_its_own_outputs(name: str) -> None:
+    spec = Spec((1, 8, 8), ("a", "b"), (0.5,), (0.25,), "a test")
+    graph = Graph(net=nn.Identity(), spec=spec, inside=True, classifies=True)
+    lines = use_of_program(name, graph, spec)
+    ast.parse("\n".join(lines))
+    assert lines[-1].startswith("logits, confidence = net(pixels)")
+    assert ("jit" in lines[1]) is name.endswith("torchscript")

@@ -36,7 +36,7 @@ def trial(number: int, state: State = "finished", value: float | None = 0.5, **c
         parameters={"optimizer.lr": 1e-3, "model": "cnn"},
         value=value,
         seeds={} if value is None else {0: value},
-        test={"test/accuracy": 0.25} if state == "finished" else {},
+        tests={"test/accuracy": (0.25,)} if state == "finished" else {},
         seconds=12.5,
         curves=() if value is None else (((0, 0.1), (1, value)),),
         folder=f"{number}",
@@ -137,7 +137,11 @@ def test_only_what_has_finished_can_be_best() -> None:
 def test_table_comes_back() -> None:
     odd = 'a "quoted", or\nbroken line'
     first = trial(
-        1, value=0.1 + 0.2, parameters={"optimizer.lr": 1e-5, "model": None}, seeds={0: 0.25, 1: 0.35}
+        1,
+        value=0.1 + 0.2,
+        parameters={"optimizer.lr": 1e-5, "model": None},
+        seeds={0: 0.25, 1: 0.35},
+        tests={"test/accuracy": (0.2, 0.3)},
     )
     second = trial(
         0, "failed", None, parameters={"optimizer.lr": 1e-3, "model": odd}, error=odd, seconds=None
@@ -147,14 +151,15 @@ def test_table_comes_back() -> None:
     head, *rows = csv.reader(io.StringIO(text, newline=""))
     assert head == [
         *("number", "state", "val/accuracy", "val/accuracy std", "optimizer.lr", "model"),
-        *("test/accuracy", "seconds", "folder", "error"),
+        *("test/accuracy", "test/accuracy std", "seconds", "folder", "error"),
     ]
     assert rows == [
-        ["0", "failed", "", "", "0.001", odd, "", "", "0", odd],
-        ["1", "finished", repr(0.1 + 0.2), rows[1][3], "1e-05", "null", "0.25", "12.5", "1", ""],
-        ["2", "waiting", "", "", "", "", "", "12.5", "a,b", ""],
+        ["0", "failed", "", "", "0.001", odd, "", "", "", "0", odd],
+        ["1", "finished", repr(0.1 + 0.2), rows[1][3], "1e-05", "null", "0.25", rows[1][7], "12.5", "1", ""],
+        ["2", "waiting", "", "", "", "", "", "", "12.5", "a,b", ""],
     ]
-    assert float(rows[1][3]) == pytest.approx(0.1 / math.sqrt(2)), "n - 1 in the denominator"
+    for column in (3, 7):
+        assert float(rows[1][column]) == pytest.approx(0.1 / math.sqrt(2)), "n - 1 in the denominator"
     assert text.count("\r\n") == 4, "RFC 4180's line ends"
 
 
@@ -218,7 +223,7 @@ def hostile() -> Sweep:
     named = SearchAxis(name=HOSTILE, choices=(1, HOSTILE), low=None, high=None, log=False)
     said = {HOSTILE: HOSTILE}
     return sweep(
-        *(bad, broken, trial(2, test={HOSTILE: 0.5})),
+        *(bad, broken, trial(2, tests={HOSTILE: (0.5,)})),
         **{"name": HOSTILE, "metric": HOSTILE, "parameters": (MODEL, named), "importance": {HOSTILE: 1.0}},
         description=said,
         command=HOSTILE,

@@ -27,7 +27,7 @@ from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, plain
-from pellucid.inside.pixels import pixels
+from pellucid.inside.pixels import pixels, to_pixels
 from pellucid.metrics.similarity import MIN_SAMPLES
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
@@ -159,12 +159,12 @@ def write_disagreements(folder: Path, sides: Sequence[Side]) -> None:
     columns = ("file", "class", "first", "first_confidence", "second", "second_confidence")
     write_csv(folder / "disagreements.csv", rows, columns)
     subset = split.subset(index_M[:MAX_SHOWN])
-    note = ["below each its true class, then what 1 and 2 say of it, the surest first"]
+    note = "below each its true class, then what 1 and 2 say of it, the surest first"
     picture = image_grid(
         pixels(spec, subset.images()),
         [_caption(row) for row in rows[:MAX_SHOWN]],
         title=f"Where they disagree: {len(rows):,} of {counted(len(first), 'test image')}",
-        note="\n".join([*note, *_names([side.run for side in sides])]),
+        note="\n".join([spec.noted(note), *_names([side.run for side in sides])]),
         files=["/".join(Path(file).parts[-2:]) for file in subset.files],
     )
     write_png(folder / "disagreements.png", picture)
@@ -239,7 +239,7 @@ def draw_reconstructions(folder: Path, sides: Sequence[Side]) -> None:
 def _reconstructions(side: Side, index_M: Tensor) -> np.ndarray:
     predictor = side.run.predictor()
     reconstructed = reconstruct(predictor, predictor.inputs(side.split.images(index_M)))
-    return reconstructed.outputs_BHWC.clip(0, 1)
+    return to_pixels(reconstructed.outputs_BHWC.clip(0, 1), side.run.spec.bands)
 
 
 def write_option_differences(folder: Path, runs: Sequence[LoadedRun]) -> None:

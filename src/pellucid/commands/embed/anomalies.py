@@ -108,8 +108,9 @@ class AnomalyReport:
             [self.anomalies.names[index] for index in worst],
             [short(self.anomalies.files[index]) for index in worst],
             title=f"The {len(worst)} worst reconstructed images, {self.run.name}",
-            note=note,
+            note=self.run.spec.noted(note),
             marked=marked,
+            bands=self.run.spec.bands,
         )
 
     @property

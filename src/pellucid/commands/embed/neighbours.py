@@ -124,7 +124,7 @@ class NeighbourReport:
             note += "; frames: whether of the class predicted of the query"
         if len(queries) > SHOWN:
             note += f"; the first {SHOWN} of {counted(len(queries), 'query')}"
-        return note
+        return self.trained.spec.noted(note)
 
     def write(self, folder: Path) -> None:
         """``<layer>_neighbours.csv`` and a picture, and a table on the console."""

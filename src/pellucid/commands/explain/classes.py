@@ -126,12 +126,14 @@ class ClassWriter(Writer):
         }
         name = self.names.name(file)
         heading = f"{self.names.shown(file)}, {self.run.name}"
-        explained = "the score before softmax"
+        explained, about = "the score before softmax", self.run.spec.shown_as
         if self.predictor.has_labels:
             explained = "the label's score before the sigmoid"
         elif self.predictor.has_numbers:
             explained = "the number, standardised,"
-        picture = explanations(photo_1HWC, [title], [right], columns, title=heading, explained=explained)
+        picture = explanations(
+            photo_1HWC, [title], [right], columns, title=heading, about=about, explained=explained
+        )
         write_png(self.folder / f"{name}.png", picture)
         content = io.BytesIO()
         arrays = {name: each.maps.maps_BHW[position].numpy() for name, each in attributions.items()}

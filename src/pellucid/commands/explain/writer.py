@@ -58,7 +58,9 @@ class ErrorWriter(Writer):
             groups = {"": (reconstructed.originals_BHWC[rows], reconstructed.outputs_BHWC[rows], [""])}
             name = self.names.name(file)
             title = f"{self.names.shown(file)}, {self.run.name}"
-            write_png(self.folder / f"{name}.png", extremes(groups, title=title, note=""))
+            spec = self.run.spec
+            picture = extremes(groups, title=title, note=spec.shown_as, bands=spec.bands)
+            write_png(self.folder / f"{name}.png", picture)
             yield (position + 1) / len(files)
 
     def summarise(self) -> None:
@@ -86,6 +88,11 @@ class FeatureMapWriter:
                 rows = slice(position, position + 1)
                 title = f"{output.layer}, {self.names.shown(file)}, {self.run.name}"
                 picture = draw_feature_maps(
-                    photos_BHWC[rows], [""], output.values[rows], shown=16, title=title
+                    photos_BHWC[rows],
+                    [""],
+                    output.values[rows],
+                    shown=16,
+                    title=title,
+                    about=self.run.spec.shown_as,
                 )
                 write_png(self.folder / f"{self.names.name(file)}_{output.layer}.png", picture)

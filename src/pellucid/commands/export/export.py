@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pellucid.commands.export.exported import Exported, Onnx, StateDict
-from pellucid.commands.export.onnx_file import check_packages
+from pellucid.commands.export import onnx_file, state_dict
+from pellucid.commands.export.exported import Exported, Onnx
+from pellucid.commands.export.program import Program
+from pellucid.commands.export.quantized import Quantized
+from pellucid.commands.export.state_dict import StateDict
 from pellucid.commands.export.verify import BATCH_SIZE, Agreement, choose_sample, verify
 from pellucid.config.command import PathText, Unless
 from pellucid.data.pictures import check_folders, find_pictures
@@ -18,7 +21,14 @@ from pellucid.system.files import write_atomically
 
 log = logging.getLogger(__name__)
 
-FORMATS = {"onnx": ".onnx", "state_dict": ".pt"}
+FORMATS = {  # what is behind the checkpoint's name
+    "onnx": ".onnx",
+    "onnx_int8": "_int8.onnx",
+    "state_dict": ".pt",
+    "safetensors": ".safetensors",
+    "torch_export": ".pt2",
+    "torchscript": ".torchscript",
+}
 PREPROCESSING = ("inside", "beside")
 SINGLE = ("32", "32-true")  # precisions of a run that computed as the file does
 
@@ -26,25 +36,33 @@ SINGLE = ("32", "32-true")  # precisions of a run that computed as the file does
 def export(
     run: PathText,
     *,
-    format: Literal["onnx", "state_dict"] = "onnx",
+    format: Literal["onnx", "onnx_int8", "state_dict", "safetensors", "torch_export", "torchscript"] = "onnx",
     preprocessing: Annotated[
-        Literal["inside", "beside"], Unless("format", "state_dict", "format=state_dict holds weights alone")
+        Literal["inside", "beside"],
+        Unless("format", "state_dict", "format=state_dict holds weights alone"),
+        Unless("format", "safetensors", "format=safetensors holds weights alone"),
     ] = "inside",
     checkpoint: PathText = "best",
     images: PathText | None = None,
     opset: Annotated[
-        int | None, Unless("format", "state_dict", "format=state_dict holds weights alone")
+        int | None,
+        Unless("format", "state_dict", "format=state_dict holds weights alone"),
+        Unless("format", "safetensors", "format=safetensors holds weights alone"),
+        Unless("format", "torch_export", "it is of ONNX"),
+        Unless("format", "torchscript", "it is of ONNX"),
     ] = None,
     accelerator: str = "cpu",
     packages: Sequence[str] = (),
     out: PathText | None = None,
 ) -> Path:
-    """ONNX model or plain state dict of a run's net, written once it is verified; the file's path.
+    """A run's net as a file for other programs, written once it is verified; the file's path.
 
-    ``run``: a run folder or a checkpoint. ``preprocessing``: inside (the model takes uint8 pixels) or beside
-    (it takes normalised images). ``images`` to compare on, in place of the run's test images: a file, a
-    folder or a pattern. ``accelerator``: where the net computes what the file is compared with. Files go to
-    ``export/`` of the run folder, or to ``out``. Raises UserError, and then nothing was written.
+    ``format``: ``onnx``; ``onnx_int8``, quantized to 8 bits, with the accuracy that costs; ``state_dict`` or
+    ``safetensors``, weights by the names of the net's library; ``torch_export`` or ``torchscript``, programs
+    of torch. ``run``: a run folder or a checkpoint. ``preprocessing``: inside (the model takes uint8 pixels)
+    or beside (it takes normalised images). ``images`` to compare on, in place of the run's test images: a
+    file, a folder or a pattern. ``accelerator``: where the net computes what the file is compared with.
+    Files go to ``export/`` of the run folder, or to ``out``. Raises UserError, and then nothing was written.
     """
     _check_options(format, preprocessing, opset)
     files = find_pictures(images) if images else []
@@ -52,11 +70,14 @@ def export(
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
     folder = trained.output_folder(out, "export")
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"
+    inside = preprocessing == "inside"
     exported: Exported
-    if format == "onnx":
-        exported = Onnx(trained, path, inside=preprocessing == "inside", opset=opset)
-    else:
+    if format in ("onnx", "onnx_int8"):
+        exported = (Onnx if format == "onnx" else Quantized)(trained, path, inside=inside, opset=opset)
+    elif format in ("state_dict", "safetensors"):
         exported = StateDict(trained, path)
+    else:
+        exported = Program(trained, path, format=format, inside=inside)
     sample = choose_sample(trained, files, str(images))
     agreement = verify(sample, exported.outputs, exported.net_outputs, classifies=exported.classifies)
     exported.check(agreement, sample.description)
@@ -70,11 +91,12 @@ def _check_options(format: str, preprocessing: str, opset: int | None) -> None:
     for name, (value, choices) in options.items():
         if value not in choices:
             hint = did_you_mean(str(value), choices)
-            raise UserError(f"{name}={value}: expected {' or '.join(choices)}.{hint}")
+            raise UserError(f"{name}={value}: expected {', '.join(choices[:-1])} or {choices[-1]}.{hint}")
     if opset is not None and (not isinstance(opset, int) or isinstance(opset, bool)):
         raise UserError(f"opset={opset}: expected a whole number such as 20, or null for the exporter's own.")
-    if format == "onnx":
-        check_packages()
+    if format in ("onnx", "onnx_int8"):
+        onnx_file.check_packages(format)
+    state_dict.check_packages(format)
 
 
 def _write(contents: Mapping[Path, bytes]) -> None:
@@ -97,7 +119,9 @@ def _log(exported: Exported, agreement: Agreement, images: str) -> None:
         same = f"largest difference {difference:.1e}, in values up to {largest:.1f}"
         same += ", and the same class for each" if exported.classifies and not agreement.other_class else ""
     log.info("Checked with %s on %s, in batches of 1, 3 and %d: %s.", exported.by, images, BATCH_SIZE, same)
-    if agreement.other_class:
+    if isinstance(exported, Quantized):
+        log.log(logging.WARNING if exported.is_worse else logging.INFO, exported.told)
+    elif agreement.other_class:
         log.warning(
             "%d of %d images get another class: of two that are as likely as each other, up to rounding.",
             agreement.other_class,
@@ -106,7 +130,9 @@ def _log(exported: Exported, agreement: Agreement, images: str) -> None:
     precision = str(exported.run.config["trainer"].get("precision"))
     if precision not in SINGLE:
         log.info("The run computed in %s; the file is float32, and was compared in float32.", precision)
-    log.info("To use it:\n%s", "\n".join(f"  {line}" for line in exported.use))
+    log.info(
+        "\n".join(["To use it:", *(f"  {line}" for line in exported.use)])
+    )  # an argument would be one line
 
 
 def _size(count: int) -> str:

@@ -1,19 +1,18 @@
-"""Exported forms of a net: an ONNX model and a plain state dict, with what verifies each."""
+"""Exported form of a net, with what verifies it; that of an ONNX model."""
 
 from __future__ import annotations
 
 import copy
-import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid.commands.export.finish import finish_of
 from pellucid.commands.export.onnx_file import Graph, to_onnx
@@ -23,11 +22,8 @@ from pellucid.commands.export.usage import (
     facts_of_graph,
     facts_of_net,
     use_of_onnx,
-    use_of_state_dict,
 )
 from pellucid.commands.export.verify import Agreement
-from pellucid.config.build import build, locate, taken, without_start
-from pellucid.engine.build import options_since
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, encodable
 from pellucid.task.classification import Classification
@@ -98,87 +94,19 @@ class Onnx(Exported):
             )
 
     def contents(self, agreement: Agreement, images: str) -> dict[Path, bytes]:
-        names = self.graph.outputs
-        checked = {
-            "by": self.by,
-            "on": images,
-            "largest_difference": dict(zip(names, agreement.differences, strict=True)),
-            "largest_value": dict(zip(names, agreement.largest, strict=True)),
-        }
+        checked = {"by": self.by, "on": images, **agreement.facts(self.graph.outputs)}
         value_range = list(self.run.spec.values) or None
         about = {"file": self.path.name, **self.facts, "value_range": value_range, "checked": checked}
-        beside = json.dumps({**about, "program": PROGRAM.name}, indent=2, ensure_ascii=False) + "\n"
         return {
             self.path: self.content,
-            self.path.with_suffix(".json"): encodable(beside).encode(),
+            self.path.with_suffix(".json"): json_of({**about, "program": PROGRAM.name}),
             self.path.with_name(PROGRAM.name): PROGRAM.read_bytes(),
         }
 
 
-class StateDict(Exported):
-    """State dict, with the class and arguments of the net that takes it."""
-
-    by = "a net built anew from it"
-
-    def __init__(self, run: LoadedRun, path: Path) -> None:
-        super().__init__(run)
-        self.path = path
-        self.target, arguments = _built_by(run)
-        self.use = use_of_state_dict(path, self.target)
-        content = io.BytesIO()
-        state = {name: _on_cpu(value) for name, value in run.net.state_dict().items()}
-        about = facts_of_net(run, classifies=self.classifies, last=self.last)
-        torch.save(
-            {"state_dict": state, "target": self.target, "arguments": arguments, "about": about}, content
-        )
-        self.content = content.getvalue()
-        self.load_predictor()
-        self.fresh = _built_anew(self.content, run).to(self.predictor.device)
-
-    @torch.no_grad()
-    def outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        with self.predictor.precision():
-            output = self.fresh(self.predictor.inputs(pixels_BCHW))
-            return [self.run.task.read(output).cpu()]
-
-    def net_outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return [self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu()]
-
-    def check(self, agreement: Agreement, images: str) -> None:
-        if agreement.differences != (0.0,):
-            raise UserError(
-                f"A {self.target} built anew with these weights differs from the run's net by "
-                f"{max(agreement.differences):.2g} on {images}: it keeps something that its state dict does "
-                "not hold. Nothing was written."
-            )
-
-    def contents(self, agreement: Agreement, images: str) -> dict[Path, bytes]:
-        return {self.path: self.content}
-
-
-def _built_by(run: LoadedRun) -> tuple[str, dict[str, Any]]:
-    """The net's class or function and every argument that it was restored with."""
-    packages = run.config["packages"]
-    arguments = without_start(run.config["model"], packages)
-    target = str(arguments.pop("_target_"))
-    shape, classes = run.spec.image_shape, len(run.spec.classes)
-    since = options_since(run.config["model"], "model", packages)
-    offered = {**since, "image_shape": shape, "num_classes": classes}
-    return target, {**taken(locate(target, "model", packages), offered), **arguments}
-
-
-def _built_anew(content: bytes, run: LoadedRun) -> nn.Module:
-    """The net of a file, from what is in it alone."""
-    saved = torch.load(io.BytesIO(content), weights_only=True)
-    node = {"_target_": saved["target"], **saved["arguments"]}
-    fresh: nn.Module = build(node, "model", packages=run.config["packages"])
-    fresh.load_state_dict(saved["state_dict"])
-    return fresh.eval()
-
-
-def _on_cpu(value: Any) -> Any:
-    """A tensor; the extra state of a module may be anything plain, and stays as it is."""
-    return value.cpu() if isinstance(value, Tensor) else value
+def json_of(facts: Mapping[str, Any]) -> bytes:
+    """Content of the JSON file beside an exported one."""
+    return encodable(json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _in_float32() -> AbstractContextManager[Any]:

@@ -76,12 +76,12 @@ class Graph(nn.Module):
         return (output, output.softmax(dim=1)) if self.classifies else (output,)
 
 
-def check_packages() -> None:
+def check_packages(format: str) -> None:
     """Raise UserError where what ONNX needs is not installed."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"format=onnx needs {', '.join(NEEDED)}; not installed: {', '.join(missing)}. "
+            f"format={format} needs {', '.join(NEEDED)}; not installed: {', '.join(missing)}. "
             "Install them by pip install 'pellucid[export]', or use format=state_dict, which needs no more."
         )
 
@@ -95,7 +95,7 @@ def to_onnx(graph: Graph, *, facts: Mapping[str, Any], opset: int | None) -> byt
     if size > MAX_BYTES:
         raise refused(graph.name, f"its weights take {size / 1e9:.1f} GB, and one file holds 2 GB")
     model = _exported(graph, opset)
-    _describe(model, facts)
+    describe(model, facts)
     return bytes(model.SerializeToString())
 
 
@@ -104,7 +104,7 @@ def _exported(graph: Graph, opset: int | None) -> Any:
     failure: Exception | None = None
     for export in (_export, _trace):
         try:
-            with _quiet(), torch.no_grad():
+            with quiet(), torch.no_grad():
                 return export(graph, opset)
         except Exception as error:  # whatever the net's own code raises, among others
             failure = failure or error
@@ -115,7 +115,7 @@ def _exported(graph: Graph, opset: int | None) -> Any:
 def _export(graph: Graph, opset: int | None) -> Any:
     program = torch.onnx.export(
         graph,
-        (_example(graph),),
+        (example_of(graph),),
         dynamo=True,
         verbose=False,
         input_names=[graph.input],
@@ -135,7 +135,7 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     warnings.simplefilter("error", doubt)  # the trace would hold for like images only
     torch.onnx.export(
         graph,
-        (_example(graph),),
+        (example_of(graph),),
         content,  # type: ignore[arg-type]
         dynamo=False,
         input_names=[graph.input],
@@ -146,7 +146,8 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     return _checked(onnx.load_from_string(content.getvalue()), opset)
 
 
-def _example(graph: Graph) -> Tensor:
+def example_of(graph: Graph) -> Tensor:
+    """A batch of images by which the net's operations are found."""
     dtype = torch.uint8 if graph.inside else torch.float32
     return torch.zeros(2, *graph.image_shape, dtype=dtype)  # 2: of one image the axis would be fixed
 
@@ -170,7 +171,7 @@ def _checked(model: Any, opset: int | None) -> Any:
     return model
 
 
-def _describe(model: Any, facts: Mapping[str, Any]) -> None:
+def describe(model: Any, facts: Mapping[str, Any]) -> None:
     """Put the facts in, and take out where the code lay on this machine."""
     graph = model.graph
     functions = (node for function in model.functions for node in function.node)
@@ -190,7 +191,7 @@ def _describe(model: Any, facts: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporters' remarks on themselves: warnings, logs, and what they print, C++ among it."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -1,19 +1,20 @@
-"""Predictions of an exported ONNX model for image files: ``python onnx_predict.py best.onnx photo.jpg …``.
+"""Predictions of an exported model for image files: ``python onnx_predict.py best.onnx photo.jpg …``.
 
-It needs numpy, onnxruntime and Pillow. How the model takes images stands in the JSON file beside it, which
-was exported with it. Of each file a line: class and confidence; labels with their probabilities; numbers; of
-an autoencoder the mean squared error.
+It needs numpy and Pillow; for ONNX onnxruntime, for a program of torch (``best.pt2``, ``best.torchscript``)
+torch. How the model takes images stands in the JSON file beside it, which was exported with it. Of each file
+a line: class and confidence; labels with their probabilities; numbers; of an autoencoder the mean squared
+error.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageOps
 
 Turn = Image.Transpose
@@ -30,26 +31,68 @@ ORIENTATION, BITS = 0x0112, 258  # tags
 
 
 def read(file: str, facts: dict[str, Any]) -> np.ndarray:
-    """The image upright, cropped and scaled, uint8 (1, channels, size, size)."""
-    channels, size, _ = facts["image_shape"]
+    """The image upright, cropped and scaled, uint8 (1, channels, height, width)."""
+    channels, height, width = facts["image_shape"]
+    if file.lower().endswith(".npy"):
+        return _stacked(_planes(np.load(file, allow_pickle=False), channels), facts)
     with Image.open(file) as opened:
-        opened.draft("RGB", (2 * size, 2 * size))  # JPEGs: decoded at the nearest scale above
-        low, high = facts["value_range"] or _limits(opened)  # black and white of grey of more than 8 bits
+        pages = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+        if channels > 1 and pages == channels and opened.mode[0] in "1LIF":
+            return _stacked([_page(opened, page) for page in range(pages)], facts)
+        opened.draft("RGB", (2 * width, 2 * height))  # JPEGs: decoded at the nearest scale above
+        limits = _limits(opened)
         turn = UPRIGHT.get(opened.getexif().get(ORIENTATION, 1))
         image = opened.copy() if turn is None else opened.transpose(turn)
     if image.mode[0] in "IF":
-        grey = np.nan_to_num(np.asarray(image, "float64"), nan=low).clip(low, high)
-        image = Image.fromarray(((grey - low) * 255 / (high - low)).astype("uint8"))
+        image = _eight_bits(np.asarray(image), 0, facts, limits)
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    image = Image.alpha_composite(white, image).convert("RGB")
-    resample = Image.Resampling[facts.get("resample", "bilinear").upper()]
-    image = ImageOps.fit(image, (size, size), resample, (1 - facts.get("crop", 1)) / 2)
-    pixels: np.ndarray = np.asarray(image).transpose(2, 0, 1)
-    if channels != 3:
-        grey = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels, 1).round()
-        pixels = np.repeat(grey[None], channels, axis=0)
+    if channels in (1, 3):
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    pixels: np.ndarray = np.asarray(_fitted(image, facts).convert("LA" if channels == 2 else image.mode))
+    pixels = pixels.transpose(2, 0, 1)
+    if channels == 1:
+        pixels = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels, 1).round()[None]
+    if len(pixels) != channels:
+        raise ValueError(f"{file}: {len(pixels)} channels, expected {channels}")
     return pixels[None].astype("uint8")
+
+
+def _planes(array: np.ndarray, channels: int) -> np.ndarray:
+    """An array (H, W), (H, W, C) or (C, H, W) as (C, H, W)."""
+    if array.ndim == 2:
+        return np.repeat(array[None], channels, axis=0) if channels in (1, 3) else array[None]
+    fits = [axis for axis in (0, 2) if array.shape[axis] == channels]
+    return np.moveaxis(array, fits[0] if len(fits) == 1 or array.shape[0] < array.shape[2] else fits[-1], 0)
+
+
+def _page(image: Image.Image, page: int) -> np.ndarray:
+    image.seek(page)
+    return np.asarray(image if image.mode[0] in "IF" else image.convert("L"))
+
+
+def _stacked(planes: Sequence[np.ndarray] | np.ndarray, facts: dict[str, Any]) -> np.ndarray:
+    """The channels, each as grey, cropped and scaled."""
+    images = [_eight_bits(plane, channel, facts, None) for channel, plane in enumerate(planes)]
+    return np.stack([np.asarray(_fitted(image, facts)) for image in images])[None]
+
+
+def _eight_bits(
+    plane: np.ndarray, channel: int, facts: dict[str, Any], limits: tuple[int, int] | None
+) -> Image.Image:
+    """A channel as grey of 8 bits: black and white are those of ``value_range``, else of its type."""
+    if plane.dtype in ("uint8", "bool"):
+        return Image.fromarray(plane.astype("uint8") * (255 if plane.dtype == "bool" else 1))
+    ranges = facts["value_range"] or limits or (0, 1 if plane.dtype.kind == "f" else 65535)
+    low, high = ranges[2 * channel :][:2] if len(ranges) > 2 else ranges
+    grey = np.nan_to_num(plane.astype("float64"), nan=low).clip(low, high)
+    return Image.fromarray(((grey - low) * 255 / (high - low)).astype("uint8"))
+
+
+def _fitted(image: Image.Image, facts: dict[str, Any]) -> Image.Image:
+    _, height, width = facts["image_shape"]
+    resample = Image.Resampling[facts.get("resample", "bilinear").upper()]
+    return ImageOps.fit(image, (width, height), resample, (1 - facts.get("crop", 1)) / 2)
 
 
 def _limits(image: Image.Image) -> tuple[int, int]:
@@ -58,25 +101,44 @@ def _limits(image: Image.Image) -> tuple[int, int]:
     return 0, 4095 if getattr(image, "tag_v2", {}).get(BITS) == (12,) else 65535
 
 
-def predict(
-    session: onnxruntime.InferenceSession, pixels: np.ndarray, facts: dict[str, Any]
-) -> dict[str, np.ndarray]:
-    """What the model gives for uint8 pixels, by the names of its outputs."""
-    images = pixels
-    if facts["preprocessing"] == "beside":
-        mean, std = np.array([facts["mean"], facts["std"]])[:, :, None, None]
-        images = ((pixels / 255 - mean) / std).astype("float32")
-    (taken,) = session.get_inputs()
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(None, {taken.name: images}), strict=True))
+def load(model: str, names: list[str]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """What the model gives for its input, by the names of its outputs."""
+    if model.endswith(".onnx"):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(model)
+        (taken,) = session.get_inputs()
+        return lambda images: dict(zip(names, session.run(names, {taken.name: images}), strict=True))
+    import torch
+
+    library: Any = torch
+    is_script = model.endswith(".torchscript")
+    net = library.jit.load(model) if is_script else library.export.load(model).module()
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            outputs = net(torch.from_numpy(images))
+        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def prepare(pixels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
+    """The model's input of uint8 pixels."""
+    if facts["preprocessing"] == "inside":
+        return pixels
+    mean, std = np.array([facts["mean"], facts["std"]])[:, :, None, None]
+    images: np.ndarray = ((pixels / 255 - mean) / std).astype("float32")
+    return images
 
 
 def main(model: str, files: list[str]) -> None:
-    facts = json.loads(Path(model).with_suffix(".json").read_text(encoding="utf-8"))
-    session = onnxruntime.InferenceSession(model)
+    beside = Path(model).with_suffix(".json") if model.endswith(".onnx") else Path(f"{model}.json")
+    facts = json.loads(beside.read_text(encoding="utf-8"))
+    predict = load(model, list(facts["outputs"]))
     for file in files:
         pixels = read(file, facts)
-        found = predict(session, pixels, facts)
+        found = predict(prepare(pixels, facts))
         if facts["task"] == "classification":
             print(facts["classes"][found["logits"][0].argmax()], found["confidence"][0].max())
         elif facts["task"] == "multilabel":
@@ -92,5 +154,5 @@ def main(model: str, files: list[str]) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        sys.exit("usage: python onnx_predict.py <model>.onnx <image> …")
+        sys.exit(f"usage: python {sys.argv[0]} <model> <image> …")
     main(sys.argv[1], sys.argv[2:])

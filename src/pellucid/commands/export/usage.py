@@ -1,7 +1,7 @@
 """Usage notes of an exported net: what it is and how it is asked, without this package.
 
 ``decode`` in ``data/photos.py`` and ``data/pictures.py`` read a file as is said here, and as the program
-``onnx_predict.py`` does, which is copied beside the model.
+``onnx_predict.py`` does, which is copied beside the model, beside those of torch as ``torch_predict.py``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any
 from pellucid.commands.export.finish import Finish
 from pellucid.commands.export.onnx_file import Graph
 from pellucid.engine.loaded_run import LoadedRun
+from pellucid.model.transfer import LibraryNet
 from pellucid.run.folder import FORMAT
 from pellucid.spec import Spec
 
 PROGRAM = Path(__file__).with_name("onnx_predict.py")
+TORCH_PROGRAM = "torch_predict.py"  # the same one beside a program of torch
 OUTPUTS = {
     "logits": "float32 (batch, classes): scores before softmax",
     "confidence": "float32 (batch, classes): their softmax",
@@ -56,32 +58,44 @@ def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
         "outputs": dict(graph.last.outputs)
         if graph.last
         else {name: OUTPUTS[name] for name in graph.outputs},
-        "reading": _steps(spec, inside=graph.inside),
+        "reading": reading(spec, inside=graph.inside),
     }
 
 
-def _steps(spec: Spec, *, inside: bool) -> list[str]:
-    channels, size, _ = spec.image_shape
-    colour = "RGB" if channels == 3 else "grey = round(0.299 red + 0.587 green + 0.114 blue)"
+def reading(spec: Spec, *, inside: bool) -> list[str]:
+    """How an image file becomes the model's input, in steps."""
+    channels, height, width = spec.image_shape
+    colours = {
+        1: "grey = round(0.299 red + 0.587 green + 0.114 blue)",
+        2: "grey and transparency of a photo",
+        3: "RGB",
+        4: "RGB and transparency of a photo",
+    }
+    colour = colours.get(channels, f"{channels}")
     values = (
         "uint8, the model normalises them" if inside else "float32, (value / 255 - mean) / std by channel"
     )
     return [
         "turn the image upright by its EXIF orientation",
         f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
-        "lay transparency on white; then RGB",
-        f"crop the {_square(spec)} at the centre and scale it to {size} x {size} pixels, {spec.resample} "
+        "lay transparency on white; then RGB" if channels in (1, 3) else "keep transparency",
+        f"crop the {_part(spec)} at the centre and scale it to {width} x {height} pixels, {spec.resample} "
         "with antialiasing (Pillow: ImageOps.fit)",
-        f"channels: {colour}",
+        f"channels: {colour}; of .npy those on the array's first or last axis, of a TIFF file "
+        "of as many pages of grey a page each",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
 
 
-def _square(spec: Spec) -> str:
-    return "largest square" if spec.crop == 1 else f"square of {spec.crop:g} of the shorter side"
+def _part(spec: Spec) -> str:
+    _, height, width = spec.image_shape
+    part = "square" if height == width else f"part of {width}:{height}"
+    return f"largest {part}" if spec.crop == 1 else f"{part}, {spec.crop:g} of the largest,"
 
 
 def _range(spec: Spec) -> str:
+    if len(spec.values) > 2:
+        return "of each channel two of value_range are black and white"
     if spec.values:
         return "{:g} is black, {:g} white".format(*spec.values)
     return "0 is black, white is 1 for floats, 4095 where a TIFF says 12 bits, else 65535"
@@ -101,12 +115,29 @@ def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
     return lines
 
 
-def use_of_state_dict(file: Path, target: str) -> list[str]:
-    """Lines of Python that build the net anew."""
-    module, _, name = target.rpartition(".")
+def use_of_program(file: str, graph: Graph, spec: Spec) -> list[str]:
+    """Lines of Python that load a program of torch and ask it."""
+    kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
+    load = "torch.jit.load({!r})" if file.endswith(".torchscript") else "torch.export.load({!r}).module()"
+    names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
+    return [
+        "import torch",
+        f"net = {load.format(file)}",
+        f"{names} = net({graph.input})  # {kind} (batch, {shape})",
+    ]
+
+
+def use_of_library(file: Path, library: LibraryNet) -> list[str]:
+    """Lines of Python that build the library's own net anew."""
+    module, _, name = library.builder.rpartition(".")
+    arguments = ", ".join(f"{key}={value!r}" for key, value in library.arguments.items())
+    safe = file.suffix == ".safetensors"
+    load = f"load_file({str(file)!r})" if safe else f"torch.load({str(file)!r}, weights_only=True)"
     return [
         f"import torch; from {module} import {name}",
-        f"kept = torch.load({str(file)!r}, weights_only=True)",
-        f"net = {name}(**kept['arguments']).eval()",
-        "net.load_state_dict(kept['state_dict'])",
+        *(["from safetensors.torch import load_file"] if safe else []),
+        f"net = {name}({arguments})",
+        *(f"net.set_submodule({place!r}, torch.nn.{layer})" for place, layer in library.changes.items()),
+        f"net.load_state_dict({load})",
+        "net = net.eval()",
     ]

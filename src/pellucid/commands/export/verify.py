@@ -17,8 +17,8 @@ from pellucid.data.pictures import Pictures
 from pellucid.data.pictures import describe_unreadable as describe_unreadable
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
-from pellucid.inside.pixels import pixels
 from pellucid.inside.reference import choose_points
+from pellucid.spec import prepare
 from pellucid.system.console import console
 from pellucid.system.seeding import generator
 
@@ -58,6 +58,13 @@ class Agreement:
         return all(
             difference <= allowed for difference, allowed in zip(self.differences, self.allowed, strict=True)
         )
+
+    def facts(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Both by the names of the outputs."""
+        return {
+            "largest_difference": dict(zip(names, self.differences, strict=True)),
+            "largest_value": dict(zip(names, self.largest, strict=True)),
+        }
 
     def add(self, outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
         """Take in a batch. Raises UserError where the net gives values that are not finite."""
@@ -122,15 +129,21 @@ def _files(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
     return sample
 
 
+def batches_of_split(
+    trained: LoadedRun, data: ImageData, name: str, most: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of a split's images, uint8 (B, C, H, W), and labels, (B,): at most so many, drawn by seed."""
+    split, spec = data.splits[name], trained.spec
+    index_N = choose_points(len(split), most, trained.config["seed"])
+    for index_B in torch.split(index_N, BATCH_SIZE):
+        images_BCHW = spec.denormalise(prepare(split.images(index_B), spec))
+        yield images_BCHW.mul(255).round().to(torch.uint8), split.labels_N[index_B]
+
+
 def _tested(trained: LoadedRun, data: ImageData) -> Sample:
-    split = data.splits["test"]
-    index_N = choose_points(len(split), MAX_TEST_IMAGES, trained.config["seed"])
-    channels = trained.spec.image_shape[0]
-    batches = (
-        torch.from_numpy(pixels(trained.spec, split.images(index_B))).permute(0, 3, 1, 2)[:, :channels]
-        for index_B in torch.split(index_N, BATCH_SIZE)
-    )
-    return Sample(f"{counted(len(index_N), 'test image')} of {data.source}", len(index_N), batches)
+    count = min(len(data.splits["test"]), MAX_TEST_IMAGES)
+    batches = (pixels_BCHW for pixels_BCHW, _ in batches_of_split(trained, data, "test", MAX_TEST_IMAGES))
+    return Sample(f"{counted(count, 'test image')} of {data.source}", count, batches)
 
 
 def _random(trained: LoadedRun, why: str) -> Sample:

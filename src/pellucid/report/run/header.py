@@ -87,6 +87,8 @@ def _aim(trained: LoadedRun, recorded: Mapping[str, Any], data: ImageData | None
         counts = (f"{recorded[f'data/{split}']:,}" for split in ("train", "val", "test"))
         text += ": {} training, {} validation and {} test images".format(*counts)
     text += f" of {channels} × {height} × {width}, {trained.spec.outputs}."
+    if shown := trained.spec.shown_as:
+        text += f" {shown[0].upper()}{shown[1:]}."
     validated = trained.config["trainer"].get("limit_val_batches") != 0
     return (
         f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
@@ -105,7 +107,8 @@ def _figures(trained: LoadedRun, recorded: Mapping[str, Any], evaluation: Evalua
     values = dict.fromkeys(f"{evaluation.metrics[name]:.6g}" for name in order)
     names = [next(n for n in order if f"{evaluation.metrics[n]:.6g}" == value) for value in values]
     figures = [
-        Figure(f"test {name}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name])) for name in names
+        Figure(f"test {name.replace('_', ' ')}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name]))
+        for name in names
     ]
     if (value := recorded.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
         figures.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))

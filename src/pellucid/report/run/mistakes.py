@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pellucid.draw.confusion import MAX_NUMBERED
+from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.metrics.predictions import Predictions
 from pellucid.report.run.context import Context
 from pellucid.report.run.explained import explained_images
@@ -55,6 +56,8 @@ class Mistakes:
     seconds: float
     shown: int
     images: int
+    trained: Sequence[int] = ()  # images of each class, where they are imbalanced, which is said
+    imbalance: str = ""
 
 
 def mistakes(context: Context) -> Mistakes:
@@ -68,6 +71,9 @@ def mistakes(context: Context) -> Mistakes:
         members = {
             (true, predicted): members[true, predicted] for true, predicted, _ in matrix.pairs(MAX_CELLS)
         }
+    counts_K = context.loaded.class_counts()
+    if counts_K is not None and not is_imbalanced(counts_K):
+        counts_K = None
     order = take_turns(members, per_cell=MAX_OF_CELL, limit=MAX_IMAGES)
     shown, methods = _shown(context, order, predictions)
     cells = {
@@ -90,6 +96,8 @@ def mistakes(context: Context) -> Mistakes:
         seconds=context.seconds,
         shown=len(shown),
         images=len(predictions),
+        trained=() if counts_K is None else counts_K.tolist(),
+        imbalance="" if counts_K is None else describe_imbalance(counts_K, context.classes),
     )
 
 

@@ -70,9 +70,13 @@ def _group(context: Context, index_N: np.ndarray, errors_N: np.ndarray) -> list[
     rows = zip(
         reconstructed.originals_BHWC, reconstructed.outputs_BHWC, reconstructed.absolute_errors, strict=True
     )
-    group = []
+    group, bands = [], context.predictor.spec.bands
     for position, (original_HWC, output_HWC, error_HW) in enumerate(rows):
-        pictures = (rgb(original_HWC), rgb(output_HWC), colourise(error_HW, 0, MAX_ERROR, ERRORS))
+        pictures = (
+            rgb(original_HWC, bands),
+            rgb(output_HWC, bands),
+            colourise(error_HW, 0, MAX_ERROR, ERRORS),
+        )
         original, output, error = (address(shrunk(picture, SIDE), photo=True) for picture in pictures)
         mse = number(errors_N[index_N[position]])
         file, name = images.files[position], images.names[position]

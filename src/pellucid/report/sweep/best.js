@@ -36,14 +36,14 @@ function drawBest() {
     html(
       "p",
       { class: "label" },
-      isNumber(best.deviation) ? `mean ± standard deviation, n = ${plural(seeds, "seed")}` : "one run",
+      isNumber(best.deviation) ? `mean ± standard deviation, n = ${plural(seeds, sweep.repeat)}` : "one run",
     ),
   );
   const tests = Object.entries(best.test);
   if (tests.length)
     figure.append(
       pairs(
-        tests.map(([name, value]) => [name, digits(value)]),
+        tests.map(([name, value]) => [name, withDeviation(value, best.testDeviations[name])]),
         "tests",
       ),
       html(
@@ -51,7 +51,7 @@ function drawBest() {
         { class: "label" },
         sweep.metric.startsWith("test")
           ? ""
-          : `Chosen on validation, reported on test${seeds > 1 ? `: the mean of ${plural(seeds, "seed")}` : ""}.`,
+          : `Chosen on validation, reported on test${seeds > 1 ? `: mean ± standard deviation over ${plural(seeds, sweep.repeat)}` : ""}.`,
       ),
     );
   const options = pairs(
@@ -63,6 +63,7 @@ function drawBest() {
     { class: "links" },
     link(best.folderLink, `folder ${best.folder}`),
     best.pageLink && link(best.pageLink, "its own page"),
+    sweep.repeat === "fold" && link(`${best.folderLink}out_of_fold.csv`, "what each image was taken for, by the run that had not seen it"),
     link("#trials", "in the table"),
   );
   section("best").replaceChildren(

@@ -140,6 +140,6 @@ function sayCurves(ends, withCurves) {
   show(
     "curves",
     "note",
-    `${sweep.metric} by epoch${sweep.seeds > 1 ? ", a line for each seed" : ""}; ${higher ? "higher" : "lower"} is better.${sayCrowd(withCurves.length * sweep.seeds)}${cut}`,
+    `${sweep.metric} by epoch${sweep.seeds > 1 ? `, a line for each ${sweep.repeat}` : ""}; ${higher ? "higher" : "lower"} is better.${sayCrowd(withCurves.length * sweep.seeds)}${cut}`,
   );
 }

@@ -10,12 +10,14 @@ import io
 import json
 import math
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pellucid.errors import encodable
 from pellucid.report.html import as_json, beside, embedded, link, template
 
+Repeat = Literal["seed", "fold"]
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
 SCRIPTS = (
@@ -48,10 +50,10 @@ class SearchAxis:
 class TrialRecord:
     """One configuration.
 
-    ``value`` is the metric's mean over seeds, of a pruned trial what it had reached; ``seeds`` has it by
-    seed, for seeds that have finished; ``test`` holds means over seeds; ``curves`` (epoch, metric) pairs by
-    seed. ``folder`` and ``page`` are POSIX paths relative to the report's file. ``error`` is the
-    traceback's last line, ``command`` repeats the trial as a single run.
+    ``value`` is the metric's mean over its runs, of a pruned trial what it had reached; ``seeds`` has it by
+    seed, or fold, for runs that have finished; ``tests`` has the figures of each, ``test`` their means;
+    ``curves`` (epoch, metric) pairs by run. ``folder`` and ``page`` are POSIX paths relative to the report's
+    file. ``error`` is the traceback's last line, ``command`` repeats the trial as a single run.
     """
 
     number: int
@@ -59,7 +61,7 @@ class TrialRecord:
     parameters: dict[str, Any]
     value: float | None
     seeds: dict[int, float]
-    test: dict[str, float]
+    tests: dict[str, tuple[float, ...]]
     seconds: float | None
     curves: tuple[tuple[tuple[int, float], ...], ...]
     folder: str
@@ -67,10 +69,17 @@ class TrialRecord:
     error: str
     command: str
 
+    @property
+    def test(self) -> dict[str, float]:
+        means = {name: mean(values) for name, values in self.tests.items()}
+        return {name: value for name, value in means.items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Sweep:
     """All trials so far. ``total`` is how many it is to have, ``seeds`` how many runs each of them.
+
+    The runs of a trial differ in their seed, or the fold of the data that they are tested on: ``repeat``.
 
     ``importance`` has fractions of 1 by parameter, and is empty while unknown; ``description`` short facts
     for the page's head; ``command`` continues the sweep.
@@ -86,6 +95,7 @@ class Sweep:
     importance: dict[str, float]
     description: dict[str, str]
     command: str
+    repeat: Repeat = "seed"
 
     def best(self) -> TrialRecord | None:
         """The best finished trial whose value is a finite number, of equal ones the earliest."""
@@ -122,16 +132,18 @@ def table(sweep: Sweep) -> str:
     """
     searched = [parameter.name for parameter in sweep.parameters]
     tested = list(dict.fromkeys(name for trial in _by_number(sweep) for name in trial.test))
-    deviation = [f"{sweep.metric} std"] if sweep.seeds > 1 else []
+    deviations = [f"{sweep.metric} std"] if sweep.seeds > 1 else []
+    spread = [f"{name} std" for name in tested] if sweep.seeds > 1 else []
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(
-        ["number", "state", sweep.metric, *deviation, *searched, *tested, "seconds", "folder", "error"]
-    )
+    names = [sweep.metric, *deviations, *searched, *tested, *spread]
+    writer.writerow(["number", "state", *names, "seconds", "folder", "error"])
     for trial in _by_number(sweep):
-        figures = [trial.value, _deviation(trial)] if deviation else [trial.value]
+        figures = [trial.value, deviation(trial.seeds.values())] if deviations else [trial.value]
         options = [_option(trial.parameters[name]) if name in trial.parameters else "" for name in searched]
         tests = [trial.test.get(name) for name in tested]
+        if spread:
+            tests += [deviation(trial.tests.get(name, ())) for name in tested]
         writer.writerow(
             [trial.number, trial.state, *figures, *options, *tests, trial.seconds, trial.folder, trial.error]
         )
@@ -146,9 +158,16 @@ def _option(value: Any) -> Any:
     return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
-def _deviation(trial: TrialRecord) -> float | None:
-    """Sample standard deviation over seeds; None for fewer than two, or one that is not a number."""
-    values = list(trial.seeds.values())
+def mean(values: Collection[float]) -> float | None:
+    """The mean over runs; None of none, NaN where they are infinite both ways."""
+    try:
+        return statistics.fmean(values) if values else None
+    except ValueError:  # inf - inf
+        return math.nan
+
+
+def deviation(values: Collection[float]) -> float | None:
+    """Sample standard deviation over runs; None for fewer than two, or one that is not a number."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
     return statistics.stdev(values)
@@ -171,7 +190,9 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
     return {
         **as_json(fields),
         "curves": [[[epoch, _rounded(value)] for epoch, value in curve] for curve in trial.curves],
-        "deviation": _deviation(trial),
+        "deviation": deviation(trial.seeds.values()),
+        "test": as_json(trial.test),
+        "testDeviations": {name: deviation(values) for name, values in trial.tests.items()},
         "folderLink": link(trial.folder, "/"),
         "pageLink": None if trial.page is None else link(trial.page),
     }

@@ -22,21 +22,21 @@ function drawSeeds() {
     "seeds",
     Math.max(room + pitch * withSeeds.length + 12, room + widthOf(title, 11)),
     290,
-    "The metric of each seed by trial",
+    `The metric of each ${sweep.repeat} by trial`,
   );
   frame(drawn, x, y, title);
   withSeeds.forEach((trial, index) => drawSpread(drawn, trial, x.at(index + 1), y, ends, pitch));
   show(
     "seeds",
     "legend",
-    signEntry("finished", "a seed"),
+    signEntry("finished", `a ${sweep.repeat}`),
     lineEntry("mean", "mean"),
     entry(12, "± standard deviation", svg("path", { class: "spread", d: "M6 0v12" })),
   );
   show(
     "seeds",
     "note",
-    `Finished trials by their mean, the best first, with each of their runs. Two trials whose bars overlap widely are hardly told apart by ${plural(sweep.seeds, "seed")}.` +
+    `Finished trials by their mean, the best first, with each of their runs. Two trials whose bars overlap widely are hardly told apart by ${plural(sweep.seeds, sweep.repeat)}.` +
       leftOut(ends, "run", "drawn at its edge as triangles"),
   );
 }

@@ -109,7 +109,7 @@ function drawTable() {
   show(
     "trials",
     "note",
-    `Click a column's name to sort by it. ${sweep.metric}${sweep.seeds > 1 ? " and the test figures are means over seeds" : " is each trial's own figure"}; of a pruned trial it is what it had reached.`,
+    `Click a column's name to sort by it. ${sweep.metric}${sweep.seeds > 1 ? ` and the test figures are means over ${sweep.repeat}s` : " is each trial's own figure"}; of a pruned trial it is what it had reached.`,
   );
   sortBy(body, heads, heads[finished.length ? 2 : 0], all[finished.length ? 2 : 0]);
 }

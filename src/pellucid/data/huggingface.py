@@ -1,0 +1,209 @@
+"""Data sets of Hugging Face: a folder on the disk, or by name from the hub."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pellucid.data.item_data import ItemData
+from pellucid.data.items import Keys
+from pellucid.data.own import by_name
+from pellucid.discovery.batch import IMAGE_KEYS, LABEL_KEYS
+from pellucid.errors import UserError, did_you_mean, first_line
+
+log = logging.getLogger(__name__)
+
+SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves beside the images
+MAX_LISTED = 12  # columns
+
+
+class HuggingFace(ItemData):
+    """A data set that the library ``datasets`` reads: ``path``, a folder of parquet files, of images in
+    folders or what ``save_to_disk`` wrote; or ``name``, with its ``config``, from the hub or its cache.
+
+    The columns ``image`` and ``label`` are those of the types Image and ClassLabel, or with a usual name. Its
+    own splits are taken; ``split``: all is taken from that one. Raises UserError.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        name: str | None = None,
+        config: str | None = None,
+        revision: str | None = None,
+        split: str | None = None,
+        image: str | None = None,
+        label: str | None = None,
+        image_size: int | Literal["auto"] = "auto",
+        batch_size: int = 64,
+        augment: str = "none",
+        val_fraction: float = 0.15,
+        test_fraction: float = 0.15,
+        workers: int | Literal["auto"] = "auto",
+        cache: str = "~/.cache/pellucid/photos",
+        cache_limit: float = 50.0,
+        seed: int = 0,
+    ) -> None:
+        if (path is None) == (name is None):
+            raise UserError(
+                "data=huggingface: expected a folder, data.path=<folder>, or the name of a data set of the "
+                f"hub, data.name=<owner>/<name>; got {'both' if path else 'neither'}."
+            )
+        self.path = None if path is None else Path(path).expanduser()
+        self.name, self.config, self.revision, self.split_name = name, config, revision, split
+        self.image, self.label = image, label
+        self.label_names: Sequence[str] = ()
+        deciding = [str(self.path and self.path.resolve()), name, config, revision, split, image, label]
+        super().__init__(
+            title=f"{self.path or name}",
+            key=json.dumps(["huggingface", *deciding, val_fraction, test_fraction, seed]),
+            keys=Keys(image, label),
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            workers=workers,
+            cache=cache,
+            cache_limit=cache_limit,
+            seed=seed,
+        )
+
+    def open(self) -> dict[str, Any]:
+        library = _library()
+        with _quiet(library):
+            found = self._load(library)
+        sets = dict(found) if isinstance(found, Mapping) else {"all": found}
+        if self.split_name is not None:
+            if self.split_name not in sets:
+                hint = did_you_mean(self.split_name, sets)
+                raise UserError(f"data.split={self.split_name}: {self.title} has {', '.join(sets)}.{hint}")
+            sets = {"all": sets[self.split_name]}
+        elif len(sets) == 1:  # which is called train, whatever it holds
+            sets = {"all": next(iter(sets.values()))}
+        first = next(iter(sets.values()))
+        columns = self._columns(first.features)
+        self.keys = Keys(*columns)
+        self.label_names = getattr(first.features[columns[1]], "names", None) or ()
+        opened = sets if "all" in sets else self._by_name(sets)
+        labelled = {part: self._labelled(part, dataset, columns) for part, dataset in opened.items()}
+        return {part: rows for part, rows in labelled.items() if rows is not None}
+
+    def names(self, dataset: Any) -> Sequence[Any]:
+        return self.label_names
+
+    def listed(self, dataset: Any) -> list[Any]:
+        return list(dataset.select_columns([self.keys.label])[:][self.keys.label])
+
+    def _by_name(self, sets: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return by_name(sets, self.title)
+        except UserError as error:
+            raise UserError(f"{error} Choose one that all is taken from: data.split=<name>.") from error
+
+    def _labelled(self, part: str, dataset: Any, columns: tuple[str, str]) -> Any:
+        """The two columns of a split; None where it is no train and its labels are all -1 or missing."""
+        image, label = columns
+        rows = dataset.with_format(None).select_columns([image, label])
+        rows = rows.cast_column(image, _library().Image())
+        if part in ("val", "test") and set(self.listed(rows)) <= {None, -1}:
+            log.info("The %s images of %s have no labels: some of others stand in.", part, self.title)
+            return None
+        return rows
+
+    def _load(self, library: Any) -> Any:
+        try:
+            if self.path is None:
+                return library.load_dataset(self.name, self.config, revision=self.revision)
+            if not self.path.is_dir():
+                raise UserError(f"data.path={self.path}: there is no such folder.")
+            if any((self.path / name).is_file() for name in SAVED):
+                return library.load_from_disk(str(self.path))
+            return library.load_dataset(str(self.path.resolve()), self.config)
+        except UserError:
+            raise
+        except Exception as error:  # what it and its readers raise for files of any kind
+            option = f"data.path={self.path}" if self.path else f"data.name={self.name}"
+            hint = (
+                "Expected parquet files, images in a folder for each class, or what save_to_disk wrote."
+                if self.path
+                else "Without a network put its files into a folder: data.path=<folder>."
+            )
+            cause = error.__cause__ or error
+            raise UserError(
+                f"{option} cannot be read ({type(error).__name__}: {first_line(cause).rstrip('.')}). {hint}"
+            ) from error
+
+    def _columns(self, features: Mapping[str, Any]) -> tuple[str, str]:
+        """The columns of image and label. Raises UserError where none, or several, may be meant."""
+        given = {"image": self.image, "label": self.label}
+        for what, name in given.items():
+            if name is not None and name not in features:
+                hint = did_you_mean(name, features)
+                raise UserError(
+                    f"data.{what}={name}: {self.title} has no such column.{hint} It has {_listed(features)}."
+                )
+        image = self.image or self._column("image", features, _is_image, IMAGE_KEYS)
+        return image, self.label or self._column("label", features, _is_class, LABEL_KEYS)
+
+    def _column(
+        self,
+        what: str,
+        features: Mapping[str, Any],
+        is_kind: Callable[[Any], bool],
+        usual: tuple[str, ...],
+    ) -> str:
+        of_kind = [name for name, feature in features.items() if is_kind(feature)]
+        named = [name for name in usual if name in (of_kind or features)]
+        if len(of_kind) == 1 or named:
+            return of_kind[0] if len(of_kind) == 1 else named[0]
+        several = f"several {what} columns, {', '.join(of_kind)}" if of_kind else f"no {what} column"
+        raise UserError(
+            f"{self.title} has {several}. It has {_listed(features)}: data.{what}=<column> chooses one."
+        )
+
+
+def _is_image(feature: Any) -> bool:
+    """Of the type Image, or the bytes of one as files say it that were written by others."""
+    return type(feature).__name__ == "Image" or (isinstance(feature, Mapping) and "bytes" in feature)
+
+
+def _is_class(feature: Any) -> bool:
+    return type(feature).__name__ == "ClassLabel"
+
+
+def _library() -> Any:
+    """The module ``datasets``. Raises UserError where it is not installed."""
+    try:
+        return importlib.import_module("datasets")
+    except ImportError as error:
+        raise UserError(
+            f"data=huggingface needs the package datasets ({first_line(error)}): "
+            "pip install 'pellucid[huggingface]'."
+        ) from error
+
+
+@contextmanager
+def _quiet(library: Any) -> Iterator[None]:
+    """Without the library's bars and lines on retries; what it raises says the same."""
+    hub, shown = logging.getLogger("huggingface_hub"), not library.are_progress_bars_disabled()
+    level = hub.level
+    hub.setLevel(logging.CRITICAL)
+    library.disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub.setLevel(level)
+        if shown:
+            library.enable_progress_bars()
+
+
+def _listed(features: Mapping[str, Any]) -> str:
+    texts = [f"{name} ({type(feature).__name__})" for name, feature in features.items()]
+    return ", ".join(texts[:MAX_LISTED]) + (", …" if len(texts) > MAX_LISTED else "")

@@ -1,0 +1,305 @@
+"""Data modules of anybody's data sets, whose items are images with their classes.
+
+Axes: N images, C channels, H × W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.data.allocate import allocate
+from pellucid.data.base import ImageData
+from pellucid.data.divide import History, divide
+from pellucid.data.images import Split, as_digests, numbered
+from pellucid.data.item_reader import Looked, Reader, batched, check_workers, form_of
+from pellucid.data.items import Keys, Shape
+from pellucid.data.loader import BatchLoader
+from pellucid.data.statistics import channel_statistics
+from pellucid.data.torchvision_sets import AUTO_SIZE, distinct
+from pellucid.discovery.dataset import class_names, labels, layers_of
+from pellucid.errors import UserError, counted, plain
+from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
+from pellucid.system.console import console
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 2**32  # bytes of a split's images; above it they are kept in a file
+CHUNK = 1024  # images
+SPLIT_NAMES = {
+    **{"train": "train", "training": "train"},
+    **{"val": "val", "valid": "val", "validation": "val", "dev": "val"},
+    **{"test": "test", "testing": "test"},
+}
+Label = int | str
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a data set once its items were looked at: its spec, the class of each label, whether
+    its images are photos of several sizes.
+    """
+
+    spec: Spec
+    class_of: Mapping[Label, int]
+    photos: bool
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What was read of a split: images (N, C, H, W) uint8, labels as they are given, digests."""
+
+    store: Tensor
+    labels: list[Label]
+    digests_N: np.ndarray[Any, np.dtype[np.uint64]]
+
+
+_known: dict[str, _Known] = {}  # in this process, by all that decides it: a sweep's runs look once
+
+
+class ItemData(ImageData):
+    """A data module whose images are items of data sets, one a split, that ``open`` gives.
+
+    Looks at some of the items at construction, and reads those of one small size. Items are read once and
+    kept as uint8, above 4 GiB a split in a file in ``cache``; of a data set that augments them itself the
+    training images are drawn anew in each epoch, by ``workers`` processes, each a function of the seed, the
+    epoch and the item. ``key`` says all that decides what is read. Raises UserError.
+    """
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        key: str,
+        keys: Keys,
+        image_size: int | Literal["auto"],
+        batch_size: int,
+        augment: str,
+        val_fraction: float,
+        test_fraction: float,
+        workers: int | Literal["auto"],
+        cache: str,
+        cache_limit: float,
+        seed: int,
+    ) -> None:
+        check_workers(workers)
+        self.title, self.keys, self.workers = title, keys, workers
+        self.cache, self.cache_limit, self.item_seed = Path(cache).expanduser(), cache_limit, seed
+        self.opened: dict[str, Any] | None = None
+        self.content: dict[str, _Content] = {}  # of training images that were read to look at them
+        if key not in _known:
+            self.opened = self.open()
+            _known[key] = self._look({"val": val_fraction, "test": test_fraction})
+        self.known = _known[key]
+        super().__init__(
+            spec=self.known.spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+        )
+
+    @abstractmethod
+    def open(self) -> dict[str, Any]:
+        """The data sets, by ``train`` and, where there are such, ``val`` and ``test``; or ``all`` in one.
+
+        Raises UserError.
+        """
+
+    def names(self, dataset: Any) -> Sequence[Any]:
+        """The names of the classes in the order of their numbers; none where they are not known."""
+        return class_names(dataset) or _names_of_info(dataset)
+
+    def listed(self, dataset: Any) -> list[Label]:
+        """The labels that a data set lists, where its items have the same; none where that is not known."""
+        if any(getattr(layer, "target_transform", None) for layer in layers_of(dataset)):
+            return []
+        found = labels(dataset)
+        return [] if found is None else list(found.tolist())
+
+    def read(self) -> dict[str, Split]:
+        opened = self.opened or self.open()
+        self.opened, splits = None, {}
+        shape = self.spec.image_shape if self.known.photos else self.known.spec.image_shape
+        for part, dataset in opened.items():
+            reader = self._reader(part, dataset)
+            looked = reader.look()
+            form = form_of(shape, photos=self.known.photos, fit=self.spec.fit, looked=looked)
+            reader = replace(reader, random=looked.random, form=form)
+            content = self.content.pop(part, None) or self._read(reader, looked)
+            labels_N = torch.tensor(self._classes(reader, content.labels))
+            digests_N = content.digests_N if self.known.photos else None
+            splits[part] = Split.whole(content.store, labels_N, numbered(part, len(labels_N)), digests_N)
+            if looked.random:
+                self._of_random(part, reader, looked)
+        self.source = self.title
+        return splits
+
+    def train_dataloader(self) -> BatchLoader:
+        if self.draw is not None:
+            log.info(
+                "%s augments its images itself: those that are trained on are drawn anew in each epoch, of "
+                "those that are looked at one draw is kept.",
+                self.title,
+            )
+        return super().train_dataloader()
+
+    def fingerprint(self) -> str:
+        """A hash of every image and its label; of photos whatever size they were brought to."""
+        return self.fingerprint_by_digests() if self.known.photos else super().fingerprint()
+
+    def _reader(self, part: str, dataset: Any) -> Reader:
+        name = self.title if part == "all" else f"{self.title}, split {part}"
+        return Reader(dataset, name, self.keys, self.item_seed)
+
+    def _look(self, fractions: Mapping[str, float]) -> _Known:
+        """The classes, and the images' shape and statistics, by the training images."""
+        assert self.opened is not None
+        part, dataset = next((part, self.opened[part]) for part in ("train", "all") if part in self.opened)
+        reader = self._reader(part, dataset)
+        looked = reader.look()
+        names = [plain(name) for name in distinct(list(self.names(dataset)), len(self.names(dataset)))]
+        shape = _common_shape(looked)
+        if shape is None:
+            class_of = _by_name(names) or self._by_label(reader, self.listed(dataset) or _each_label(reader))
+            size = (3, AUTO_SIZE, AUTO_SIZE)
+            classes = names or [plain(label) for label in class_of]
+            self._check_classes(classes)
+            spec = Spec(size, tuple(classes), IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SOURCE)
+            return _Known(spec, class_of, photos=True)
+        form = form_of(shape, photos=False, fit=Spec(shape, (), (), (), "").fit, looked=looked)
+        reader = replace(reader, random=looked.random, form=form)
+        content = self.content[part] = self._read(reader, looked)
+        class_of = _by_name(names) or self._by_label(reader, content.labels)
+        classes = names or [plain(label) for label in class_of]
+        self._check_classes(classes)
+        self.known = _Known(Spec(shape, tuple(classes), (), (), ""), class_of, photos=False)
+        labels_N = torch.tensor(self._classes(reader, content.labels))
+        split = Split.whole(content.store, labels_N, numbered(part, len(labels_N)))
+        if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
+            split = divide({part: split}, fractions, self.item_seed, classes, History()).splits["train"]
+        mean, std = channel_statistics(map(split.images, torch.split(torch.arange(len(split)), CHUNK)))
+        source = f"its {len(split):,} training images"
+        return replace(self.known, spec=Spec(shape, tuple(classes), mean, std, source))
+
+    def _check_classes(self, classes: Sequence[str]) -> None:
+        if len(classes) < 2:
+            raise UserError(f"{self.title} has {counted(len(classes), 'class')}. Expected at least two.")
+
+    def _read(self, reader: Reader, looked: Looked) -> _Content:
+        count = len(reader)
+        assert reader.form is not None
+        store = self._allocate((count, *reader.form.shape))
+        batches = batched(count)
+        workers = reader.workers(self.workers, looked.seconds, count)
+        found: list[Label] = []
+        sums: list[bytes] = []
+        steps = console.track(reader.read(batches, workers), f"Reading {reader.name}", len(batches))
+        for batch, items in zip(batches, steps, strict=True):
+            store[batch[0] : batch[-1] + 1] = torch.from_numpy(np.stack([item.pixels for item in items]))
+            found += [item.label for item in items]
+            sums += [item.digest for item in items]
+        return _Content(store, found, as_digests(sums))
+
+    def _allocate(self, shape: tuple[int, ...]) -> Tensor:
+        size = math.prod(shape)
+        if size <= IN_MEMORY:
+            return torch.empty(shape, dtype=torch.uint8)
+        if size > self.cache_limit * 2**30:
+            raise UserError(
+                f"The images of {self.title} take {size / 2**30:.2g} GiB, more than data.cache_limit="
+                f"{self.cache_limit}. Give it more, or use smaller images by data.image_size."
+            )
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            return allocate(shape, np.uint8, self.cache)
+        except OSError as error:
+            raise UserError(
+                f"There is no room in {self.cache} for {size / 2**30:.2g} GiB of images of {self.title} "
+                f"({error.strerror}). Make room, or choose another folder by data.cache=<folder>."
+            ) from error
+
+    def _of_random(self, part: str, reader: Reader, looked: Looked) -> None:
+        if part in ("train", "all"):
+            workers = reader.workers(self.workers, looked.seconds, len(reader))
+            self.draw = partial(_drawn, reader, workers)
+        else:
+            log.warning(
+                "%s: its images are random, as what a net is measured on should not be. One draw is kept.",
+                reader.name,
+            )
+
+    def _classes(self, reader: Reader, found: Sequence[Label]) -> list[int]:
+        """The class of each label. Raises UserError for one that is none."""
+        class_of, classes = self.known.class_of, self.known.spec.classes
+        for index, label in enumerate(found):
+            if label not in class_of:
+                few = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
+                known = (
+                    f"0 to {len(classes) - 1}, or a name, of {len(classes)} classes ({few})"
+                    if label not in class_of and 0 in class_of and classes[0] in class_of
+                    else f"one of those that the training images have ({few})"
+                )
+                raise reader.told(index, f"has the label {label!r}. Expected {known}.")
+        return [class_of[label] for label in found]
+
+    def _by_label(self, reader: Reader, found: Sequence[Label]) -> dict[Label, int]:
+        """Classes of labels that nothing names: those that there are, in their order."""
+        kinds = {type(label) for label in found}
+        for index, label in enumerate(found):
+            if len(kinds) > 1 and type(label) is not type(found[0]):
+                raise reader.told(
+                    index,
+                    f"has the label {label!r}, the first {found[0]!r}. Expected numbers or names.",
+                )
+            if isinstance(label, int) and label < 0:
+                raise reader.told(index, f"has the label {label}. Expected the number of a class, from 0.")
+        return {label: number for number, label in enumerate(sorted(set(found)))}
+
+
+def _drawn(reader: Reader, workers: int, rows: Sequence[Tensor], number: int) -> Iterator[Tensor]:
+    """The images of each batch of rows, (B, C, H, W) uint8, in that draw."""
+    drawn = replace(reader, draw=number)
+    for items in drawn.read([rows_B.tolist() for rows_B in rows], workers):
+        yield torch.from_numpy(np.stack([item.pixels for item in items]))
+
+
+def _common_shape(looked: Looked) -> Shape | None:
+    """The shape that images keep: arrays theirs, Pillow's where they are alike, square and small."""
+    channels = max(shape[0] for shape in looked.shapes)
+    sizes = {shape[1:] for shape in looked.shapes}
+    height, width = next(iter(sizes))
+    if looked.of_pillow and (len(sizes) > 1 or height != width or height > AUTO_SIZE):
+        return None
+    return channels, height, width
+
+
+def _by_name(names: Sequence[str]) -> dict[Label, int]:
+    return {**{number: number for number in range(len(names))}, **{n: k for k, n in enumerate(names)}}
+
+
+def _names_of_info(dataset: Any) -> list[str]:
+    """As MedMNIST has them: ``info["label"]``, names by their numbers."""
+    for layer in layers_of(dataset):
+        info = getattr(layer, "info", None)
+        found = info.get("label") if isinstance(info, Mapping) else None
+        if isinstance(found, Mapping) and {str(key) for key in found} == {str(k) for k in range(len(found))}:
+            return [str(name) for _, name in sorted(found.items(), key=lambda pair: int(pair[0]))]
+    return []
+
+
+def _each_label(reader: Reader) -> list[Label]:
+    steps = console.track(range(len(reader)), f"Labels of {reader.name}", len(reader))
+    return [reader.label(index) for index in steps]

@@ -1,0 +1,243 @@
+"""A table of a user's own: a row an image, with its file and what is known of it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from pellucid.data.base import ImageData
+from pellucid.data.entry import name_in
+from pellucid.data.images import Split
+from pellucid.data.photos import load_together
+from pellucid.data.pictures import find_deep, find_range
+from pellucid.data.table_columns import AUTO, Asked, Columns, find_columns
+from pellucid.data.table_file import LIST, Rows, read_rows
+from pellucid.data.table_labels import PIN, read_labels
+from pellucid.data.table_rows import list_images
+from pellucid.errors import UserError, counted
+from pellucid.spec import (
+    CLASS,
+    IMAGENET_MEAN,
+    IMAGENET_SOURCE,
+    IMAGENET_STD,
+    LABELS,
+    MULTILABEL,
+    Spec,
+    is_range,
+)
+from pellucid.system.console import console, is_quiet
+
+log = logging.getLogger(__name__)
+
+AUTO_SIZE = 128
+SHOWN_ROWS, SHOWN_COLUMNS = 3, 7
+MAX_NAMED = 10  # classes that are left out
+
+
+class Table(ImageData):
+    """The images that the rows of a table name: csv, tsv, parquet or jsonl.
+
+    ``file``, ``label`` (one column, or several), ``split``, ``weight`` and ``group`` name columns; ``auto``:
+    found by name and content; None: not used. ``labels`` says what the labels are, see ``Spec``. Files are
+    relative to ``root``, without one to the table's folder. ``classes`` are those that are looked for, in
+    this order, without rows of others; labels, and columns of numbers, likewise. Classes with fewer than
+    ``min_images`` training images are left out. Reads the table at construction, as the classes stand
+    there. Raises UserError, with all the table's mistakes at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        root: str | None = None,
+        file: str = AUTO,
+        label: str | Sequence[str] = AUTO,
+        split: str | None = AUTO,
+        weight: str | None = AUTO,
+        group: str | None = AUTO,
+        labels: Literal["auto", "class", "multilabel", "numbers"] = "auto",
+        classes: list[str] | None = None,
+        min_images: int = 1,
+        encoding: str = AUTO,
+        image_size: int | Literal["auto"] = "auto",
+        batch_size: int = 32,
+        augment: str = "crop_flip",
+        val_fraction: float = 0.15,
+        test_fraction: float = 0.15,
+        value_range: Sequence[float] | Literal["auto"] = "auto",
+        cache: str = "~/.cache/pellucid/photos",
+        cache_limit: float = 50.0,
+        seed: int = 0,
+    ) -> None:
+        if labels not in (AUTO, *LABELS):
+            raise UserError(f"data.labels={labels}: expected auto, {', '.join(LABELS)}.")
+        if min_images < 1:
+            raise UserError(f"data.min_images={min_images}: expected at least 1.")
+        if value_range != "auto" and not is_range(value_range):
+            raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>].")
+        names = None if classes is None else [str(name) for name in classes]
+        if names is not None and (not names or len(set(names)) < len(names)):
+            raise UserError(f"data.classes={classes}: expected different names.")
+        self.path = Path(path).expanduser()
+        rows = read_rows(self.path, encoding)
+        columns = find_columns(self.path, rows, Asked(file, label, split, weight, group), names)
+        known = read_labels(rows, columns.label, labels, names)
+        self._tell(rows, columns, known.kind, known.note, new=names is None)
+        self.listing = list_images(
+            self.path,
+            rows,
+            columns,
+            known,
+            self.path.parent if root is None else Path(root).expanduser(),
+            training=names is None,
+            min_images=min_images,
+        )
+        self._tell_left_out(known.left_out)
+        spec = Spec(
+            image_shape=(3, AUTO_SIZE, AUTO_SIZE),
+            classes=self.listing.labels.classes,
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            statistics=IMAGENET_SOURCE,
+            value_range=None if value_range == "auto" else tuple(value_range),
+            labels=known.kind,
+        )
+        super().__init__(
+            spec=spec,
+            image_size=image_size,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+        )
+        self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
+        self.asked_range = value_range
+
+    def read(self) -> dict[str, Split]:
+        files = {name: self._files(index) for name, index in self.listing.splits.items()}
+        looked_at = files.get("train", next(iter(files.values())))
+        if self.spec.value_range is None:
+            self.spec = replace(self.spec, value_range=find_range(looked_at))
+        elif self.asked_range != "auto" and not find_deep(looked_at):
+            log.warning("data.value_range is not used: none of the images looked at has more than 8 bits.")
+        loaded = load_together(
+            files,
+            root=self.listing.root,
+            size=self.spec.image_shape[1],
+            cache=self.cache,
+            cache_limit=self.cache_limit,
+            values=self.spec.values,
+            fit=self.spec.fit,
+        )
+        splits, self.left_out = {}, 0
+        for name, photos in loaded.items():
+            index_N = self.listing.splits[name][photos.readable]
+            listing, labels = self.listing, self.listing.labels
+            codes_N = torch.from_numpy(labels.codes_N[index_N])
+            names = [name_in(listing.root, files[name][i]) for i in photos.readable]
+            splits[name] = replace(
+                Split.whole(photos.images, codes_N, names, photos.digests_N),
+                targets_NK=None
+                if labels.targets_NK is None
+                else torch.from_numpy(np.ascontiguousarray(labels.targets_NK[index_N])),
+                groups_N=None if listing.groups_N is None else listing.groups_N[index_N],
+                weights_N=None if listing.weights_N is None else torch.from_numpy(listing.weights_N[index_N]),
+            )
+            self.left_out += len(photos.broken)
+        self.source = f"table {self.path}"
+        return splits
+
+    def _files(self, index_N: np.ndarray) -> list[Path]:
+        return [self.listing.root / self.listing.names[n] for n in index_N.tolist()]
+
+    def fingerprint(self) -> str:
+        """A hash of every file's path and size, its split and what is known of it."""
+        listing, digest = self.listing, hashlib.sha256()
+        known_NK = (
+            listing.labels.codes_N[:, None]
+            if listing.labels.targets_NK is None
+            else listing.labels.targets_NK
+        )
+        lines = [
+            os.fsencode(f"{split}\0{listing.names[n]}\0{os.stat(path).st_size}\0") + known_NK[n].tobytes()  # noqa: PTH116
+            for split, index_N in listing.splits.items()
+            for n, path in zip(index_N.tolist(), self._files(index_N), strict=True)
+        ]
+        for line in sorted(lines):
+            digest.update(line + b"\n")
+        return digest.hexdigest()[:16]
+
+    def _tell(self, rows: Rows, columns: Columns, kind: str, note: str, *, new: bool) -> None:
+        """Of a new run how the table was understood, where that was not said; and a guessed encoding."""
+        if rows.encoding:
+            log.warning(
+                "%s is no UTF-8: it is read as %s. Another encoding: data.encoding=…",
+                self.path,
+                rows.encoding,
+            )
+        if not new:
+            return
+        if columns.guessed:
+            _show(self.path, rows, columns)
+        what = {CLASS: "a class for each image", MULTILABEL: "several labels for each image"}.get(
+            kind, "numbers"
+        )
+        log.info(
+            "Labels of %s: %s, from %s%s. Otherwise: %s",
+            self.path.name,
+            what,
+            counted(len(columns.label), "column") if len(columns.label) > 1 else columns.label[0],
+            f" ({note})" if note else "",
+            PIN,
+        )
+
+    def _tell_left_out(self, names: Sequence[str]) -> None:
+        if names:
+            more = ", …" if len(names) > MAX_NAMED else ""
+            log.warning(
+                "%s: %s%s is none of the classes and left out.", self.path, ", ".join(names[:MAX_NAMED]), more
+            )
+
+
+def _show(path: Path, rows: Rows, columns: Columns) -> None:
+    """The first rows, with what each column was taken for."""
+    if is_quiet():
+        return
+    roles = columns.roles()
+    chosen = [name for name in rows.columns if name in roles][:SHOWN_COLUMNS]
+    heads = [f"{name} ({roles[name]})" for name in chosen]
+    _print(
+        f"{path.name}: {counted(len(rows), 'row')}",
+        tuple(heads),
+        tuple(
+            tuple(rows.columns[name][n].replace(LIST, " ") for name in chosen)
+            for n in range(min(SHOWN_ROWS, len(rows)))
+        ),
+        tuple(name for name in rows.columns if name not in roles),
+        len(roles) - len(chosen),
+    )
+
+
+@functools.cache
+def _print(
+    title: str, heads: tuple[str, ...], cells: tuple[tuple[str, ...], ...], unused: tuple[str, ...], more: int
+) -> None:
+    """Once, however many runs of a sweep read the table."""
+    table = console.table(title, heads)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+    if more:
+        console.print(f"and {counted(more, 'more column')}")
+    if unused:
+        console.print(f"not used: {', '.join(unused)}", soft_wrap=True)
