@@ -125,7 +125,7 @@ def broken(text: str) -> str:
     """The text in lines that fit below an image of a grid; parts between commas stay whole."""
     lines: list[str] = []
     for part in text.split(", "):
-        if lines and len(lines[-1]) + len(part) < MAX_LINE:
+        if lines and len(lines[-1]) + len(part) + 2 <= MAX_LINE:
             lines[-1] += f", {part}"
         else:
             lines.append(part)
