@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType
@@ -83,12 +84,14 @@ def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> M
         own["loss"] = build(loss, "loss", packages=packages, **count)
     if isinstance(metrics := node.get("metrics"), Mapping):
         kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
-        own["metrics"] = {
-            name: build(metric, "metric", packages=packages, **count, **kind)
-            if isinstance(metric, Mapping) and "_target_" in metric
-            else metric
-            for name, metric in metrics.items()
-        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that they keep all predictions, which evaluation does as well
+            own["metrics"] = {
+                name: build(metric, "metric", packages=packages, **count, **kind)
+                if isinstance(metric, Mapping) and "_target_" in metric
+                else metric
+                for name, metric in metrics.items()
+            }
     return {**node, **own}
 
 
