@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision import models
 
-from pellucid.commands.export import state_dict
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.model.state_file import StateFile
@@ -112,6 +111,6 @@ def test_grey_images_are_repeated_into_torchvisions_channels(tmp_path: Path) -> 
 
 
 def test_what_is_not_installed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_dict.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"format=safetensors needs safetensors.*pellucid\[export\]"):
         run_export(trained, format="safetensors")
