@@ -28,7 +28,7 @@ def facts_beside(path: Path) -> dict[str, Any]:
 def built(path: Path) -> nn.Module:
     """The net by the lines of Python that are told."""
     found: dict[str, Any] = {}
-    exec("\n".join(facts_beside(path)["use"]), found)
+    exec("\n".join(facts_beside(path)["use"]).replace(path.name, str(path)), found)
     net: nn.Module = found["net"]
     return net
 
@@ -52,6 +52,7 @@ def test_a_net_of_ours_by_its_class(
     assert facts["builder"] == "pellucid.model.dnn.DNN"
     assert_is_the_net(built(path), trained)
     assert "bitwise the same values" in said.text
+    assert str(tmp_path) not in path.with_name(f"{path.name}.json").read_text(), "of whose machine it was"
     file = StateFile.read(path)
     assert file.spec == restore(trained).spec, "so that another training may start from it"
 
