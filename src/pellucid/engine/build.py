@@ -152,6 +152,7 @@ def _file_of_weights(config: Mapping[str, Any]) -> StateFile | None:
     Raises UserError.
     """
     path, net = config.get("weights"), _transfer_class(config)
+    path = None if path == "none" else path
     of_model = net.weights_file(**_options(config, net, "arch", "weights")) if net else None
     if path and of_model:
         raise UserError(f"weights={path} and model.weights={of_model} are one option. Leave one of them out.")
@@ -207,7 +208,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration of a net that gets its weights from a file: not those that it started from."""
     node = config["model"]
-    if config.get("weights") and node.get("stem") == "auto":
+    if config.get("weights") not in (None, "none") and node.get("stem") == "auto":
         node = {**node, "stem": "standard"}  # random weights would choose anew
     return {**config, "model": without_start(node, config["packages"])}
 
