@@ -66,6 +66,23 @@ def test_packages_opens_the_door_for_a_users_own() -> None:
         locate("tests.engine.test_build.OwnNet", "callbacks", ["tests"])
 
 
+def test_data_of_a_users_own_may_be_any_data_set() -> None:
+    for name in ("Digits", "Module", "Stream"):
+        target = f"tests.data.own_sets.{name}"
+        assert locate(target, "data", ["tests"]).__name__ == name
+        with pytest.raises(UserError, match="is not allowed there"):
+            locate(target, "data")
+    with pytest.raises(UserError, match=r"OfNothing is no Dataset, a LightningDataModule or an ImageData"):
+        locate("tests.data.own_sets.OfNothing", "data", ["tests"])
+    for target in (
+        "torch.utils.data.TensorDataset",
+        "torchvision.datasets.DatasetFolder",
+        "datasets.Dataset",
+    ):
+        with pytest.raises(UserError, match="is not allowed there"):
+            locate(target, "data", [target.split(".")[0]])
+
+
 def test_wrong_arguments_name_the_right_ones() -> None:
     with pytest.raises(UserError, match=r"'widht'.*in_features, out_features"):
         build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1, "widht": 3}, "model")

@@ -102,7 +102,7 @@ def test_ones_own_data_have_the_options_of_what_is_around_them() -> None:
     stated = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "own.yaml"))
     assert isinstance(stated, dict)
     assert stated.pop("_target_") == "???"
-    parameters = {name: p.default for name, p in inspect.signature(Own).parameters.items() if name != "make"}
+    parameters = {name: p.default for name, p in options_of(Own).items() if name != "make"}
     assert stated == {**parameters, "seed": "${seed}"}
 
 

@@ -129,7 +129,7 @@ def test_a_net_is_built_with_what_the_function_takes() -> None:
     ("name", "slot", "message"),
     [
         ("gives_nothing", "model", r"^model: .*gives_nothing returned None, expected an nn.Module"),
-        ("gives_nothing", "data", "^data: .*returned None, expected an ImageData"),
+        ("gives_nothing", "data", "^data: .*returned None, expected a Dataset, a LightningDataModule or an"),
         ("later", "model", "returned a coroutine"),
         ("build_net", "callbacks", "returned a Net, expected a Callback"),
     ],

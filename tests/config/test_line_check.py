@@ -132,3 +132,16 @@ def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
     assert done.stdout.endswith("False\n"), "torch was imported"
     assert not (tmp_path / "run").exists()
+
+
+OWN_DATA = ("data=own", "packages=[tests]", "data._target_=tests.data.own_sets.Splits")
+
+
+def test_data_of_ones_own_take_our_options_and_theirs() -> None:
+    accepted(*OWN_DATA, "data.batch_size=8", "data.val_fraction=0.2", "+data.form=array")
+    told = problems(*OWN_DATA, "+data.from=array", "data.workers=some", "data.batch_size=x")
+    assert "data.from: Splits has no option 'from'. Did you mean 'form'?" in told
+    assert "data.workers: expected a whole number or one of auto, got 'some'" in told
+    assert "data.batch_size: expected a whole number, got 'x'" in told
+    assert "write +data.form=array" in problems(*OWN_DATA, "data.form=array")
+    assert "data._target_: it must be given: packages=[mypkg] data._target_=mypkg" in problems("data=own")

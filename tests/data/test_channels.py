@@ -103,13 +103,16 @@ def test_a_range_is_taken_as_it_is_given(tmp_path: Path) -> None:
         make("image_folder", root=str(write_bands(tmp_path / "more")), value_range=[0, 1, 2])
 
 
-def test_bytes_are_kept_as_they_are(tmp_path: Path) -> None:
+def test_bytes_are_kept_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     array = np.random.default_rng(0).integers(0, 256, (8, 8, 5)).astype(np.uint8)
     np.save(tmp_path / "a.npy", array)
     known = look([tmp_path / "a.npy"], 5, of="files", value_range="auto", bands=[4, 0, 1])
     assert known.values == ()
     assert known.bands == (4, 0, 1)
     assert np.allclose(known.mean, array.mean(axis=(0, 1)) / 255, atol=0.05)
+    assert not caplog.text
+    look([tmp_path / "a.npy"], 5, of="files", value_range=[0, 9], bands="auto")
+    assert "data.value_range is not used" in caplog.text
 
 
 def test_values_that_are_no_numbers_do_not_count(tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_view_and_the_page_say_how_channels_are_shown(run: Path) -> None:
     drawn = {path.parent.name for path in (run / "figures").rglob("*.png")}
     assert {"samples", "predictions", "explanations", "film_strip", "features.0"} <= drawn
-    assert "of 13 × 20 × 30, 2 classes. Shown: the first 3 principal components of 13 channels." in (
+    assert "of 13 × 20 × 30, 2 classes. In pictures: the first 3 principal components of 13 channels." in (
         (run / "report.html").read_text()
     )
 

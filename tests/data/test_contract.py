@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pytest
 import torch
 from PIL import Image
@@ -96,6 +95,8 @@ def pet_breeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import datasets
+
     root = tmp_path_factory.mktemp("saved")
     of_digits = {"train": rows(0, 300), "test": rows(300, 400)}
     datasets.DatasetDict(of_digits).save_to_disk(str(root))

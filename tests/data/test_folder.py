@@ -10,14 +10,17 @@ import pytest
 import torch
 
 from pellucid.data.divide import History, divide
-from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.folder import PhotoFolder
 from pellucid.data.images import Split
+from pellucid.data.photos import load_together
 from pellucid.errors import UserError
 from tests.fakes import write_photos
 
 
 def load(root: Path) -> tuple[dict[str, Split], int]:
-    return load_folder(PhotoFolder.find(root), size=8, cache=root.parent / "cache", cache_limit=1.0)
+    folder = PhotoFolder.find(root)
+    loaded = load_together(folder.paths, root=root, size=8, cache=root.parent / "cache", cache_limit=1.0)
+    return folder.labelled(loaded), sum(len(photos.broken) for photos in loaded.values())
 
 
 def read(root: Path, test_fraction: float | None = 0.1) -> dict[str, Split]:

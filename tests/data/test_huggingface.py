@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"path": str(tmp_path / "three"), "image": "pic"}, r"data.image=pic: .* has no such column. Did"),
     ):
         with pytest.raises(UserError, match=message) as caught:
-            HuggingFace(**options)  # type: ignore[arg-type]
+            HuggingFace(**options)
         assert "\n" not in str(caught.value)
     monkeypatch.setattr(datasets, "load_dataset", partial(_raise, ConnectionError("Couldn't reach it")))
     with pytest.raises(UserError, match=r"data.name=a/b cannot be read .* Without a network put its files"):

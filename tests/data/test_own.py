@@ -19,7 +19,8 @@ from pellucid.engine.build import make_data
 from pellucid.errors import UserError
 from tests.data import own_sets
 from tests.data.own_sets import digits
-from tests.helpers import compose, metrics, same, weights
+from tests.fakes import write_photos
+from tests.helpers import command, compose, metrics, same, weights
 
 SETS = "tests.data.own_sets"
 
@@ -69,7 +70,10 @@ def test_one_object_a_split_where_its_class_has_a_split(caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO):
         data = read(own_sets.Splits)
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 256, "val": 100, "test": 44}
-    assert "Splits has no test images (split=test raised ValueError: there is no test (" in caplog.text
+    assert (
+        "no test images (tests.data.own_sets.Splits(split=test) raised ValueError: there is no test"
+        in caplog.text
+    )
     assert data.spec.classes[3] == "three"
 
 
@@ -214,6 +218,11 @@ def test_what_is_wrong_with_an_item_is_told(fault: str, message: str) -> None:
         (own_sets.Stream, r"Stream has no numbered items .* Expected __len__ and __getitem__"),
         (own_sets.Empty, "Empty has no items"),
         (own_sets.Broken, r"missing a required argument: 'fault'. Give it by"),
+        (
+            own_sets.Lost,
+            r"Lost\(split=train\) raised RuntimeError: files are not there \(.*own_sets.py, line",
+        ),
+        (own_sets.Unready, r"Unready.setup\(fit\) raised KeyError: 'files' \(.*own_sets.py, line"),
         (own_sets.misnamed, r"has fold 1. Expected train, and val and test"),
         (partial(own_sets.Splits, form="?", split="train"), "item 0 of 300 raised AssertionError"),
     ],
@@ -254,3 +263,69 @@ def test_a_net_learns_from_medmnists_layout(tmp_path: Path) -> None:
     line = ("data=own", "packages=[tests]", f"data._target_={SETS}.PathMNIST", f"+data.root={tmp_path}")
     train(compose(*line, "model=dnn", "trainer.max_epochs=8", "data.batch_size=8"), tmp_path / "run")
     assert metrics(tmp_path / "run")["test/accuracy"] > 0.8
+
+
+MODULE = """
+import torch
+from lightning.pytorch import LightningDataModule
+from sklearn.datasets import load_digits
+from torch.utils.data import DataLoader, Dataset
+
+
+class Digits(Dataset):
+    def __init__(self, rows, jitter):
+        read = load_digits()
+        self.images, self.labels, self.jitter = read.images[rows], read.target[rows], jitter
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        image = torch.from_numpy(self.images[index] / 16)[None] + self.jitter * torch.rand(1, 8, 8)
+        return image.clamp(0, 1), self.labels[index]
+
+
+class MyModule(LightningDataModule):
+    def __init__(self, batch_size):
+        super().__init__()
+        self.batch_size = batch_size
+
+    def setup(self, stage):
+        self.sets = Digits(slice(0, 400), 0.1), Digits(slice(400, 500), 0), Digits(slice(500, 800), 0)
+
+    def train_dataloader(self):
+        return DataLoader(self.sets[0], self.batch_size, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.sets[1], self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(self.sets[2], self.batch_size)
+"""
+
+
+@pytest.mark.slow
+def test_every_command_works_with_a_run_on_ones_own_data(tmp_path: Path) -> None:
+    (tmp_path / "mypkg.py").write_text(MODULE)
+    write_photos(tmp_path / "photos", {"3": 2, "5": 2})
+    packages, sweep = "packages=[mypkg]", tmp_path / "sweep"
+    line = ["data=own", "data._target_=mypkg.MyModule", "model=cnn", "callbacks=none", "trainer.max_epochs=2"]
+    done = command("-m", "seed=0,1", f"hydra.sweep.dir={sweep}", packages, *line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = f"run={sweep / '0'}"
+    for name, *options in (
+        ("evaluate", run),
+        ("report", run),
+        ("embed", run),
+        ("units", run),
+        ("export", run, "format=state_dict"),
+        ("compare", f"runs=[{sweep / '0'},{sweep / '1'}]"),
+        ("predict", run, f"images={tmp_path / 'photos'}"),
+        ("explain", run, f"images={tmp_path / 'photos'}", "explainer=saliency"),
+    ):
+        done = command(*options, packages, script=f"scripts/{name}.py", cwd=tmp_path)
+        assert done.returncode == 0, (name, done.stderr)
+        assert "Warning" not in done.stderr
+    refused = command(run, script="scripts/evaluate.py", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "packages=[mypackage]" in refused.stderr

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pellucid.data.bounds import UnreadableError
 from pellucid.data.decode import decode
+from pellucid.data.tiff import read_pages
 from tests.data.hostile import exif_jpeg, tiff
 from tests.data.photos import halves, is_turned, noise, turned
 from tests.data.strangers import good_files
@@ -88,3 +90,32 @@ def test_an_odd_resolution_of_a_tiff_is_left_alone(tmp_path: Path, value: Any, u
     tags |= {273: (4, 1, -1), 274: (3, 1, 3), 277: (3, 1, 1), 278: (4, 1, 2), 279: (4, 1, 4)}
     (tmp_path / "a.tif").write_bytes(tiff(tags | {282: value, 283: value, 296: (3, 1, unit)}, b"\0\1\2\3"))
     assert decode(tmp_path / "a.tif", 2)[0].tolist() == [[3, 2], [1, 0]]
+
+
+def pages(kinds: list[int], *, following: int = 0) -> io.BytesIO:
+    """Directories of one tag, NewSubfileType, one after another; ``following``: where the last one leads."""
+    size = 2 + 12 + 4
+    content = b"II*\0" + struct.pack("<L", 8)
+    for number, kind in enumerate(kinds):
+        behind = 8 + (number + 1) * size if number < len(kinds) - 1 else following
+        content += struct.pack("<H", 1) + struct.pack("<HHLL", 254, 4, 1, kind) + struct.pack("<L", behind)
+    return io.BytesIO(content)
+
+
+def test_smaller_copies_and_masks_are_no_pages() -> None:
+    assert read_pages(pages([0, 1, 2, 4, 0])) == [0, 2, 4]
+
+
+def test_pages_without_an_end() -> None:
+    with pytest.raises(UnreadableError, match="pages without an end"):
+        read_pages(pages([0, 0], following=8 + 18))
+    with pytest.raises(UnreadableError, match=r"over 1,024 pages"):
+        read_pages(pages([0] * 1030))
+    assert read_pages(pages([0, 0], following=10**6)) == [0, 1]  # cut short
+
+
+def test_many_bands_in_a_page_are_told(tmp_path: Path) -> None:
+    sides: dict[int, tuple[int, int, int | bytes]] = {256: (3, 1, 8), 257: (3, 1, 8)}
+    (tmp_path / "a.tif").write_bytes(tiff({**sides, 277: (3, 1, 13)}))
+    with pytest.raises(UnreadableError, match=r"13 bands in a page.*a page a band, or \.npy"):
+        decode(tmp_path / "a.tif", 8, channels=13)

@@ -64,8 +64,9 @@ def test_the_pool_of_the_stem_alone_is_left_out() -> None:
 
 
 def test_patches_by_hand() -> None:
-    assert [patch_side(size, 16, 8) for size in (16, 28, 32, 48, 60, 64)] == [2, 2, 4, 6, 6, 8]
-    assert [patch_side(size, 4, 28) for size in (8, 32, 56, 64, 224)] == [1, 1, 2, 2, 4]
+    assert [patch_side((size, size), 16, 8) for size in (16, 28, 32, 48, 60, 64)] == [2, 2, 4, 6, 6, 8]
+    assert [patch_side((size, size), 4, 28) for size in (8, 32, 56, 64, 224)] == [1, 1, 2, 2, 4]
+    assert [patch_side(size, 16, 8) for size in ((64, 96), (96, 64), (64, 48), (64, 37))] == [8, 8, 4, 1]
 
 
 def test_a_vision_transformer_has_as_many_positions_as_patches() -> None:
@@ -87,14 +88,14 @@ def test_a_swin_transformer_keeps_its_windows(arch: str) -> None:
 def test_a_net_that_keeps_all_pixels_is_left_as_it_is() -> None:
     net = models.vgg11()
     before = str(net)
-    assert not shrink_stem(net, 32)
+    assert not shrink_stem(net, (32, 32))
     assert str(net) == before
     assert make("vgg11", 32, stem="auto").stem == "standard"
 
 
 def test_no_hook_is_left_and_the_mode_stays() -> None:
     net = models.resnet18().train()
-    shrink_stem(net, 32)
+    shrink_stem(net, (32, 32))
     assert net.training
     assert not any(module._forward_pre_hooks for module in net.modules())
 
@@ -112,7 +113,7 @@ def test_no_hook_is_left_and_the_mode_stays() -> None:
     ],
 )
 def test_which_stem(stem: str, weights: str, size: int, chosen: str) -> None:
-    assert choose_stem(stem, weights, size) == chosen
+    assert choose_stem(stem, weights, (size, size)) == chosen
 
 
 def test_a_net_for_one_size_alone_still_asks_for_it() -> None:
@@ -123,9 +124,9 @@ def test_a_net_for_one_size_alone_still_asks_for_it() -> None:
 
 def test_what_cannot_be() -> None:
     with pytest.raises(UserError, match=r"model\.stem=tiny: expected auto, small or standard"):
-        choose_stem("tiny", "none", 32)
+        choose_stem("tiny", "none", (32, 32))
     with pytest.raises(UserError, match=r"model\.stem=small.*model\.weights=none"):
-        choose_stem("small", "default", 32)
+        choose_stem("small", "default", (32, 32))
 
 
 def test_a_small_stem_takes_its_own_weights_again(tmp_path: Path) -> None:

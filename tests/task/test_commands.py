@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from pellucid.run.folder import Run
@@ -57,7 +58,10 @@ def test_every_command(tmp_path: Path, kind: str, drawn: type[Shapes | Arrows]) 
     folder = tmp_path / "run" / "evaluation" / "best_test"
     evaluated = json.loads((folder / "metrics.json").read_text())
     for name, ends in evaluated["intervals"].items():
-        assert ends[0] < evaluated["metrics"][name] < ends[1], name
+        if ends is None:  # a busy machine
+            assert "would take" in evaluated["interval_methods"][name]
+        else:
+            assert ends[0] < evaluated["metrics"][name] < ends[1], name
     assert evaluated["metrics"] == pytest.approx(
         {name.removeprefix("test/"): v for name, v in run.metrics().items() if name.startswith("test/")}
     )
@@ -92,7 +96,11 @@ def test_every_command(tmp_path: Path, kind: str, drawn: type[Shapes | Arrows]) 
     assert "expected predicted or a" in done(
         "scripts/explain.py", "run=run", "images=images", "target=true", code=2
     )
-    done("scripts/embed.py", "run=run")
+    done("scripts/embed.py", "run=run", "neighbours=images/0.png", "nearest=2")
+    (near, _) = rows("run/embeddings/embed_neighbours.csv")
+    assert near["predicted"]
+    train = data.splits["train"]
+    assert near["class"] in train.pick(torch.arange(len(train)), names).names
     begin("second", "trainer.max_epochs=1", "callbacks=none", "seed=0")
     done("scripts/compare.py", "runs=[run,second]")
     (compared,) = (tmp_path / "run" / "comparison").rglob("losses.csv")

@@ -31,7 +31,7 @@ def test_neighbours_are_counted_but_for_the_query_itself() -> None:
 def test_without_a_class_of_its_own_or_predicted_nothing_is_right_or_wrong() -> None:
     pixels = np.zeros((1, 1, 3), np.uint8)
     unknown = Query("q.png", -1, pixels, {})
-    near = Neighbour("n.png", 1, 0.5, False, pixels)
+    near = Neighbour("n.png", 1, "dog", 0.5, False, pixels)
     assert (unknown.predicted, unknown.compared) == (-1, -1)
     assert unknown.is_right(near) is None
     assert Query("q.png", 0, pixels, {"predicted": 1}).is_right(near) is False, "its own class counts"

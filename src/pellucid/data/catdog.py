@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,9 @@ from torchvision.transforms.functional import center_crop
 
 from pellucid.data.base import ImageData
 from pellucid.data.download import download
+from pellucid.data.entry import Photos
 from pellucid.data.find import is_folder
-from pellucid.data.folder import PhotoFolder, load_folder
+from pellucid.data.folder import PhotoFolder
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.photos import load_together
 from pellucid.data.synthetic_catdog import draw_faces
@@ -118,15 +120,17 @@ class CatDog(ImageData):
         return folder
 
     def _read_folder(self) -> dict[str, Split]:
-        splits, self.left_out = load_folder(
-            self._folder(),
-            size=self.spec.image_shape[1:],
-            cache=self.cache,
-            cache_limit=self.cache_limit,
-            fit=self.spec.fit,
-        )
+        folder = self._folder()
         self.source = f"folder {self.root}"
-        return splits
+        return folder.labelled(self._load(folder.paths))
+
+    def _load(self, files: Mapping[str, Sequence[Path]]) -> dict[str, Photos]:
+        size, limit = self.spec.image_shape[1:], self.cache_limit
+        loaded = load_together(
+            files, root=self.root, size=size, cache=self.cache, cache_limit=limit, fit=self.spec.fit
+        )
+        self.left_out = sum(len(photos.broken) for photos in loaded.values())
+        return loaded
 
     def _fetch(self, part: str) -> None:
         """Download what is not there of Oxford-IIIT Pet."""
@@ -147,15 +151,10 @@ class CatDog(ImageData):
             lines = (folder / "annotations" / f"{part}.txt").read_text().splitlines()
             rows[name] = [line.split() for line in lines]
         files = {name: [folder / "images" / f"{row[0]}.jpg" for row in lines] for name, lines in rows.items()}
-        size, limit = self.spec.image_shape[1:], self.cache_limit
-        loaded = load_together(
-            files, root=self.root, size=size, cache=self.cache, cache_limit=limit, fit=self.spec.fit
-        )
-        for name, photos in loaded.items():
+        for name, photos in self._load(files).items():
             labels = torch.tensor([int(row[2]) - 1 for row in rows[name]])[photos.readable]
             names = [str(files[name][i].relative_to(self.root)) for i in photos.readable]
             splits[name] = Split.whole(photos.images, labels, names, photos.digests_N)
-            self.left_out += len(photos.broken)
         self.source = "Oxford-IIIT Pet"
         return splits
 

@@ -35,7 +35,7 @@ FILES, VALUES = 256, 2**24  # that are looked at, at most
 SIDE, DECODED = 32, 128  # pixels a side of a grid on a file, and of a photo that it is on
 SPREAD = 2.5  # standard deviations of a principal component, to each side, from black to white
 ODD_SHARE = 0.1  # of the files may have another number of channels: they are left out as unreadable ones
-COMPOSITE = (0, 1, 0)  # of two channels: magenta and green have their names from there
+COMPOSITE = (0, 1, 0)  # of two channels: the first as magenta, the second as green
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def look(
         )
     if channels > 1 and not values and found.white:
         values = _values(found, channels)
+    if value_range != "auto" and not found.white and not found.is_photo:
+        log.warning("data.value_range is not used: the images looked at have 8 bits.")
     levels_PC = _levels(found, values)
     mean_C, std_C = levels_PC.mean(axis=0), levels_PC.std(axis=0)
     std_C = np.where(std_C > 1e-4, std_C, 1.0)  # 1 where all pixels are alike

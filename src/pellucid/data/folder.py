@@ -7,17 +7,16 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from pellucid.data.entry import Photos
 from pellucid.data.find import find_folders, find_photos, is_folder, is_run, tell
 from pellucid.data.images import Split
-from pellucid.data.photos import load_together
 from pellucid.errors import UserError
-from pellucid.spec import Fit, Size, Values
 
 log = logging.getLogger(__name__)
 
@@ -167,10 +166,20 @@ class PhotoFolder:
                     )
         return labelled
 
-    def training_files(self) -> list[Path]:
-        """Those of the training, or of all splits where they are not told apart."""
-        files = self.files
-        return [path for path, _ in files.get("train", next(iter(files.values())))]
+    @property
+    def paths(self) -> dict[str, list[Path]]:
+        """The photos of each split, ``all`` where there is none, without their labels."""
+        return {split: [path for path, _ in items] for split, items in self.files.items()}
+
+    def labelled(self, loaded: Mapping[str, Photos]) -> dict[str, Split]:
+        """The splits, of what was loaded of the ``paths``."""
+        splits = {}
+        for name, photos in loaded.items():
+            items = self.files[name]
+            files = [str(items[i][0].relative_to(self.root)) for i in photos.readable]
+            labels = torch.tensor([items[i][1] for i in photos.readable], dtype=torch.int64)
+            splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
+        return splits
 
     def fingerprint(self) -> str:
         """A hash of every file's path and size."""
@@ -180,36 +189,3 @@ class PhotoFolder:
                 name = path.relative_to(self.root).as_posix()
                 digest.update(os.fsencode(f"{split}\0{name}\0{path.stat().st_size}\n"))
         return digest.hexdigest()[:16]
-
-
-def load_folder(
-    folder: PhotoFolder,
-    *,
-    size: Size,
-    cache: Path,
-    cache_limit: float,
-    channels: int = 3,
-    values: Values = (),
-    fit: Fit = Fit(),  # noqa: B008 (it is frozen)
-) -> tuple[dict[str, Split], int]:
-    """The splits that the tree has, ``all`` where it has none, and how many files were left out."""
-    splits, left_out = {}, 0
-    labelled = folder.files
-    paths = {name: [path for path, _ in items] for name, items in labelled.items()}
-    loaded = load_together(
-        paths,
-        root=folder.root,
-        size=size,
-        cache=cache,
-        cache_limit=cache_limit,
-        channels=channels,
-        values=values,
-        fit=fit,
-    )
-    for name, photos in loaded.items():
-        items = labelled[name]
-        files = [str(items[i][0].relative_to(folder.root)) for i in photos.readable]
-        labels = torch.tensor([items[i][1] for i in photos.readable], dtype=torch.int64)
-        splits[name] = Split.whole(photos.images, labels, files, photos.digests_N)
-        left_out += len(photos.broken)
-    return splits, left_out

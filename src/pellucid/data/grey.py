@@ -14,7 +14,7 @@ from PIL import Image
 from pellucid.spec import Values
 
 BAND = 2**17  # pixels that are converted at a time
-MANY = 0.05  # of a file's values beyond ranges that were found by the bulk of others'
+MANY = 0.05  # of a file's values beyond ranges that were found by the bulk of others
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -73,10 +73,8 @@ class Grey:
         top = 0
         for band in bands:
             self._note(band)
-            self._beyond, self._count = (
-                self._beyond + int(((band < low) | (band > high)).sum()),
-                self._count + band.size,
-            )
+            self._beyond += int(((band < low) | (band > high)).sum())
+            self._count += band.size
             above = np.nan_to_num(band, nan=low, posinf=high, neginf=low).clip(low, high) - low
             grey_HW[top : top + len(band)] = (above * 255 / (high - low)).astype(np.uint8)
             top += len(band)

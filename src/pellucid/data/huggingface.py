@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pellucid.data.item_data import ItemData
 from pellucid.data.items import Keys
@@ -40,15 +40,7 @@ class HuggingFace(ItemData):
         split: str | None = None,
         image: str | None = None,
         label: str | None = None,
-        image_size: int | Literal["auto"] = "auto",
-        batch_size: int = 64,
-        augment: str = "none",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        workers: int | Literal["auto"] = "auto",
-        cache: str = "~/.cache/pellucid/photos",
-        cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         if (path is None) == (name is None):
             raise UserError(
@@ -62,17 +54,9 @@ class HuggingFace(ItemData):
         deciding = [str(self.path and self.path.resolve()), name, config, revision, split, image, label]
         super().__init__(
             title=f"{self.path or name}",
-            key=json.dumps(["huggingface", *deciding, val_fraction, test_fraction, seed]),
+            key=json.dumps(["huggingface", *deciding]),
             keys=Keys(image, label),
-            image_size=image_size,
-            batch_size=batch_size,
-            augment=augment,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            workers=workers,
-            cache=cache,
-            cache_limit=cache_limit,
-            seed=seed,
+            **given,
         )
 
     def open(self) -> dict[str, Any]:

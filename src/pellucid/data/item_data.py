@@ -5,6 +5,7 @@ Axes: N images, C channels, H × W pixels, K classes.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from abc import abstractmethod
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from pellucid.data.allocate import allocate
 from pellucid.data.base import ImageData
-from pellucid.data.divide import History, divide
+from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.item_reader import Looked, Reader, batched, check_workers, form_of
 from pellucid.data.items import Keys, Shape
@@ -73,7 +74,7 @@ class ItemData(ImageData):
     Looks at some of the items at construction, and reads those of one small size. Items are read once and
     kept as uint8, above 4 GiB a split in a file in ``cache``; of a data set that augments them itself the
     training images are drawn anew in each epoch, by ``workers`` processes, each a function of the seed, the
-    epoch and the item. ``key`` says all that decides what is read. Raises UserError.
+    epoch and the item. ``key`` says what decides which items there are. Raises UserError.
     """
 
     def __init__(
@@ -82,33 +83,35 @@ class ItemData(ImageData):
         title: str,
         key: str,
         keys: Keys,
-        image_size: int | Literal["auto"],
-        batch_size: int,
-        augment: str,
-        val_fraction: float,
-        test_fraction: float,
-        workers: int | Literal["auto"],
-        cache: str,
-        cache_limit: float,
-        seed: int,
+        batch_size: int = 64,
+        augment: str = "none",
+        val_fraction: float = 0.15,
+        test_fraction: float = 0.15,
+        workers: int | Literal["auto"] = "auto",
+        cache: str = "~/.cache/pellucid/photos",
+        cache_limit: float = 50.0,
+        seed: int = 0,
+        **given: Any,
     ) -> None:
         check_workers(workers)
         self.title, self.keys, self.workers = title, keys, workers
         self.cache, self.cache_limit, self.item_seed = Path(cache).expanduser(), cache_limit, seed
         self.opened: dict[str, Any] | None = None
         self.content: dict[str, _Content] = {}  # of training images that were read to look at them
+        shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
+        key = json.dumps([key, shares, seed], default=str)
         if key not in _known:
             self.opened = self.open()
-            _known[key] = self._look({"val": val_fraction, "test": test_fraction})
+            _known[key] = self._look(shares)
         self.known = _known[key]
         super().__init__(
             spec=self.known.spec,
-            image_size=image_size,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            **given,
         )
 
     @abstractmethod
@@ -164,7 +167,7 @@ class ItemData(ImageData):
         name = self.title if part == "all" else f"{self.title}, split {part}"
         return Reader(dataset, name, self.keys, self.item_seed)
 
-    def _look(self, fractions: Mapping[str, float]) -> _Known:
+    def _look(self, shares: Shares) -> _Known:
         """The classes, and the images' shape and statistics, by the training images."""
         assert self.opened is not None
         part, dataset = next((part, self.opened[part]) for part in ("train", "all") if part in self.opened)
@@ -189,7 +192,7 @@ class ItemData(ImageData):
         labels_N = torch.tensor(self._classes(reader, content.labels))
         split = Split.whole(content.store, labels_N, numbered(part, len(labels_N)))
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
-            split = divide({part: split}, fractions, self.item_seed, classes, History()).splits["train"]
+            split = divide({part: split}, shares, self.item_seed, classes, History()).splits["train"]
         mean, std = channel_statistics(map(split.images, torch.split(torch.arange(len(split)), CHUNK)))
         source = f"its {len(split):,} training images"
         return replace(self.known, spec=Spec(shape, tuple(classes), mean, std, source))

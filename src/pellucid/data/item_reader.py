@@ -30,6 +30,7 @@ from pellucid.data.items import (
     Shape,
     bytes_of,
     check_numbers,
+    described,
     fetch,
     label_of,
     parts_of,
@@ -93,7 +94,10 @@ class Reader:
 
     def __len__(self) -> int:
         """How many there are. Raises UserError for a data set that has no numbered items."""
-        count = None if isinstance(self.dataset, IterableDataset) else length(self.dataset)
+        try:
+            count = None if isinstance(self.dataset, IterableDataset) else length(self.dataset)
+        except Exception as error:  # a user's own
+            raise UserError(f"{self.name}: len() raised {described(error)}. Mend it.") from error
         if count is None or not hasattr(self.dataset, "__getitem__"):
             raise UserError(
                 f"{self.name} has no numbered items ({type(self.dataset).__name__}). Expected __len__ and "

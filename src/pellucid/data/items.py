@@ -9,6 +9,7 @@ import math
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from pellucid.spec import Fit
 
 Raw = Image.Image | NDArray[Any]  # flat, or (C, H, W) uint8, or float32 of any scale
 Shape = tuple[int, int, int]
-OWN_PLACES = ("site-packages", "dist-packages")
+OTHER_PLACES = ("site-packages", "dist-packages", str(Path(__file__).parents[1]))  # than a user's own code
 MAX_SHOWN = 60  # signs of a value
 
 
@@ -70,8 +71,8 @@ def fetch(dataset: Any, index: int) -> Any:
 def described(error: Exception) -> str:
     """What was raised, in a line, and where in the user's own code."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not any(place in frame.filename for place in OWN_PLACES)]
-    frame = own[-1] if own else frames[-1]
+    theirs = [frame for frame in frames if not any(place in frame.filename for place in OTHER_PLACES)]
+    frame = (theirs or frames)[-1]
     text = first_line(error).rstrip(".")
     told = type(error).__name__ + (f": {text}" if text != type(error).__name__ else "")
     return f"{told} ({frame.filename}, line {frame.lineno})"

@@ -6,9 +6,10 @@ import inspect
 import json
 import logging
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import ConcatDataset
@@ -19,7 +20,7 @@ from pellucid.data.items import Keys, described
 from pellucid.data.torchvision_sets import parameters
 from pellucid.discovery.dataset import class_names
 from pellucid.discovery.pool import flat_loaders
-from pellucid.errors import UserError
+from pellucid.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -47,34 +48,17 @@ class Own(ItemData):
         self,
         *,
         make: Callable[..., Any],
-        image_size: int | Literal["auto"] = "auto",
-        batch_size: int = 64,
-        augment: str = "none",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        workers: int | Literal["auto"] = "auto",
-        cache: str = "~/.cache/pellucid/photos",
-        cache_limit: float = 50.0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         self.make = make if isinstance(make, partial) else partial(make)
         maker = inspect.unwrap(self.make.func)
         title = f"{maker.__module__}.{maker.__qualname__}"
         self.named: tuple[str, ...] = ()
-        deciding = [title, self.make.keywords, val_fraction, test_fraction, seed]
         super().__init__(
             title=title,
-            key=json.dumps(deciding, default=str),
+            key=json.dumps([title, self.make.keywords], default=str),
             keys=Keys(),
-            image_size=image_size,
-            batch_size=batch_size,
-            augment=augment,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            workers=workers,
-            cache=cache,
-            cache_limit=cache_limit,
-            seed=seed,
+            **given,
         )
 
     def open(self) -> dict[str, Any]:
@@ -118,18 +102,18 @@ class Own(ItemData):
                 try:
                     opened[part] = self._made(split=value)
                     break
-                except UserError:
-                    raise
-                except UNKNOWN as error:
-                    refused = refused or f"split={value} raised {described(error)}"
+                except UserError as error:
+                    if not isinstance(error.__cause__, UNKNOWN):
+                        raise
+                    refused = refused or first_line(error).rstrip(".")
             if part not in opened and part == "train":
                 raise UserError(
-                    f"{self.title}: {refused}. If it calls its splits otherwise, choose the one that all is "
+                    f"{refused}. If it calls its splits otherwise, choose the one that all is "
                     "taken from, by +data.split=<name>, or let a function give them by their names: "
                     "{'train': …, 'test': …}."
                 )
             if part not in opened:
-                log.info("%s has no %s images (%s): some of others stand in.", self.title, part, refused)
+                log.info("There are no %s images (%s): some of others stand in.", part, refused)
         return opened
 
     def _made(self, **chosen: Any) -> Any:
@@ -137,21 +121,36 @@ class Own(ItemData):
             inspect.signature(self.make).bind(**chosen)
         except TypeError as error:
             raise UserError(f"{self.title}: {error}. Give it by +data.<name>=<value>.") from error
-        return self.make(**chosen)
+        given = ", ".join(f"{name}={value}" for name, value in chosen.items())
+        with self._telling(f"({given})"):
+            return self.make(**chosen)
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """What the user's own code raises is told in a line, with its place."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{self.title}{what} raised {described(error)}.") from error
 
     def _of_module(self, module: LightningDataModule) -> dict[str, Any]:
         """The data sets of a data module's loaders, as Lightning's trainer would ask for them."""
         self.named = class_names(module)
-        module.prepare_data()
+        with self._telling(".prepare_data()"):
+            module.prepare_data()
         opened = {}
         for stage, parts in (("fit", ("train", "val")), ("test", ("test",))):
-            module.setup(stage)
+            with self._telling(f".setup({stage})"):
+                module.setup(stage)
             for part in parts:
                 if getattr(type(module), f"{part}_dataloader") is getattr(
                     LightningDataModule, f"{part}_dataloader"
                 ):
                     continue
-                loaders = list(flat_loaders(getattr(module, f"{part}_dataloader")()))
+                with self._telling(f".{part}_dataloader()"):
+                    loaders = list(flat_loaders(getattr(module, f"{part}_dataloader")()))
                 sets = [getattr(loader, "dataset", None) for loader in loaders]
                 if any(dataset is None for dataset in sets):
                     raise UserError(

@@ -1,6 +1,6 @@
 """Streams of images, of a split or of files alike: a batch at a time, with what is known of each.
 
-Shapes: B images, C channels, S pixels a side.
+Shapes: B images, C channels, H × W pixels.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ def of_files(pattern: str, spec: Spec, option: str) -> Stream:
     def read(batch_size: int) -> Iterator[Images]:
         readable.clear()
         pictures = Pictures(files, spec.image_shape, spec.values, spec.fit)
-        for paths, pixels_BCSS in pictures.batches(batch_size):
+        for paths, pixels_BCHW in pictures.batches(batch_size):
             readable.extend(paths)
             names = [path.absolute().parent.name for path in paths]
             labels_B = torch.tensor([label_of.get(name, UNKNOWN) for name in names])
-            yield Images(pixels_BCSS, labels_B, [str(path) for path in paths], names)
+            yield Images(pixels_BCHW, labels_B, [str(path) for path in paths], names)
         if len(pictures.unreadable) == len(files):
             raise UserError(
                 f"{option}={pattern}: {counted(len(files), 'file')}, no image that can be read "
@@ -101,6 +101,6 @@ def of_files(pattern: str, spec: Spec, option: str) -> Stream:
 
     def again(indices: Sequence[int]) -> Tensor:
         pictures = Pictures([readable[index] for index in indices], spec.image_shape, spec.values, spec.fit)
-        return torch.cat([pixels_BCSS for _, pixels_BCSS in pictures.batches(len(indices))])
+        return torch.cat([pixels_BCHW for _, pixels_BCHW in pictures.batches(len(indices))])
 
     return Stream("images", pattern, len(files), read, again)

@@ -14,11 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from pellucid.data.base import ImageData
 from pellucid.data.entry import name_in
 from pellucid.data.images import Split
-from pellucid.data.photos import load_together
-from pellucid.data.pictures import find_deep, find_range
+from pellucid.data.photo_data import PhotoData
 from pellucid.data.table_columns import AUTO, Asked, Columns, find_columns
 from pellucid.data.table_file import LIST, Rows, read_rows
 from pellucid.data.table_labels import PIN, read_labels
@@ -26,24 +24,18 @@ from pellucid.data.table_rows import list_images
 from pellucid.errors import UserError, counted
 from pellucid.spec import (
     CLASS,
-    IMAGENET_MEAN,
-    IMAGENET_SOURCE,
-    IMAGENET_STD,
     LABELS,
     MULTILABEL,
-    Spec,
-    is_range,
 )
 from pellucid.system.console import console, is_quiet
 
 log = logging.getLogger(__name__)
 
-AUTO_SIZE = 128
 SHOWN_ROWS, SHOWN_COLUMNS = 3, 7
 MAX_NAMED = 10  # classes that are left out
 
 
-class Table(ImageData):
+class Table(PhotoData):
     """The images that the rows of a table name: csv, tsv, parquet or jsonl.
 
     ``file``, ``label`` (one column, or several), ``split``, ``weight`` and ``group`` name columns; ``auto``:
@@ -51,7 +43,7 @@ class Table(ImageData):
     relative to ``root``, without one to the table's folder. ``classes`` are those that are looked for, in
     this order, without rows of others; labels, and columns of numbers, likewise. Classes with fewer than
     ``min_images`` training images are left out. Reads the table at construction, as the classes stand
-    there. Raises UserError, with all the table's mistakes at once.
+    there. Raises UserError, with all the table's mistakes at once. For the other options see ``PhotoData``.
     """
 
     def __init__(
@@ -68,21 +60,12 @@ class Table(ImageData):
         classes: list[str] | None = None,
         min_images: int = 1,
         encoding: str = AUTO,
-        batch_size: int = 32,
-        augment: str = "crop_flip",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        value_range: Sequence[float] | Literal["auto"] = "auto",
-        cache: str = "~/.cache/pellucid/photos",
-        cache_limit: float = 50.0,
         **given: Any,
     ) -> None:
         if labels not in (AUTO, *LABELS):
             raise UserError(f"data.labels={labels}: expected auto, {', '.join(LABELS)}.")
         if min_images < 1:
             raise UserError(f"data.min_images={min_images}: expected at least 1.")
-        if value_range != "auto" and not is_range(value_range):
-            raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>].")
         names = None if classes is None else [str(name) for name in classes]
         if names is not None and (not names or len(set(names)) < len(names)):
             raise UserError(f"data.classes={classes}: expected different names.")
@@ -101,46 +84,19 @@ class Table(ImageData):
             min_images=min_images,
         )
         self._tell_left_out(known.left_out)
-        spec = Spec(
-            image_shape=(3, AUTO_SIZE, AUTO_SIZE),
-            classes=self.listing.labels.classes,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
-            statistics=IMAGENET_SOURCE,
-            value_range=None if value_range == "auto" else tuple(value_range),
-            labels=known.kind,
-        )
         super().__init__(
-            spec=spec,
-            batch_size=batch_size,
-            augment=augment,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
+            root=self.listing.root,
+            files=self._paths,
+            classes=self.listing.labels.classes,
+            labels=known.kind,
             **given,
         )
-        self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
-        self.asked_range = value_range
 
     def read(self) -> dict[str, Split]:
-        files = {name: self._files(index) for name, index in self.listing.splits.items()}
-        looked_at = files.get("train", next(iter(files.values())))
-        if self.spec.value_range is None:
-            self.spec = replace(self.spec, value_range=find_range(looked_at))
-        elif self.asked_range != "auto" and not find_deep(looked_at):
-            log.warning("data.value_range is not used: none of the images looked at has more than 8 bits.")
-        loaded = load_together(
-            files,
-            root=self.listing.root,
-            size=self.spec.image_shape[1:],
-            cache=self.cache,
-            cache_limit=self.cache_limit,
-            values=self.spec.values,
-            fit=self.spec.fit,
-        )
-        splits, self.left_out = {}, 0
-        for name, photos in loaded.items():
-            index_N = self.listing.splits[name][photos.readable]
-            listing, labels = self.listing, self.listing.labels
+        files, listing, labels = self._paths, self.listing, self.listing.labels
+        splits = {}
+        for name, photos in self.load(listing.root, files).items():
+            index_N = listing.splits[name][photos.readable]
             codes_N = torch.from_numpy(labels.codes_N[index_N])
             names = [name_in(listing.root, files[name][i]) for i in photos.readable]
             splits[name] = replace(
@@ -151,9 +107,12 @@ class Table(ImageData):
                 groups_N=None if listing.groups_N is None else listing.groups_N[index_N],
                 weights_N=None if listing.weights_N is None else torch.from_numpy(listing.weights_N[index_N]),
             )
-            self.left_out += len(photos.broken)
         self.source = f"table {self.path}"
         return splits
+
+    @property
+    def _paths(self) -> dict[str, list[Path]]:
+        return {name: self._files(index_N) for name, index_N in self.listing.splits.items()}
 
     def _files(self, index_N: np.ndarray) -> list[Path]:
         return [self.listing.root / self.listing.names[n] for n in index_N.tolist()]

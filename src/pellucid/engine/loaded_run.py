@@ -190,7 +190,7 @@ def _known(spec: Spec, target: str) -> dict[str, Any]:
         return {}
     known: dict[str, Any] = {"classes": list(spec.classes), "channels": spec.image_shape[0]}
     if target == TABLE:
-        known = {"classes": list(spec.classes), "labels": spec.labels}
+        known["labels"] = spec.labels
     return known | ({"value_range": list(spec.values)} if spec.image_shape[0] != 3 and spec.values else {})
 
 

@@ -17,14 +17,13 @@ from torchvision.models import VisionTransformer
 
 from pellucid.errors import UserError
 from pellucid.model.transfer import run_empty
-from pellucid.spec import Size, sides
 
 STEMS = ("auto", "small", "standard")
 MAX_SIDE = 64  # pixels of images for which it is taken by itself
 TOKENS, PLACES = 8, 28  # patches a side that are left to a vision transformer, and to a net that merges them
 
 
-def choose_stem(stem: str, weights: str, size: Size) -> str:
+def choose_stem(stem: str, weights: str, size: tuple[int, int]) -> str:
     """``small`` or ``standard``. ``auto``: small for random weights on images of at most MAX_SIDE pixels.
 
     Raises UserError for another word, and for weights that were trained with the standard stem.
@@ -38,10 +37,10 @@ def choose_stem(stem: str, weights: str, size: Size) -> str:
         )
     if stem != "auto":
         return stem
-    return "small" if weights == "none" and max(sides(size)) <= MAX_SIDE else "standard"
+    return "small" if weights == "none" and max(size) <= MAX_SIDE else "standard"
 
 
-def shrink_stem(net: nn.Module, size: Size, channels: int = 3) -> bool:
+def shrink_stem(net: nn.Module, size: tuple[int, int], channels: int = 3) -> bool:
     """Let the net's first layers keep the pixels of images of a size; whether there was something to do.
 
     The first convolution that has a stride gets 3 × 3 and stride 1, and the first pool that comes before the
@@ -65,9 +64,9 @@ def shrink_stem(net: nn.Module, size: Size, channels: int = 3) -> bool:
     return True
 
 
-def patch_side(size: Size, patch: int, patches: int) -> int:
+def patch_side(size: tuple[int, int], patch: int, patches: int) -> int:
     """The largest side of a patch, at most ``patch``, that leaves so many ``patches`` a side or more."""
-    whole, shorter = gcd(*sides(size)), min(sides(size))
+    whole, shorter = gcd(*size), min(size)
     return max((p for p in range(1, patch + 1) if whole % p == 0 and shorter // p >= patches), default=1)
 
 
@@ -102,13 +101,13 @@ def _stride(pool: nn.Module) -> int:
     return max(stride) if isinstance(stride, tuple) else int(stride)  # type: ignore[arg-type]
 
 
-def _shrink_patches(net: VisionTransformer, size: Size) -> bool:
-    size, _ = sides(size)  # which takes square images alone
+def _shrink_patches(net: VisionTransformer, size: tuple[int, int]) -> bool:
+    side = size[0]  # it takes square images alone
     patch = patch_side(size, net.patch_size, TOKENS)
     assert isinstance(net.conv_proj, nn.Conv2d)
     net.conv_proj = _patches(net.conv_proj, patch)
-    net.patch_size, net.image_size = patch, size
-    net.seq_length = (size // patch) ** 2 + 1
+    net.patch_size, net.image_size = patch, side
+    net.seq_length = (side // patch) ** 2 + 1
     positions = torch.empty(1, net.seq_length, net.hidden_dim).normal_(std=0.02)  # as torchvision draws them
     net.encoder.pos_embedding = nn.Parameter(positions)
     return True

@@ -18,14 +18,18 @@ from pellucid.inside.images import Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.neighbours import Nearest, same_image
 from pellucid.view.embedding import finite_vectors, predict_numbers
+from pellucid.view.predictions import predicted_texts
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """One of the nearest images, uint8 RGB; ``same``: it is the query itself."""
+    """One of the nearest images, uint8 RGB; ``same``: it is the query itself. ``name``: of its class, or its
+    labels or numbers in words.
+    """
 
     file: str
     label: int
+    name: str
     distance: float
     same: bool
     pixels_HWC: np.ndarray
@@ -39,6 +43,7 @@ class Query:
     label: int
     pixels_HWC: np.ndarray
     predictions: dict[str, Any]
+    said: str = ""  # its labels or numbers in words, of a net that predicts these
 
     @property
     def predicted(self) -> int:
@@ -65,7 +70,8 @@ class Neighbourhood:
     @property
     def votes(self) -> list[tuple[int, int]]:
         """How many neighbours, but for the query itself, are of each class: (label, count), most first."""
-        return Counter(neighbour.label for neighbour in self.neighbours if not neighbour.same).most_common()
+        voters = (neighbour for neighbour in self.neighbours if not neighbour.same and neighbour.label >= 0)
+        return Counter(neighbour.label for neighbour in voters).most_common()
 
 
 def nearest_neighbours(
@@ -88,10 +94,14 @@ def nearest_neighbours(
         inputs_BCHW = predictor.inputs(images.pixels_BCHW)
         vectors.append(finite_vectors(predictor, images, inputs_BCHW, layer))
         predictions, _ = predict_numbers(predictor, inputs_BCHW)
-        shown_BHWC = predictor.shown(inputs_BCHW)
+        shown_BHWC, said = predictor.shown(inputs_BCHW), list[str]()
+        if predictor.has_labels or predictor.has_numbers:
+            said = predicted_texts(predictions, predictor.spec.classes)
         for position, file in enumerate(images.files):
-            values = {name: values_B[position].item() for name, values_B in predictions.items()}
-            query_list.append(Query(file, int(images.labels_B[position]), shown_BHWC[position], values))
+            numbers = {name: values for name, values in predictions.items() if values.ndim == 1}
+            values = {name: values_B[position].item() for name, values_B in numbers.items()}
+            label, pixels_HWC = int(images.labels_B[position]), shown_BHWC[position]
+            query_list.append(Query(file, label, pixels_HWC, values, said[position] if said else ""))
     nearest = Nearest(torch.cat(vectors), count=count, distance=distance)
     for images in candidates:
         nearest.see(finite_vectors(predictor, images, predictor.inputs(images.pixels_BCHW), layer))
@@ -107,9 +117,14 @@ def _neighbourhood(
     predictor: Predictor, query: Query, images: Images, distances: Sequence[float]
 ) -> Neighbourhood:
     neighbours = [
-        Neighbour(file, label, distance, same_image(query.pixels_HWC, shown_HWC, distance), shown_HWC)
-        for file, label, distance, shown_HWC in zip(
-            images.files, images.labels_B.tolist(), distances, predictor.pixels(images), strict=True
+        Neighbour(file, label, name, distance, same_image(query.pixels_HWC, shown_HWC, distance), shown_HWC)
+        for file, label, name, distance, shown_HWC in zip(
+            images.files,
+            images.labels_B.tolist(),
+            images.names,
+            distances,
+            predictor.pixels(images),
+            strict=True,
         )
     ]
     return Neighbourhood(query, neighbours)

@@ -125,7 +125,7 @@ def broken(text: str) -> str:
     """The text in lines that fit below an image of a grid; parts between commas stay whole."""
     lines: list[str] = []
     for part in text.split(", "):
-        if lines and len(lines[-1]) + len(part) < MAX_LINE:
+        if lines and len(lines[-1]) + len(part) + 2 <= MAX_LINE:
             lines[-1] += f", {part}"
         else:
             lines.append(part)
@@ -164,14 +164,18 @@ def image_rows(
         if values_N.ndim == 1 and not torch.equal(values_N, loss_N)  # an autoencoder's error is its loss
     }
     rows, losses = [], loss_N.tolist()
-    if predictions.targets_NK is not None:
+    if predictions.has_labels or predictions.has_numbers:
         columns = _columns(predictions, classes)
         return [
             {"file": file, "loss": loss, **row}
             for file, loss, row in zip(files, losses, columns, strict=True)
         ]
-    for index, (file, label) in enumerate(zip(files, predictions.labels_N.tolist(), strict=True)):
-        row = {"file": file, "class": classes[label], "loss": losses[index]}
+    if predictions.targets_NK is None:
+        known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
+    else:
+        known = [{"true": text} for text in target_texts(predictions.targets, classes)]
+    for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
+        row = {"file": file, **of_image, "loss": losses[index]}
         row |= {name: values[index] for name, values in said.items()}
         if predictions.has_classes:
             row["predicted"] = classes[row["predicted"]]

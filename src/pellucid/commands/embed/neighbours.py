@@ -78,10 +78,10 @@ class NeighbourReport:
             {
                 "query": query.file,
                 "query_class": classes[query.label] if query.label >= 0 else "",
-                "predicted": classes[query.predicted] if query.predicted >= 0 else "",
+                "predicted": classes[query.predicted] if query.predicted >= 0 else query.said,
                 "rank": rank,
                 "file": neighbour.file,
-                "class": classes[neighbour.label],
+                "class": neighbour.name,
                 "distance": neighbour.distance,
                 "same_image": neighbour.same,
             }
@@ -93,7 +93,7 @@ class NeighbourReport:
         nearest = [
             Neighbour(
                 neighbour.pixels_HWC,
-                classes[neighbour.label],
+                neighbour.name,
                 "the same image" if neighbour.same else f"distance {number(neighbour.distance)}",
                 short(neighbour.file),
                 query.is_right(neighbour),
@@ -104,7 +104,8 @@ class NeighbourReport:
         total = sum(count for _, count in votes)
         vote_lines = [f"{count} of {total}: {classes[label]}" for label, count in votes[:2]]
         if query.predicted < 0:
-            return QueryRow(query.pixels_HWC, [short(query.file), true, *vote_lines], None, nearest)
+            lines = [f"predicted: {query.said}"] if query.said else [true]
+            return QueryRow(query.pixels_HWC, [short(query.file), *lines, *vote_lines], None, nearest)
         predicted = f"predicted: {classes[query.predicted]} {query.predictions['confidence']:.2f}"
         right = query.predicted == query.label if query.label >= 0 else None
         return QueryRow(query.pixels_HWC, [short(query.file), predicted, true, *vote_lines], right, nearest)

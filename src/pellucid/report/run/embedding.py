@@ -48,12 +48,14 @@ class Point:
 class Scatters:
     """Scatters by method, of the same images; ``thumbnails`` is one picture of them, ``columns`` wide.
 
-    ``layer``: embed, or the name of the layer that they are by.
+    ``layer``: embed, or the name of the layer that they are by. ``colour`` says what they are coloured by,
+    where that is not the class.
     """
 
     scatters: Mapping[str, Sequence[Point]]
     layer: str
     note: str
+    colour: str
     files: Sequence[str]
     names: Sequence[str]
     thumbnails: str
@@ -85,7 +87,8 @@ def embedding(context: Context) -> Scatters | None:
     return Scatters(
         scatters={METHODS[method]: _points(points, marks) for method, points in layouts.points.items()},
         layer=layouts.layer,
-        note=layouts.note + colours.note,
+        note=layouts.note,
+        colour=colours.note,
         files=list(images.files),
         names=list(images.names),
         thumbnails=address(thumbnails, photo=True),

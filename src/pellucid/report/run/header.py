@@ -88,7 +88,7 @@ def _aim(trained: LoadedRun, recorded: Mapping[str, Any], data: ImageData | None
         text += ": {} training, {} validation and {} test images".format(*counts)
     text += f" of {channels} × {height} × {width}, {trained.spec.outputs}."
     if shown := trained.spec.shown_as:
-        text += f" {shown[0].upper()}{shown[1:]}."
+        text += f" In pictures: {shown.removeprefix('shown: ')}."
     validated = trained.config["trainer"].get("limit_val_batches") != 0
     return (
         f"{text} Shown is epoch {trained.epoch}, the best by {trained.task.monitor}."
