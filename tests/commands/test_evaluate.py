@@ -29,6 +29,7 @@ from pellucid.run.folder import Run
 from pellucid.task.classification import Classification
 from pellucid.task.metric import MeanOverImages
 from tests.commands.runs import QUIET
+from tests.fakes import write_photos
 from tests.helpers import CONF, command, compose, make_run, metrics
 
 
@@ -268,3 +269,35 @@ def test_evaluate_all_checkpoints(tmp_path: Path) -> None:
     none = command(f"run={folder}", "checkpoint=worst", script="scripts/evaluate.py", cwd=tmp_path)
     assert none.returncode == 2
     assert "It has: epoch_0001.ckpt" in none.stderr
+
+
+def test_macro_figures_stand_where_classes_were_imbalanced(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", {"elm": 12, "oak": 72})
+    run = make_run(
+        tmp_path / "run",
+        *("model=dnn", "model.hidden=[8]", "data=image_folder", f"data.root={tmp_path / 'photos'}"),
+        *("data.image_size=16", f"data.cache={tmp_path}", "data.sampling=balanced", "report=true"),
+        *("task.class_weights=[2,1]", "optimizer.lr=1e-9"),  # so that it is not right of all
+        "++task.metrics.auroc._target_=torchmetrics.classification.BinaryAUROC",
+        "task.monitor=val/auroc",
+    )
+    (row,) = run_evaluate(run)
+    content = json.loads((run / "evaluation" / "best_test" / "metrics.json").read_text())
+    noted = metrics(run)
+    assert row["test/auroc"] == pytest.approx(noted["test/auroc"])
+    images = rows(run / "evaluation" / "best_test" / "images.csv")
+    true, said = ([image[name] for image in images] for name in ("class", "predicted"))
+    assert row["test/macro_f1"] == pytest.approx(f1_score(true, said, average="macro"))
+    assert row["test/balanced_accuracy"] == pytest.approx(recall_score(true, said, average="macro"))
+    assert {"macro_f1", "balanced_accuracy", "auroc"} <= content["intervals"].keys()
+    counts = {each["class"]: each["train_images"] for each in rows(run / "evaluation/best_test/classes.csv")}
+    assert counts == {"elm": "8", "oak": "50"}
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "50 training images of oak, 8 of elm" in page
+    assert "test balanced accuracy" in page
+    assert "<th>trained on</th>" in page
+
+
+def test_balanced_classes_have_no_macro_figures(trained: Path) -> None:
+    (row,) = run_evaluate(trained)
+    assert not [name for name in row if "macro" in name]

@@ -84,3 +84,9 @@ def test_layers_may_be_named_by_numbers(name: str, line: list[str]) -> None:
 def test_a_text_is_read_as_it_was_assigned(text: str) -> None:
     (override,) = OverridesParser.create().parse_overrides([assignment("out", text)])
     assert override.value() == text
+
+
+def test_losses_and_metrics_of_ones_own_are_added_without_a_sign() -> None:
+    metric = "task.metrics.f1._target_=torchmetrics.classification.MulticlassF1Score"
+    line = split([metric, "+task.loss._target_=torch.nn.NLLLoss", "task.focal=2.0"])
+    assert line.overrides == [f"++{metric}", "+task.loss._target_=torch.nn.NLLLoss", "task.focal=2.0"]

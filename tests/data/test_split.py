@@ -183,11 +183,12 @@ def test_no_group_is_in_two_parts() -> None:
     assert [len(part) for part in parts] == [72, 24, 24]
 
 
-def test_one_content_in_two_groups_joins_them() -> None:
+def test_one_content_in_two_groups_joins_them(caplog: pytest.LogCaptureFixture) -> None:
     split = grouped(4, 30)
     digests_N = split.digests_N.copy()
     digests_N[[3, 40, 81]] = digests_N[3]  # of patients 0, 10 and 20
     parts = take(replace(split, digests_N=digests_N), {"val": 0.3, "test": 0.3}, 1, ["cat", "dog"]).values()
+    assert "3 of 30 groups, with 12 images, have the same images byte by byte" in caplog.text
     joined = [part for part in parts if "3.png" in part.files]
     assert len(joined) == 1
     assert {"40.png", "81.png", "0.png", "43.png", "80.png"} <= set(joined[0].files)

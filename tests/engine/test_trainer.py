@@ -51,6 +51,36 @@ def make(folder: Path, *overrides: str, resume: bool = False) -> Trainer:
     return make_trainer(config, task, image_shape=shape, resume=resume, main=True, **given)  # type: ignore[arg-type]
 
 
+F1 = "++task.metrics.f1._target_=torchmetrics.classification.MulticlassF1Score"
+
+
+@pytest.mark.parametrize(
+    ("given", "watched"),
+    [
+        ((), ("val/loss", "min")),
+        ((F1, "task.monitor=val/f1"), ("val/f1", "max")),
+        (("callbacks.early_stopping.monitor=val/accuracy",), ("val/accuracy", "max")),
+        ((F1, "task.monitor=val/f1", "callbacks.early_stopping.monitor=train/loss"), ("train/loss", "min")),
+        (("+callbacks.early_stopping.mode=max",), ("val/loss", "max")),
+    ],
+)
+def test_early_stopping_watches_what_chooses_the_best(
+    given: tuple[str, ...], watched: tuple[str, str], tmp_path: Path
+) -> None:
+    trainer = make(tmp_path, "callbacks=[early_stopping]", *given)
+    stopping = trainer.early_stopping_callback
+    assert stopping is not None
+    assert (stopping.monitor, stopping.mode) == watched
+    if "task.monitor=val/f1" in given:
+        keep: Any = trainer.checkpoint_callbacks[-1]
+        assert (keep.monitor, keep.mode) == ("val/f1", "max")
+
+
+def test_early_stopping_by_what_is_not_logged_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"monitor=val/acuracy, .*'val/accuracy'\? Choices: train/loss"):
+        make(tmp_path, "callbacks=[early_stopping]", "callbacks.early_stopping.monitor=val/acuracy")
+
+
 def test_views_draw_what_is_noted_and_before_the_checkpoint(tmp_path: Path) -> None:
     trainer: Any = make(tmp_path, "callbacks=[curves]")
     kinds = [type(callback).__name__ for callback in trainer.callbacks]

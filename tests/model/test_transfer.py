@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from pellucid.errors import UserError
-from pellucid.model.transfer import TransferClassifier, child_stages, runs, smallest_side, trained_stages
+from pellucid.model.transfer import (
+    LibraryNet,
+    TransferClassifier,
+    child_stages,
+    runs,
+    smallest_side,
+    trained_stages,
+)
 
 
 class Net(TransferClassifier):
@@ -20,6 +27,9 @@ class Net(TransferClassifier):
         self.head = nn.Linear(2, 2)
         self._train_only(list(last.parameters()), [last])
 
+    def library(self) -> LibraryNet:
+        return LibraryNet("torch.nn.Linear", {"in_features": 4, "out_features": 2}, ("head",), (1, 1))
+
 
 def test_what_is_frozen_stays_in_evaluation_mode() -> None:
     net = Net().train()
@@ -27,6 +37,22 @@ def test_what_is_frozen_stays_in_evaluation_mode() -> None:
     assert [p.requires_grad for p in net.parameters()] == [False] * 4 + [True] * 4
     images = torch.randn(5, 1, 2, 2)
     assert torch.equal(net(images), net.head(net.embed(images)))
+
+
+def test_weights_by_the_librarys_names() -> None:
+    net = Net()
+    state = net.library_state()
+    assert list(state) == [*net.backbone.state_dict(), "head.weight", "head.bias"]
+    assert state["head.weight"].shape == (2, 2, 1, 1)
+    assert torch.equal(state["head.weight"].flatten(1), net.head.weight)
+
+
+def test_the_librarys_net_is_built_with_the_layers_that_differ() -> None:
+    changes = {"linear1": nn.Linear(6, 2)}
+    arguments = {"d_model": 6, "nhead": 2, "dim_feedforward": 4}
+    net = LibraryNet("torch.nn.TransformerEncoderLayer", arguments, (), changes=changes).build()
+    assert net.get_submodule("linear1").out_features == 2
+    assert net.get_submodule("linear1") is not changes["linear1"]
 
 
 @pytest.mark.parametrize(("trainable", "expected"), [("head", []), ("last_2", [2, 3]), ("all", [1, 2, 3])])

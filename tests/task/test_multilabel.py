@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torchmetrics.classification import MultilabelAccuracy
 
 from pellucid.errors import UserError
 from pellucid.task.multilabel import Multilabel
@@ -25,8 +27,8 @@ class Given(nn.Module):
         return images[:, 0, 0] * self.scale
 
 
-def made(net: nn.Module, labels: int = 2) -> Multilabel:
-    return Multilabel(net=net, image_shape=(1, 2, 2), num_classes=labels)
+def made(net: nn.Module, labels: int = 2, **options: Any) -> Multilabel:
+    return Multilabel(net=net, image_shape=(1, 2, 2), num_classes=labels, **options)
 
 
 def images_of(probabilities: list[list[float]]) -> Tensor:
@@ -98,3 +100,22 @@ def test_heads(gives: Callable[[Tensor], object]) -> None:
 def test_another_number_of_scores_is_told() -> None:
     with pytest.raises(UserError, match=r"task=multilabel needs a net that gives 3 label scores an image"):
         made(Fixed([0.0, 0.0]), labels=3)
+
+
+def test_a_loss_and_metrics_of_ones_own() -> None:
+    task = made(
+        Given(),
+        loss=nn.MultiLabelSoftMarginLoss(),
+        metrics={"accuracy": MultilabelAccuracy(2)},
+        monitor="val/accuracy",
+    )
+    images = images_of([[0.9, 0.2], [0.8, 0.3], [0.6, 0.4]])
+    has = torch.tensor([[True, False], [False, True], [True, False]])
+    loss, output = task._step((images, has), "val")
+    torch.testing.assert_close(loss, nn.MultiLabelSoftMarginLoss()(output, has.float()))
+    losses = task.predictions(images, output, has)["loss"]
+    torch.testing.assert_close(losses.mean(), loss)
+    weighted, _ = task._step((images, has, torch.tensor([2.0, 0.0, 1.0])), "train")
+    torch.testing.assert_close(weighted, (2 * losses[0] + losses[2]) / 3)
+    assert values_of(task, "val")["accuracy"] == pytest.approx(4 / 6)
+    assert (task.monitor, task.mode) == ("val/accuracy", "max")

@@ -33,3 +33,10 @@ def test_reconstruction_error_in_pixels_by_hand() -> None:
     pixels = torch.tensor([0.0, 0.5, 1.0, 0.5]).view(1, 1, 2, 2)
     loss, _ = task._step(((pixels - 0.2) / 0.4, torch.zeros(1)), "test")
     assert float(loss.detach()) == pytest.approx((0.25 + 0 + 0.25 + 0) / 4)
+
+
+def test_images_weigh_in_the_error() -> None:
+    task = Reconstruction(net=Copy(), image_shape=(1, 2, 2), mean=[0.0], std=[1.0])
+    images = torch.stack([torch.full((1, 2, 2), 0.5), torch.full((1, 2, 2), 1.0)])  # errors 0 and 1/4
+    loss, _ = task._step((images, torch.zeros(2), torch.tensor([1.0, 3.0])), "train")
+    assert float(loss.detach()) == pytest.approx(3 / 4 * 1 / 4)

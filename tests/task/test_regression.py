@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torchmetrics.regression import ExplainedVariance, MeanAbsolutePercentageError
 
 from pellucid.errors import UserError
 from pellucid.task.regression import Regression
@@ -14,8 +16,8 @@ from tests.task.nets import Fixed
 from tests.task.test_multilabel import Given
 
 
-def made(net: nn.Module, numbers: int = 2, **options: str) -> Regression:
-    return Regression(net=net, image_shape=(1, 2, 2), num_classes=numbers, **options)  # type: ignore[arg-type]
+def made(net: nn.Module, numbers: int = 2, **options: Any) -> Regression:
+    return Regression(net=net, image_shape=(1, 2, 2), num_classes=numbers, **options)
 
 
 def images_of(scores: list[list[float]]) -> Tensor:
@@ -79,3 +81,18 @@ def test_numbers_that_cannot_be_learned_are_told() -> None:
         task.fit_targets(torch.tensor([[0.0, math.nan], [1.0, 2.0]]))
     with pytest.raises(UserError, match=r"number 2 of 2 is 0\.1 for all training images"):
         task.fit_targets(torch.tensor([[0.0, 0.1], [1.0, 0.1]]))
+
+
+def test_a_loss_and_metrics_of_ones_own() -> None:
+    """The loss is of standardised numbers, metrics are of numbers in their own units."""
+    options: dict[str, Any] = {"mape": MeanAbsolutePercentageError(), "explained": ExplainedVariance()}
+    task = made(Given(), 1, loss=nn.HuberLoss(), metrics=options, monitor="val/explained")
+    task.fit_targets(torch.tensor([[10.0], [30.0]]))  # mean 20, deviation 10
+    images, targets = images_of([[0.0], [1.0], [-1.0]]), torch.tensor([[25.0], [30.0], [20.0]])
+    loss, output = task._step((images, targets), "val")
+    torch.testing.assert_close(loss, nn.HuberLoss()(output, (targets - 20) / 10))
+    torch.testing.assert_close(task.predictions(images, output, targets)["loss"].mean(), loss)
+    values = {name: float(value) for name, value in task.compute_metrics("val").items()}
+    assert values["mape"] == pytest.approx((5 / 25 + 0 / 30 + 10 / 20) / 3)
+    assert values["explained"] == pytest.approx(1 - (50 / 3) / (50 / 3), abs=1e-6)
+    assert (task.monitor, task.mode) == ("val/explained", "max")

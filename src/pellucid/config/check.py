@@ -74,6 +74,8 @@ def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signat
     """The message for a key that the node's class does not take."""
     short = str(node["_target_"]).rpartition(".")[2]
     hint = did_you_mean(key, signature.annotations)
+    if (where, key) == ("model", "weights"):
+        hint = " Any net starts from a run or a file by weights=<path>."
     return f"{where}.{key}: {short} has no option '{key}'.{hint}"
 
 

@@ -10,6 +10,7 @@ Axes: N images, U different ones, M of a class, G groups.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,11 +21,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pellucid.data.images import Split
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.system.seeding import derive
 
 Digests = NDArray[np.uint64]
 MAX_NAMED = 5  # classes with too few images
+LARGE = 0.05  # of the images: groups that copies tie together are told
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,17 @@ def _together(split: Split) -> tuple[Digests, NDArray[np.int64]]:
     component_G = component_M[: len(groups_G)]
     least_U = np.full(component_M.max() + 1, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(least_U, component_G, groups_G)
-    return least_U, component_G[group_N].astype(np.int64)
+    content_N = component_G[group_N].astype(np.int64)
+    largest = int(np.bincount(content_N).argmax())
+    tied, images = int((component_G == largest).sum()), int((content_N == largest).sum())
+    if tied > 1 and images > LARGE * len(split):
+        log.warning(
+            "%s of %s, with %s, have the same images byte by byte among them and stay in one split.",
+            f"{tied:,}",
+            counted(len(groups_G), "group"),
+            counted(images, "image"),
+        )
+    return least_U, content_N
 
 
 def _check_counts(

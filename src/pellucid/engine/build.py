@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType
@@ -83,12 +84,14 @@ def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> M
         own["loss"] = build(loss, "loss", packages=packages, **count)
     if isinstance(metrics := node.get("metrics"), Mapping):
         kind = {"task": METRIC_KINDS[spec.labels]} if spec.labels in METRIC_KINDS else {}
-        own["metrics"] = {
-            name: build(metric, "metric", packages=packages, **count, **kind)
-            if isinstance(metric, Mapping) and "_target_" in metric
-            else metric
-            for name, metric in metrics.items()
-        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that they keep all predictions, which evaluation does as well
+            own["metrics"] = {
+                name: build(metric, "metric", packages=packages, **count, **kind)
+                if isinstance(metric, Mapping) and "_target_" in metric
+                else metric
+                for name, metric in metrics.items()
+            }
     return {**node, **own}
 
 
@@ -149,6 +152,7 @@ def _file_of_weights(config: Mapping[str, Any]) -> StateFile | None:
     Raises UserError.
     """
     path, net = config.get("weights"), _transfer_class(config)
+    path = None if path == "none" else path
     of_model = net.weights_file(**_options(config, net, "arch", "weights")) if net else None
     if path and of_model:
         raise UserError(f"weights={path} and model.weights={of_model} are one option. Leave one of them out.")
@@ -204,7 +208,7 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
 def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration of a net that gets its weights from a file: not those that it started from."""
     node = config["model"]
-    if config.get("weights") and node.get("stem") == "auto":
+    if config.get("weights") not in (None, "none") and node.get("stem") == "auto":
         node = {**node, "stem": "standard"}  # random weights would choose anew
     return {**config, "model": without_start(node, config["packages"])}
 

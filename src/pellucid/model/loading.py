@@ -193,7 +193,8 @@ def _fit_head(
     mixed = {key: new[key].clone().index_copy_(0, places, own[key][rows].to(new[key])) for key in head}
     text = f"of its head for {before} classes the rows of {_few(kept)} are kept"
     if random := [name for name in classes if name not in names]:
-        text += f"; {'that' if len(random) == 1 else 'those'} of {_few(random)} start at random"
+        text += f"; {'that' if len(random) == 1 else 'those'} of {_few(random)} "
+        text += f"start{'s' if len(random) == 1 else ''} at random"
     return {**rest, **mixed}, f"{text}."
 
 

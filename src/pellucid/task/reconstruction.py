@@ -12,6 +12,7 @@ from pellucid.errors import UserError
 from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
 from pellucid.task.metric import MeanOverImages
 from pellucid.task.net_check import shape_of
+from pellucid.task.scores import mean_loss
 
 
 class Reconstruction(Task):
@@ -55,17 +56,24 @@ class Reconstruction(Task):
             )
 
     def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
-        images_BCHW, labels_B, *_ = batch
+        images_BCHW, labels_B, *weights = batch
         reconstruction_BCHW = self(images_BCHW)
-        loss = functional.mse_loss(reconstruction_BCHW, self._target(images_BCHW))
+        if weights:
+            loss = mean_loss(self._errors(images_BCHW, reconstruction_BCHW), weights)
+        else:
+            loss = functional.mse_loss(reconstruction_BCHW, self._target(images_BCHW))
         self.steps[stage].add(loss, labels_B)
         return loss, reconstruction_BCHW
 
     def predictions(
         self, images_BCHW: Tensor, output: Tensor, labels_B: Tensor | None = None
     ) -> dict[str, Tensor]:
-        mse_B = (output - self._target(images_BCHW)).square().flatten(1).mean(dim=1)
+        mse_B = self._errors(images_BCHW, output)
         return {"mse": mse_B} | ({} if labels_B is None else {"loss": mse_B})
+
+    def _errors(self, images_BCHW: Tensor, output: Tensor) -> Tensor:
+        """Each image's, (B,)."""
+        return (output - self._target(images_BCHW)).square().flatten(1).mean(dim=1)
 
     def _target(self, images_BCHW: Tensor) -> Tensor:
         """The images in [0, 1]."""

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision import models
 
-from pellucid.commands.export import state_dict
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.model.state_file import StateFile
@@ -29,7 +28,7 @@ def facts_beside(path: Path) -> dict[str, Any]:
 def built(path: Path) -> nn.Module:
     """The net by the lines of Python that are told."""
     found: dict[str, Any] = {}
-    exec("\n".join(facts_beside(path)["use"]), found)
+    exec("\n".join(facts_beside(path)["use"]).replace(path.name, str(path)), found)
     net: nn.Module = found["net"]
     return net
 
@@ -53,6 +52,7 @@ def test_a_net_of_ours_by_its_class(
     assert facts["builder"] == "pellucid.model.dnn.DNN"
     assert_is_the_net(built(path), trained)
     assert "bitwise the same values" in said.text
+    assert str(tmp_path) not in path.with_name(f"{path.name}.json").read_text(), "of whose machine it was"
     file = StateFile.read(path)
     assert file.spec == restore(trained).spec, "so that another training may start from it"
 
@@ -112,6 +112,6 @@ def test_grey_images_are_repeated_into_torchvisions_channels(tmp_path: Path) -> 
 
 
 def test_what_is_not_installed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_dict.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"format=safetensors needs safetensors.*pellucid\[export\]"):
         run_export(trained, format="safetensors")

@@ -90,7 +90,7 @@ class Program(Exported):
             "value_range": list(self.run.spec.values) or None,
             "checked": {"by": self.by, "on": images, **agreement.facts(self.graph.outputs)},
             "program": TORCH_PROGRAM,
-            "use": self.use,
+            "use": use_of_program(self.path.name, self.graph, self.run.spec),
         }
         return {
             self.path: self.content,

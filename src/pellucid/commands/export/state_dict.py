@@ -56,7 +56,7 @@ class StateDict(Exported):
             "changes": {name: f"torch.nn.{layer}" for name, layer in library.changes.items()},
             "input_range": "(value / 255 - mean) / std, value from 0 to 255",
             "reading": reading(spec, inside=False),
-            "use": self.use,
+            "use": use_of_library(Path(self.path.name), library),
         }
         if library.changes:
             facts["differs"] = (
