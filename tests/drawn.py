@@ -6,7 +6,7 @@ Axes: N images, K labels or numbers, H × W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,24 +39,13 @@ class Drawn(ImageData):
         *,
         names: tuple[str, ...],
         count: int,
-        image_size: int | Literal["auto"] = "auto",
-        batch_size: int = 32,
-        augment: str = "none",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         self.count = count
         spec = Spec((1, SIDE, SIDE), names, (0.15,), (0.25,), "as drawn", labels=self.labels)
-        super().__init__(
-            spec=spec,
-            image_size=image_size,
-            batch_size=batch_size,
-            augment=augment,
-            seed=seed,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-        )
+        super().__init__(spec=spec, val_fraction=val_fraction, test_fraction=test_fraction, **given)
 
     def sketch(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """An image (H, W) in [0, 1] and what is known of it, (K,)."""
