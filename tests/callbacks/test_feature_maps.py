@@ -20,7 +20,7 @@ def test_a_picture_a_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     names = ["feature_maps/features.0", "feature_maps/features.3"]
     assert scene.drawn(view) == [f"{name}/epoch_0003.png" for name in names]
     (first, options), (second, _) = pen.calls
-    assert options == {"shown": 1, "title": "features.0 after epoch 3"}
+    assert options == {"shown": 1, "title": "features.0 after epoch 3", "about": ""}
     assert first[0].shape == (3, 8, 8, 3)
     assert sorted(first[1]) in (["cat", "cat", "dog"], ["cat", "dog", "dog"])
     assert first[2].shape == (3, 2, 8, 8)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torchvision.models import squeezenet1_1
 
 from pellucid.commands.embed.embed import embed
 from pellucid.commands.evaluate import evaluate
@@ -105,8 +107,9 @@ def test_a_builder_of_torchvision_trains(tmp_path: Path, photos: Path) -> None:
     net = restore(run, accelerator="cpu").net
     assert net.num_classes == 2
     run_export(run, format="state_dict")
-    kept = torch.load(run / "export" / "best.pt", weights_only=True)
-    assert (kept["target"], kept["arguments"]) == (target.partition("=")[2], {"num_classes": 2})
+    squeezenet1_1(num_classes=2).load_state_dict(torch.load(run / "export" / "best.pt", weights_only=True))
+    facts = json.loads((run / "export" / "best.pt.json").read_text())
+    assert (facts["builder"], facts["arguments"]) == (target.partition("=")[2], {"num_classes": 2})
     assert np.isfinite(metrics(run)["val/loss"])
 
 

@@ -39,7 +39,12 @@ def make_context(tmp_path: Path) -> Callable[..., Context]:
     def make(net: nn.Module, pixels_BCHW: Tensor, labels: Sequence[int], **changes: Any) -> Context:
         files = [f"{n}.png" for n in range(len(labels))]
         split = Split.whole(pixels_BCHW, torch.tensor(labels), files)
-        loaded: Any = SimpleNamespace(run=Run(tmp_path), spec=SPEC, config={"seed": 0, "callbacks": None})
+        loaded: Any = SimpleNamespace(
+            run=Run(tmp_path),
+            spec=SPEC,
+            config={"seed": 0, "callbacks": None},
+            class_counts=lambda: None,
+        )
         data: Any = SimpleNamespace(splits={"val": split, "test": split})
         predictor = Predictor(net.eval(), SPEC, torch.device("cpu"), classify)
         given: dict[str, Any] = {
