@@ -66,6 +66,8 @@ def load_weights(
             "model.stem that the file was made for."
         )
     net.load_state_dict(fitting, strict=False)
+    if shapes and hasattr(net, "stem"):
+        text += f" The net's model.stem is {net.stem}: the file may be of a net with another."
     if text:
         log.warning(
             "%s: %d of the net's %d tensors are loaded.%s", file.given, len(fitting), len(expected), text
