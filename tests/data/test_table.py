@@ -11,6 +11,7 @@ import torch
 
 from pellucid.commands.train import train
 from pellucid.config.command_line import split as split_line
+from pellucid.data.augment import AUGMENTS, none
 from pellucid.data.base import ImageData
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
@@ -243,3 +244,10 @@ def test_numbers_of_another_table(tmp_path: Path) -> None:
     assert data.spec.classes == ("x", "y")
     with pytest.raises(UserError, match=r"z is none of the columns of labels"):
         make("table", path=str(path), classes=["x", "z"], labels="numbers")
+
+
+def test_numbers_are_not_augmented_unless_asked(tmp_path: Path) -> None:
+    table = write_photo_table(tmp_path, more=",angle", cells=",{n}.5")
+    assert make("table", path=str(table), label="kind").augment is AUGMENTS["crop_flip"]
+    assert make("table", path=str(table), label="angle").augment is none
+    assert make("table", path=str(table), label="angle", augment="flip").augment is AUGMENTS["flip"]

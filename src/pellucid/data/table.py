@@ -22,16 +22,13 @@ from pellucid.data.table_file import LIST, Rows, read_rows
 from pellucid.data.table_labels import PIN, read_labels
 from pellucid.data.table_rows import list_images
 from pellucid.errors import UserError, counted
-from pellucid.spec import (
-    CLASS,
-    LABELS,
-    MULTILABEL,
-)
+from pellucid.spec import CLASS, LABELS, MULTILABEL, NUMBERS
 from pellucid.system.console import console, is_quiet
 
 log = logging.getLogger(__name__)
 
 SHOWN_ROWS, SHOWN_COLUMNS = 3, 7
+AUGMENT = {NUMBERS: "none"}  # where it is auto
 MAX_NAMED = 10  # classes that are left out
 
 
@@ -42,8 +39,9 @@ class Table(PhotoData):
     found by name and content; None: not used. ``labels`` says what the labels are, see ``Spec``. Files are
     relative to ``root``, without one to the table's folder. ``classes`` are those that are looked for, in
     this order, without rows of others; labels, and columns of numbers, likewise. Classes with fewer than
-    ``min_images`` training images are left out. Reads the table at construction, as the classes stand
-    there. Raises UserError, with all the table's mistakes at once. For the other options see ``PhotoData``.
+    ``min_images`` training images are left out. ``augment``: auto, of numbers none, as mirrored or cropped an
+    image may have others. Reads the table at construction, as the classes stand there. Raises UserError, with
+    all the table's mistakes at once. For the other options see ``PhotoData``.
     """
 
     def __init__(
@@ -60,6 +58,7 @@ class Table(PhotoData):
         classes: list[str] | None = None,
         min_images: int = 1,
         encoding: str = AUTO,
+        augment: str = AUTO,
         **given: Any,
     ) -> None:
         if labels not in (AUTO, *LABELS):
@@ -89,6 +88,7 @@ class Table(PhotoData):
             files=self._paths,
             classes=self.listing.labels.classes,
             labels=known.kind,
+            augment=AUGMENT.get(known.kind, "crop_flip") if augment == AUTO else augment,
             **given,
         )
 
