@@ -72,6 +72,8 @@ WITH = {
     "experiment=fashion_cnn": ["data.root={fashion}"],
     "experiment=fashion_autoencoder": ["data.root={fashion}"],
     "task=reconstruction": ["model=autoencoder"],
+    "task=multilabel": ["packages=[tests]", "data._target_=tests.drawn.Shapes"],
+    "task=regression": ["packages=[tests]", "data._target_=tests.drawn.Arrows"],
 }
 ELSEWHERE = {
     *(
@@ -79,6 +81,8 @@ ELSEWHERE = {
         "data=image_folder",
         "data=torchvision",
         "data=table",
+        "data=huggingface",
+        "data=own",
         "model=own",
     ),  # tests of their own, with files and nets of theirs
     *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual

@@ -121,7 +121,9 @@ def test_other_data(tmp_path: Path, photos: Path) -> None:
     assert len(rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")) == 9
     run_evaluate(tmp_path / "run", data=asked("data=image_folder", f"data.root={other}", cache))
     assert len(rows(tmp_path / "run" / "evaluation" / "best_test" / "images.csv")) == 9
-    with pytest.raises(UserError, match=r"10 classes, .*trained on 2, which stay \(.*gone: cat, dog\)"):
+    with pytest.raises(
+        UserError, match=r"10 classes, .*trained on 2 classes, which stay \(.*gone: cat, dog\)"
+    ):
         run_evaluate(tmp_path / "run", data=asked("data=digits"))
     with pytest.raises(UserError, match=r"data\.rot: .*Did you mean 'root'"):
         run_evaluate(tmp_path / "run", data=asked("data.rot=x"))

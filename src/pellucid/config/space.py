@@ -132,7 +132,7 @@ def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) ->
         *(("trials", 1, "null" if options["sampler"] is None else ""), ("seeds", 1, ""), ("retries", 0, "")),
         *(("max_failures", 1, "null"), ("workers", 1, "auto"), ("threads", 1, "auto"), ("folds", 2, "null")),
     ):
-        value = options[key]
+        value = options.get(key)  # the configuration of an older sweep has no folds
         if alternative and value == {"null": None, "auto": "auto"}[alternative]:
             continue
         if type(value) is not int or value < minimum:

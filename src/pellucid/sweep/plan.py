@@ -105,7 +105,7 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
         return container(loader.load_sweep_config(master, [*fixed, *values_given]))
 
     config, options = compose({}), container(master)["sweep"]
-    space, options["folds"] = _folds(space, config["data"], options["folds"])
+    space, options["folds"] = _folds(space, config["data"], options.get("folds"))  # not of older ones
     if options["folds"]:
         if options["seeds"] != 1:
             raise UserError("sweep.seeds and folds both repeat a trial: leave one of the two out.")
