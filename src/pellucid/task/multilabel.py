@@ -5,20 +5,18 @@ Axes: B images, N of a stage, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.optim import Adam
 from torchmetrics import Metric
 from torchmetrics.classification import MultilabelF1Score
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from pellucid.metrics.labels import best_thresholds
 from pellucid.spec import MULTILABEL
-from pellucid.task.base import MakeOptimizer, MakeScheduler
 from pellucid.task.metric import MeanAveragePrecision, MeanOverImages
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
@@ -36,32 +34,8 @@ class Multilabel(ScoresTask):
     monitor, mode = "val/map", "max"
     thresholds: Tensor
 
-    def __init__(
-        self,
-        *,
-        net: nn.Module,
-        optimizer: MakeOptimizer = Adam,
-        scheduler: MakeScheduler | None = None,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
-        loss: nn.Module | None = None,
-        metrics: Mapping[str, Metric] = {},
-        monitor: str | None = None,
-        mode: Literal["max", "min"] | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            net=net,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            image_shape=image_shape,
-            num_classes=num_classes,
-            loss=loss,
-            metrics=metrics,
-            monitor=monitor,
-            mode=mode,
-            seed=seed,
-        )
+    def __init__(self, *, num_classes: int, **given: Any) -> None:
+        super().__init__(num_classes=num_classes, **given)
         self.register_buffer("thresholds", torch.full((num_classes,), 0.5))
 
     def _make_metrics(self) -> dict[str, Metric]:

@@ -71,10 +71,8 @@ class StateDict(Exported):
         state = {name: _on_cpu(value) for name, value in self.form.state.items()}
         if self.path.suffix == ".safetensors":
             return _safetensors(state, self.facts)
-        content, kept = (
-            io.BytesIO(),
-            copy.copy(self.form.state),
-        )  # with its versions, which a few nets ask for
+        content = io.BytesIO()
+        kept = copy.copy(self.form.state)  # with its versions, which a few nets ask for
         kept.update(state)
         torch.save(kept, content)
         return content.getvalue()
