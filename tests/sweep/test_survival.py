@@ -177,7 +177,8 @@ def test_a_rank_that_fails_does_not_end_the_sweep(tmp_path: Path) -> None:
     assert ended.returncode == 1, ended.stderr
     found = rows(tmp_path / "outputs" / "sweeps" / "ddp")
     assert [row["state"] for row in found] == ["failed", "finished"]
-    assert re.search("Connection closed|processes ended", found[0]["error"])
+    # In gloo's words, which depend on what the first process was about, or in ours where Lightning killed it.
+    assert re.search("Connection (closed|reset)|Read error|processes ended", found[0]["error"])
 
 
 @pytest.mark.timed
