@@ -181,6 +181,13 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     assert "data.min_images=3 leaves them out" in message
 
 
+def test_the_remedy_for_a_label_that_no_image_has_is_one(tmp_path: Path) -> None:
+    rows = [f"{n}.jpg,{n % 2},{(n + 1) % 3 % 2},0" for n in range(12)]
+    message = told(tmp_path, "file,cat,dog,yeti", rows)
+    assert "1 label with fewer than 1 image to train on (yeti: 0). data.min_images=2 leaves them" in message
+    assert listing(tmp_path, "file,cat,dog,yeti", rows, min_images=2).labels.classes == ("cat", "dog")
+
+
 def test_a_row_that_comes_again_counts_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "pellucid"):
         found = listing(tmp_path, "file,label", [*lines(), "0.jpg,oak", "./1.jpg,elm"])

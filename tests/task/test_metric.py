@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torchmetrics.regression import SpearmanCorrCoef
 
-from pellucid.task.metric import MeanOverImages
+from pellucid.task.metric import MeanOverImages, MeanOverNumbers
 
 
 def test_mean_over_images_by_hand() -> None:
@@ -14,3 +16,15 @@ def test_mean_over_images_by_hand() -> None:
     metric.reset()
     metric.update(torch.tensor([7.0]), torch.tensor([2]))
     assert float(metric.compute()) == 7.0
+
+
+@pytest.mark.filterwarnings("ignore:Metric `SpearmanCorrcoef` will save")
+def test_a_metric_of_each_number_is_their_mean() -> None:
+    metric = MeanOverNumbers(SpearmanCorrCoef(num_outputs=2))
+    metric.update(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[3.0, 6.0], [4.0, 5.0]]))
+    metric.update(torch.tensor([[2.0, 2.0]]), torch.tensor([[5.0, 4.0]]))
+    assert float(metric.compute()) == pytest.approx((1 - 1) / 2, abs=1e-4)
+    metric.reset()
+    metric.update(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[3.0, 6.0], [4.0, 7.0]]))
+    assert float(metric.compute()) == pytest.approx(1, abs=1e-4)
+    assert metric.higher_is_better

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torchmetrics.regression import ExplainedVariance, MeanAbsolutePercentageError
+from torch.optim import Optimizer
+from torchmetrics.regression import ExplainedVariance, MeanAbsolutePercentageError, SpearmanCorrCoef
 
 from pellucid.errors import UserError
+from pellucid.model.cnn import CNN
 from pellucid.task.regression import Regression
 from tests.task.nets import Fixed
 from tests.task.test_multilabel import Given
@@ -101,3 +104,55 @@ def test_a_loss_and_metrics_of_ones_own() -> None:
     assert values["mape"] == pytest.approx((5 / 25 + 0 / 30 + 10 / 20) / 3)
     assert values["explained"] == pytest.approx(1 - (50 / 3) / (50 / 3), abs=1e-5)
     assert (task.monitor, task.mode) == ("val/explained", "max")
+
+
+@pytest.mark.filterwarnings("ignore:Metric `SpearmanCorrcoef` will save")
+def test_a_metric_of_each_number_counts_by_its_mean() -> None:
+    task = made(Given(), metrics={"rank": SpearmanCorrCoef(num_outputs=2)}, monitor="val/rank")
+    assert task.mode == "max"
+    task.fit_targets(torch.tensor([[0.0, 1e6], [20.0, 3e6]]))
+    images = images_of([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]])
+    task._step((images, torch.tensor([[1.0, 5e6], [2.0, 7e6], [3.0, 6e6]])), "val")
+    assert float(task.compute_metrics("val")["rank"]) == pytest.approx((1 + 0.5) / 2, abs=1e-4)
+
+
+def steps(task: Regression, optimizer: Optimizer, losses: list[float], batch: tuple[Tensor, Tensor]) -> None:
+    """As many steps as there are losses, which are put in their place."""
+    for step in range(len(losses)):
+        task._trainer = SimpleNamespace(global_step=step)  # type: ignore[assignment]
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss, _ = task._step(batch, "train")
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses[step] = loss.item()  # noqa: B023  called at once
+            return loss
+
+        task.optimizer_step(0, step, optimizer, closure)
+
+
+def test_the_learning_rate_rises() -> None:
+    task = made(Fixed([1.0]), 1, warmup=4)
+    optimizer = torch.optim.SGD(task.net.parameters(), lr=0.1)
+    batch = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1)
+    losses = [0.0] * 6
+    steps(task, optimizer, losses, batch)
+    expected = [1.0]
+    for share in (0.25, 0.5, 0.75, 1, 1):
+        expected.append(expected[-1] * (1 - 2 * 0.1 * share) ** 2)
+    assert losses == pytest.approx(expected)
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    with pytest.raises(UserError, match=r"task\.warmup=-1: expected a number of steps"):
+        made(Fixed([1.0]), 1, warmup=-1)
+
+
+@pytest.mark.parametrize(("warmup", "calm"), [(0, False), (100, True)])
+def test_a_wide_layer_does_not_throw_the_numbers(warmup: int, calm: bool) -> None:
+    torch.manual_seed(0)
+    net = CNN(image_shape=(1, 32, 32), num_classes=1)
+    task = Regression(net=net, image_shape=(1, 32, 32), num_classes=1, warmup=warmup)
+    task.train()
+    losses = [0.0] * 5
+    batch = torch.rand(16, 1, 32, 32), torch.randn(16, 1)
+    steps(task, torch.optim.Adam(net.parameters(), lr=1e-3), losses, batch)
+    assert (max(losses) < 5) is calm, losses

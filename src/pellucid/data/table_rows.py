@@ -402,7 +402,8 @@ def _check_trainable(
         noun = "class" if labels.kind == CLASS else "label"
         what = f"{counted(len(few), noun)} with fewer than {counted(len(parts), 'image')} to train on"
         reason = f": {', '.join(parts)} take one each" if len(parts) > 1 else ""
-        mistakes.say(what + reason, shown, len(few), f"data.min_images={len(parts)} leaves them out")
+        least = max(2, len(parts))  # 1 leaves none out
+        mistakes.say(what + reason, shown, len(few), f"data.min_images={least} leaves them out")
     if labels.kind == CLASS and len(labels.classes) < 2:
         found = f"only the class '{labels.classes[0]}'" if labels.classes else "no class"
         mistakes.say(f"{found}; at least two are needed", ["data.label=<column> names another column"], 1)

@@ -5,6 +5,8 @@ Axes: N images, K numbers.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -14,6 +16,7 @@ from pellucid.metrics.numbers import NumberScores
 MAX_PANELS, COLUMNS = 6, 3  # numbers that are drawn, and how many side by side
 SIDE, FOOT, GAP = 3.0, 0.85, 0.85  # inches
 MAX_POINTS = 5000
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def draw_numbers(
@@ -35,23 +38,34 @@ def draw_numbers(
         mae, rmse, bias, r2 = scores.texts(number)
         sheet.text(scores.names[number], x, y, width=SIDE, size=8.5, bold=True)
         summary = f"MAE {mae}, RMSE {rmse}, mean error {bias}, R² {r2}"
-        sheet.text(summary, x, y + 0.17, width=SIDE + 0.3, size=7.5, colour=INK)
-        true_N, predicted_N = true_NK[chosen, number], predicted_NK[chosen, number]
+        sheet.text(summary, x, y + 0.17, width=SIDE + GAP - 0.15, size=7.5, colour=INK)
+        power = _power(true_NK[chosen, number])
+        unit = f" (10{str(power).translate(RAISED)})" if power else ""
+        true_N, predicted_N = (v[chosen, number] / 10.0**power for v in (true_NK, predicted_NK))
         low, high = _limits(true_N, predicted_N)
         upper = sheet.axes(x, y + 0.4, SIDE, SIDE)
         upper.plot([low, high], [low, high], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         _points(upper, true_N, predicted_N)
         upper.set(xlim=(low, high), ylim=(low, high))
         upper.set_xticklabels([])
-        upper.set_ylabel("predicted", fontsize=8)
+        upper.set_ylabel(f"predicted{unit}", fontsize=8)
         lower = sheet.axes(x, y + 0.4 + SIDE + 0.1, SIDE, FOOT)
         lower.axhline(0, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         _points(lower, true_N, predicted_N - true_N)
         reach = 1.08 * float(np.abs(predicted_N - true_N).max()) or 1.0
         lower.set(xlim=(low, high), ylim=(-reach, reach))
-        lower.set_xlabel(fit(f"true {scores.names[number]}", SIDE, 8), fontsize=8, parse_math=False)
+        lower.set_xlabel(
+            fit(f"true {scores.names[number]}", SIDE - 0.5, 8) + unit, fontsize=8, parse_math=False
+        )
         lower.set_ylabel("residual", fontsize=8)
     return sheet.picture()
+
+
+def _power(values_N: np.ndarray) -> int:
+    """The power of ten, a multiple of three, that axes count in; 0 of numbers that are short anyway."""
+    largest = float(np.abs(values_N).max())
+    power = 3 * math.floor(math.log10(largest) / 3) if largest > 0 and math.isfinite(largest) else 0
+    return 0 if -3 <= power <= 3 else power
 
 
 def _limits(*values: np.ndarray) -> tuple[float, float]:

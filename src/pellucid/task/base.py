@@ -71,7 +71,7 @@ class Task(LightningModule, ABC):
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.seed = seed
         of_task = self._make_metrics()
-        own = check_names(metrics, of_task)
+        own = self._one_number_each(check_names(metrics, of_task))
         self.monitor, self.mode = choose_monitor(monitor, mode, of_task | own, (self.monitor, self.mode))
         self._try_own(loss, own)
         self.metrics = nn.ModuleDict(
@@ -100,6 +100,10 @@ class Task(LightningModule, ABC):
             if type(self).__module__.startswith("pellucid.task."):  # a user's step may take anything
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
+
+    def _one_number_each(self, metrics: dict[str, Metric]) -> dict[str, Metric]:
+        """The user's own metrics, where the task can have one that gives several numbers give one."""
+        return metrics
 
     def metric_targets(self, targets: Tensor) -> Tensor:
         """The labels as metrics of the user's own take them."""

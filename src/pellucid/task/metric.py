@@ -7,6 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.regression import R2Score
 from torchmetrics.utilities.data import dim_zero_cat
+from torchmetrics.wrappers.abstract import WrapperMetric
 
 from pellucid.metrics.labels import average_precision
 
@@ -61,6 +62,29 @@ class MeanAveragePrecision(Metric):
         pairs = zip(scores_NK.cpu().numpy().T, targets_NK.cpu().numpy().T, strict=True)
         precisions = [average_precision(*pair) for pair in pairs if pair[1].any()]
         return torch.tensor(fmean(precisions) if precisions else torch.nan, device=scores_NK.device)
+
+
+class MeanOverNumbers(WrapperMetric):
+    """The mean of what a metric gives of each number."""
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__()
+        self.metric = metric
+
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        return self.metric.higher_is_better
+
+    def update(self, *given: Tensor) -> None:
+        self.metric.update(*given)
+
+    def compute(self) -> Tensor:
+        value: Tensor = self.metric.compute().mean()
+        return value
+
+    def reset(self) -> None:
+        self.metric.reset()
+        super().reset()
 
 
 class R2(R2Score):

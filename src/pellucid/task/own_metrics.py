@@ -32,6 +32,21 @@ def check_names(metrics: Mapping[str, object], taken: Collection[str]) -> dict[s
     return dict(metrics)  # type: ignore[arg-type]
 
 
+def gives_each(metric: Metric, output: Tensor, targets: Tensor) -> bool:
+    """Whether the metric gives of numbers, (B, K), a value for each of the K."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            metric.reset()
+            metric.update(output, targets)
+            value = metric.compute()
+        except (*OPTION_ERRORS, AttributeError, AssertionError):
+            return False  # it is told with the forms that it does not take
+        finally:
+            metric.reset()
+    return isinstance(value, Tensor) and targets.ndim == 2 and value.shape == targets.shape[1:]
+
+
 def choose_form(name: str, metric: Metric, forms: Mapping[str, Tensor], targets: Tensor) -> str:
     """The first of the forms of an output that the metric can be computed from, and as well as from any.
 

@@ -5,20 +5,22 @@ Axes: B images, N of a stage, K numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 from torchmetrics import Metric
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
 from pellucid.errors import UserError
 from pellucid.spec import NUMBERS
 from pellucid.task.base import MakeOptimizer, MakeScheduler
-from pellucid.task.metric import R2, MeanOverImages
+from pellucid.task.metric import R2, MeanOverImages, MeanOverNumbers
+from pellucid.task.own_metrics import gives_each
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
 LOSSES = {"mse": functional.mse_loss, "smooth_l1": functional.smooth_l1_loss}
@@ -31,7 +33,12 @@ class Regression(ScoresTask):
     that angles and house prices train alike; both are kept with the weights. ``loss``, mse or smooth_l1, is
     of standardised numbers; mae and rmse are in the numbers' own units, over all of them. As units of several
     numbers may differ, the loss then chooses the best epoch. A ``loss`` of the user's own is of standardised
-    numbers too, (B, K); ``metrics`` get them in their own units, of one number an image (B,).
+    numbers too, (B, K); ``metrics`` get them in their own units, of one number an image (B,); of one
+    that gives a value for each number the mean counts.
+
+    The learning rate rises over the first ``warmup`` steps to what the optimizer and its schedule say. Adam's
+    first steps change each weight by the whole rate, however small its gradient is, which in a wide layer
+    moves the numbers by tens of deviations; the gradients that follow, squared, hold it back for long.
     """
 
     kind, outputs, labels = "regression", "numbers", NUMBERS
@@ -48,6 +55,7 @@ class Regression(ScoresTask):
         image_shape: tuple[int, int, int],
         num_classes: int,
         loss: Literal["mse", "smooth_l1"] | nn.Module = "mse",
+        warmup: int = 100,
         metrics: Mapping[str, Metric] = {},
         monitor: str | None = None,
         mode: Literal["max", "min"] | None = None,
@@ -55,7 +63,9 @@ class Regression(ScoresTask):
     ) -> None:
         if isinstance(loss, str) and loss not in LOSSES:
             raise UserError(f"task.loss={loss}: expected {' or '.join(LOSSES)}, or task.loss._target_=….")
-        self.loss = loss if isinstance(loss, str) else "own"
+        if warmup < 0:
+            raise UserError(f"task.warmup={warmup}: expected a number of steps, 0 for none.")
+        self.loss, self.warmup = loss if isinstance(loss, str) else "own", warmup
         if num_classes > 1:
             self.monitor = "val/loss"
         super().__init__(
@@ -94,6 +104,24 @@ class Regression(ScoresTask):
         self.target_mean.copy_(numbers_NK.mean(dim=0))
         self.target_std.copy_(std_K)
 
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        # A function of the step alone, so that a run resumes; schedules find the rates as they left them.
+        share = min(1.0, (self.trainer.global_step + 1) / max(1, self.warmup))
+        rates = [group["lr"] for group in optimizer.param_groups]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate if share == 1 else share * rate
+        try:
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        finally:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+
     def _make_metrics(self) -> dict[str, Metric]:
         return {
             "loss": MeanOverImages(),
@@ -122,6 +150,11 @@ class Regression(ScoresTask):
         random = torch.Generator().manual_seed(0)
         numbers_BK = torch.randn(TRIED, self.num_classes, generator=random)
         return numbers_BK + 0.1 * torch.randn(TRIED, self.num_classes, generator=random), numbers_BK
+
+    def _one_number_each(self, metrics: dict[str, Metric]) -> dict[str, Metric]:
+        output, targets = map(self.metric_targets, self._example())
+        several = {name: gives_each(metric, output, targets) for name, metric in metrics.items()}
+        return {name: MeanOverNumbers(m) if several[name] else m for name, m in metrics.items()}
 
     def metric_forms(self, output: Tensor) -> dict[str, Tensor]:
         return {"numbers": self.metric_targets(output.detach().float())}

@@ -40,6 +40,15 @@ class Exported(ABC):
         self.classifies = isinstance(run.task, Classification)
         self.last = finish_of(run.task, run.spec.classes)
 
+    def graph_of(self, *, inside: bool) -> Graph:
+        """The graph of a copy of the net, which stays on the CPU, to the last step of its task."""
+        net = copy.deepcopy(self.run.net)
+        return Graph(net=net, spec=self.run.spec, inside=inside, classifies=self.classifies, last=self.last)
+
+    def facts_of_run(self) -> dict[str, Any]:
+        """Provenance and constants of the net and its task, in plain containers."""
+        return facts_of_net(self.run, classifies=self.classifies, last=self.last)
+
     def load_predictor(self) -> None:
         """Put the net where it is to run, in float32 whatever the precision of its run was."""
         trainer = {**self.run.config["trainer"], "precision": "32-true"}
@@ -68,11 +77,9 @@ class Onnx(Exported):
 
     def __init__(self, run: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
         super().__init__(run)
-        net = copy.deepcopy(run.net)  # which stays on the CPU
         self.path = path
-        self.graph = Graph(net=net, spec=run.spec, inside=inside, classifies=self.classifies, last=self.last)
-        facts = facts_of_net(run, classifies=self.classifies, last=self.last)
-        self.facts = {**facts, **facts_of_graph(self.graph, run.spec)}
+        self.graph = self.graph_of(inside=inside)
+        self.facts = {**self.facts_of_run(), **facts_of_graph(self.graph, run.spec)}
         self.content = to_onnx(self.graph, facts=self.facts, opset=opset)
         self.session = Session(self.content, self.graph.name)
         self.by = f"onnxruntime {self.session.version}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import warnings
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from pellucid.commands.export.usage import (
     PROGRAM,
     TORCH_PROGRAM,
     facts_of_graph,
-    facts_of_net,
     use_of_program,
 )
 from pellucid.commands.export.verify import Agreement
@@ -33,8 +31,7 @@ class Program(Exported):
     def __init__(self, run: LoadedRun, path: Path, *, format: str, inside: bool) -> None:
         super().__init__(run)
         self.path, self.format = path, format
-        net = copy.deepcopy(run.net)  # which stays on the CPU
-        self.graph = Graph(net=net, spec=run.spec, inside=inside, classifies=self.classifies)
+        self.graph = self.graph_of(inside=inside)
         self.by = f"torch {torch.__version__}, from the file"
         self.use = use_of_program(str(path), self.graph, run.spec)
         try:
@@ -85,7 +82,7 @@ class Program(Exported):
     def contents(self, agreement: Agreement, images: str) -> dict[Path, bytes]:
         facts = {
             "file": self.path.name,
-            **facts_of_net(self.run, classifies=self.classifies),
+            **self.facts_of_run(),
             **facts_of_graph(self.graph, self.run.spec),
             "value_range": list(self.run.spec.values) or None,
             "checked": {"by": self.by, "on": images, **agreement.facts(self.graph.outputs)},

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from pellucid.commands.export.exported import Onnx
+from pellucid.commands.export.finish import Finish
 from pellucid.commands.export.onnx_file import describe, quiet
 from pellucid.commands.export.onnx_session import Session, reason
 from pellucid.commands.export.usage import use_of_onnx
@@ -25,6 +28,7 @@ from pellucid.data.base import ImageData
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, first_line
 from pellucid.system.console import console
+from pellucid.task.metric import R2, MeanAveragePrecision
 
 CALIBRATION_IMAGES = 256
 COMPARED_IMAGES = 512  # of validation, by which static or dynamic is chosen
@@ -65,6 +69,11 @@ class Quantized(Onnx):
         self.use = use_of_onnx(str(path), self.graph, run.spec)
 
     @property
+    def redraws(self) -> bool:
+        """Whether the net gives its images again."""
+        return not self.classifies and self.last is None
+
+    @property
     def told(self) -> str:
         """How the file was made and what that costs, in a sentence."""
         before, after = self.quality["float32"], self.quality["int8"]
@@ -73,15 +82,15 @@ class Quantized(Onnx):
             f" ({100 * (after - before):+.2f} points; {other} get another class)" if self.classifies else ""
         )
         return (
-            f"INT8 by {self.method} quantization. {self.quality['measure'].capitalize()} on {images}: "
+            f"INT8 by {self.method} quantization. {_capital(self.quality['measure'])} on {images}: "
             f"{before:.4f} in float32, {after:.4f} in INT8{cost}."
         )
 
     @property
     def is_worse(self) -> bool:
-        """Whether notable accuracy is lost; of a net that redraws, a tenth of its error is added."""
+        """Whether notable accuracy, mAP or R² is lost, or a tenth added to the error of redrawing."""
         before, after = self.quality["float32"], self.quality["int8"]
-        return bool(before - after >= NOTABLE if self.classifies else after > 1.1 * before)
+        return bool(after > 1.1 * before if self.redraws else before - after >= NOTABLE)
 
     def check(self, agreement: Agreement, images: str) -> None:
         if not all(np.isfinite(agreement.differences)):
@@ -93,25 +102,32 @@ class Quantized(Onnx):
     def _inputs(self, data: ImageData, split: str, most: int) -> Iterator[Tensor]:
         """Images as the graph takes them, on the CPU."""
         for pixels_BCHW, _ in batches_of_split(self.run, data, split, most):
-            yield pixels_BCHW if self.graph.inside else self.run.spec.normalise(pixels_BCHW)
+            yield self._taken(pixels_BCHW)
+
+    def _taken(self, pixels_BCHW: Tensor) -> Tensor:
+        return pixels_BCHW if self.graph.inside else self.run.spec.normalise(pixels_BCHW)
 
     def _distance(self, session: Session, batches: Sequence[Tensor]) -> float:
-        """Mean difference of what is last given: probabilities, or the images drawn again."""
-        total = 0.0
+        """Mean difference of what is last given: probabilities, numbers in units of their deviation, or the
+        images drawn again.
+        """
+        total, units = 0.0, torch.tensor((self.last.facts if self.last else {}).get("target_std", 1.0))
         for images_BCHW in batches:
             difference = session.run(images_BCHW)[-1] - self.full.run(images_BCHW)[-1]
-            total += float(difference.abs().mean()) * len(images_BCHW)
+            total += float((difference / units).abs().mean()) * len(images_BCHW)
         return total
 
     def _quality(self, data: ImageData) -> dict[str, Any]:
-        """Accuracy, or mean squared error, of both models on test images."""
+        """Accuracy, mAP, R² or mean squared error of both models on test images."""
+        if self.last is not None:
+            return self._quality_of(self.last, data)
         count = other = 0
         sums = {"float32": 0.0, "int8": 0.0}
         split = data.splits["test"]
         steps = -(-min(len(split), MAX_TEST_IMAGES) // BATCH_SIZE)
         batches = batches_of_split(self.run, data, "test", MAX_TEST_IMAGES)
         for pixels_BCHW, labels_B in console.track(batches, "Measuring", steps):
-            images_BCHW = pixels_BCHW if self.graph.inside else self.run.spec.normalise(pixels_BCHW)
+            images_BCHW = self._taken(pixels_BCHW)
             outputs = {"float32": self.full.run(images_BCHW), "int8": self.session.run(images_BCHW)}
             count += len(labels_B)
             if self.classifies:
@@ -131,6 +147,24 @@ class Quantized(Onnx):
             **values,
             **more,
         }
+
+    def _quality_of(self, last: Finish, data: ImageData) -> dict[str, Any]:
+        """By what a task of several labels or numbers gives last."""
+        labels = last.task == "multilabel"
+        measure, kind = ("mean average precision", MeanAveragePrecision) if labels else ("R²", R2)
+        metrics: dict[str, Metric] = {"float32": kind(), "int8": kind()}
+        count = 0
+        for pixels_BCHW, targets_BK in batches_of_split(self.run, data, "test", MAX_TEST_IMAGES):
+            images_BCHW = self._taken(pixels_BCHW)
+            count += len(targets_BK)
+            for name, session in (("float32", self.full), ("int8", self.session)):
+                metrics[name].update(session.run(images_BCHW)[-1].double(), targets_BK.double())
+        values = {name: float(metric.compute()) for name, metric in metrics.items()}
+        return {"measure": measure, "images": count, **values}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _data_of(run: LoadedRun) -> ImageData:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.commands.export.exported import Exported, json_of
-from pellucid.commands.export.usage import facts_of_net, reading, use_of_library
+from pellucid.commands.export.usage import reading, use_of_library
 from pellucid.commands.export.verify import Agreement
 from pellucid.config.build import build, locate, taken
 from pellucid.engine.build import come_back, options_since
@@ -50,7 +50,7 @@ class StateDict(Exported):
     def _facts(self) -> dict[str, Any]:
         library, spec = self.form.library, self.run.spec
         facts = {
-            **facts_of_net(self.run, classifies=self.classifies),
+            **self.facts_of_run(),
             "builder": library.builder,
             "arguments": dict(library.arguments),
             "changes": {name: f"torch.nn.{layer}" for name, layer in library.changes.items()},

@@ -132,12 +132,14 @@ def _files(trained: LoadedRun, files: Sequence[Path], pattern: str) -> Sample:
 def batches_of_split(
     trained: LoadedRun, data: ImageData, name: str, most: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of a split's images, uint8 (B, C, H, W), and labels, (B,): at most so many, drawn by seed."""
+    """Batches of a split's images, uint8 (B, C, H, W), and what is known of them, (B,) or (B, K): at most so
+    many, drawn by seed.
+    """
     split, spec = data.splits[name], trained.spec
     index_N = choose_points(len(split), most, trained.config["seed"])
     for index_B in torch.split(index_N, BATCH_SIZE):
         images_BCHW = spec.denormalise(prepare(split.images(index_B), spec))
-        yield images_BCHW.mul(255).round().to(torch.uint8), split.labels_N[index_B]
+        yield images_BCHW.mul(255).round().to(torch.uint8), split.targets[index_B]
 
 
 def _tested(trained: LoadedRun, data: ImageData) -> Sample:
