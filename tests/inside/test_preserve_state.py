@@ -41,12 +41,12 @@ def test_a_buffer_that_was_made_as_the_net_was_tested() -> None:
     """As ConViT keeps the places of its patches, which it makes at the first images."""
     net = nn.Module()
     with torch.inference_mode():
-        net.register_buffer("places", torch.arange(3.0))
-    before = net.places
+        places = torch.arange(3.0)
+    net.register_buffer("places", places)
     with preserve_state(net), torch.inference_mode():
-        net.places.zero_()
-    assert net.places is before
-    assert net.places.tolist() == [0, 1, 2]
+        places.zero_()
+    assert net.places is places
+    assert places.tolist() == [0, 1, 2]
     with torch.inference_mode(), preserve_state(net):
         pass
 

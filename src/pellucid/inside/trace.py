@@ -146,7 +146,7 @@ def _state(value: Any) -> tuple[int, int]:
     """A tensor as it is now: what changes it in place, as a residual sum does, makes another one of it."""
     counts = (
         isinstance(value, Tensor) and not value.is_inference()
-    )  # one that a net kept of its test does not
+    )  # those of inference mode do not
     return id(value), value._version if counts else 0
 
 
