@@ -144,9 +144,7 @@ def _are_tokens(value: Any, module: nn.Module) -> bool:
 
 def _state(value: Any) -> tuple[int, int]:
     """A tensor as it is now: what changes it in place, as a residual sum does, makes another one of it."""
-    counts = (
-        isinstance(value, Tensor) and not value.is_inference()
-    )  # those of inference mode do not
+    counts = isinstance(value, Tensor) and not value.is_inference()  # those of inference mode do not
     return id(value), value._version if counts else 0
 
 
