@@ -38,7 +38,7 @@ def draw_numbers(
         mae, rmse, bias, r2 = scores.texts(number)
         sheet.text(scores.names[number], x, y, width=SIDE, size=8.5, bold=True)
         summary = f"MAE {mae}, RMSE {rmse}, mean error {bias}, R² {r2}"
-        sheet.text(summary, x, y + 0.17, width=SIDE + GAP - 0.15, size=7.5, colour=INK)
+        sheet.text(summary, x, y + 0.17, width=SIDE + GAP - 0.05, size=7, colour=INK)
         power = _power(true_NK[chosen, number])
         unit = f" (10{str(power).translate(RAISED)})" if power else ""
         true_N, predicted_N = (v[chosen, number] / 10.0**power for v in (true_NK, predicted_NK))
