@@ -255,6 +255,23 @@ def test_images_may_have_several_labels_or_numbers(
         assert split.targets_NK.tolist() == [values[digit] for digit in digits_N]
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_images_of_many_channels_are_shown_as_those_of_files(channels: int) -> None:
+    noise = np.random.default_rng(0)
+    pixels_NCHW = noise.integers(0, 50, (60, channels, 8, 8), np.uint8)
+    if channels == 5:
+        pixels_NCHW[:, 4, :, :4] = 200  # most of what differs between pixels, with channel 3
+        pixels_NCHW[:, 3, :, :4] = 200
+    pairs = [(torch.from_numpy(image), index % 2) for index, image in enumerate(pixels_NCHW)]
+    spec = Own(make=lambda: pairs).spec
+    if channels < 5:
+        assert spec.bands == {2: (0, 1, 0)}.get(channels, ())
+        return
+    assert spec.shown_as == "shown: the first 3 principal components of 5 channels"
+    weights_C = np.abs(np.array(spec.bands).reshape(3, 6)[0, :5]) * np.array(spec.std)
+    assert weights_C[3:].min() > 3 * weights_C[:3].max()
+
+
 def test_one_in_its_place_alone_is_a_class() -> None:
     data = Own(make=partial(own_sets.Known, known="one hot"))
     assert data.read()["all"].labels_N.tolist() == own_sets.digits()[1].tolist()

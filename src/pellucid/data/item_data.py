@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pellucid.data.allocate import allocate
 from pellucid.data.base import ImageData
+from pellucid.data.channels import COMPOSITE, FILES, SIDE, principal_components
 from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.item_labels import AUTO, PIN, Label, check_kind
@@ -222,8 +223,9 @@ class ItemData(ImageData):
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
             split = divide({part: split}, shares, self.item_seed, classes, History()).splits["train"]
         mean, std = channel_statistics(map(split.images, torch.split(torch.arange(len(split)), CHUNK)))
-        source = f"its {len(split):,} training images"
-        return replace(self.known, spec=replace(self.known.spec, mean=mean, std=std, statistics=source))
+        source, bands = f"its {len(split):,} training images", _bands(split, mean, std)
+        spec = replace(self.known.spec, mean=mean, std=std, statistics=source, bands=bands)
+        return replace(self.known, spec=spec)
 
     def _outputs(
         self, reader: Reader, names: Sequence[str], found: Sequence[Label], looked: Looked
@@ -339,6 +341,20 @@ def _common_shape(looked: Looked) -> Shape | None:
     if looked.of_pillow and (len(sizes) > 1 or height != width or height > AUTO_SIZE):
         return None
     return channels, height, width
+
+
+def _bands(split: Split, mean: Sequence[float], std: Sequence[float]) -> tuple[float, ...]:
+    """How images of other than one or three channels are shown, as those of files are, see ``Spec``."""
+    channels = len(mean)
+    if channels in (1, 3):
+        return ()
+    if channels == 2:
+        return COMPOSITE
+    index_B = torch.linspace(0, len(split) - 1, min(FILES, len(split))).long()
+    images_BCHW = split.images(index_B)
+    steps = [max(1, side // SIDE) for side in images_BCHW.shape[2:]]
+    pixels_PC = images_BCHW[:, :, :: steps[0], :: steps[1]].permute(0, 2, 3, 1).reshape(-1, channels)
+    return principal_components(pixels_PC.double().numpy() / 255, np.array(mean), np.array(std))
 
 
 def _by_name(names: Sequence[str]) -> dict[Label, int]:
