@@ -171,6 +171,31 @@ class Names(Digits):
         return image, "even" if label % 2 == 0 else "odd"
 
 
+class Known(Digits):
+    """With what is known of digits otherwise: labels ``flags``, ``numbers`` or ``number``, or ``one hot``."""
+
+    def __init__(self, known: str, fault: bool = False) -> None:
+        super().__init__("tensor")
+        self.known, self.fault = known, fault
+
+    def __getitem__(self, index: int) -> Any:
+        image, label = super().__getitem__(index)
+        if self.fault and index == 17:
+            return image, np.array([1, 0, 1, 1])
+        match self.known:
+            case "flags":
+                return image, np.array([label % 2, label > 4, label % 3 == 0], np.uint8)
+            case "numbers":
+                return image, torch.tensor([label / 4, -label])
+            case "number":
+                return image, label / 4
+            case "one hot":
+                return image, np.eye(10, dtype=np.float32)[label]
+            case "drawn":
+                return image, label / 4 + random.random()
+        raise AssertionError(self.known)
+
+
 class Broken(Digits):
     """One that has a fault of that kind at item 17, or at all."""
 
@@ -193,6 +218,8 @@ class Broken(Digits):
         match self.fault:
             case "raise":
                 raise KeyError("file")
+            case "exit":
+                raise SystemExit("no file")
             case "shape":
                 return image[:, :7], label
             case "colour":

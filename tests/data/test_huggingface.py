@@ -6,17 +6,20 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from pellucid.data import item_data
+from pellucid.data import huggingface, item_data
 from pellucid.data.huggingface import HuggingFace
 from pellucid.errors import UserError
+from pellucid.spec import MULTILABEL, NUMBERS
 from tests.data.own_sets import digits, rows
 from tests.fakes import write_photos
 
@@ -26,6 +29,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing is known from other tests, and the library keeps what it makes in the test's folder."""
     monkeypatch.setattr(item_data, "_known", {})
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface, "_unreachable", lambda hub: "")
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +129,57 @@ def test_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [(("somebody/digits", "small"), {"revision": "v1"})]
     assert torch.equal(data.splits["train"].labels_N, torch.from_numpy(digits()[1][:250]))
     assert data.source == "somebody/digits"
+
+
+def test_without_a_network_the_cache_is_asked_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(*args: Any, **options: Any) -> Any:
+        assert huggingface_hub.constants.HF_HUB_OFFLINE
+        assert datasets.config.HF_HUB_OFFLINE
+        return parts()
+
+    def no_answer(*args: Any, **options: Any) -> None:
+        raise OSError("Name or service not known.")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(item_data, "_known", {})
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "get_session", lambda: SimpleNamespace(head=no_answer))
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert len(read(name="somebody/digits").splits["train"]) == 250
+    assert "does not answer (OSError: Name or service not known): somebody/digits" in caplog.text
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
+def test_a_list_of_classes_is_several_labels(tmp_path: Path) -> None:
+    classes = datasets.ClassLabel(names=["odd", "large", "three"])
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.List(classes)})
+    images = [Image.fromarray(digits()[0][k]) for k in range(60)]
+    lists = [[k for k, has in enumerate((row % 2, row > 30, row % 3 == 0)) if has] for row in range(60)]
+    dataset = datasets.Dataset.from_dict({"image": images, "label": lists}, features=features)
+    folder = datasets.DatasetDict({"train": dataset, "test": dataset.select(range(10))})
+    folder.save_to_disk(str(tmp_path / "lists"))
+    data = HuggingFace(path=str(tmp_path / "lists"), val_fraction=0.2)
+    assert (data.spec.labels, data.spec.classes) == (MULTILABEL, ("odd", "large", "three"))
+    targets_NK = data.read()["train"].targets_NK
+    assert targets_NK is not None
+    assert targets_NK.dtype == torch.bool
+    assert [row.nonzero()[:, 0].tolist() for row in targets_NK] == lists
+
+
+def test_numbers(tmp_path: Path) -> None:
+    ages = [k / 4 for k in range(60)]
+    columns = {"image": [Image.fromarray(digits()[0][k]) for k in range(60)], "age": ages}
+    features = datasets.Features({"image": datasets.Image(), "age": datasets.Value("float32")})
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(tmp_path / "ages"))
+    data = HuggingFace(path=str(tmp_path / "ages"), label="age")
+    assert (data.spec.labels, data.spec.classes) == (NUMBERS, ("number",))
+    targets_NK = data.read()["all"].targets_NK
+    assert targets_NK is not None
+    assert targets_NK[:, 0].tolist() == ages
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ from pellucid.data.items import (
     Keys,
     bytes_of,
     described,
-    label_of,
     parts_of,
     pixels_of,
     raw_of,
@@ -56,20 +55,6 @@ def test_black_and_white_is_black_and_white() -> None:
 def test_what_is_no_image(image: Any) -> None:
     with pytest.raises(ItemError, match=r"has (the|an) image"):
         raw_of(image)
-
-
-@pytest.mark.parametrize(
-    ("value", "label"),
-    [(3, 3), (True, 1), (2.0, 2), (np.uint8(4), 4), (torch.tensor([[5]]), 5), ([6], 6), ("cat", "cat")],
-)
-def test_labels(value: Any, label: int | str) -> None:
-    assert label_of(value) == label
-
-
-@pytest.mark.parametrize("value", [None, 0.5, float("nan"), [1, 2], {"a": 1}, np.zeros(2)])
-def test_what_is_no_label(value: Any) -> None:
-    with pytest.raises(ItemError, match=r"has (the|a) label"):
-        label_of(value)
 
 
 @dataclass

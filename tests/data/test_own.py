@@ -17,6 +17,7 @@ from pellucid.data.digits import Digits as OurDigits
 from pellucid.data.own import Own, by_name
 from pellucid.engine.build import make_data
 from pellucid.errors import UserError
+from pellucid.spec import MULTILABEL, NUMBERS
 from tests.data import own_sets
 from tests.data.own_sets import digits
 from tests.fakes import write_photos
@@ -192,6 +193,7 @@ def test_large_images_lie_in_a_file_that_is_gone_afterwards(
         ),
         ("shape", r"item 17 of 400 has an image of the shape \(1, 7, 8\), those before \(1, 8, 8\)"),
         ("colour", "item 17 of 400 is in colour, those before are grey"),
+        ("exit", r"item 17 of 400 raised SystemExit: no file \(.*own_sets.py, line"),
         ("nan", "item 17 of 400 has an image of which 1 of 64 values are NaN or infinite"),
         ("bright", "item 17 of 400 has values from 0 to 7, beyond black and white of the others"),
         ("mixed", "item 17 of 400 is an image of Pillow's, others are arrays"),
@@ -230,6 +232,65 @@ def test_what_is_wrong_with_an_item_is_told(fault: str, message: str) -> None:
 def test_what_is_no_data_set_is_told(make: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         Own(make=make)
+
+
+@pytest.mark.parametrize(
+    ("known", "labels", "classes", "values"),
+    [
+        ("flags", MULTILABEL, ("0", "1", "2"), [[d % 2 == 1, d > 4, d % 3 == 0] for d in range(10)]),
+        ("numbers", NUMBERS, ("0", "1"), [[d / 4, -d] for d in range(10)]),
+        ("number", NUMBERS, ("number",), [[d / 4] for d in range(10)]),
+    ],
+)
+def test_images_may_have_several_labels_or_numbers(
+    known: str, labels: str, classes: tuple[str, ...], values: list[list[Any]]
+) -> None:
+    data = Own(make=partial(own_sets.Known, known=known))
+    data.setup()
+    assert (data.spec.labels, data.spec.classes) == (labels, classes)
+    for split in data.splits.values():
+        assert split.targets_NK is not None
+        rows = [int(name.partition("/")[2]) for name in split.files]
+        digits_N = own_sets.digits()[1][rows]
+        assert split.targets_NK.tolist() == [values[digit] for digit in digits_N]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_images_of_many_channels_are_shown_as_those_of_files(channels: int) -> None:
+    noise = np.random.default_rng(0)
+    pixels_NCHW = noise.integers(0, 50, (60, channels, 8, 8), np.uint8)
+    if channels == 5:
+        pixels_NCHW[:, 4, :, :4] = 200  # most of what differs between pixels, with channel 3
+        pixels_NCHW[:, 3, :, :4] = 200
+    pairs = [(torch.from_numpy(image), index % 2) for index, image in enumerate(pixels_NCHW)]
+    spec = Own(make=lambda: pairs).spec
+    if channels < 5:
+        assert spec.bands == {2: (0, 1, 0)}.get(channels, ())
+        return
+    assert spec.shown_as == "shown: the first 3 principal components of 5 channels"
+    weights_C = np.abs(np.array(spec.bands).reshape(3, 6)[0, :5]) * np.array(spec.std)
+    assert weights_C[3:].min() > 3 * weights_C[:3].max()
+
+
+def test_one_in_its_place_alone_is_a_class() -> None:
+    data = Own(make=partial(own_sets.Known, known="one hot"))
+    assert data.read()["all"].labels_N.tolist() == own_sets.digits()[1].tolist()
+    with pytest.raises(UserError, match=r"item 17 of 400 has a label of 4 numbers.*data.labels=multilabel"):
+        Own(make=partial(own_sets.Known, known="one hot", fault=True))
+
+
+def test_labels_may_be_pinned_and_are_checked() -> None:
+    data = Own(make=own_sets.Digits, labels="numbers")
+    assert data.spec.labels == NUMBERS
+    targets_NK = data.read()["all"].targets_NK
+    assert targets_NK is not None
+    assert targets_NK[:, 0].tolist() == own_sets.digits()[1].tolist()
+    with pytest.raises(UserError, match=r"^data.labels=many: expected auto, class, multilabel, numbers.$"):
+        Own(make=own_sets.Digits, labels="many")
+    with pytest.raises(UserError, match=r"item 17 of 400 has 4 labels. Expected 3, as the training images"):
+        Own(make=partial(own_sets.Known, known="flags", fault=True))
+    with pytest.raises(UserError, match=r"item 0 of 400 has the label .* and in another draw .* that stays"):
+        Own(make=partial(own_sets.Known, known="drawn"))
 
 
 def test_workers_are_a_number() -> None:

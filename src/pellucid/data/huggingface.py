@@ -20,14 +20,16 @@ log = logging.getLogger(__name__)
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves beside the images
 MAX_LISTED = 12  # columns
+SECONDS = 5  # that the hub may take to answer at all
 
 
 class HuggingFace(ItemData):
     """A data set that the library ``datasets`` reads: ``path``, a folder of parquet files, of images in
     folders or what ``save_to_disk`` wrote; or ``name``, with its ``config``, from the hub or its cache.
 
-    The columns ``image`` and ``label`` are those of the types Image and ClassLabel, or with a usual name. Its
-    own splits are taken; ``split``: all is taken from that one. Raises UserError.
+    The columns ``image`` and ``label`` are those of the types Image and ClassLabel, or with a usual name. A
+    list of classes for each image is several labels. Its own splits are taken; ``split``: all is taken from
+    that one. Raises UserError.
     """
 
     def __init__(
@@ -74,7 +76,8 @@ class HuggingFace(ItemData):
         first = next(iter(sets.values()))
         columns = self._columns(first.features)
         self.keys = Keys(*columns)
-        self.label_names = getattr(first.features[columns[1]], "names", None) or ()
+        feature = first.features[columns[1]]
+        self.label_names = getattr(_in_list(feature), "names", None) or getattr(feature, "names", None) or ()
         opened = sets if "all" in sets else self._by_name(sets)
         labelled = {part: self._labelled(part, dataset, columns) for part, dataset in opened.items()}
         return {part: rows for part, rows in labelled.items() if rows is not None}
@@ -83,7 +86,7 @@ class HuggingFace(ItemData):
         return self.label_names
 
     def listed(self, dataset: Any) -> list[Any]:
-        return list(dataset.select_columns([self.keys.label])[:][self.keys.label])
+        return _cells(dataset, str(self.keys.label))
 
     def _by_name(self, sets: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -96,15 +99,17 @@ class HuggingFace(ItemData):
         image, label = columns
         rows = dataset.with_format(None).select_columns([image, label])
         rows = rows.cast_column(image, _library().Image())
-        if part in ("val", "test") and set(self.listed(rows)) <= {None, -1}:
+        if part in ("val", "test") and all(cell in (None, -1, []) for cell in _cells(rows, label)):
             log.info("The %s images of %s have no labels: some of others stand in.", part, self.title)
             return None
-        return rows
+        names = getattr(_in_list(dataset.features[label]), "names", None)
+        return rows if names is None else _Flags(rows, label, len(names))
 
     def _load(self, library: Any) -> Any:
         try:
             if self.path is None:
-                return library.load_dataset(self.name, self.config, revision=self.revision)
+                with _offline_without_network(library, str(self.name)):
+                    return library.load_dataset(self.name, self.config, revision=self.revision)
             if not self.path.is_dir():
                 raise UserError(f"data.path={self.path}: there is no such folder.")
             if any((self.path / name).is_file() for name in SAVED):
@@ -153,13 +158,39 @@ class HuggingFace(ItemData):
         )
 
 
+class _Flags:
+    """The rows of a data set whose label is a list of classes: 0 or 1 for each of them, (K,)."""
+
+    def __init__(self, rows: Any, label: str, count: int) -> None:
+        self.rows, self.label, self.count = rows, label, count
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        if row[self.label] is None:
+            raise ValueError(f"{self.label} is missing; an image without labels has an empty list")
+        return {**row, self.label: [int(k in row[self.label]) for k in range(self.count)]}
+
+
+def _cells(dataset: Any, label: str) -> list[Any]:
+    """The labels alone, without decoding an image."""
+    return list(dataset.select_columns([label])[:][label])
+
+
+def _in_list(feature: Any) -> Any:
+    """What a column of lists holds; None for another."""
+    return getattr(feature, "feature", None)
+
+
 def _is_image(feature: Any) -> bool:
     """Of the type Image, or the bytes of one as files say it that were written by others."""
     return type(feature).__name__ == "Image" or (isinstance(feature, Mapping) and "bytes" in feature)
 
 
 def _is_class(feature: Any) -> bool:
-    return type(feature).__name__ == "ClassLabel"
+    return "ClassLabel" in (type(feature).__name__, type(_in_list(feature)).__name__)
 
 
 def _library() -> Any:
@@ -171,6 +202,42 @@ def _library() -> Any:
             f"data=huggingface needs the package datasets ({first_line(error)}): "
             "pip install 'pellucid[huggingface]'."
         ) from error
+
+
+@contextmanager
+def _offline_without_network(library: Any, name: str) -> Iterator[None]:
+    """Where the hub does not answer, what the library has in its cache is taken, and else told at once: its
+    own retries take half a minute.
+    """
+    hub = importlib.import_module("huggingface_hub")
+    reason = "" if hub.constants.HF_HUB_OFFLINE else _unreachable(hub)
+    if not reason:
+        yield
+        return
+    log.warning(
+        "The hub at %s does not answer (%s): %s is looked for in the cache of the library datasets.",
+        hub.constants.ENDPOINT,
+        reason,
+        name,
+    )
+    places = [(hub.constants, "HF_HUB_OFFLINE"), (library.config, "HF_HUB_OFFLINE")]
+    before = [getattr(place, flag) for place, flag in places]
+    for place, flag in places:
+        setattr(place, flag, True)
+    try:
+        yield
+    finally:
+        for (place, flag), value in zip(places, before, strict=True):
+            setattr(place, flag, value)
+
+
+def _unreachable(hub: Any) -> str:
+    """Why the hub gives no answer of any kind; empty where it does."""
+    try:
+        hub.get_session().head(hub.constants.ENDPOINT, timeout=SECONDS)
+    except Exception as error:  # of the library below it, which was another one in each of its versions
+        return f"{type(error).__name__}: {first_line(error).rstrip('.')}"
+    return ""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Data modules of anybody's data sets, whose items are images with their classes.
+"""Data modules of anybody's data sets, whose items are images with their labels.
 
 Axes: N images, C channels, H × W pixels, K classes.
 """
@@ -21,8 +21,10 @@ from torch import Tensor
 
 from pellucid.data.allocate import allocate
 from pellucid.data.base import ImageData
+from pellucid.data.channels import COMPOSITE, FILES, SIDE, principal_components
 from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.images import Split, as_digests, numbered
+from pellucid.data.item_labels import AUTO, PIN, Label, check_kind
 from pellucid.data.item_reader import Looked, Reader, batched, check_workers, form_of
 from pellucid.data.items import Keys, Shape
 from pellucid.data.loader import BatchLoader
@@ -30,7 +32,8 @@ from pellucid.data.statistics import channel_statistics
 from pellucid.data.torchvision_sets import AUTO_SIZE, distinct
 from pellucid.discovery.dataset import class_names, labels, layers_of
 from pellucid.errors import UserError, counted, plain
-from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
+from pellucid.inside.images import UNKNOWN
+from pellucid.spec import CLASS, IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, MULTILABEL, Spec
 from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,6 @@ SPLIT_NAMES = {
     **{"val": "val", "valid": "val", "validation": "val", "dev": "val"},
     **{"test": "test", "testing": "test"},
 }
-Label = int | str
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class ItemData(ImageData):
     Looks at some of the items at construction, and reads those of one small size. Items are read once and
     kept as uint8, above 4 GiB a split in a file in ``cache``; of a data set that augments them itself the
     training images are drawn anew in each epoch, by ``workers`` processes, each a function of the seed, the
-    epoch and the item. ``key`` says what decides which items there are. Raises UserError.
+    epoch and the item. ``key`` says what decides which items there are; ``labels`` what is known of an image,
+    see ``Spec``, auto: what some of them look like. Raises UserError.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class ItemData(ImageData):
         title: str,
         key: str,
         keys: Keys,
+        labels: Literal["auto", "class", "multilabel", "numbers"] = "auto",
         batch_size: int = 64,
         augment: str = "none",
         val_fraction: float = 0.15,
@@ -94,12 +98,17 @@ class ItemData(ImageData):
         **given: Any,
     ) -> None:
         check_workers(workers)
+        try:
+            check_kind(labels)
+        except ValueError as error:
+            raise UserError(f"data.labels={labels}: {error}.") from None
+        self.labels: str = labels
         self.title, self.keys, self.workers = title, keys, workers
         self.cache, self.cache_limit, self.item_seed = Path(cache).expanduser(), cache_limit, seed
         self.opened: dict[str, Any] | None = None
         self.content: dict[str, _Content] = {}  # of training images that were read to look at them
         shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
-        key = json.dumps([key, shares, seed], default=str)
+        key = json.dumps([key, labels, shares, seed], default=str)
         if key not in _known:
             self.opened = self.open()
             _known[key] = self._look(shares)
@@ -135,20 +144,37 @@ class ItemData(ImageData):
     def read(self) -> dict[str, Split]:
         opened = self.opened or self.open()
         self.opened, splits = None, {}
-        shape = self.spec.image_shape if self.known.photos else self.known.spec.image_shape
         for part, dataset in opened.items():
-            reader = self._reader(part, dataset)
+            reader = replace(self._reader(part, dataset), labels=self.spec.labels)
             looked = reader.look()
-            form = form_of(shape, photos=self.known.photos, fit=self.spec.fit, looked=looked)
+            form = form_of(
+                self.spec.image_shape if self.known.photos else self.known.spec.image_shape,
+                photos=self.known.photos,
+                fit=self.spec.fit,
+                looked=looked,
+            )
             reader = replace(reader, random=looked.random, form=form)
             content = self.content.pop(part, None) or self._read(reader, looked)
-            labels_N = torch.tensor(self._classes(reader, content.labels))
-            digests_N = content.digests_N if self.known.photos else None
-            splits[part] = Split.whole(content.store, labels_N, numbered(part, len(labels_N)), digests_N)
+            splits[part] = self._split(part, reader, content)
             if looked.random:
                 self._of_random(part, reader, looked)
         self.source = self.title
         return splits
+
+    def _split(self, part: str, reader: Reader, content: _Content) -> Split:
+        """What was read, with the labels as the spec has them. Raises UserError for a label that is none."""
+        count, targets_NK = len(content.labels), None
+        if self.known.spec.labels == CLASS:
+            labels_N = torch.tensor(self._classes(reader, content.labels))
+        else:
+            labels_N = torch.full((count,), UNKNOWN)
+            rows = self._rows(reader, content.labels)
+            targets_NK = torch.tensor(
+                rows, dtype=torch.bool if self.known.spec.labels == MULTILABEL else torch.float32
+            )
+        digests_N = content.digests_N if self.known.photos else None
+        split = Split.whole(content.store, labels_N, numbered(part, count), digests_N)
+        return replace(split, targets_NK=targets_NK)
 
     def train_dataloader(self) -> BatchLoader:
         if self.draw is not None:
@@ -165,7 +191,7 @@ class ItemData(ImageData):
 
     def _reader(self, part: str, dataset: Any) -> Reader:
         name = self.title if part == "all" else f"{self.title}, split {part}"
-        return Reader(dataset, name, self.keys, self.item_seed)
+        return Reader(dataset, name, self.keys, self.item_seed, labels=self.labels)
 
     def _look(self, shares: Shares) -> _Known:
         """The classes, and the images' shape and statistics, by the training images."""
@@ -173,29 +199,46 @@ class ItemData(ImageData):
         part, dataset = next((part, self.opened[part]) for part in ("train", "all") if part in self.opened)
         reader = self._reader(part, dataset)
         looked = reader.look()
+        reader = replace(reader, labels=looked.labels)
+        if looked.labels != CLASS and self.labels == AUTO:
+            kinds = {MULTILABEL: f"0 or 1 for each of {looked.count} labels"}
+            what = kinds.get(looked.labels, counted(looked.count, "number"))
+            log.info("Labels of %s: %s. Otherwise: %s", self.title, what, PIN)
         names = [plain(name) for name in distinct(list(self.names(dataset)), len(self.names(dataset)))]
         shape = _common_shape(looked)
         if shape is None:
-            class_of = _by_name(names) or self._by_label(reader, self.listed(dataset) or _each_label(reader))
+            listed: list[Label] = []
+            if looked.labels == CLASS and not names:
+                listed = self.listed(dataset) or _each_label(reader)
+            classes, class_of = self._outputs(reader, names, listed, looked)
             size = (3, AUTO_SIZE, AUTO_SIZE)
-            classes = names or [plain(label) for label in class_of]
-            self._check_classes(classes)
-            spec = Spec(size, tuple(classes), IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SOURCE)
+            spec = Spec(size, classes, IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SOURCE, labels=looked.labels)
             return _Known(spec, class_of, photos=True)
         form = form_of(shape, photos=False, fit=Spec(shape, (), (), (), "").fit, looked=looked)
         reader = replace(reader, random=looked.random, form=form)
         content = self.content[part] = self._read(reader, looked)
-        class_of = _by_name(names) or self._by_label(reader, content.labels)
-        classes = names or [plain(label) for label in class_of]
-        self._check_classes(classes)
-        self.known = _Known(Spec(shape, tuple(classes), (), (), ""), class_of, photos=False)
-        labels_N = torch.tensor(self._classes(reader, content.labels))
-        split = Split.whole(content.store, labels_N, numbered(part, len(labels_N)))
+        classes, class_of = self._outputs(reader, names, content.labels, looked)
+        self.known = _Known(Spec(shape, classes, (), (), "", labels=looked.labels), class_of, photos=False)
+        split = self._split(part, reader, content)
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
             split = divide({part: split}, shares, self.item_seed, classes, History()).splits["train"]
         mean, std = channel_statistics(map(split.images, torch.split(torch.arange(len(split)), CHUNK)))
-        source = f"its {len(split):,} training images"
-        return replace(self.known, spec=Spec(shape, tuple(classes), mean, std, source))
+        source, bands = f"its {len(split):,} training images", _bands(split, mean, std)
+        spec = replace(self.known.spec, mean=mean, std=std, statistics=source, bands=bands)
+        return replace(self.known, spec=spec)
+
+    def _outputs(
+        self, reader: Reader, names: Sequence[str], found: Sequence[Label], looked: Looked
+    ) -> tuple[tuple[str, ...], dict[Label, int]]:
+        """The names of classes, labels or numbers, and the class of each label where they are classes."""
+        if looked.labels != CLASS:
+            known = tuple(names) if len(names) == looked.count else ()
+            numbered_ = tuple(map(str, range(looked.count))) if looked.count > 1 else ("number",)
+            return known or numbered_, {}
+        class_of = _by_name(names) or self._by_label(reader, found)
+        classes = tuple(names or [plain(str(label)) for label in class_of])
+        self._check_classes(classes)
+        return classes, class_of
 
     def _check_classes(self, classes: Sequence[str]) -> None:
         if len(classes) < 2:
@@ -258,6 +301,17 @@ class ItemData(ImageData):
                 raise reader.told(index, f"has the label {label!r}. Expected {known}.")
         return [class_of[label] for label in found]
 
+    def _rows(self, reader: Reader, found: Sequence[Label]) -> list[tuple[float, ...]]:
+        """Several labels or numbers of each. Raises UserError for one with more or fewer."""
+        rows, count = [], len(self.known.spec.classes)
+        for index, label in enumerate(found):
+            assert isinstance(label, tuple)
+            if len(label) != count:
+                what = counted(len(label), "label" if self.known.spec.labels == MULTILABEL else "number")
+                raise reader.told(index, f"has {what}. Expected {count}, as the training images have.")
+            rows.append(label)
+        return rows
+
     def _by_label(self, reader: Reader, found: Sequence[Label]) -> dict[Label, int]:
         """Classes of labels that nothing names: those that there are, in their order."""
         kinds = {type(label) for label in found}
@@ -287,6 +341,20 @@ def _common_shape(looked: Looked) -> Shape | None:
     if looked.of_pillow and (len(sizes) > 1 or height != width or height > AUTO_SIZE):
         return None
     return channels, height, width
+
+
+def _bands(split: Split, mean: Sequence[float], std: Sequence[float]) -> tuple[float, ...]:
+    """How images of other than one or three channels are shown, as those of files are, see ``Spec``."""
+    channels = len(mean)
+    if channels in (1, 3):
+        return ()
+    if channels == 2:
+        return COMPOSITE
+    index_B = torch.linspace(0, len(split) - 1, min(FILES, len(split))).long()
+    images_BCHW = split.images(index_B)
+    steps = [max(1, side // SIDE) for side in images_BCHW.shape[2:]]
+    pixels_PC = images_BCHW[:, :, :: steps[0], :: steps[1]].permute(0, 2, 3, 1).reshape(-1, channels)
+    return principal_components(pixels_PC.double().numpy() / 255, np.array(mean), np.array(std))
 
 
 def _by_name(names: Sequence[str]) -> dict[Label, int]:

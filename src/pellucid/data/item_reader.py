@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, IterableDataset
 
+from pellucid.data.item_labels import AUTO, Found, Label, found_label, kind_of, label_of
 from pellucid.data.items import (
     Form,
     ItemError,
@@ -32,17 +33,17 @@ from pellucid.data.items import (
     check_numbers,
     described,
     fetch,
-    label_of,
     parts_of,
     pixels_of,
     raw_of,
     shape_of,
+    shown,
 )
 from pellucid.discovery.dataset import length
 from pellucid.discovery.normalization import Normalization, find_normalization
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import preserve_random_state
-from pellucid.spec import Fit
+from pellucid.spec import CLASS, Fit
 from pellucid.system.seeding import seed_global
 
 SAMPLED = 32  # items that are looked at
@@ -57,7 +58,8 @@ class Looked:
     """What some of the items of a data set are like.
 
     ``shapes`` of their images; ``of_pillow``: all are images of Pillow's; ``random``: another draw gives
-    other pixels; ``normalization`` of arrays that are not uint8; ``seconds`` that an item takes.
+    other pixels; ``normalization`` of arrays that are not uint8; ``seconds`` that an item takes; ``labels``:
+    what they are, of the ``count`` K, 1 of classes.
     """
 
     shapes: frozenset[Shape]
@@ -65,14 +67,16 @@ class Looked:
     random: bool
     normalization: Normalization | None
     seconds: float
+    labels: str
+    count: int
 
 
 @dataclass(frozen=True)
 class Item:
-    """An item that was read: pixels (C, H, W) uint8, the class's number or name, a digest of the image."""
+    """An item that was read: pixels (C, H, W) uint8, its label, a digest of the image."""
 
     pixels: NDArray[np.uint8]
-    label: int | str
+    label: Label
     digest: bytes
 
 
@@ -81,7 +85,7 @@ class Reader:
     """A reader of the items of a ``dataset``, called ``name`` in what is told.
 
     ``form``: what they are brought to, once that is known. ``random``: the data set draws, of which ``draw``
-    is the number.
+    is the number. ``labels``: what they are, ``auto`` until that is known.
     """
 
     dataset: Any
@@ -91,6 +95,7 @@ class Reader:
     random: bool = True
     draw: int = 0
     form: Form | None = None
+    labels: str = CLASS
 
     def __len__(self) -> int:
         """How many there are. Raises UserError for a data set that has no numbered items."""
@@ -108,20 +113,23 @@ class Reader:
             raise UserError(f"{self.name} has no items. Expected images with their classes.")
         return count
 
-    def raw(self, index: int) -> tuple[Raw, int | str]:
+    def raw(self, index: int) -> tuple[Raw, Found]:
         """The image and the label of an item, as it gives them. Raises ItemError."""
         if not self.random:
             image, label = parts_of(fetch(self.dataset, index), self.keys)
-            return raw_of(image), label_of(label)
+            return raw_of(image), self._label_of(label)
         with preserve_random_state(torch.device("cpu")):
             seed_global(self.seed, "item", self.draw, self.name, index)
             image, label = parts_of(fetch(self.dataset, index), self.keys)
-            return raw_of(image), label_of(label)
+            return raw_of(image), self._label_of(label)
 
-    def label(self, index: int) -> int | str:
+    def _label_of(self, value: Any) -> Found:
+        return found_label(value) if self.labels == AUTO else label_of(value, self.labels)
+
+    def label(self, index: int) -> Label:
         """The label of an item alone. Raises UserError."""
         try:
-            return self.raw(index)[1]
+            return label_of(self.raw(index)[1], self.labels)
         except ItemError as error:
             raise self.told(index, error) from error
 
@@ -130,6 +138,7 @@ class Reader:
         assert self.form is not None
         try:
             raw, label = self.raw(index)
+            label = label_of(label, self.labels)
             return Item(pixels_of(raw, self.form), label, hashlib.sha256(bytes_of(raw)).digest())
         except ItemError as error:
             return self.told(index, error)
@@ -142,7 +151,7 @@ class Reader:
         """What some of the items are like, each asked several times. Raises UserError."""
         count = len(self)
         chosen = range(0, count, max(1, count // SAMPLED))[:SAMPLED]
-        raws, random, start = [], False, time.perf_counter()
+        raws, found, random, start = [], list[Found](), False, time.perf_counter()
         for index in chosen:
             try:
                 raw, label = self.raw(index)
@@ -151,19 +160,34 @@ class Reader:
                 again, other = self.raw(index), replace(self, draw=self.draw + 1).raw(index)
             except ItemError as error:
                 raise self.told(index, error) from error
-            if not _is_same((raw, label), again) or label != other[1]:
+            if not _is_same((raw, label), again):
                 raise self.told(
                     index,
                     "asked twice is another image or has another label, although the global generators of "
                     "Python, NumPy and torch were set alike. Draw from these, which are set for each item "
                     "and epoch, or leave random changes to data.augment.",
                 )
+            if not _is_alike(label, other[1]):
+                raise self.told(
+                    index,
+                    f"has the label {shown(label)}, and in another draw {shown(other[1])}. Expected a label "
+                    "that stays: leave changes that alter it out.",
+                )
             random = random or not _is_same((raw, label), other)
             raws.append(raw)
+            found.append(label)
         seconds = (time.perf_counter() - start) / 3 / len(raws)
         of_pillow = self._check_kinds(chosen, raws)
         shapes = frozenset(map(shape_of, raws))
-        return Looked(shapes, of_pillow, random, None if of_pillow else self._normalization(raws), seconds)
+        labels = kind_of(found) if self.labels == AUTO else self.labels
+        for index, label in zip(chosen, found, strict=True):
+            try:
+                first = label_of(label, labels)
+            except ItemError as error:
+                raise self.told(index, error) from error
+        normalization = None if of_pillow else self._normalization(raws)
+        count = len(first) if isinstance(first, tuple) else 1
+        return Looked(shapes, of_pillow, random, normalization, seconds, labels, count)
 
     def _check_kinds(self, chosen: Sequence[int], raws: Sequence[Raw]) -> bool:
         """Whether all are of Pillow. Raises UserError where some are, or where arrays are not alike."""
@@ -234,8 +258,12 @@ def form_of(shape: Shape, *, photos: bool, fit: Fit, looked: Looked) -> Form:
     return Form(shape, photos, fit, None if looked.of_pillow else looked.normalization)
 
 
-def _is_same(one: tuple[Raw, int | str], other: tuple[Raw, int | str]) -> bool:
-    return one[1] == other[1] and bytes_of(one[0]) == bytes_of(other[0])
+def _is_same(one: tuple[Raw, Found], other: tuple[Raw, Found]) -> bool:
+    return _is_alike(one[1], other[1]) and bytes_of(one[0]) == bytes_of(other[0])
+
+
+def _is_alike(one: Found, other: Found) -> bool:
+    return repr(one) == repr(other)  # NaN as well
 
 
 def _kind(raw: Raw) -> str:

@@ -5,7 +5,6 @@ Axes: C channels, H × W pixels.
 
 from __future__ import annotations
 
-import math
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -62,13 +61,13 @@ def fetch(dataset: Any, index: int) -> Any:
         return dataset[index]
     except UserError as error:
         raise ItemError(f"raised: {first_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # which would end the training without a word
         raise ItemError(
             f"raised {described(error)}. Every item is needed: mend it, or leave it out of the data set."
         ) from error
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """What was raised, in a line, and where in the user's own code."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not any(place in frame.filename for place in OTHER_PLACES)]
@@ -151,25 +150,6 @@ def _is_channels_first(shape: tuple[int, ...], otherwise: bool) -> bool:
     return begin < end or (begin == end and otherwise)
 
 
-def label_of(value: Any) -> int | str:
-    """The number or name of a class. Raises ItemError for what is neither."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Tensor | np.ndarray | np.generic):
-        numbers = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-        if numbers.size != 1:
-            raise ItemError(
-                f"has a label of {numbers.size} numbers, {_shown(numbers.flatten().tolist())}. Expected one "
-                "class an image, its number or its name."
-            )
-        return label_of(numbers.item())
-    if isinstance(value, list | tuple) and len(value) == 1:
-        return label_of(value[0])
-    if isinstance(value, int | float) and math.isfinite(value) and value == int(value):
-        return int(value)
-    raise ItemError(f"has the label {_shown(value)}. Expected the number of a class, or its name.")
-
-
 def shape_of(raw: Raw) -> Shape:
     """Channels, height and width."""
     if isinstance(raw, Image.Image):
@@ -239,9 +219,10 @@ def _kind(value: Any) -> str:
         return f"an array {tuple(value.shape)} of {value.dtype}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {', '.join(type(part).__name__ for part in value) or 'nothing'}"
-    return _shown(value)
+    return shown(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a message, cut where it is long."""
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
