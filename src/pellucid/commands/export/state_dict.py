@@ -50,7 +50,7 @@ class StateDict(Exported):
     def _facts(self) -> dict[str, Any]:
         library, spec = self.form.library, self.run.spec
         facts = {
-            **facts_of_net(self.run, classifies=self.classifies),
+            **facts_of_net(self.run, classifies=self.classifies, last=self.last),
             "builder": library.builder,
             "arguments": dict(library.arguments),
             "changes": {name: f"torch.nn.{layer}" for name, layer in library.changes.items()},
