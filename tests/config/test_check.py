@@ -81,3 +81,17 @@ def test_every_class_that_is_named_is_checked_wherever_it_stands() -> None:
         "a.b.1.chanels": "a.b.1.chanels: CNN has no option 'chanels'. Did you mean 'channels'?",
         "a.b.1.dropout": "a.b.1.dropout: expected a number, got 'x'.",
     }
+
+
+def test_a_net_of_ones_own_among_the_options_of_another_model_is_told_by_one_line() -> None:
+    target = "torchvision.models.resnet18"
+    problems = check_targets({"model": {"_target_": target, "channels": [1], "dropout": 0.1}})
+    assert list(problems) == ["model"]
+    assert problems["model"].endswith(f"chosen by model=own model._target_={target}")
+
+
+def test_options_of_timms_builder_have_their_place() -> None:
+    node = {"_target_": "pellucid.model.timm.TimmClassifier", "patch_size": 4, "in_chans": 3}
+    problems = check_targets({"model": node})
+    assert problems["model.patch_size"].endswith("is added by +model.options.patch_size=4")
+    assert problems["model.in_chans"].endswith("The data's images set it; leave it out.")

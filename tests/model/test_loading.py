@@ -163,3 +163,21 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     )
     assert net.head.weight.dtype == torch.float32
     assert torch.equal(net.head.weight, source.head.weight.to(dtype).float())
+
+
+def test_of_several_nets_in_a_file_it_is_told_which_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    first, second, net = cnn(), cnn(), cnn()
+    both = {f"ema.{key}": value for key, value in first.state_dict().items()}
+    load_weights(net, file_of({**both, **{f"net.{k}": v for k, v in second.state_dict().items()}}))
+    assert torch.equal(net.head.weight, first.head.weight)
+    assert "ema is taken, not net." in caplog.text
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    net = cnn()
+    state = {key: value.clone() for key, value in cnn().state_dict().items()}
+    state["features.0.weight"][0] = torch.nan
+    before = net.head.weight.clone()
+    with pytest.raises(UserError, match=r"not finite stand in features\.0\.weight\. .*earlier checkpoint"):
+        load_weights(net, file_of(state))
+    assert torch.equal(net.head.weight, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def test_the_facts_beside_a_file_are_those_of_its_data(tmp_path: Path) -> None:
     asked = preprocessing_of(file, 1)
     assert asked is not None
     assert (asked.mean, asked.std, asked.size, asked.crop) == ((0.5,), (0.25,), 8, 0.9)
-    assert preprocessing_of(file, 3) is preprocessing_of(None, 1) is None
+    assert preprocessing_of(file, 4) is preprocessing_of(None, 1) is None
     (tmp_path / "best.pt.json").write_text('{"classes": 3}')
     assert StateFile.read(tmp_path / "best.pt").spec is None
 
@@ -105,7 +106,8 @@ def torchscript(path: Path) -> None:
     ("name", "make", "told"),
     [
         ("x.pt", lambda path: path.write_bytes(b""), r"the file is empty \(0 bytes\)"),
-        ("x.pt", lambda path: path.write_bytes(b"not a checkpoint"), "damaged, or not a file of tensors"),
+        ("x.pt", lambda path: path.write_bytes(b"not a checkpoint"), "does not begin as a file of torch"),
+        ("x.pt", lambda path: path.write_bytes(pickle.dumps(Path("a"), 4)), "objects that are no tensors"),
         (
             "x.pt",
             lambda path: path.write_bytes(b"PK\x03\x04 half a zip"),
@@ -130,3 +132,15 @@ def test_what_is_no_file_of_weights_is_told_in_a_paragraph(
         StateFile.read(tmp_path / name, "model.weights")
     assert str(raised.value).startswith(f"model.weights={tmp_path / name}: ")
     assert "\n" not in str(raised.value)
+
+
+def test_preprocessing_of_colour_for_grey_and_of_grey_for_colour() -> None:
+    def of(spec: Spec, channels: int) -> tuple[float, ...] | None:
+        found = preprocessing_of(StateFile(Path("x"), "weights=x", {}, spec), channels)
+        return found.mean if found else None
+
+    colour = Spec((3, 8, 8), ("a", "b"), (0.25, 0.5, 0.75), (0.1, 0.2, 0.3), "a test")
+    assert of(colour, 3) == (0.25, 0.5, 0.75)
+    assert of(colour, 1) == (0.5,)
+    assert of(Spec((1, 8, 8), ("a", "b"), (0.25,), (0.1,), "a test"), 3) == (0.25, 0.25, 0.25)
+    assert of(colour, 4) is None

@@ -12,6 +12,7 @@ from torchvision import models
 
 from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.model.stem import choose_stem, patch_side, shrink_stem
+from pellucid.model.torchvision import TorchvisionClassifier
 from tests.model.zoo import make
 
 # The first layer, and how many places a side its maps and the last maps have, of images of 32 pixels.
@@ -136,5 +137,24 @@ def test_a_small_stem_takes_its_own_weights_again(tmp_path: Path, caplog: pytest
     torch.save(trained.state_dict(), path)
     again = make(stem="small", weights=str(path))
     assert torch.equal(again.backbone.conv1.weight, trained.backbone.conv1.weight)  # type: ignore[union-attr, arg-type]
-    make(stem="auto", weights=str(path))
-    assert re.search(r"conv1\.weight.*model\.stem", caplog.text), "which is the published one for a file"
+    assert not caplog.records
+    make(stem="standard", weights=str(path))
+    assert re.search(r"conv1\.weight.*model\.stem", caplog.text)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "densenet121", "convnext_tiny", "vit_b_16"])
+@pytest.mark.parametrize("stem", ["small", "standard"])
+def test_a_file_says_which_stem_its_net_has(arch: str, stem: str) -> None:
+    tensors = {f"net.{key}": value for key, value in make(arch, 32, stem=stem).state_dict().items()}
+    assert TorchvisionClassifier.stem_of(arch, tensors) == stem
+
+
+def test_the_stem_of_a_file_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    trained = make(stem="small")
+    torch.save(trained.library_state(), path)
+    again = make(stem="auto", weights=str(path))
+    assert again.stem == "small"
+    assert torch.equal(again.backbone.conv1.weight, trained.backbone.conv1.weight)  # type: ignore[union-attr, arg-type]
+    torch.save(make(stem="standard").library_state(), path)
+    assert make(stem="auto", weights=str(path)).stem == "standard"

@@ -30,6 +30,9 @@ ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+OF_DATA = {"in_chans": "The data's images set it", "img_size": "data.image_size sets it"}  # timm's names
+
+
 def targets(config: Any, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every mapping with a ``_target_`` in ``config``, also in lists, with its dotted key."""
     if isinstance(config, Mapping) and "_target_" in config:
@@ -49,6 +52,15 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
             continue
         if where == "data" and not str(node["_target_"]).startswith("pellucid."):
             signature = with_options_of_own(signature)
+        unknown = [
+            key for key in node if not (key in SPECIAL or key in signature.annotations or signature.open)
+        ]
+        if where == "model" and len(unknown) > 1 and not str(node["_target_"]).startswith("pellucid."):
+            problems[where] = (  # those are of the model that was chosen, most likely by default
+                f"model._target_={node['_target_']}: it has no options {', '.join(unknown)}, which are of "
+                f"another model. A net of your own is chosen by model=own model._target_={node['_target_']}"
+            )
+            continue
         for key, value in node.items():
             if key in SPECIAL:
                 continue
@@ -76,6 +88,10 @@ def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signat
     hint = did_you_mean(key, signature.annotations)
     if (where, key) == ("model", "weights"):
         hint = " Any net starts from a run or a file by weights=<path>."
+    elif where == "model" and key in OF_DATA:
+        hint = f" {OF_DATA[key]}; leave it out."
+    elif where == "model" and "options" in signature.annotations:
+        hint += f" One of the library's builder is added by +model.options.{key}={node[key]}"
     return f"{where}.{key}: {short} has no option '{key}'.{hint}"
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
+from torch import Tensor
+
 from pellucid.config.build import build, from_environment, locate, parameters_of, without_start
 from pellucid.config.functions import of_user
 from pellucid.data.base import ImageData
@@ -115,12 +117,12 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
     Images are prepared as those that its weights were made of, where these say how, and enlarged where they
     are too small for the net; to another size unless the user has set it.
     """
-    file = _file_of_weights(config)
+    file, stem = _file_of_weights(config), config["model"].get("stem")
     data = make_data(config)
     config = {**config, "task": fitting_task(config, data.spec.labels, overrides)}
     data.conform(_spec_of_weights(config, data, file))
     if file is not None:
-        config = come_back(config)
+        config = come_back(config, file.tensors)
     try:
         task = make_task(config, data.spec)
     except ImageTooSmallError as error:
@@ -137,6 +139,8 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
     if file is not None:
         classes = data.spec.classes if isinstance(task, Classification) else ()
         load_weights(task.net, file, classes=classes)
+        if stem == "auto" and getattr(task.net, "stem", "") == "small":
+            log.info("The net's stem is for small images, as that of %s is.", file.given)
     if config["model"].get("stem") == "auto" and getattr(task.net, "stem", "") == "small":
         log.info(
             "The net's stem is for small images: of %d × %d pixels they keep all. As it was published: "
@@ -205,18 +209,23 @@ def make_explainers(config: Mapping[str, Any]) -> dict[str, Explainer]:
     return explainers
 
 
-def come_back(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of a net that gets its weights from a file: not those that it started from."""
+def come_back(config: Mapping[str, Any], tensors: Mapping[str, Tensor] = {}) -> Mapping[str, Any]:
+    """The configuration of a net that gets its weights from a file, ``tensors``: not those that it started
+    from.
+    """
     node = config["model"]
-    if config.get("weights") not in (None, "none") and node.get("stem") == "auto":
-        node = {**node, "stem": "standard"}  # random weights would choose anew
+    started = {config.get("weights"), node.get("weights")} - {None, "none"}
+    if node.get("stem") == "auto" and started:  # random weights would choose anew
+        net = _transfer_class(config)
+        stem = net.stem_of(**_options(config, net, "arch"), tensors=tensors) if net else "standard"
+        node = {**node, "stem": stem}
     return {**config, "model": without_start(node, config["packages"])}
 
 
 def restore_task(checkpoint: Mapping[str, Any], packages: Sequence[str] = ()) -> tuple[Task, Spec]:
     """The task of a checkpoint, from what is inside it alone; ``packages``: those that the user has named."""
     config, spec = checkpoint["pellucid"]["config"], Spec.from_dict(checkpoint["pellucid"]["spec"])
-    task = make_task(come_back({**config, "packages": packages}), spec)
+    task = make_task(come_back({**config, "packages": packages}, checkpoint["state_dict"]), spec)
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

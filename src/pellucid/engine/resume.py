@@ -32,7 +32,7 @@ def load_last(run: Run) -> dict[str, Any]:
 
 def assemble_as_then(config: Mapping[str, Any], last: Mapping[str, Any]) -> tuple[ImageData, Task]:
     """Data and task for the classes and statistics that a checkpoint was trained with."""
-    config, then = come_back(config), Spec.from_dict(last["pellucid"]["spec"])
+    config, then = come_back(config, last["state_dict"]), Spec.from_dict(last["pellucid"]["spec"])
     data = make_data(config)
     check_classes(data.spec, then)
     data.conform(then)

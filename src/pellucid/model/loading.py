@@ -41,6 +41,11 @@ def load_weights(
     fitting = {key: value for key, value in found.items() if value.shape == expected[key].shape}
     if all(key in head or value.ndim == 0 for key, value in fitting.items()):
         raise _nothing_fits(net, file, expected)
+    if broken := [key for key, value in fitting.items() if not value.isfinite().all()]:
+        raise UserError(
+            f"{file.given}: values that are not finite stand in {_few([_told(net, key) for key in broken])}. "
+            "Nothing can be learned from there; take an earlier checkpoint."
+        )
     missing = [
         key
         for key in expected
@@ -109,6 +114,7 @@ def _names_of(
     A layout: the net's names by those that a file may have. Where nothing fits, the first one.
     """
     best = ((0, 0), _container(tensors), layouts[0])
+    alike: list[str] = []
     for names in layouts:
         hits, fits = Counter[str](), Counter[str]()
         for key, value in tensors.items():
@@ -118,7 +124,16 @@ def _names_of(
                     fits[key[:start]] += value.shape == expected[own].shape
         for prefix, count in hits.items():
             if (rank := (fits[prefix], count)) > best[0]:
-                best = (rank, prefix, names)
+                best, alike = (rank, prefix, names), []
+            elif rank == best[0] and prefix != best[1] and names is best[2]:
+                alike.append(prefix)
+    if alike and best[0][0] > 1:
+        log.warning(
+            "The file holds several nets that fit as well as each other: %s is taken, not %s. To take "
+            "another, save it alone.",
+            best[1].rstrip(".") or "that without a prefix",
+            _few([prefix.rstrip(".") or "that without a prefix" for prefix in alike]),
+        )
     return best[1:]
 
 

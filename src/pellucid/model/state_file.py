@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from pellucid.errors import UserError, first_line
 from pellucid.model.tensor_pickle import load_tensors
-from pellucid.model.transfer import Preprocessing
+from pellucid.model.transfer import Preprocessing, by_channel
 from pellucid.spec import Spec
 from pellucid.system.files import check_stored, read_json
 
@@ -75,13 +76,15 @@ class StateFile:
 
 def preprocessing_of(file: StateFile | None, channels: int) -> Preprocessing | None:
     """How images were prepared that a file's weights were made of; None where it does not say, or they have
-    other channels.
+    other channels, but for grey and colour.
     """
     spec = file.spec if file else None
-    if spec is None or spec.image_shape[0] != channels or len(spec.mean) != channels:
+    before = spec.image_shape[0] if spec else 0
+    if spec is None or len(spec.mean) != before or (before != channels and {before, channels} != {1, 3}):
         return None
     source = "those that the net's weights were trained on"
-    return Preprocessing(spec.mean, spec.std, spec.image_shape[1], spec.resample, spec.crop, source)
+    mean, std = (by_channel(values, channels) for values in (spec.mean, spec.std))
+    return Preprocessing(mean, std, spec.image_shape[1], spec.resample, spec.crop, source)
 
 
 def _file_of_folder(folder: Path, given: str) -> Path:
@@ -116,7 +119,7 @@ def _content(path: Path, given: str) -> tuple[Any, Spec | None]:
     if path.suffix == ".safetensors":
         return _safetensors(path, given)
     if not zipfile.is_zipfile(path):  # the older kind of torch, or no file of its own
-        return torch.load(path, map_location="cpu", weights_only=True), None
+        return _of_older_kind(path), None
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if any(name.rpartition("/")[2].lower() == "constants.pkl" for name in names):
@@ -132,6 +135,21 @@ def _content(path: Path, given: str) -> tuple[Any, Spec | None]:
     except pickle.UnpicklingError:  # objects of other classes are in it; its tensors can be had all the same
         content = load_tensors(path)
     return content, _spec_within(content)
+
+
+def _of_older_kind(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start == b"PK":
+        raise ValueError("the end of the file is missing")
+    if start[:1] != pickle.PROTO:
+        raise ValueError("it does not begin as a file of torch.save does")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other protocols of pickle, which torch then refuses or reads
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError("it holds objects that are no tensors, in the older kind of file") from error
 
 
 def _safetensors(path: Path, given: str) -> tuple[dict[str, Tensor], Spec | None]:

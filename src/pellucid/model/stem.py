@@ -9,10 +9,11 @@ Shapes: C channels, H × W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import gcd
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
 from pellucid.errors import UserError
@@ -62,6 +63,20 @@ def shrink_stem(net: nn.Module, size: tuple[int, int], channels: int = 3) -> boo
     if pool is not None:
         net.set_submodule(pool, nn.Identity())
     return True
+
+
+def is_small(net: nn.Module, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether tensors of a net, by any prefix, are of one with a smaller first convolution than ``net``."""
+    name = "conv_proj" if isinstance(net, VisionTransformer) else _find_stem(net, 3)[0]
+    if name is None:
+        return False
+    first, end = net.get_submodule(name).weight, f"{name}.weight"
+    assert isinstance(first, Tensor)
+    found = [key for key in tensors if key == end or key.endswith(f".{end}")]
+    if not found:
+        return False
+    weight = tensors[min(found, key=len)]  # blocks within it have longer names
+    return weight.ndim == 4 and len(weight) == len(first) and weight.shape[2] < first.shape[2]
 
 
 def patch_side(size: tuple[int, int], patch: int, patches: int) -> int:

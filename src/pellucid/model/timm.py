@@ -8,7 +8,6 @@ Shapes: B images, C channels, H × W pixels, D embedding, K classes.
 from __future__ import annotations
 
 import inspect
-import itertools
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from pellucid.model.transfer import (
     LibraryNet,
     Preprocessing,
     TransferClassifier,
+    by_channel,
     child_stages,
     smallest_side,
     trained_stages,
@@ -129,8 +129,8 @@ class TimmClassifier(TransferClassifier):
             return None
         config = source.config
         return Preprocessing(
-            mean=_by_channel(config.mean, channels),
-            std=_by_channel(config.std, channels),
+            mean=by_channel(config.mean, channels),
+            std=by_channel(config.std, channels),
             size=config.input_size[1],
             resample="bilinear" if config.interpolation == "bilinear" else "bicubic",
             crop=config.crop_pct,
@@ -245,6 +245,7 @@ def _check_arch(arch: str, name: str) -> None:
     import timm
 
     if set("*?[") & set(arch):
+        arch = arch.lower()  # as all names are
         names = timm.list_models(pretrained="." in arch)
         matched = [known for known in names if fnmatch(known, arch)] or timm.list_models(arch)
         text = f"of timm it matches {len(matched)}: {_listed(matched)}. Choose one" if matched else (
@@ -252,10 +253,12 @@ def _check_arch(arch: str, name: str) -> None:
         )  # fmt: skip
         raise UserError(f"model.arch={arch}: expected the name of one net; {text}.")
     if not timm.is_model(name):
-        hint = did_you_mean(name, timm.list_models(), limit=3)
-        raise UserError(
-            f"model.arch={arch}: timm has no such net.{hint} model.arch='{name[:3]}*' lists more."
-        )
+        known = timm.list_models()
+        hint = did_you_mean(name.lower(), known, limit=3)
+        start = name.lower()[:3]
+        if any(other.startswith(start) for other in known):
+            hint += f" model.arch='{start}*' lists more."
+        raise UserError(f"model.arch={arch}: timm has no such net.{hint}")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -276,13 +279,6 @@ def _check_options(options: Mapping[str, Any], rates: Mapping[str, float], train
                 f"model.{name}={rate}: a frozen backbone drops nothing. Leave it out, or train some of it by "
                 "model.trainable=last_1 or all."
             )
-
-
-def _by_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """Statistics of RGB for so many channels: for one their mean, as pretrained weights are added up."""
-    if channels == 1:
-        return (sum(values) / len(values),)
-    return tuple(itertools.islice(itertools.cycle(values), channels))
 
 
 def _width(backbone: nn.Module, image_shape: tuple[int, int, int], device: str) -> int:

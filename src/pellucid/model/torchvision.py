@@ -18,7 +18,7 @@ from torchvision import models
 from pellucid.errors import ImageTooSmallError, UserError, did_you_mean
 from pellucid.model.loading import load_weights
 from pellucid.model.state_file import StateFile
-from pellucid.model.stem import choose_stem, shrink_stem, widen_stem
+from pellucid.model.stem import choose_stem, is_small, shrink_stem, widen_stem
 from pellucid.model.transfer import (
     MAX_TRIED_SIDE,
     LibraryNet,
@@ -42,7 +42,8 @@ class TorchvisionClassifier(TransferClassifier):
     """A net of the torchvision zoo: its ``backbone`` without the last layer, and a new linear ``head``.
 
     ``stem``: ``small`` keeps the pixels of images up to 64 a side, see ``pellucid.model.stem``; ``standard``
-    is torchvision's; ``auto`` is small where random weights meet such images. Then ``stem`` says which it is.
+    is torchvision's; ``auto`` is small where random weights meet such images, and where a file's first layer
+    is smaller than torchvision's. Then ``stem`` says which it is.
     ``weights``: ``none`` (random), ``default`` (torchvision's best, downloaded) or the path of a run or a
     file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N stages and the head) or ``all``;
     what is not trained stays in evaluation mode. Grey images are repeated into three channels; of another
@@ -72,6 +73,10 @@ class TorchvisionClassifier(TransferClassifier):
         _check_channels(arch, weights, image_shape[0])
         size = image_shape[1:]
         self.channels = 3 if image_shape[0] == 1 else image_shape[0]
+        given = self.weights_file(arch=arch, weights=weights)
+        file = StateFile.read(given, "model.weights") if given else None
+        if file is not None and stem == "auto":
+            stem = self.stem_of(arch, file.tensors)
         self.stem = choose_stem(stem, weights, size)
         self.backbone = _build(arch, weights, self.channels, size, self.stem)
         if self.stem == "small" and not shrink_stem(self.backbone, size, self.channels):
@@ -92,8 +97,16 @@ class TorchvisionClassifier(TransferClassifier):
         if channels_last:
             self.to(memory_format=torch.channels_last)
         self.train()
-        if file := self.weights_file(arch=arch, weights=weights):
-            load_weights(self, StateFile.read(file, "model.weights"))
+        if file is not None:
+            load_weights(self, file)
+
+    @classmethod
+    def stem_of(cls, arch: str, tensors: Mapping[str, Tensor]) -> str:
+        """``small`` where the first convolution is smaller than torchvision's, which 3 × 3 never is."""
+        _check_arch(arch)
+        with torch.device("meta"):
+            plain = models.get_model(arch, weights=None, **BUILD_OPTIONS.get(arch, {}))
+        return "small" if is_small(plain, tensors) else "standard"
 
     def library(self) -> LibraryNet:
         name, backbone = self._head_name, self.backbone

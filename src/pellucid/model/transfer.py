@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import itertools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -94,6 +95,11 @@ class TransferClassifier(nn.Module, ABC):
         """The path that ``weights`` is; None where it is a word. Raises UserError where it is neither."""
         return None if weights in (None, "none", "default") else weights
 
+    @classmethod
+    def stem_of(cls, arch: str, tensors: Mapping[str, Tensor]) -> str:
+        """The stem, ``small`` or ``standard``, of the net that a file's tensors are of."""
+        return "standard"
+
     @abstractmethod
     def library(self) -> LibraryNet:
         """The library's net of which backbone and head are."""
@@ -148,6 +154,13 @@ def trained_stages(stages: Sequence[T], trainable: str) -> Sequence[T]:
             f"{len(stages)}, the number of this net's stages."
         )
     return stages[-int(match[1]) :]
+
+
+def by_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Statistics of RGB for so many channels: for one their mean, as pretrained weights are added up."""
+    if channels == 1:
+        return (sum(values) / len(values),)
+    return tuple(itertools.islice(itertools.cycle(values), channels))
 
 
 def run_empty(net: nn.Module, image_shape: tuple[int, int, int]) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pellucid.commands.predict import predict
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.model.state_file import StateFile
+from pellucid.task.regression import Regression
 from tests.commands.export.runs import random_pixels, run_export
 
 # As ``python <program> …`` where the package is not installed.
@@ -93,3 +95,19 @@ def test_batches_of_any_size(trained: Path, tmp_path: Path) -> None:
     for count in (1, 5):
         logits_BK, _ = program(random_pixels(count, 3, 16, 16))
         assert logits_BK.shape == (count, 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("format", ["torch_export", "torchscript"])
+def test_numbers_are_given_in_their_own_units(trained: Path, tmp_path: Path, format: str) -> None:
+    run = restore(trained)
+    count = len(run.spec.classes)
+    task = Regression(net=run.net, image_shape=run.spec.image_shape, num_classes=count)
+    task.fit_targets(torch.tensor([[0.0], [20.0]]).repeat(1, count))
+    run = replace(run, task=task)
+    program = Program(run, tmp_path / "best.pt2", format=format, inside=True)
+    pixels_BCHW = random_pixels(2, *run.spec.image_shape)
+    (numbers_BK,) = program.outputs(pixels_BCHW)
+    standardised_BK = program.predictor.run(program.predictor.inputs(pixels_BCHW))
+    assert torch.allclose(numbers_BK, 10 * standardised_BK + 10, atol=1e-4)
+    assert program.graph.outputs == ["numbers"]

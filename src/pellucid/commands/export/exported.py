@@ -72,8 +72,28 @@ class Exported(ABC):
         """What is written, by its paths."""
 
 
-class Onnx(Exported):
+class Computed(Exported):
+    """Exported form that computes what ``graph`` does: it may differ from its net by rounding alone."""
+
+    kind: str  # for messages
+    graph: Graph
+
+    def net_outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
+        return self.graph.finish(self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu())
+
+    def check(self, agreement: Agreement, images: str) -> None:
+        if not agreement.holds:
+            raise UserError(
+                f"The {self.kind}, computed by {self.by}, differs from its net by "
+                f"{max(agreement.differences):.2g} on {images}; up to {max(agreement.allowed):.2g} would be "
+                "rounding. Nothing was written. format=state_dict works."
+            )
+
+
+class Onnx(Computed):
     """ONNX model, which needs nothing of this package, with its facts as JSON and a program that asks it."""
+
+    kind = "ONNX model"
 
     def __init__(self, run: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
         super().__init__(run)
@@ -88,17 +108,6 @@ class Onnx(Exported):
 
     def outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
         return self.session.run(pixels_BCHW if self.graph.inside else self.predictor.inputs(pixels_BCHW))
-
-    def net_outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return self.graph.finish(self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu())
-
-    def check(self, agreement: Agreement, images: str) -> None:
-        if not agreement.holds:
-            raise UserError(
-                f"The ONNX model, computed by {self.by}, differs from its net by "
-                f"{max(agreement.differences):.2g} on {images}; up to {max(agreement.allowed):.2g} would be "
-                "rounding. Nothing was written. format=state_dict works."
-            )
 
     def contents(self, agreement: Agreement, images: str) -> dict[Path, bytes]:
         checked = {"by": self.by, "on": images, **agreement.facts(self.graph.outputs)}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.commands.export.exported import Exported, json_of
+from pellucid.commands.export.exported import Computed, json_of
 from pellucid.commands.export.onnx_file import Graph, example_of, quiet
 from pellucid.commands.export.onnx_session import reason
 from pellucid.commands.export.usage import (
@@ -25,8 +25,10 @@ from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError
 
 
-class Program(Exported):
+class Program(Computed):
     """Program of torch for batches of any size, with its facts as JSON and a program that asks it."""
+
+    kind = "program"
 
     def __init__(self, run: LoadedRun, path: Path, *, format: str, inside: bool) -> None:
         super().__init__(run)
@@ -67,17 +69,6 @@ class Program(Exported):
         except (RuntimeError, AssertionError) as error:
             raise self._refused(f"it fails on a batch of {len(images_BCHW)}: {reason(error)}") from error
         return outputs
-
-    def net_outputs(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return self.graph.finish(self.predictor.run(self.predictor.inputs(pixels_BCHW)).cpu())
-
-    def check(self, agreement: Agreement, images: str) -> None:
-        if not agreement.holds:
-            raise UserError(
-                f"The program, computed by {self.by}, differs from its net by "
-                f"{max(agreement.differences):.2g} on {images}; up to {max(agreement.allowed):.2g} would be "
-                "rounding. Nothing was written. format=state_dict works."
-            )
 
     def contents(self, agreement: Agreement, images: str) -> dict[Path, bytes]:
         facts = {
