@@ -22,7 +22,7 @@ PAGES = {
 README = PAGES[Path("README.md")]
 TEXT = "\n".join(PAGES.values())
 COMMANDS = [
-    *re.findall(r"python (?:scripts/)?((?<=scripts/)\w+\.py[^\n`&]*|train\.py[^\n`&]*)", TEXT),
+    *re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", TEXT),
     *re.findall(rf"^pellucid ((?:{'|'.join(verbs())})\b[^\n`&]*)", TEXT, flags=re.MULTILINE),
 ]
 # What the reader is to write: a net, and files that begin with their path.
@@ -38,7 +38,7 @@ def test_it_is_short() -> None:
 @pytest.mark.parametrize("command", sorted({c for c in COMMANDS if not any(name in c for name in THEIRS)}))
 def test_a_command_is_accepted(command: str) -> None:
     script, *argv = shlex.split(re.sub(r"<[^>]+>", "run", command))
-    name = script.removesuffix(".py")
+    name = script.removesuffix(".py").rpartition("/")[2]
     line = split(argv)
     if name == "report":
         assert (line.value("sweep") is None) != (line.value("run") is None)
