@@ -90,7 +90,8 @@ def prove(name: str, *, runs: Path) -> str:
             row["commands"][verb] = _outcome(work)
             row["took"][verb] = round(time.time() - began, 1)
     row["stages"] = _stages(arch, options, side)
-    file_of(runs, name).write_text(json.dumps(row, indent=1), encoding="utf-8")
+    text = json.dumps(row, indent=1).replace(str(runs), "<folder>")
+    file_of(runs, name).write_text(text, encoding="utf-8")
     return name
 
 

@@ -37,6 +37,20 @@ def test_within_a_look_the_net_is_evaluated_and_may_be_differentiated() -> None:
     assert [module.training for module in net.modules()] == [True, True, False, True]
 
 
+def test_a_buffer_that_was_made_as_the_net_was_tested() -> None:
+    """As ConViT keeps the places of its patches, which it makes at the first images."""
+    net = nn.Module()
+    with torch.inference_mode():
+        places = torch.arange(3.0)
+    net.register_buffer("places", places)
+    with preserve_state(net), torch.inference_mode():
+        places.zero_()
+    assert net.places is places
+    assert places.tolist() == [0, 1, 2]
+    with torch.inference_mode(), preserve_state(net):
+        pass
+
+
 def test_a_buffer_that_the_net_replaces_is_put_back() -> None:
     class Counts(nn.Module):
         runs: Tensor

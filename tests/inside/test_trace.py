@@ -25,3 +25,20 @@ def test_an_image_made_of_a_vector_has_its_units_first_and_heads_made_of_tokens_
     decoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 12), nn.Unflatten(1, (3, 2, 2)))
     assert unit_axis(traced(decoder, torch.randn(2, 1, 4, 4)), "2") == 1
     assert unit_axis(traced(Split(), torch.randn(2, 1, 4, 4)), "heads") is None
+
+
+def test_what_a_net_kept_of_its_test_is_traced() -> None:
+    """A tensor made in inference mode counts no changes, as ConViT's places of patches do not."""
+
+    class Kept(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Linear(4, 4)
+            with torch.inference_mode():
+                self.places = torch.ones(4)
+
+        def forward(self, images_BCHW: Tensor) -> Tensor:
+            return images_BCHW.flatten(1)[:, :4] + self.scale(self.places)  # type: ignore[no-any-return]
+
+    with torch.no_grad():
+        assert "scale" in traced(Kept(), torch.randn(2, 1, 4, 4)).leaves

@@ -67,6 +67,21 @@ def test_layers_without_units_are_refused(name: str, message: str) -> None:
         layer_of(Watched(), name, (1, 6, 6))
 
 
+def test_auto_takes_no_layer_that_sees_parts_of_images_as_images() -> None:
+    """As the pools of MViTv2's attention do with their heads."""
+
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.halves = nn.Conv2d(2, 4, 1), nn.Conv2d(2, 2, 1)
+
+        def forward(self, images_BCHW: Tensor) -> Tensor:
+            maps = self.first(images_BCHW)
+            return self.halves(maps.reshape(-1, 2, *maps.shape[2:])).reshape(maps.shape)  # type: ignore[no-any-return]
+
+    assert layer_of(Halves(), "auto", (2, 4, 4)).name == "first"
+
+
 def test_the_layer_that_auto_takes() -> None:
     cnn, resnet = small_cnn(), small_resnet(32)
     assert layer_of(cnn, "auto", (3, 16, 16)).name == "features.6", "the ReLU behind the norm"

@@ -51,8 +51,8 @@ def preserve_state(net: nn.Module) -> Iterator[nn.Module]:
         for module, originals in registered.items():
             module._buffers.clear()
             module._buffers.update(originals)
-        with torch.no_grad():
-            for buffer, values in buffers.items():
+        for buffer, values in buffers.items():  # one that a net made as it was tested is changed there alone
+            with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                 buffer.copy_(values)
         _set_random_state(device, state)
 

@@ -144,7 +144,8 @@ def _are_tokens(value: Any, module: nn.Module) -> bool:
 
 def _state(value: Any) -> tuple[int, int]:
     """A tensor as it is now: what changes it in place, as a residual sum does, makes another one of it."""
-    return id(value), value._version if isinstance(value, Tensor) else 0
+    counts = isinstance(value, Tensor) and not value.is_inference()  # those of inference mode do not
+    return id(value), value._version if counts else 0
 
 
 def _pass_on(names: dict[str, str], name: str, value: str | None) -> None:

@@ -95,7 +95,7 @@ def find_units(trace: Trace, net: nn.Module, name: str, *, batch: int) -> UnitLa
     Raises UserError for one that is not there, that did not run, or whose output has no units.
     """
     if name == "auto":
-        name = choose_layer(trace)
+        name = choose_layer(trace, batch)
     find_layers(net, [name])
     kind, hint = type(trace.modules[name]).__name__, "Expected a layer that gives maps or vectors"
     if name not in trace.shapes:
@@ -116,12 +116,14 @@ def find_units(trace: Trace, net: nn.Module, name: str, *, batch: int) -> UnitLa
     )
 
 
-def choose_layer(trace: Trace) -> str:
+def choose_layer(trace: Trace, batch: int) -> str:
     """The last convolution, or else the narrowest linear layer but the head; or the activation behind it.
 
+    Of those alone that gave an output for each image of the ``batch``, and not for each of their heads, say.
     Raises UserError for a net that has neither.
     """
-    ran = [(name, trace.modules[name]) for name in trace.leaves if unit_axis(trace, name) is not None]
+    shapes = {name: trace.shapes.get(name) for name in trace.leaves if unit_axis(trace, name) is not None}
+    ran = [(name, trace.modules[name]) for name, shape in shapes.items() if shape and shape[0] == batch]
     names = [name for name, module in ran if isinstance(module, nn.Conv2d)][-1:]
     if not names:
         linear = [(module.out_features, name) for name, module in ran if isinstance(module, nn.Linear)]
