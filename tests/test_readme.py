@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.commands.shell import verbs
 from pellucid.commands.train import train
 from pellucid.config.command_line import split
 from pellucid.config.compose import compose, container
@@ -19,9 +20,13 @@ PAGES = {
     for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 }
 README = PAGES[Path("README.md")]
-COMMANDS = re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", "\n".join(PAGES.values()))
+TEXT = "\n".join(PAGES.values())
+COMMANDS = [
+    *re.findall(r"python ((?:train|scripts/\w+)\.py[^\n`&]*)", TEXT),
+    *re.findall(rf"^pellucid ((?:{'|'.join(verbs())})\b[^\n`&]*)", TEXT, flags=re.MULTILINE),
+]
 # What the reader is to write: a net, and files that begin with their path.
-WRITTEN = set(re.findall(r"^# (\S+\.(?:py|yaml))$", "\n".join(PAGES.values()), flags=re.MULTILINE))
+WRITTEN = set(re.findall(r"^# (\S+\.(?:py|yaml))$", TEXT, flags=re.MULTILINE))
 THEIRS = ("MyNet", *WRITTEN, *(f"experiment={Path(path).stem}" for path in WRITTEN))
 
 

@@ -1,5 +1,6 @@
 """The one exception for a user's mistake, and the names in what it says."""
 
+import os
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -28,6 +29,13 @@ class ImageTooSmallError(UserError):
             f"{smallest}. Set data.image_size={smallest} or larger, or leave it at auto."
         )
         self.smallest = smallest
+
+
+def typed(command: str) -> str:
+    """What this process's user types for a command: ``pellucid evaluate``, or the script of a clone."""
+    if "PELLUCID_COMMAND" in os.environ:
+        return f"pellucid {command}"
+    return "python train.py" if command == "train" else f"python scripts/{command}.py"
 
 
 def first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,26 @@ def test_open_wants_a_run(tmp_path: Path) -> None:
         Run.open(tmp_path)
     with pytest.raises(UserError, match="does not exist"):
         Run.open(tmp_path / "nowhere")
+
+
+def test_the_newest_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By when it was begun, whatever was written since."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="last for the newest in outputs"):
+        Run.open("last")
+    begun = {"cnn_digits/first": 1, "cnn_digits/then": 3, "dnn_digits/between": 2, "sweeps/grid/0": 4}
+    for name, when in begun.items():
+        written = make(tmp_path / "outputs" / name).folder / ".hydra" / "overrides.yaml"
+        written.write_text("[]")
+        os.utime(written, (when, when))
+    (tmp_path / "outputs" / "cnn_digits" / "first" / ".hydra" / "config.yaml").touch()
+    found = ("last", "outputs", "outputs/cnn_digits", "outputs/dnn_digits", "outputs/sweeps/grid")
+    names = [Run.open(text).folder.name for text in found]
+    assert names == ["then", "then", "then", "between", "0"]
+    (tmp_path / "last").mkdir()  # a folder of that name is not meant, but ./last
+    assert Run.open("last").folder.name == "then"
+    with pytest.raises(UserError, match="has none in it"):
+        Run.open("./last")
 
 
 def test_kept_checkpoints_in_order(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
 from pellucid.config.line_check import check, compose_line, with_params
 from pellucid.config.trust import own_packages
-from pellucid.errors import UserError
+from pellucid.errors import UserError, typed
 from pellucid.run.folder import Run, check_new_folder
 from pellucid.run.resume import resumed_config
 from pellucid.sweep.folder import begin, frozen_line
@@ -59,7 +59,7 @@ def run_command(script: str, conf: Path | None = None) -> None:
             _find_packages(config["packages"])
             _train(config, Path(folder), resume=True)  # from the checkpoint, if there is one
         else:
-            _run(command, split(sys.argv[1:], command))
+            _run(command, split(sys.argv[1:], command).with_conf_beside(command.conf))
     except (UserError, OSError) as error:
         _fail(error)
     except KeyboardInterrupt as interrupt:
@@ -203,5 +203,5 @@ def _check_places(line: CommandLine) -> None:
     if os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ:
         raise UserError(
             "This process was started as one of several (by torchrun?). pellucid starts its own: "
-            "python train.py trainer=ddp trainer.devices=2."
+            f"{typed('train')} trainer=ddp trainer.devices=2."
         )

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine
 from pellucid.config.sweep_values import sweep_values
-from pellucid.errors import did_you_mean
+from pellucid.errors import did_you_mean, typed
 
 OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/sweeper", "hydra/launcher")
 
@@ -45,7 +45,7 @@ class Choices:
         key, text = override.key_or_group, str(override.input_line)
         if override.is_sweep_override() and not self.line.multirun:
             trains = self.command.name == "train"
-            trials = f"several values need -m: python train.py -m {text}"
+            trials = f"several values need -m: {typed('train')} -m {text}"
             a_list = f"several values are a list, in brackets: {text.replace('=', '=[', 1)}]"
             yield f"{text}: {trials if trains else a_list}"
         if key == "_target_":
@@ -92,4 +92,4 @@ class Choices:
         elif self.line.multirun and key == "hydra.run.dir":
             yield f"{text}: of a single run. Of a sweep: sweep.name=<name> or hydra.sweep.dir=<folder>."
         elif not self.line.multirun and any(key == of or key.startswith(f"{of}.") for of in OF_SWEEPS):
-            yield f"{text}: of a sweep, which -m begins: python train.py -m {text} …"
+            yield f"{text}: of a sweep, which -m begins: {typed('train')} -m {text} …"

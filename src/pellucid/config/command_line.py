@@ -58,6 +58,16 @@ class CommandLine:
         ]
         return replace(self, options=options, config_dir=str(folder))
 
+    def with_conf_beside(self, conf: Path) -> CommandLine:
+        """The line with the current folder's ``conf`` for its ``--config-dir``, where it has choices.
+
+        Not where the line names a folder, nor in a clone, whose ``conf`` is that of the command.
+        """
+        beside = Path("conf")
+        if self.config_dir or not any(beside.glob("*/*.yaml")) or beside.samefile(conf):
+            return self
+        return replace(self, options=[*self.options, "--config-dir", str(beside)], config_dir=str(beside))
+
     def parsed(self) -> list[Override]:
         """The overrides, parsed. Raises Hydra's error for one that cannot be."""
         return OverridesParser.create().parse_overrides(self.overrides)

@@ -17,9 +17,9 @@ INSTEAD = {
     "enable_checkpointing": "The best and the last are always kept, more of them by keep_every=<epochs>.",
     "use_distributed_sampler": "The images are shared out among the processes as they are; leave it out.",
     "reload_dataloaders_every_n_epochs": "The images are read once; leave it out.",
-    "limit_predict_batches": "A training predicts nothing. For that: scripts/predict.py images=<folder>.",
+    "limit_predict_batches": "A training predicts nothing. For that: the command predict images=<folder>.",
     "enable_autolog_hparams": "Write logger=none to have none of them logged.",
-    "model_registry": "A net is handed on by scripts/export.py.",
+    "model_registry": "A net is handed on by the command export.",
     "barebones": "Write callbacks=none logger=none report=false.",
     "num_nodes": "Several machines are not supported; trainer.devices=<number> takes several of one.",
 }

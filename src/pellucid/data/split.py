@@ -21,7 +21,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pellucid.data.images import Split
-from pellucid.errors import UserError, counted
+from pellucid.errors import UserError, counted, typed
 from pellucid.system.seeding import derive
 
 Digests = NDArray[np.uint64]
@@ -43,7 +43,7 @@ class Fold:
         if not 0 <= self.number < self.count:
             raise UserError(
                 f"data.fold={self.number}: expected 0 to {self.count - 1}, as data.folds={self.count}. "
-                f"All of them: python train.py -m data.folds={self.count} 'data.fold=range(0,{self.count})'"
+                f"All of them: {typed('train')} -m data.folds={self.count} 'data.fold=range(0,{self.count})'"
             )
 
 

@@ -17,6 +17,7 @@ from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation, with_macro
 from pellucid.engine.loaded_run import LoadedRun
+from pellucid.errors import typed
 from pellucid.inside.predictor import Predictor
 from pellucid.run.folder import Run, quoted
 from pellucid.system.interrupt import exit_code
@@ -60,7 +61,7 @@ class RunPage:
                 self._write(trained, trained.predictor(), data, tested)
         except KeyboardInterrupt as interrupt:
             options_again = quoted(self.run.folder) + packages_option(self.config["packages"])
-            log.warning("No page was written. Write it by: python scripts/report.py run=%s", options_again)
+            log.warning("No page was written. Write it by: %s run=%s", typed("report"), options_again)
             raise SystemExit(exit_code(interrupt)) from None
 
     def _trained(self, task: Task, data: ImageData, best: Mapping[str, Any], accelerator: str) -> LoadedRun:

@@ -31,7 +31,7 @@ from pellucid.engine.resume import assemble_as_then, check_images, data_changes,
 from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
-from pellucid.errors import UserError, encodable
+from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.system.files import write_csv
@@ -89,7 +89,7 @@ class Training:
         """Note it, and say how to continue; in a sweep, that says so itself."""
         self.close("interrupted")
         if self.trial is None:
-            log.warning("Interrupted. Continue by: python train.py resume=%s", self.again())
+            log.warning("Interrupted. Continue by: %s resume=%s", typed("train"), self.again())
 
     def execute(self) -> None:
         config, run = self.values, self.run

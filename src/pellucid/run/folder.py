@@ -57,14 +57,22 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """A run that exists. Raises UserError for a folder that is none."""
-        run = cls(Path(folder).expanduser().absolute())
-        if not (run.folder / ".hydra" / "config.yaml").is_file():
-            state = "is no run folder" if run.folder.is_dir() else "does not exist"
+        """A run that exists: its folder, a folder of runs for the newest in it, or ``last`` for that of all.
+
+        Raises UserError for a folder that is none and has none.
+        """
+        path = Path(folder).expanduser().absolute()
+        newest = _newest(Path("outputs").absolute() if str(folder) == "last" else path)
+        run = cls(newest or path)
+        if not _is_run(run.folder):
+            state = "is no run folder and has none in it" if run.folder.is_dir() else "does not exist"
             raise UserError(
                 f"{folder}: this folder {state}. Expected the folder of a run, "
-                "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml."
+                "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml; "
+                "outputs/<model>_<data> for the newest in it, or last for the newest in outputs."
             )
+        if newest:
+            log.info("Run: %s", run.folder)
         check_format(run.metrics().get("format"), folder)
         return run
 
@@ -234,6 +242,21 @@ def check_format(number: Any, path: str | Path) -> None:
     """Raise UserError for what a newer version has written; the first ones did not say their format."""
     if isinstance(number, int) and number > FORMAT:
         raise UserError(f"{path} was written by a newer pellucid (format {number}). Update.")
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / ".hydra" / "config.yaml").is_file()
+
+
+def _newest(folder: Path) -> Path | None:
+    """The run begun last in a folder of runs, or in one of folders of runs as outputs is; of sweeps, none.
+
+    None where the folder is a run itself, or holds none.
+    """
+    if _is_run(folder):
+        return None
+    begun = [*folder.glob("*/.hydra/overrides.yaml"), *folder.glob("*/*/.hydra/overrides.yaml")]
+    return max(begun, key=lambda file: file.stat().st_mtime_ns).parents[1] if begun else None
 
 
 def check_new_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pellucid.config.check import check_targets, kind_problem
 from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose
 from pellucid.config.trust import check_writers, own_packages, packages_option
-from pellucid.errors import UserError, counted, did_you_mean
+from pellucid.errors import UserError, counted, did_you_mean, typed
 from pellucid.run.folder import Run
 
 BUDGETS = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
@@ -37,7 +37,7 @@ def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | 
     epochs, budget = metrics.get("epochs", 0), changed["trainer"]["max_epochs"]
     if metrics.get("status") == "finished" and budget is not None and epochs >= budget:
         print(
-            f"This run has finished its {counted(epochs, 'epoch')}. To train on: python train.py "
+            f"This run has finished its {counted(epochs, 'epoch')}. To train on: {typed('train')} "
             f"resume={run.folder} trainer.max_epochs={epochs + 10}{packages_option(config['packages'])}"
         )
         return None

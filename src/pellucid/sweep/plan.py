@@ -18,7 +18,7 @@ from pellucid.config.command_line import assignment
 from pellucid.config.compose import container
 from pellucid.config.space import Parameter, read_space
 from pellucid.engine.build import assemble
-from pellucid.errors import UserError
+from pellucid.errors import UserError, typed
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
 from pellucid.task.base import Task
@@ -201,4 +201,4 @@ def _line(folder: SweepFolder, master: DictConfig, arguments: list[str]) -> str:
     folder_option = f"sweep.name={folder.folder.name}"
     if folder.folder.parent != Path.cwd() / "outputs" / "sweeps":
         folder_option = f"hydra.sweep.dir={folder.folder}"
-    return shlex.join(["python", "train.py", "-m", *hydra, *overrides, folder_option])
+    return f"{typed('train')} {shlex.join(['-m', *hydra, *overrides, folder_option])}"

@@ -16,7 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from pellucid.config.space import Parameter
-from pellucid.errors import UserError
+from pellucid.errors import UserError, typed
 from pellucid.report.sweep import page as report
 from pellucid.run.folder import Run
 from pellucid.sweep.content import ERROR, TOTAL, check_content
@@ -140,7 +140,7 @@ class SweepSummary:
         fixed = _of_a_run(self.definition["fixed"])
         searched = [p.override(values[p.name]) for p in self.space if p.name in values]
         files = [f"--config-dir={self.folder.user_conf}"] if self.folder.user_conf.is_dir() else []
-        return shlex.join(["python", "train.py", *files, *fixed, *searched])
+        return f"{typed('train')} {shlex.join([*files, *fixed, *searched])}"
 
     def _importance(self) -> dict[str, float]:
         """How much each parameter decides, as fractions of 1 (PED-ANOVA, Watanabe et al. 2023)."""

@@ -14,7 +14,7 @@ from pellucid.data.base import ImageData
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval
 from pellucid.engine.loaded_run import LoadedRun
-from pellucid.errors import counted
+from pellucid.errors import counted, typed
 from pellucid.run.folder import Run
 
 DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
@@ -128,12 +128,12 @@ def _commands(trained: LoadedRun) -> dict[str, str]:
     path = "/".join(parts[-3:]) if "outputs" in parts[-3:-2] else str(trained.run.folder)
     folder = shlex.quote(path)
     more = _twice(trained.config["trainer"])
-    test = f"python scripts/evaluate.py run={folder} data=image_folder data.root=/my/photos"
+    test = f"{typed('evaluate')} run={folder} data=image_folder data.root=/my/photos"
     return {
-        "Repeat it": shlex.join(["python", "train.py", *_overrides(trained.run)]),
-        "Go on with it": f"python train.py resume={folder} {more}",
+        "Repeat it": f"{typed('train')} {shlex.join(_overrides(trained.run))}",
+        "Go on with it": f"{typed('train')} resume={folder} {more}",
         "Test it on other images": test,
-        "Ask why": f"python scripts/explain.py run={folder} images=/my/photos",
+        "Ask why": f"{typed('explain')} run={folder} images=/my/photos",
         "Watch it in TensorBoard": f"tensorboard --logdir {folder} --samples_per_plugin images=1000",
     }
 
