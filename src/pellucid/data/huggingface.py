@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves beside the images
 MAX_LISTED = 12  # columns
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 SECONDS = 5  # that the hub may take to answer at all
 
 
@@ -210,7 +212,8 @@ def _offline_without_network(library: Any, name: str) -> Iterator[None]:
     own retries take half a minute.
     """
     hub = importlib.import_module("huggingface_hub")
-    reason = "" if hub.constants.HF_HUB_OFFLINE else _unreachable(hub)
+    of_hub = HUB_NAME.fullmatch(name) and not Path(name).exists()  # the library looks for others on the disk
+    reason = _unreachable(hub) if of_hub and not hub.constants.HF_HUB_OFFLINE else ""
     if not reason:
         yield
         return

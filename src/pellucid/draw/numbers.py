@@ -14,7 +14,7 @@ from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
 from pellucid.metrics.numbers import NumberScores
 
 MAX_PANELS, COLUMNS = 6, 3  # numbers that are drawn, and how many side by side
-SIDE, FOOT, GAP = 3.0, 0.85, 0.85  # inches
+HEAD, SIDE, FOOT, GAP = 0.52, 3.0, 0.85, 0.85  # inches
 MAX_POINTS = 5000
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -29,7 +29,7 @@ def draw_numbers(
     if count < predicted_NK.shape[1]:
         note += f"; the first {count} of {predicted_NK.shape[1]} numbers"
     columns = min(count, COLUMNS)
-    row = SIDE + FOOT + 1.15
+    row = HEAD + SIDE + FOOT + 0.75
     sheet = Sheet(0.25 + columns * (SIDE + GAP), 0.62 + -(-count // columns) * row)
     sheet.title(title, note)
     chosen = np.linspace(0, len(true_NK) - 1, min(len(true_NK), MAX_POINTS)).astype(int)
@@ -37,19 +37,19 @@ def draw_numbers(
         x, y = 0.85 + number % columns * (SIDE + GAP), 0.62 + number // columns * row
         mae, rmse, bias, r2 = scores.texts(number)
         sheet.text(scores.names[number], x, y, width=SIDE, size=8.5, bold=True)
-        summary = f"MAE {mae}, RMSE {rmse}, mean error {bias}, R² {r2}"
-        sheet.text(summary, x, y + 0.17, width=SIDE + GAP - 0.05, size=7, colour=INK)
+        for line, text in enumerate((f"MAE {mae}, RMSE {rmse}", f"mean error {bias}, R² {r2}")):
+            sheet.text(text, x, y + 0.17 + 0.14 * line, width=SIDE, size=7, colour=INK)
         power = _power(true_NK[chosen, number])
         unit = f" (10{str(power).translate(RAISED)})" if power else ""
         true_N, predicted_N = (v[chosen, number] / 10.0**power for v in (true_NK, predicted_NK))
         low, high = _limits(true_N, predicted_N)
-        upper = sheet.axes(x, y + 0.4, SIDE, SIDE)
+        upper = sheet.axes(x, y + HEAD, SIDE, SIDE)
         upper.plot([low, high], [low, high], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         _points(upper, true_N, predicted_N)
         upper.set(xlim=(low, high), ylim=(low, high))
         upper.set_xticklabels([])
         upper.set_ylabel(f"predicted{unit}", fontsize=8)
-        lower = sheet.axes(x, y + 0.4 + SIDE + 0.1, SIDE, FOOT)
+        lower = sheet.axes(x, y + HEAD + SIDE + 0.1, SIDE, FOOT)
         lower.axhline(0, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         _points(lower, true_N, predicted_N - true_N)
         reach = 1.08 * float(np.abs(predicted_N - true_N).max()) or 1.0
@@ -57,7 +57,7 @@ def draw_numbers(
         lower.set_xlabel(
             fit(f"true {scores.names[number]}", SIDE - 0.5, 8) + unit, fontsize=8, parse_math=False
         )
-        lower.set_ylabel("residual", fontsize=8)
+        lower.set_ylabel(f"residual{unit}", fontsize=8)
     return sheet.picture()
 
 

@@ -30,14 +30,7 @@ class PredictedImages:
     predicted: Sequence[str]
     true: Sequence[str]
     right: Sequence[bool | None]
-
-    @property
-    def captions(self) -> list[str]:
-        """``cat 0.97`` and, in a line of its own where it is known, ``(dog)``."""
-        return [
-            broken(predicted) + (f"\n{broken(f'({true})')}" if true else "")
-            for predicted, true in zip(self.predicted, self.true, strict=True)
-        ]
+    captions: Sequence[str]
 
 
 def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedImages:
@@ -45,19 +38,47 @@ def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedI
     predicted = predicted_texts(predictions.values, classes)
     if predictions.targets_NK is None:
         true = [classes[label] for label in predictions.labels_N.tolist()]
-        return PredictedImages(predicted, true, predictions.right().tolist())
+        return PredictedImages(predicted, true, predictions.right().tolist(), _captions(predicted, true))
     true = target_texts(predictions.targets, classes)
     right: list[bool | None] = [None] * len(true)
     if predictions.has_labels:
         right = (predictions.values["has"] == predictions.targets).all(dim=1).tolist()
-    return PredictedImages(predicted, true, right)
+    captions = _captions(predicted, true)
+    if "numbers" in predictions.values and len(classes) > 1:
+        captions = _number_captions(predictions.values["numbers"], predictions.targets, classes)
+    return PredictedImages(predicted, true, right, captions)
 
 
 def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
     """What is predicted of images."""
-    values = predictor.predictions(predictor.inputs(images.pixels_BCHW))
-    predicted = predicted_texts(values, predictor.spec.classes)
-    return PredictedImages(predicted, known_texts(images, predictor.spec.classes), right_of(values, images))
+    values, names = predictor.predictions(predictor.inputs(images.pixels_BCHW)), predictor.spec.classes
+    predicted, true = predicted_texts(values, names), known_texts(images, names)
+    captions = _captions(predicted, true)
+    if "numbers" in values and len(names) > 1 and images.targets_BK is not None:
+        captions = _number_captions(values["numbers"], images.targets_BK, names)
+    return PredictedImages(predicted, true, right_of(values, images), captions)
+
+
+def _captions(predicted: Sequence[str], true: Sequence[str]) -> list[str]:
+    """``cat 0.97`` and, in a line of its own where it is known, ``(dog)``."""
+    return [
+        broken(said) + (f"\n{broken(f'({known})')}" if known else "")
+        for said, known in zip(predicted, true, strict=True)
+    ]
+
+
+def _number_captions(predicted_BK: Tensor, true_BK: Tensor, names: Sequence[str]) -> list[str]:
+    """A line for each of several numbers, ``tilt −3.3 (22.9)``."""
+    rows = zip(predicted_BK.tolist(), true_BK.tolist(), strict=True)
+    return ["\n".join(map(_number_line, names, *row)) for row in rows]
+
+
+def _number_line(name: str, predicted: float, true: float) -> str:
+    return f"{name} {_number(predicted, digits=3)} ({_number(true, digits=3)})"
+
+
+def _number(value: float, *, digits: int = 4) -> str:
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
@@ -117,7 +138,7 @@ def _labels(scores_K: Sequence[float], has_K: Sequence[bool], names: Sequence[st
 
 
 def _numbers(numbers_K: Sequence[float], names: Sequence[str]) -> str:
-    texts = [f"{value:.4g}".replace("-", "−") for value in numbers_K]
+    texts = [_number(value) for value in numbers_K]
     return texts[0] if len(texts) == 1 else ", ".join(map(" ".join, zip(names, texts, strict=True)))
 
 
