@@ -80,5 +80,5 @@ def test_several_numbers_have_a_line_each() -> None:
     predicted = {"numbers": torch.tensor([[-3.3064, 1.23456e7]])}
     true = torch.tensor([[22.86, 5e6]])
     found = name_classes(Predictions(torch.arange(1), torch.tensor([-1]), predicted, true), ("tilt", "size"))
-    assert found.captions == ["tilt −3.31 (22.9)\nsize 1.23e+07 (5e+06)"]
-    assert found.predicted == ["tilt −3.306, size 1.235e+07"]
+    assert found.captions == ["tilt −3.31 (22.9)\nsize 1.23e7 (5e6)"]
+    assert found.predicted == ["tilt −3.306, size 1.235e7"]

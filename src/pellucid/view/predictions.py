@@ -5,6 +5,7 @@ Axes: B images, K classes, labels or numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,7 @@ def _number_line(name: str, predicted: float, true: float) -> str:
 
 
 def _number(value: float, *, digits: int = 4) -> str:
-    return f"{value:.{digits}g}".replace("-", "−")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}").replace("-", "−")
 
 
 def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
