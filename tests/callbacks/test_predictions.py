@@ -59,6 +59,6 @@ def test_labels_and_numbers_and_the_worst(tmp_path: Path, monkeypatch: pytest.Mo
     assert scene.drawn(view) == ["predictions/epoch_0003.png", "predictions/worst/epoch_0003.png"]
     (pixels, captions), options = pen.calls[-1]
     assert pixels[:, 0, 0, 0].tolist() == [45, 50], "the largest loss first"
-    assert captions[0].replace("\n", " ") == "cat 1, dog 2 (cat 45, dog 90)"
+    assert captions[0] == "cat 1 (45)\ndog 2 (90)"
     assert options["right"] == [None, None]
-    assert pen.calls[-2][0][1][0].startswith("cat 17.5, dog 35")
+    assert pen.calls[-2][0][1][0].startswith("cat 17.5 (")
