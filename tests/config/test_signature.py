@@ -17,7 +17,7 @@ TARGETS = [
     "lightning.pytorch.Trainer", "lightning.pytorch.loggers.TensorBoardLogger",
     "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks.EarlyStopping",
     "torch.nn.Linear", "pellucid.model.xai.XAI",
-    "pellucid.task.classification.Classification", "pellucid.callbacks.summary.Summary",
+    "pellucid.task.base.Task", "pellucid.callbacks.summary.Summary",
 ]  # fmt: skip
 
 
@@ -61,6 +61,12 @@ def test_what_a_constructor_hands_on_to_its_base() -> None:
     assert not found.open
     assert {"root", "source", "image_size", "seed"} <= set(found.annotations)
     assert not {"spec", "test_fraction"} & set(found.annotations), "it gives these itself"
+    task = read_signature("pellucid.task.classification.Classification")
+    base = read_signature("pellucid.task.base.Task")
+    assert task is not None
+    assert base is not None
+    own = {"num_classes", "label_smoothing", "class_weights", "focal"}
+    assert (set(task.annotations), task.open) == (set(base.annotations) | own, False)
 
 
 @pytest.mark.parametrize("target", ["nowhere.Class", "torch.optim.Nothing", "Class", "os.path.join2"])

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Adam
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
-from pellucid.task.base import MakeOptimizer, MakeScheduler
 from pellucid.task.loss import balanced_weights, cross_entropies, weighted_mean
 from pellucid.task.metric import MeanOverImages
 from pellucid.task.scores import ScoresTask
@@ -47,19 +45,12 @@ class Classification(ScoresTask):
     def __init__(
         self,
         *,
-        net: nn.Module,
-        optimizer: MakeOptimizer = Adam,
-        scheduler: MakeScheduler | None = None,
-        image_shape: tuple[int, int, int],
         num_classes: int,
         label_smoothing: float = 0.0,
         class_weights: Literal["none", "balanced"] | Sequence[float] = "none",
         focal: float = 0.0,
         loss: nn.Module | None = None,
-        metrics: Mapping[str, Metric] = {},
-        monitor: str | None = None,
-        mode: Literal["max", "min"] | None = None,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         if not 0 <= label_smoothing < 1:
             raise UserError(f"task.label_smoothing={label_smoothing}: expected 0 up to below 1.")
@@ -67,24 +58,13 @@ class Classification(ScoresTask):
             raise UserError(f"task.focal={focal}: expected 0 (cross-entropy) or more, such as 2.")
         weights_K = _read_weights(class_weights, num_classes)
         options = {"label_smoothing": label_smoothing, "focal": focal, "class_weights": weights_K is not None}
-        if loss is not None and (given := [f"task.{name}" for name, value in options.items() if value]):
+        if loss is not None and (vain := [f"task.{name}" for name, value in options.items() if value]):
             raise UserError(
-                f"{', '.join(given)}: without effect on a loss of your own, task.loss. Leave out one or the "
+                f"{', '.join(vain)}: without effect on a loss of your own, task.loss. Leave out one or the "
                 "other; many losses of torch take such options themselves."
             )
         self.label_smoothing, self.focal = label_smoothing, focal
-        super().__init__(
-            net=net,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            image_shape=image_shape,
-            num_classes=num_classes,
-            loss=loss,
-            metrics=metrics,
-            monitor=monitor,
-            mode=mode,
-            seed=seed,
-        )
+        super().__init__(num_classes=num_classes, loss=loss, **given)
         self.register_buffer("class_weights", weights_K)
 
     def fit_targets(self, targets_N: Tensor) -> None:

@@ -5,20 +5,19 @@ Axes: B images, N of a stage, K numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 from torchmetrics import Metric
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
 from pellucid.errors import UserError
 from pellucid.spec import NUMBERS
-from pellucid.task.base import MakeOptimizer, MakeScheduler
 from pellucid.task.metric import R2, MeanOverImages, MeanOverNumbers
 from pellucid.task.own_metrics import gives_each
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
@@ -49,17 +48,10 @@ class Regression(ScoresTask):
     def __init__(
         self,
         *,
-        net: nn.Module,
-        optimizer: MakeOptimizer = Adam,
-        scheduler: MakeScheduler | None = None,
-        image_shape: tuple[int, int, int],
         num_classes: int,
         loss: Literal["mse", "smooth_l1"] | nn.Module = "mse",
         warmup: int = 100,
-        metrics: Mapping[str, Metric] = {},
-        monitor: str | None = None,
-        mode: Literal["max", "min"] | None = None,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
         if isinstance(loss, str) and loss not in LOSSES:
             raise UserError(f"task.loss={loss}: expected {' or '.join(LOSSES)}, or task.loss._target_=….")
@@ -68,18 +60,7 @@ class Regression(ScoresTask):
         self.loss, self.warmup = loss if isinstance(loss, str) else "own", warmup
         if num_classes > 1:
             self.monitor = "val/loss"
-        super().__init__(
-            net=net,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            image_shape=image_shape,
-            num_classes=num_classes,
-            loss=None if isinstance(loss, str) else loss,
-            metrics=metrics,
-            monitor=monitor,
-            mode=mode,
-            seed=seed,
-        )
+        super().__init__(num_classes=num_classes, loss=None if isinstance(loss, str) else loss, **given)
         self.register_buffer("target_mean", torch.zeros(num_classes))
         self.register_buffer("target_std", torch.ones(num_classes))
 

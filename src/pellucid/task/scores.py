@@ -5,20 +5,18 @@ Axes: B images, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam
-from torchmetrics import Metric
+from torch import Tensor
 
 from pellucid.discovery.output import tensor_at
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_state, unwrap_compiled
 from pellucid.model.frozen import FrozenFeatures, frozen_features, keeps_contract
 from pellucid.spec import CLASS
-from pellucid.task.base import MakeOptimizer, MakeScheduler, Task
+from pellucid.task.base import Task
 from pellucid.task.heads import find_heads, give_scores, main_index
 from pellucid.task.loss import weighted_mean
 from pellucid.task.net_check import shape_of
@@ -38,32 +36,9 @@ class ScoresTask(Task):
     # Its name in the configuration, what the K numbers are in words, and what is known of its images.
     kind, outputs, labels = "classification", "class scores", CLASS
 
-    def __init__(
-        self,
-        *,
-        net: nn.Module,
-        optimizer: MakeOptimizer = Adam,
-        scheduler: MakeScheduler | None = None,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
-        loss: nn.Module | None = None,
-        metrics: Mapping[str, Metric] = {},
-        monitor: str | None = None,
-        mode: Literal["max", "min"] | None = None,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, *, num_classes: int, **given: Any) -> None:
         self.num_classes = num_classes
-        super().__init__(
-            net=net,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            image_shape=image_shape,
-            loss=loss,
-            metrics=metrics,
-            monitor=monitor,
-            mode=mode,
-            seed=seed,
-        )
+        super().__init__(**given)
 
     def _check_output(self, images_BCHW: Tensor, output: object) -> None:
         expected = (len(images_BCHW), self.num_classes)
