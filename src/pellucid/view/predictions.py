@@ -39,25 +39,22 @@ def name_classes(predictions: Predictions, classes: Sequence[str]) -> PredictedI
     predicted = predicted_texts(predictions.values, classes)
     if predictions.targets_NK is None:
         true = [classes[label] for label in predictions.labels_N.tolist()]
-        return PredictedImages(predicted, true, predictions.right().tolist(), _captions(predicted, true))
-    true = target_texts(predictions.targets, classes)
-    right: list[bool | None] = [None] * len(true)
-    if predictions.has_labels:
-        right = (predictions.values["has"] == predictions.targets).all(dim=1).tolist()
-    captions = _captions(predicted, true)
-    if "numbers" in predictions.values and len(classes) > 1:
-        captions = _number_captions(predictions.values["numbers"], predictions.targets, classes)
-    return PredictedImages(predicted, true, right, captions)
+        right = predictions.right().tolist()
+    else:
+        true = target_texts(predictions.targets, classes)
+        right = [None] * len(true)
+        if predictions.has_labels:
+            right = (predictions.values["has"] == predictions.targets).all(dim=1).tolist()
+    captions = _numbers_side_by_side(predictions.values, predictions.targets_NK, classes)
+    return PredictedImages(predicted, true, right, captions or _captions(predicted, true))
 
 
 def predict_images(predictor: Predictor, images: Images) -> PredictedImages:
     """What is predicted of images."""
     values, names = predictor.predictions(predictor.inputs(images.pixels_BCHW)), predictor.spec.classes
     predicted, true = predicted_texts(values, names), known_texts(images, names)
-    captions = _captions(predicted, true)
-    if "numbers" in values and len(names) > 1 and images.targets_BK is not None:
-        captions = _number_captions(values["numbers"], images.targets_BK, names)
-    return PredictedImages(predicted, true, right_of(values, images), captions)
+    captions = _numbers_side_by_side(values, images.targets_BK, names)
+    return PredictedImages(predicted, true, right_of(values, images), captions or _captions(predicted, true))
 
 
 def _captions(predicted: Sequence[str], true: Sequence[str]) -> list[str]:
@@ -68,9 +65,13 @@ def _captions(predicted: Sequence[str], true: Sequence[str]) -> list[str]:
     ]
 
 
-def _number_captions(predicted_BK: Tensor, true_BK: Tensor, names: Sequence[str]) -> list[str]:
-    """A line for each of several numbers, ``tilt −3.3 (22.9)``."""
-    rows = zip(predicted_BK.tolist(), true_BK.tolist(), strict=True)
+def _numbers_side_by_side(
+    values: Mapping[str, Tensor], true_BK: Tensor | None, names: Sequence[str]
+) -> list[str]:
+    """Captions of several numbers, a line each, ``tilt −3.3 (22.9)``; none where it is not these."""
+    if "numbers" not in values or len(names) < 2 or true_BK is None:
+        return []
+    rows = zip(values["numbers"].tolist(), true_BK.tolist(), strict=True)
     return ["\n".join(map(_number_line, names, *row)) for row in rows]
 
 
