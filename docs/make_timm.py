@@ -36,9 +36,9 @@ HEAD = """# Families of timm, and what works in each
 A small net of each family, of random weights, was trained for an epoch of three batches on photos of two
 classes with every view; then every command came back to it. Beside it the same net on grey digits. Written
 by `python docs/make_timm.py --runs <folder>`; `pytest -m slow tests/model/test_timm.py` asserts that each
-trains, gives timm's own embedding and has its stages.
+trains, gives timm's own embedding and has its stages. `stem`: what `model.stem=auto` took.
 """
-COLUMNS = ("pixels", "stages", "trains", "grey", "views not drawn")
+COLUMNS = ("pixels", "stem", "stages", "trains", "grey", "views not drawn")
 NEVER = ("not an autoencoder",)  # of what no classifier has
 MARK = "Not for this model: "
 
@@ -89,7 +89,7 @@ def prove(name: str, *, runs: Path) -> str:
             began = time.time()
             row["commands"][verb] = _outcome(work)
             row["took"][verb] = round(time.time() - began, 1)
-    row["stages"] = _stages(arch, options, side)
+    row["stem"], row["stages"] = _stem_and_stages(arch, options, side)
     text = json.dumps(row, indent=1).replace(str(runs), "<folder>")
     file_of(runs, name).write_text(text, encoding="utf-8")
     return name
@@ -139,7 +139,7 @@ def _not_drawn(log: Path) -> list[str]:
     return [part for part in parts if not any(never in part for never in NEVER)]
 
 
-def _stages(arch: str, options: Mapping[str, Any], side: int) -> int:
+def _stem_and_stages(arch: str, options: Mapping[str, Any], side: int) -> tuple[str, int]:
     from pellucid.model.timm import TimmClassifier, stages
 
     given: dict[str, Any] = {"num_classes": 2, "arch": arch, "weights": "none", "options": options}
@@ -147,7 +147,7 @@ def _stages(arch: str, options: Mapping[str, Any], side: int) -> int:
         net = TimmClassifier(image_shape=(3, side, side), **given)
     except ImageTooSmallError as error:
         net = TimmClassifier(image_shape=(3, error.smallest, error.smallest), **given)
-    return len(stages(net.backbone))
+    return net.stem, len(stages(net.backbone))
 
 
 def page(rows: list[dict[str, Any]]) -> str:
@@ -171,7 +171,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         views = [f"{view.partition(' (')[0]} ({_number(reasons, view)})" for view in row["views"]]
         done = row.get("commands", {})
         commands = [cell(done.get(verb, row["trains"])) for verb in verbs]
-        cells = [row["family"], f"`{row['arch']}`", str(row["side"]), str(row["stages"])]
+        cells = [row["family"], f"`{row['arch']}`", str(row["side"]), row["stem"], str(row["stages"])]
         cells += [cell(row["trains"]), cell(row["grey"]), ", ".join(views) or "none", *commands]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"{number}. {text}" for text, number in reasons.items())]

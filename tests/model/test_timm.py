@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,12 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import ImageTooSmallError, UserError
+from pellucid.errors import UserError
 from pellucid.model.frozen import frozen_features, keeps_contract
-from pellucid.model.timm import TimmClassifier, stages, tags_of
-from tests.model.timm_families import ASKED, FAMILIES, QUICK
-
-
-def make(arch: str = "test_resnet", side: int = 32, channels: int = 3, **options: Any) -> TimmClassifier:
-    given: dict[str, Any] = {"weights": "none", "num_classes": 5, "image_shape": (channels, side, side)}
-    return TimmClassifier(arch=arch, **given | options)
+from pellucid.model.timm import TimmClassifier, stages
+from pellucid.model.timm_source import tags_of
+from tests.model.timm_families import ASKED, FAMILIES, QUICK, STANDARD
+from tests.model.zoo import make_timm as make
 
 
 def check_family(name: str, channels: int) -> None:
@@ -28,7 +23,8 @@ def check_family(name: str, channels: int) -> None:
     arch, options, side = FAMILIES[name]
     if not timm.is_model(arch):
         pytest.skip("this timm has it not yet")
-    net = make(arch, side, channels, options=options)
+    net = make(arch, side, channels, options=options, stem="auto")
+    assert net.stem == ("standard" if name in STANDARD or side > 64 else "small")
     images = torch.randn(2, channels, side, side)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
     before = net.head.weight.clone()
@@ -73,87 +69,6 @@ def test_layers_are_in_the_order_in_which_they_run() -> None:
 def test_the_families_are_there() -> None:
     assert FAMILIES.keys() >= ASKED
     assert set(QUICK) <= FAMILIES.keys()
-
-
-def test_a_name_with_a_mistake_is_told_with_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"model\.arch=convnext_tny: .* Did you mean 'convnext_tiny'"):
-        make("convnext_tny")
-
-
-def test_a_pattern_lists_what_it_matches() -> None:
-    with pytest.raises(
-        UserError, match=r"model\.arch=test_vit\*: .* matches \d: test_vit, test_vit2"
-    ) as caught:
-        make("test_vit*")
-    assert "more" not in str(caught.value)
-    with pytest.raises(UserError, match=r"and \d{2,} more\. Choose one"):
-        make("vit*")
-    with pytest.raises(UserError, match="matches none"):
-        make("nothing*")
-    with pytest.raises(UserError, match=r"convnext_tiny\.fb_in22k"):
-        make("convnext_tiny.*")
-
-
-def test_without_timm_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(UserError, match=r"pip install 'pellucid\[timm\]'"):
-        make()
-
-
-def test_options_reach_the_builder() -> None:
-    assert len(make("test_vit", options={"depth": 2}).backbone.blocks) == 2  # type: ignore[arg-type]
-    net = make("test_convnext", drop_path_rate=0.3, drop_rate=0.5)
-    rates = [m.drop_prob for m in net.backbone.modules() if type(m).__name__ == "DropPath"]
-    assert max(rates) == pytest.approx(0.3)  # type: ignore[type-var]
-    images = torch.randn(2, 3, 32, 32)
-    assert not torch.equal(net(images), net(images)), "dropout"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            {"options": {"dept": 2}},
-            r"model\.options\.dept: test_vit has no such option\. Did you mean 'depth'",
-        ),
-        ({"options": {"in_chans": 1}}, r"model\.options\.in_chans: the data's images set it"),
-        ({"options": {"img_size": 64}}, r"model\.options\.img_size: set data\.image_size"),
-        ({"drop_rate": 1.5}, r"model\.drop_rate=1\.5: expected 0 to below 1"),
-        ({"drop_path_rate": 0.1, "trainable": "head"}, r"model\.drop_path_rate=0\.1: a frozen backbone"),
-        ({"weights": "nowhere.pth"}, r"model\.weights=nowhere\.pth: expected none, default, the path"),
-        ({"trainable": "last_99"}, r"model\.trainable=last_99: .*from 1 to 7"),
-    ],
-)
-def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        make("test_vit", **options)
-
-
-def test_an_option_that_the_builder_sets_itself() -> None:
-    with pytest.raises(UserError, match=r"model\.options\.num_blocks: .*leave it out"):
-        make("gmlp_ti16_224", options={"num_blocks": 2})
-
-
-def test_nets_of_one_size_are_built_for_the_images() -> None:
-    net = make("test_vit", 48)
-    assert net.embed(torch.zeros(2, 3, 48, 48)).shape == (2, 64)
-    with pytest.raises(ImageTooSmallError) as caught:
-        make("test_vit", 40)
-    assert caught.value.smallest == 48, "a whole number of patches"
-    with pytest.raises(ImageTooSmallError) as caught:
-        make("crossvit_9_240", 32)
-    assert caught.value.smallest == 240
-
-
-def test_a_size_that_is_too_small_is_told_exactly() -> None:
-    with pytest.raises(ImageTooSmallError) as caught:
-        make("inception_v3", 32)
-    assert caught.value.smallest == 75
-
-
-def test_images_that_a_net_cannot_have() -> None:
-    with pytest.warns(UserWarning, match="3-channel"), pytest.raises(UserError, match=r"1 × 64 × 64"):
-        make("csatv2", 64, channels=1)
 
 
 def test_last_stages_of_swin() -> None:
@@ -255,29 +170,6 @@ def test_pretrained_weights_come_through_timm(tmp_path: Path, monkeypatch: pytes
     assert asked == [f"timm/test_resnet.{tag}"] * 4
     with pytest.raises(UserError, match=rf"model\.arch=test_resnet\.r161k: .*Did you mean '{tag}'"):
         make("test_resnet.r161k")
-
-
-def test_without_a_network_the_remedy(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    hub = logging.getLogger("huggingface_hub")
-    level = hub.level
-
-    def fail(model: str, **options: Any) -> None:
-        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 8s [Retry 5/5].")
-        raise OSError("no network")
-
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", fail)
-    with pytest.raises(UserError, match=r"could not be downloaded \(no network\).*model\.weights=none"):
-        make(weights="default")
-    assert not caplog.records
-    assert hub.level == level
-
-
-def test_a_net_without_weights_says_so() -> None:
-    name = next(name for name in timm.list_models("resnet*") if not tags_of(name))
-    with pytest.raises(UserError, match=f"model.weights=default: timm has no weights of {name}"):
-        make(name, weights="default")
 
 
 def test_images_are_prepared_as_the_weights_were_made() -> None:

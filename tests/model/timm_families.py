@@ -96,6 +96,8 @@ FAMILIES = {
     "XCiT": Family("xcit_nano_12_p8_224", {"depth": 2}),
 }  # fmt: skip
 QUICK = ("ConvNeXt", "EfficientNet", "MaxViT", "NFNet", "ResNet", "Swin", "ViT")  # a second each at most
+# Of which the stem stays on small images: two keep their pixels, the others are built in one piece.
+STANDARD = {"DLA", "VGG", "CoaT", "gMLP", "MLP-Mixer", "PiT", "ResMLP", "TNT", "Twins"}
 ASKED = {  # the well-known ones
     "ResNet", "ResNeXt", "RegNet", "EfficientNet", "MobileNetV3", "MobileNetV4", "ConvNeXt", "ViT",
     "DeiT", "Swin", "MaxViT", "CoAtNet", "MLP-Mixer", "gMLP", "ViT hybrid", "PVT", "PoolFormer", "EdgeNeXt",

@@ -1,7 +1,10 @@
-"""Torchvision's classifiers as small as the tests need them."""
+"""Classifiers of torchvision and timm as small as the tests need them."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from pellucid.model.timm import TimmClassifier
 from pellucid.model.torchvision import TorchvisionClassifier
 
 
@@ -15,3 +18,8 @@ def make(arch: str = "resnet18", size: int = 32, **options: object) -> Torchvisi
     }
     given |= {"image_shape": (3, size, size), **options}
     return TorchvisionClassifier(arch=arch, **given)  # type: ignore[arg-type]
+
+
+def make_timm(arch: str = "test_resnet", side: int = 32, channels: int = 3, **options: Any) -> TimmClassifier:
+    given: dict[str, Any] = {"weights": "none", "stem": "standard", "num_classes": 5}
+    return TimmClassifier(arch=arch, image_shape=(channels, side, side), **given | options)

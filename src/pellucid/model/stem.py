@@ -10,6 +10,8 @@ Shapes: C channels, H × W pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from math import gcd
 
 import torch
@@ -20,6 +22,7 @@ from pellucid.errors import UserError
 from pellucid.model.transfer import run_empty
 
 STEMS = ("auto", "small", "standard")
+MADE_FOR = 224  # pixels a side of the images of ImageNet's nets
 MAX_SIDE = 64  # pixels of images for which it is taken by itself
 TOKENS, PLACES = 8, 28  # patches a side that are left to a vision transformer, and to a net that merges them
 
@@ -41,42 +44,127 @@ def choose_stem(stem: str, weights: str, size: tuple[int, int]) -> str:
     return "small" if weights == "none" and max(size) <= MAX_SIDE else "standard"
 
 
-def shrink_stem(net: nn.Module, size: tuple[int, int], channels: int = 3) -> bool:
-    """Let the net's first layers keep the pixels of images of a size; whether there was something to do.
+@dataclass(frozen=True)
+class Stem:
+    """Where a net throws pixels away: the convolutions that see the image, most often one, and the pool that
+    belongs to them, by their names.
 
-    The first convolution that has a stride gets 3 × 3 and stride 1, and the first pool that comes before the
-    third convolution goes; of a net that cuts patches, the patch is a smaller one. Random weights are drawn.
+    ``patch``: pixels a side of the patches that the image is cut into; 0 where windows overlap.
+    """
+
+    convolutions: tuple[str, ...]
+    convolution_stride: int
+    pool: str | None = None
+    pool_stride: int = 1
+    patch: int = 0
+
+    @classmethod
+    def find(cls, net: nn.Module, image_shape: tuple[int, int, int]) -> Stem | None:
+        """That of a net, by a run on an image that it was made for; None where no pixel is lost so early.
+
+        The pool comes before the fourth layer of convolutions.
+        """
+        ran: list[tuple[str, nn.Module, Tensor]] = []
+
+        def note(name: str, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            ran.append((name, module, given[0]))
+
+        handles = [
+            module.register_forward_pre_hook(partial(note, name))
+            for name, module in net.named_modules()
+            if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+        ]
+        mode = net.training
+        try:
+            run_empty(net, image_shape)
+        finally:
+            net.train(mode)
+            for handle in handles:
+                handle.remove()
+        layers = [(name, module, seen) for name, module, seen in ran if isinstance(module, nn.Conv2d)]
+        if not layers or max(layers[0][1].stride) == 1:
+            return None
+        _, first, image = layers[0]
+        stride = max(first.stride)
+        names = tuple(name for name, _, seen in layers if seen is image)
+        if first.kernel_size == first.stride:
+            return cls(names, stride, patch=stride)
+        after = layers[len(names) + 2 :]
+        end = ran.index(after[0]) if after else len(ran)
+        pools = [(name, _stride(pool)) for name, pool, _ in ran[:end] if not isinstance(pool, nn.Conv2d)]
+        return cls(names, stride, *next((pool for pool in pools if pool[1] > 1), (None, 1)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.convolutions if self.pool is None else (*self.convolutions, self.pool)
+
+    @property
+    def stride(self) -> int:
+        """Pixels a side of the image to one place behind it."""
+        return self.convolution_stride * self.pool_stride
+
+    def small_stride(self, size: tuple[int, int]) -> int:
+        """The stride once it was shrunk for images of a size."""
+        return patch_side(size, self.patch, patches_needed(self.patch)) if self.patch else 1
+
+    def without_pool(self) -> Stem:
+        return replace(self, pool=None, pool_stride=1)
+
+    def shrink(self, net: nn.Module, size: tuple[int, int]) -> None:
+        """Let the net keep the pixels of images of a size: convolutions get stride 1, and 3 × 3 where they
+        are not 1 × 1, or smaller patches; the pool goes. Random weights are drawn.
+        """
+        for name in self.convolutions:
+            layer = net.get_submodule(name)
+            assert isinstance(layer, nn.Conv2d)
+            net.set_submodule(name, self._smaller(layer, size))
+        if self.pool is not None:
+            net.set_submodule(self.pool, nn.Identity())
+
+    def _smaller(self, layer: nn.Conv2d, size: tuple[int, int]) -> nn.Conv2d:
+        if self.patch:
+            return _patches(layer, self.small_stride(size))
+        kernel = min(3, layer.kernel_size[0])
+        smaller = _like(layer, kernel, 1, kernel // 2)
+        nn.init.kaiming_normal_(smaller.weight, mode="fan_out", nonlinearity="relu")
+        return smaller
+
+
+def shrink_stem(net: nn.Module, size: tuple[int, int], channels: int = 3) -> tuple[str, ...]:
+    """Let a net of torchvision keep the pixels of images of a size; the names of the modules that were
+    replaced, none where it keeps them by itself, as VGG does.
     """
     if isinstance(net, VisionTransformer):
         return _shrink_patches(net, size)
-    convolution, pool = _find_stem(net, channels)
-    if convolution is None:
-        return False
-    layer = net.get_submodule(convolution)
-    assert isinstance(layer, nn.Conv2d)
-    if layer.kernel_size == layer.stride:
-        net.set_submodule(convolution, _patches(layer, patch_side(size, layer.kernel_size[0], PLACES)))
-        return True
-    replacement = _like(layer, 3, 1, 1)
-    nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
-    net.set_submodule(convolution, replacement)
-    if pool is not None:
-        net.set_submodule(pool, nn.Identity())
-    return True
+    stem = Stem.find(net, (channels, MADE_FOR, MADE_FOR))
+    if stem is None:
+        return ()
+    stem.shrink(net, size)
+    return stem.names
 
 
 def is_small(net: nn.Module, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether tensors of a net, by any prefix, are of one with a smaller first convolution than ``net``."""
-    name = "conv_proj" if isinstance(net, VisionTransformer) else _find_stem(net, 3)[0]
-    if name is None:
-        return False
-    first, end = net.get_submodule(name).weight, f"{name}.weight"
-    assert isinstance(first, Tensor)
+    """Whether tensors of a net, by any prefix, are of one with a smaller first convolution or smaller patches
+    than ``net``.
+    """
+    return any(
+        _is_smaller(layer, f"{name}.weight", tensors)
+        for name, layer in net.named_modules()
+        if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1
+    )
+
+
+def _is_smaller(layer: nn.Conv2d, end: str, tensors: Mapping[str, Tensor]) -> bool:
     found = [key for key in tensors if key == end or key.endswith(f".{end}")]
     if not found:
         return False
     weight = tensors[min(found, key=len)]  # blocks within it have longer names
-    return weight.ndim == 4 and len(weight) == len(first) and weight.shape[2] < first.shape[2]
+    return weight.ndim == 4 and len(weight) == layer.out_channels and weight.shape[2] < layer.kernel_size[0]
+
+
+def patches_needed(patch: int) -> int:
+    """How many patches a side are to be left, by the side of a net's own; small ones are merged later."""
+    return TOKENS if patch >= 8 else PLACES
 
 
 def patch_side(size: tuple[int, int], patch: int, patches: int) -> int:
@@ -85,38 +173,12 @@ def patch_side(size: tuple[int, int], patch: int, patches: int) -> int:
     return max((p for p in range(1, patch + 1) if whole % p == 0 and shorter // p >= patches), default=1)
 
 
-def _find_stem(net: nn.Module, channels: int) -> tuple[str | None, str | None]:
-    """The names of the first convolution, where it has a stride, and of the pool that belongs to it."""
-    ran: list[tuple[str, nn.Module]] = []
-    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-    handles = [
-        module.register_forward_pre_hook(lambda module, inputs, name=name: ran.append((name, module)))
-        for name, module in net.named_modules()
-        if isinstance(module, kinds)
-    ]
-    mode = net.training
-    try:
-        run_empty(net, (channels, 224, 224))
-    finally:
-        net.train(mode)
-        for handle in handles:
-            handle.remove()
-    convolutions = [name for name, module in ran if isinstance(module, nn.Conv2d)]
-    first = net.get_submodule(convolutions[0]) if convolutions else None
-    if not isinstance(first, nn.Conv2d) or max(first.stride) == 1:
-        return None, None
-    names = [name for name, _ in ran]
-    before = ran[: names.index(convolutions[3])] if len(convolutions) > 3 else ran
-    pools = [name for name, module in before if not isinstance(module, nn.Conv2d) and _stride(module) > 1]
-    return convolutions[0], pools[0] if pools else None
-
-
 def _stride(pool: nn.Module) -> int:
     stride = pool.stride
     return max(stride) if isinstance(stride, tuple) else int(stride)  # type: ignore[arg-type]
 
 
-def _shrink_patches(net: VisionTransformer, size: tuple[int, int]) -> bool:
+def _shrink_patches(net: VisionTransformer, size: tuple[int, int]) -> tuple[str]:
     side = size[0]  # it takes square images alone
     patch = patch_side(size, net.patch_size, TOKENS)
     assert isinstance(net.conv_proj, nn.Conv2d)
@@ -125,13 +187,15 @@ def _shrink_patches(net: VisionTransformer, size: tuple[int, int]) -> bool:
     net.seq_length = (side // patch) ** 2 + 1
     positions = torch.empty(1, net.seq_length, net.hidden_dim).normal_(std=0.02)  # as torchvision draws them
     net.encoder.pos_embedding = nn.Parameter(positions)
-    return True
+    return ("conv_proj",)
 
 
-def widen_stem(net: nn.Module, channels: int) -> None:
-    """Let the first convolution take so many channels, not 3; its random weights are drawn anew."""
+def widen_stem(net: nn.Module, channels: int) -> str:
+    """Let the first convolution, of which the name is given, take so many channels, not 3; its random weights
+    are drawn anew.
+    """
     name, layer = next(
-        (name, module)
+        (str(name), module)
         for name, module in net.named_modules()
         if isinstance(module, nn.Conv2d) and module.in_channels == 3
     )
@@ -146,6 +210,7 @@ def widen_stem(net: nn.Module, channels: int) -> None:
     net.set_submodule(name, replacement)
     if hasattr(net, "transform_input"):
         net.transform_input = False  # type: ignore[assignment]  # of ImageNet's three channels
+    return name
 
 
 def _patches(layer: nn.Conv2d, patch: int) -> nn.Conv2d:

@@ -48,8 +48,7 @@ class TorchvisionClassifier(TransferClassifier):
     file, see ``StateFile``. ``trainable``: ``head``, ``last_N`` (the last N stages and the head) or ``all``;
     what is not trained stays in evaluation mode. Grey images are repeated into three channels; of another
     number, which needs random weights, the first convolution takes all. ``augmentations_per_image``: how many
-    a frozen
-    backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
+    a frozen backbone is shown; 0: a new one each epoch. ``views`` is its old name, taken where it is given.
     Raises UserError for an unknown name or a file that does not fit, ImageTooSmallError.
     """
 
@@ -78,12 +77,10 @@ class TorchvisionClassifier(TransferClassifier):
         if file is not None and stem == "auto":
             stem = self.stem_of(arch, file.tensors)
         self.stem = choose_stem(stem, weights, size)
-        self.backbone = _build(arch, weights, self.channels, size, self.stem)
-        if self.stem == "small" and not shrink_stem(self.backbone, size, self.channels):
-            self.stem = "standard"  # it keeps all pixels by itself, as VGG does
+        self.backbone, self._changed = self._build(arch, weights, size)
         if self.stem == "small" and stem == "auto" and not runs(self.backbone, (self.channels, *size)):
             self.stem = "standard"  # made for one size only
-            self.backbone = _build(arch, weights, self.channels, size, self.stem)
+            self.backbone, self._changed = self._build(arch, weights, size)
         name, width = _cut_head(self.backbone, arch)
         self.head = nn.Linear(width, num_classes)
         self._arch, self._head_name = arch, name
@@ -100,6 +97,16 @@ class TorchvisionClassifier(TransferClassifier):
         if file is not None:
             load_weights(self, file)
 
+    def _build(self, arch: str, weights: str, size: tuple[int, int]) -> tuple[nn.Module, list[str]]:
+        """The net, and the names of the layers in which it differs from torchvision's."""
+        net = _build(arch, weights, size, self.stem)
+        changed = [] if self.channels == 3 else [widen_stem(net, self.channels)]
+        if self.stem == "small":
+            shrunk = shrink_stem(net, size, self.channels)
+            changed += shrunk
+            self.stem = "small" if shrunk else "standard"  # it keeps all pixels by itself, as VGG does
+        return net, changed
+
     @classmethod
     def stem_of(cls, arch: str, tensors: Mapping[str, Tensor]) -> str:
         """``small`` where the first convolution is smaller than torchvision's, which 3 × 3 never is."""
@@ -114,14 +121,12 @@ class TorchvisionClassifier(TransferClassifier):
             "num_classes": self.head.out_features,
             **BUILD_OPTIONS.get(self._arch, {}),
         }
+        changes = {changed: backbone.get_submodule(changed) for changed in self._changed}
         if isinstance(backbone, models.VisionTransformer):
             arguments |= _arguments_of_transformer(backbone)
-            widened = {} if self.channels == 3 else {"conv_proj": backbone.conv_proj}
             builder = "torchvision.models.VisionTransformer"
-            return LibraryNet(builder, arguments, (name,), changes=widened, channels=self.channels)
+            return LibraryNet(builder, arguments, (name,), changes=changes, channels=self.channels)
         squeezed = self._arch.startswith("squeezenet")
-        changed = self.stem == "small" or self.channels != 3
-        changes = _changed_layers(backbone, self._arch, arguments, name) if changed else {}
         if squeezed:  # its scores go through a ReLU, which is left out here
             changes["classifier.2"] = nn.Identity()
         if self._arch == "maxvit_t":  # whose last layer has no bias
@@ -151,14 +156,7 @@ def _check_channels(arch: str, weights: str, channels: int) -> None:
         )
 
 
-def _build(arch: str, weights: str, channels: int, size: tuple[int, int], stem: str) -> nn.Module:
-    net = _build_for_colours(arch, weights, size, stem)
-    if channels != 3:
-        widen_stem(net, channels)
-    return net
-
-
-def _build_for_colours(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
+def _build(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
     if arch.startswith("vit_") and weights == "none" and stem == "standard":
         patch = int(arch.rpartition("_")[2])
@@ -199,24 +197,6 @@ def _cut_head(backbone: nn.Module, arch: str) -> tuple[str, int]:
     parent = backbone.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], nn.Identity())
     return name, last.in_features
-
-
-def _changed_layers(
-    backbone: nn.Module, arch: str, arguments: Mapping[str, Any], head: str
-) -> dict[str, nn.Module]:
-    """Layers of a backbone, by name, in which it differs from the net as torchvision builds it."""
-    with torch.random.fork_rng(devices=[]):
-        plain = models.get_model(arch, weights=None, **arguments)
-    own = dict(backbone.named_modules())
-    return {
-        name: own[name]
-        for name, layer in plain.named_modules()
-        if name in own
-        and not any(True for _ in layer.children())
-        and name != head
-        and not name.startswith("classifier.")
-        and str(own[name]) != str(layer)
-    }
 
 
 def _arguments_of_transformer(net: models.VisionTransformer) -> dict[str, int]:
