@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ PLACES = {
 }
 
 
-def make(arch: str, side: int = 32, **options: object) -> TimmClassifier:
+def make(arch: str, side: int = 32, **options: Any) -> TimmClassifier:
     small = next((family.options for family in FAMILIES.values() if family.arch == arch), {})
     return make_timm(arch, side, **{"stem": "auto", "options": small, **options})
 
@@ -89,6 +90,6 @@ def test_when_the_stem_stays() -> None:
         ("test_vit", {"stem": "tiny"}, r"model\.stem=tiny: expected auto, small or standard"),
     ],
 )
-def test_stems_that_cannot_be(arch: str, options: dict[str, object], message: str) -> None:
+def test_stems_that_cannot_be(arch: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make(arch, **{"stem": "small", **options})
