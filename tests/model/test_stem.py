@@ -67,9 +67,9 @@ def test_the_pool_of_the_stem_alone_is_left_out() -> None:
 
 
 def test_patches_by_hand() -> None:
-    assert [patch_side((size, size), 16, 8) for size in (16, 28, 32, 48, 60, 64)] == [2, 2, 4, 6, 6, 8]
-    assert [patch_side((size, size), 4, 28) for size in (8, 32, 56, 64, 224)] == [1, 1, 2, 2, 4]
-    assert [patch_side(size, 16, 8) for size in ((64, 96), (96, 64), (64, 48), (64, 37))] == [8, 8, 4, 1]
+    assert [patch_side((size, size), 16) for size in (8, 16, 28, 32, 48, 60, 64)] == [4, 4, 4, 4, 6, 6, 8]
+    assert [patch_side((size, size), 4) for size in (8, 32, 56, 64, 224)] == [1, 1, 2, 2, 4]
+    assert [patch_side(size, 16) for size in ((64, 96), (96, 64), (64, 48), (64, 37))] == [8, 8, 4, 1]
 
 
 def test_a_vision_transformer_has_as_many_positions_as_patches() -> None:

@@ -24,7 +24,6 @@ from pellucid.model.transfer import run_empty
 STEMS = ("auto", "small", "standard")
 MADE_FOR = 224  # pixels a side of the images of ImageNet's nets
 MAX_SIDE = 64  # pixels of images for which it is taken by itself
-TOKENS, PLACES = 8, 28  # patches a side that are left to a vision transformer, and to a net that merges them
 
 
 def choose_stem(stem: str, weights: str, size: tuple[int, int]) -> str:
@@ -105,7 +104,7 @@ class Stem:
 
     def small_stride(self, size: tuple[int, int]) -> int:
         """The stride once it was shrunk for images of a size."""
-        return patch_side(size, self.patch, patches_needed(self.patch)) if self.patch else 1
+        return patch_side(size, self.patch) if self.patch else 1
 
     def without_pool(self) -> Stem:
         return replace(self, pool=None, pool_stride=1)
@@ -162,15 +161,20 @@ def _is_smaller(layer: nn.Conv2d, end: str, tensors: Mapping[str, Tensor]) -> bo
     return weight.ndim == 4 and len(weight) == layer.out_channels and weight.shape[2] < layer.kernel_size[0]
 
 
-def patches_needed(patch: int) -> int:
-    """How many patches a side are to be left, by the side of a net's own; small ones are merged later."""
-    return TOKENS if patch >= 8 else PLACES
+def patch_limits(patch: int) -> tuple[int, int]:
+    """How many patches a side are to be left, and how many pixels a side one has at least, by the side of a
+    net's own patch. Small ones are merged later; of large ones, less than 4 pixels cost much and teach little.
+    """
+    return (8, 4) if patch >= 8 else (28, 1)
 
 
-def patch_side(size: tuple[int, int], patch: int, patches: int) -> int:
-    """The largest side of a patch, at most ``patch``, that leaves so many ``patches`` a side or more."""
-    whole, shorter = gcd(*size), min(size)
-    return max((p for p in range(1, patch + 1) if whole % p == 0 and shorter // p >= patches), default=1)
+def patch_side(size: tuple[int, int], patch: int) -> int:
+    """The side of a patch, at most ``patch``, that divides the images: the largest that leaves enough of them,
+    or the smallest with pixels enough.
+    """
+    needed, least = patch_limits(patch)
+    sides = [side for side in range(patch, least - 1, -1) if gcd(*size) % side == 0]
+    return next((side for side in sides if min(size) // side >= needed), sides[-1] if sides else 1)
 
 
 def _stride(pool: nn.Module) -> int:
@@ -180,7 +184,7 @@ def _stride(pool: nn.Module) -> int:
 
 def _shrink_patches(net: VisionTransformer, size: tuple[int, int]) -> tuple[str]:
     side = size[0]  # it takes square images alone
-    patch = patch_side(size, net.patch_size, TOKENS)
+    patch = patch_side(size, net.patch_size)
     assert isinstance(net.conv_proj, nn.Conv2d)
     net.conv_proj = _patches(net.conv_proj, patch)
     net.patch_size, net.image_size = patch, side

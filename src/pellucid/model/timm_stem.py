@@ -10,7 +10,7 @@ from dataclasses import replace
 from torch import nn
 
 from pellucid.errors import UserError
-from pellucid.model.stem import Stem, patches_needed
+from pellucid.model.stem import Stem, patch_limits
 from pellucid.model.timm_build import FAILURES, TimmBuild
 
 
@@ -31,19 +31,21 @@ def with_small_stem(build: TimmBuild, image_shape: tuple[int, int, int], *, aske
 
 
 def _with_patches(build: TimmBuild, image_shape: tuple[int, int, int]) -> TimmBuild | None:
-    """With the largest patches that leave enough of them, or the smallest that the net takes."""
+    """With the patches that ``patch_side`` would choose, of those that the net takes."""
     net = _empty(build, build.made_for)
     own, _ = (0, 0) if net is None else _patches(net)
-    found = None
+    (needed, least), found = patch_limits(own), None
     for patch in range(own - 1, 0, -1):
         if image_shape[1] % patch or image_shape[2] % patch:
             continue
         smaller = replace(build, options={**build.options, "patch_size": patch})
         if not isinstance(smaller.try_on(image_shape), int):
             continue
-        found = smaller
         _, left = _patches(smaller.empty(image_shape))
-        if left >= patches_needed(own):
+        if found is not None and left * least > min(image_shape[1:]):
+            break
+        found = smaller
+        if left >= needed:
             break
     return found
 
