@@ -74,7 +74,7 @@ def test_patches_by_hand() -> None:
 
 def test_a_vision_transformer_has_as_many_positions_as_patches() -> None:
     net = make("vit_b_16", 28, stem="small").eval()  # which its own patch does not divide
-    assert net.backbone.encoder.pos_embedding.shape == (1, 14 * 14 + 1, 768)  # type: ignore[union-attr]
+    assert net.backbone.encoder.pos_embedding.shape == (1, 7 * 7 + 1, 768)  # type: ignore[union-attr]
     with torch.no_grad():
         assert net(torch.randn(1, 3, 28, 28)).shape == (1, 7)
 

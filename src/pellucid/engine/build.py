@@ -143,7 +143,7 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
             log.info("The net's stem is for small images, as that of %s is.", file.given)
     if config["model"].get("stem") == "auto" and getattr(task.net, "stem", "") == "small":
         log.info(
-            "The net's stem is for small images: of %d × %d pixels they keep all. As it was published: "
+            "The net's stem is made for small images, of %d × %d pixels. As it was published: "
             "model.stem=standard",
             *data.spec.image_shape[1:],
         )

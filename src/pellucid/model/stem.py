@@ -163,14 +163,14 @@ def _is_smaller(layer: nn.Conv2d, end: str, tensors: Mapping[str, Tensor]) -> bo
 
 def patch_limits(patch: int) -> tuple[int, int]:
     """How many patches a side are to be left, and how many pixels a side one has at least, by the side of a
-    net's own patch. Small ones are merged later; of large ones, less than 4 pixels cost much and teach little.
+    net's own patch. Small ones are merged later; of large ones, less than 4 pixels cost much, teach little.
     """
     return (8, 4) if patch >= 8 else (28, 1)
 
 
 def patch_side(size: tuple[int, int], patch: int) -> int:
-    """The side of a patch, at most ``patch``, that divides the images: the largest that leaves enough of them,
-    or the smallest with pixels enough.
+    """The side of a patch, at most ``patch``, that divides the images: the largest that leaves enough of
+    them, or the smallest with pixels enough.
     """
     needed, least = patch_limits(patch)
     sides = [side for side in range(patch, least - 1, -1) if gcd(*size) % side == 0]
