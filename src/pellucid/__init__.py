@@ -9,16 +9,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pellucid.api.names import list_data, list_models
+    from pellucid.api.net import explain, feature_maps, filters, summary
+    from pellucid.api.run import Run
+    from pellucid.api.training import train
     from pellucid.callbacks.look import look
     from pellucid.callbacks.views import Views
+    from pellucid.errors import UserError
 
-__all__ = ["Views", "look"]
+    load = Run.load
 
-# Loaded when they are asked for: they bring torch.
-PUBLIC = {"Views": "pellucid.callbacks.views", "look": "pellucid.callbacks.look"}
+__all__ = [
+    "Run",
+    "UserError",
+    "Views",
+    "explain",
+    "feature_maps",
+    "filters",
+    "list_data",
+    "list_models",
+    "load",
+    "look",
+    "summary",
+    "train",
+]
+
+# Where each is; loaded when it is asked for, as most bring torch.
+PLACES = {
+    "Run": "pellucid.api.run",
+    "UserError": "pellucid.errors",
+    "Views": "pellucid.callbacks.views",
+    "explain": "pellucid.api.net",
+    "feature_maps": "pellucid.api.net",
+    "filters": "pellucid.api.net",
+    "list_data": "pellucid.api.names",
+    "list_models": "pellucid.api.names",
+    "load": "pellucid.api.run",
+    "look": "pellucid.callbacks.look",
+    "summary": "pellucid.api.net",
+    "train": "pellucid.api.training",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in PUBLIC:
+    if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(PUBLIC[name]), name)
+    return getattr(import_module(PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,46 +5,16 @@ Axes: N images, C channels, H × W pixels.
 
 from __future__ import annotations
 
-import base64
-import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from torch import Tensor, nn
 
 from pellucid.callbacks.views import OF_TRAINERS, VIEWS, Views
 from pellucid.discovery.output import Score
-
-
-class Figures(Mapping[str, Image.Image]):
-    """Pictures by the names of their views, ``feature_maps/layer1``; a notebook shows them."""
-
-    def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.rglob("*.png"))
-        self._content = {
-            path.relative_to(folder).with_suffix("").as_posix(): path.read_bytes() for path in paths
-        }
-
-    def __getitem__(self, name: str) -> Image.Image:
-        return Image.open(io.BytesIO(self._content[name]))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._content)
-
-    def __len__(self) -> int:
-        return len(self._content)
-
-    def __repr__(self) -> str:
-        return f"Figures({', '.join(self)})"
-
-    def _repr_html_(self) -> str:
-        return "\n".join(
-            f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
-            for name, content in self._content.items()
-        )
+from pellucid.draw.figures import Figures
 
 
 def look(
@@ -84,4 +54,4 @@ def look(
             seed=seed,
             **views,  # type: ignore[arg-type]
         ).look(0, title=f"of {type(net).__name__}")
-        return Figures(place)
+        return Figures.of_folder(place)

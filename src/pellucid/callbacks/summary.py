@@ -40,7 +40,7 @@ class Summary(Callback):
         if not is_quiet():
             if self.config is not None:
                 console.print(_rich_tree(self.config))
-            console.print(_rich_table(layers, title))
+            console.print(summary_table(layers, title))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("model/summary", _markdown(layers, title), 0)
@@ -71,7 +71,8 @@ def _short(count: int) -> str:
     return f"{value:.3g}T"
 
 
-def _rich_table(layers: list[Layer], title: str) -> Table:
+def summary_table(layers: list[Layer], title: str) -> Table:
+    """Layers, and the whole net in the last row."""
     table = console.table(title, HEADER, left=("layer", "kind"))
     for layer in layers[:-1]:
         table.add_row(*_cells(layer))

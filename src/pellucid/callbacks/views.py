@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ from pellucid.discovery.normalization import given_normalization
 from pellucid.discovery.output import Score
 from pellucid.discovery.pool import given_pool
 from pellucid.errors import UserError, did_you_mean, first_line
+from pellucid.explainer.base import Explainer
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.explainer.occlusion import Occlusion
@@ -59,6 +60,12 @@ VIEWS: dict[str, type[Visualizer]] = {
         *(Samples, Curves, Predictions, FeatureMaps, Explanations, Embeddings, Reconstructions),
         *(Confusion, Filters, Latent, Activations, FilmStrip, Graph),
     )
+}
+EXPLAINERS: dict[str, Callable[[], Explainer]] = {
+    "saliency": Saliency,
+    "integrated_gradients": IntegratedGradients,
+    "grad_cam": GradCAM,
+    "occlusion": Occlusion,
 }
 OF_TRAINERS = ("samples", "curves", "graph")  # views of what only a Trainer knows
 WITHOUT_A_NET = ("samples", "curves", "filters")  # views that run none
@@ -267,12 +274,7 @@ class Views(Callback):
         self._scheduler.begin(moment)
 
     def _figures(self, host: Any) -> FigureLogger:
-        explainers = {
-            "saliency": Saliency(),
-            "integrated_gradients": IntegratedGradients(),
-            "grad_cam": GradCAM(),
-            "occlusion": Occlusion(),
-        }
+        explainers = {name: make() for name, make in EXPLAINERS.items()}
         return FigureLogger(host=host, seed=self.given.seed, explainers=explainers, share=self.share)
 
     def _schedule(self, host: FoundHost) -> ViewScheduler:

@@ -56,7 +56,7 @@ def run_command(script: str, conf: Path | None = None) -> None:
     try:
         if command.target is None and "PELLUCID_RUN" in os.environ:  # a further process of a ddp run
             folder, config = json.loads(os.environ["PELLUCID_RUN"])
-            _find_packages(config["packages"])
+            find_packages(config["packages"])
             _train(config, Path(folder), resume=True)  # from the checkpoint, if there is one
         else:
             _run(command, split(sys.argv[1:], command).with_conf_beside(command.conf))
@@ -79,17 +79,17 @@ def _run(command: Command, line: CommandLine) -> None:
         return
     check_readable(line)
     training = command.target is None
-    _find_packages(own_packages(line, command.conf, training=training and line.value("resume") is None))
+    find_packages(own_packages(line, command.conf, training=training and line.value("resume") is None))
     if not training:
-        _work(command, line)
+        work(command, line)
     elif line.value("resume") is not None:
         _resume(line, command.conf)
     else:
         _begin_training(line, command.conf)
 
 
-def _work(command: Command, line: CommandLine) -> None:
-    """Check the line, and call the command's function with its values."""
+def work(command: Command, line: CommandLine) -> Any:
+    """Check the line, and call the command's function with its values; what it returns. Raises UserError."""
     if line.multirun:
         raise UserError("This command takes one run; leave -m out.")
     for override in line.parsed():
@@ -113,10 +113,10 @@ def _work(command: Command, line: CommandLine) -> None:
     module, _, name = str(command.target).rpartition(".")
     function = getattr(importlib.import_module(module), name)
     start_logging(None)  # after Lightning, which sets its own level
-    function(**values)
+    return function(**values)
 
 
-def _find_packages(packages: list[str]) -> None:
+def find_packages(packages: list[str]) -> None:
     """Those of the user's may lie in the current folder, from which nothing else is ever imported."""
     if packages:
         sys.path.append(str(Path.cwd()))

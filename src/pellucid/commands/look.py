@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from pellucid.callbacks.look import Figures
 from pellucid.callbacks.look import look as look_into
 from pellucid.config.build import build
 from pellucid.config.command import PathText
 from pellucid.data.pictures import Pictures, check_folders, find_pictures
 from pellucid.discovery.pool import MAX_BYTES, MAX_IMAGES
+from pellucid.draw.figures import Figures
 from pellucid.errors import UserError, counted
 from pellucid.inside.images import UNKNOWN
 from pellucid.inside.reference import choose_reference_images

@@ -10,12 +10,15 @@ from pellucid.data.base import ImageData
 from pellucid.engine import session
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.loaded_run import LoadedRun
+from pellucid.engine.recorder import Watch
 from pellucid.inside.predictor import Predictor
 
 
-def train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
+def train(
+    config: Mapping[str, Any], folder: Path, *, resume: bool = False, watch: Watch | None = None
+) -> dict[str, Any]:
     """Train, test the best checkpoint, write the page; the content of metrics.json. See ``session.train``."""
-    return session.train(config, folder, resume=resume, page=_write_page)
+    return session.train(config, folder, resume=resume, page=_write_page, watch=watch)
 
 
 def _write_page(

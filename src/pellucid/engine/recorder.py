@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,18 +20,26 @@ from pellucid.run.epoch import whole_epoch
 from pellucid.run.folder import FORMAT, Run
 
 log = logging.getLogger(__name__)
+Watch = Callable[[Sequence[Mapping[str, float]]], None]  # told of the rows after each epoch
 
 
 class Recorder(Callback):
     """Writes the record. ``config`` and ``spec`` are plain containers, held by every checkpoint.
 
-    ``log_every``: the loss of every so many steps goes to the loggers.
+    ``log_every``: the loss of every so many steps goes to the loggers. ``watch``: who else gets the rows.
     """
 
     def __init__(
-        self, *, run: Run, config: Mapping[str, Any], spec: Mapping[str, Any], log_every: int
+        self,
+        *,
+        run: Run,
+        config: Mapping[str, Any],
+        spec: Mapping[str, Any],
+        log_every: int,
+        watch: Watch | None = None,
     ) -> None:
         self.run, self.config, self.spec, self.log_every = run, dict(config), dict(spec), log_every
+        self.watch = watch
         self.rows: list[dict[str, float]] = []
         self._validated: dict[str, float] = {}
         self.started = False
@@ -87,6 +95,8 @@ class Recorder(Callback):
         if trainer.is_global_zero:
             self.run.write_rows(self.rows)
             self.run.record({"epochs": len(self.rows)})
+            if self.watch is not None:
+                self.watch(self.rows)
 
     def account(self) -> dict[str, float]:
         """What the rows say of the whole training."""

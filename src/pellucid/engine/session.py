@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.engine.page import WritePage
+from pellucid.engine.recorder import Watch
 from pellucid.engine.training import Training
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, without_secrets
@@ -28,13 +29,15 @@ def train(
     resume: bool = False,
     trial: TrialContext | None = None,
     page: WritePage | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train, test the best checkpoint, and record all in ``folder``; the content of metrics.json.
 
     ``resume`` continues from the folder's last checkpoint. Raises UserError for what the user can mend; a
     run that has not yet trained then leaves nothing behind. Ctrl-C and SIGTERM end in SystemExit.
     As a ``trial`` of a sweep it is quiet, its folder stays also when it fails, and it may be pruned.
-    ``page`` writes the page of a run that has ended, where the configuration wants one.
+    ``page`` writes the page of a run that has ended, where the configuration wants one; ``watch`` is told of
+    the metrics after each epoch.
     """
     main = int(os.environ.get("LOCAL_RANK", 0)) == 0
     run = Run(folder.absolute())
@@ -44,7 +47,7 @@ def train(
         remove_leftovers(run.folder)
     level = logging.INFO if main and trial is None else logging.WARNING if main else None
     start_logging(run.log if main else None, console_level=level)
-    session = Training(config, run, main=main, resume=resume, trial=trial, page=page)
+    session = Training(config, run, main=main, resume=resume, trial=trial, page=page, watch=watch)
     try:
         with signals() as received, last_words(session.interrupted), quiet_warnings(), process_group():
             try:

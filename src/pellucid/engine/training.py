@@ -26,7 +26,7 @@ from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import log_final
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
-from pellucid.engine.recorder import Recorder
+from pellucid.engine.recorder import Recorder, Watch
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
 from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
 from pellucid.engine.trainer import fit, make_trainer
@@ -55,10 +55,12 @@ class Training:
         resume: bool,
         trial: TrialContext | None,
         page: WritePage | None,
+        watch: Watch | None = None,
     ) -> None:
         # As it was written, so that it may be kept, and with what the environment says now.
         self.config, self.values = config, from_environment(config)
         self.run, self.main, self.resume, self.trial, self.page = run, main, resume, trial, page
+        self.watch = watch
         self.start = time.perf_counter()
         self.pruning: Pruning | None = None
         self.recorder: Recorder | None = None
@@ -123,6 +125,7 @@ class Training:
             config=self._own_config(),
             spec=data.spec.to_dict(),
             log_every=config["trainer"].get("log_every_n_steps", 0),
+            watch=self.watch,
         )
         host = RunHost(run=run, data=data, best=(task.monitor, task.mode))
         self.figures = FigureLogger(

@@ -13,8 +13,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -57,7 +57,19 @@ class _Plain(RenderHook):
                 yield Segment(text if control else lines_of(text), style, control)
 
 
+class _Kept(io.StringIO):
+    """A text that is shown later."""
+
+
 class _Console(Console):
+    @property
+    def is_terminal(self) -> bool:
+        """A text and a cell of a notebook are none, whatever the environment says: bars would stay in them,
+        line by line.
+        """
+        kept = isinstance(self.file, _Kept) or type(self.file).__module__.startswith("ipykernel")
+        return super().is_terminal and not kept
+
     def table(
         self,
         title: str,
@@ -96,8 +108,20 @@ class _Console(Console):
         return Progress(console=self, transient=True)
 
 
-console = _Console(highlight=False, markup=False)  # names of users stay as they are
+# Names of users stay as they are; a notebook, too, gets lines, not a display for each.
+console = _Console(highlight=False, markup=False, force_jupyter=False)
 console.push_render_hook(_Plain())
+
+
+@contextmanager
+def captured() -> Iterator[io.StringIO]:
+    """Within, what is shown on the console, without bars and colours, goes into the text that is given."""
+    before, text = console.file, _Kept()
+    console.file = text
+    try:
+        yield text
+    finally:
+        console.file = before
 
 
 def lines_of(text: str) -> str:

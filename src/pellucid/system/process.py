@@ -23,6 +23,7 @@ from pellucid.system.interrupt import SIGNALS, interrupt
 HOLDING_STATE = ("torch.optim.", "torch.utils.", "lightning.")
 # Lightning's remarks on what is meant to be so here.
 EXPECTED_WARNINGS = (
+    r"\s*IProgress not found",  # tqdm, in a notebook, of bars that nobody asks for
     ".*module.* in eval mode at the start of training",
     "The number of training batches .* is smaller than the logging interval",
     "You requested to overfit but enabled .* shuffling",  # the order is fixed then

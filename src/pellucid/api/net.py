@@ -1,0 +1,191 @@
+"""Questions to a net that was trained anywhere: maps, filters, explanations, a summary.
+
+Axes: N images, C channels, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.api.result import Result
+from pellucid.callbacks.finder import Finder, Given
+from pellucid.callbacks.summary import summary_table
+from pellucid.callbacks.views import EXPLAINERS
+from pellucid.discovery.normalization import given_normalization
+from pellucid.discovery.pool import given_pool
+from pellucid.draw.explanations import Column, explanations
+from pellucid.draw.figures import Figures
+from pellucid.draw.filters import draw_filters
+from pellucid.draw.maps import draw_feature_maps
+from pellucid.errors import UserError, did_you_mean
+from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
+from pellucid.inside.predictor import Predictor
+from pellucid.inside.summary import summarize
+from pellucid.system.console import captured, console
+from pellucid.view import feature_maps as maps_view
+from pellucid.view.explanations import applicable, attributions, explained_scores
+from pellucid.view.filters import kernels
+
+MAX_DRAWN = 16  # images of a picture
+
+
+def explain(
+    net: nn.Module,
+    images: Tensor,
+    *,
+    methods: Sequence[str] | None = None,
+    target: str = "predicted",
+    classes: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Result:
+    """Maps of what speaks for a class in each image, by each method that applies to the net.
+
+    ``images`` (N, C, H, W): floats as the net takes them, or uint8, brought to [0, 1] and normalised by
+    ``mean`` and ``std``. ``methods``: of saliency, integrated_gradients, grad_cam and occlusion; None: all.
+    ``target``: predicted, or one of the ``classes``. Arrays: maps (N, H, W) by method, ``scores`` (N, K).
+    Raises UserError for what does not fit.
+    """
+    names = list(EXPLAINERS) if methods is None else list(methods)
+    for name in names:
+        if name not in EXPLAINERS:
+            hint = did_you_mean(name, list(EXPLAINERS))
+            raise UserError(f"methods: {name}: expected some of {', '.join(EXPLAINERS)}.{hint}")
+    predictor, inputs_NCHW = _looked(net, images, classes, mean, std)
+    if target != "predicted" and target not in predictor.spec.classes:
+        raise UserError(
+            f"target={target}: expected predicted or one of classes=[…]: {', '.join(predictor.spec.classes)}."
+        )
+    with predictor.reading():
+        usable = applicable(predictor, {name: EXPLAINERS[name]() for name in names})
+        if not usable.explainers:
+            raise UserError("; ".join(f"{name}: {why}" for name, why in usable.refused.items()))
+        scores = explained_scores(predictor, inputs_NCHW, target)
+        found = list(attributions(predictor, usable.explainers, inputs_NCHW, scores.target_B))
+    columns = {
+        each.maps.title: Column(each.maps.shown(), usable.explainers[name].signed, each.maps.notes)
+        for name, each in found
+    }
+    rows, classes = list[dict[str, Any]](), predictor.spec.classes
+    for shares_K, label in zip(scores.probabilities, scores.target_B.tolist(), strict=True):
+        name = classes[label] if label < len(classes) else str(label)
+        rows.append({"explained": name, "probability": float(shares_K[label])})
+    titles = [f"{row['explained']} {row['probability']:.2f}" for row in rows]
+    picture = explanations(
+        predictor.shown(inputs_NCHW[:MAX_DRAWN]),
+        titles[:MAX_DRAWN],
+        [None] * len(titles[:MAX_DRAWN]),
+        columns,
+        title=f"Explanations of {type(net).__name__}",
+    )
+    refused = [f"{name}: not of this net, {why}" for name, why in usable.refused.items()]
+    arrays = {name: each.maps.maps_BHW.cpu().numpy() for name, each in found}
+    return Result(
+        "\n".join([", ".join(titles), *refused]),
+        rows,
+        {**arrays, "scores": scores.scores_BK.numpy()},
+        Figures.drawn({"explanations": picture}),
+    )
+
+
+def feature_maps(
+    net: nn.Module,
+    images: Tensor,
+    *,
+    layers: Layers = "auto",
+    shown: int = 16,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Result:
+    """What convolutions give of images, a picture each.
+
+    ``images``: see ``explain``. ``layers``: names of ``named_modules``, or auto: the first, middle and last
+    convolution. ``shown``: so many maps are drawn. Arrays: maps (N, M, h, w) by layer. Raises UserError.
+    """
+    predictor, inputs_NCHW = _looked(net, images, None, mean, std)
+    with predictor.reading():
+        names = maps_view.mapped_layers(predictor, layers)
+        outputs = maps_view.feature_maps(predictor, inputs_NCHW, names)
+    photos_NHWC = predictor.shown(inputs_NCHW[:MAX_DRAWN])
+    pictures = {
+        each.layer: draw_feature_maps(
+            photos_NHWC,
+            [""] * len(photos_NHWC),
+            each.values[:MAX_DRAWN],
+            shown=shown,
+            title=f"{each.layer} of {type(net).__name__}",
+        )
+        for each in outputs
+    }
+    rows = [{"layer": each.layer, "kind": each.kind, "maps": each.values.shape[1]} for each in outputs]
+    text = "\n".join(f"{each.layer}: {each.kind}, {each.values.shape}" for each in outputs)
+    return Result(text, rows, {each.layer: each.values for each in outputs}, Figures.drawn(pictures))
+
+
+def filters(net: nn.Module, *, layers: Layers = "auto", shown: int = 256) -> Result:
+    """Kernels of convolutions, a picture each.
+
+    ``layers``: names, or auto: the first, middle and last. ``shown``: so many are drawn. Arrays: kernels
+    (outputs, inputs, height, width) by layer. Raises UserError.
+    """
+    names = select_layers(net, layers_of_kind(net, nn.Conv2d), layers, limit=MAX_LAYERS)
+    found: dict[str, np.ndarray] = {}
+    for name in names:
+        layer = net.get_submodule(name)
+        if not isinstance(layer, nn.Conv2d):
+            raise UserError(f"layers: {name} is a {type(layer).__name__}. Expected a convolution (Conv2d).")
+        found[name] = kernels(net, name)
+    if not found:
+        raise UserError(f"{type(net).__name__} has no convolutions (Conv2d).")
+    pictures = {
+        name: draw_filters(
+            values,
+            None,
+            kernels=shown,
+            title=f"{name} of {type(net).__name__}",
+            change=None,
+            is_grouped=bool(net.get_submodule(name).groups != 1),
+        )
+        for name, values in found.items()
+    }
+    text = "\n".join(f"{name}: {values.shape}" for name, values in found.items())
+    return Result(text, (), found, Figures.drawn(pictures))
+
+
+def summary(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int = 2) -> Result:
+    """Layers down to ``depth`` levels with their outputs for an image of that shape (C, H, W), parameters and
+    floating point operations, a row each; the last is the whole net. Raises UserError where it does not run.
+    """
+    try:
+        layers = summarize(net, image_shape, depth)
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        shape = " × ".join(map(str, image_shape))
+        raise UserError(f"{type(net).__name__} does not run on an image of {shape}: {error}") from error
+    with captured() as shown:
+        console.print(summary_table(layers, f"{type(net).__name__} for images of {tuple(image_shape)}"))
+    return Result(shown.getvalue().strip("\n"), [vars(layer) for layer in layers])
+
+
+def _looked(
+    net: nn.Module,
+    images: Tensor,
+    classes: Sequence[str] | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+) -> tuple[Predictor, Tensor]:
+    """The net ready to be looked at, and the images as it takes them. Raises UserError."""
+    normalization = given_normalization(mean, std)
+    pool = given_pool(images, None, normalization)
+    given = Given(net, None, tuple(classes or ()), normalization, None, 0)
+    with torch.no_grad():
+        host = Finder(given, net, Path("figures"), pool=pool).host()
+    if host is None or not host.is_seen:
+        raise UserError(f"{type(net).__name__} does not run on these images.")
+    predictor = host.predictor(net)
+    return predictor, predictor.inputs(pool.inputs_NCHW)

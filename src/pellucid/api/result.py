@@ -1,0 +1,84 @@
+"""What a question to a run or a net gives: numbers, a table, pictures, which show themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pellucid.draw.figures import Figures
+from pellucid.errors import UserError, did_you_mean
+from pellucid.system.files import write_atomically, write_csv
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Result:
+    """What was found: ``rows`` of a table, ``arrays`` and ``figures`` by their names.
+
+    ``text``: what a terminal shows of it. A notebook shows text and figures.
+    """
+
+    text: str
+    rows: Sequence[Mapping[str, Any]] = ()
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    figures: Figures = field(default_factory=lambda: Figures({}))
+
+    def figure(self, name: str | None = None) -> Image.Image:
+        """The picture of that name, by default the first. Raises UserError where there is none."""
+        if not self.figures:
+            raise UserError("There is no picture of this.")
+        name = next(iter(self.figures)) if name is None else name
+        if name not in self.figures:
+            there = ", ".join(self.figures)
+            raise UserError(
+                f"figure={name}: expected one of {there}.{did_you_mean(name, list(self.figures))}"
+            )
+        return self.figures[name]
+
+    def save(self, path: str | Path) -> Path:
+        """Write it: the first picture to a ``.png``, the rows to a ``.csv``, the arrays to an ``.npz``, all
+        of them into a folder. The path. Raises UserError where there is none of that kind.
+        """
+        path = Path(path).expanduser()
+        if path.suffix == ".png":
+            self.figure().save(path)
+        elif path.suffix == ".csv":
+            if not self.rows:
+                raise UserError(f"{path}: there is no table of this.")
+            write_csv(path, [dict(row) for row in self.rows])
+        elif path.suffix == ".npz":
+            if not self.arrays:
+                raise UserError(f"{path}: there are no arrays of this.")
+            np.savez_compressed(path, **dict(self.arrays))  # type: ignore[arg-type]
+        else:
+            for name in self.figures:
+                write_atomically(path / f"{name}.png", self.figures.content(name))
+            for suffix, content in ((".csv", self.rows), (".npz", self.arrays)):
+                if content:
+                    self.save(path / f"table{suffix}" if suffix == ".csv" else path / f"arrays{suffix}")
+        return path
+
+    def to_pandas(self) -> Any:
+        """The rows as a DataFrame. Raises UserError without pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise UserError("to_pandas() needs pandas: pip install pandas.") from error
+        return pandas.DataFrame(list(self.rows))
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.text) + self.figures._repr_html_()
+
+
+def preformatted(text: str) -> str:
+    """A text as a notebook shows it, in columns."""
+    style = "font-family: monospace; line-height: 1.2; white-space: pre; overflow-x: auto"
+    return f'<pre style="{style}">{escape(text)}</pre>' if text else ""

@@ -1,0 +1,101 @@
+"""A run's methods give what its commands give, leave its folder as it is, and raise for mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import pellucid
+from tests.helpers import make_run, metrics, once
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def make(path: Path) -> None:
+        make_run(path, "data=digits", "trainer.max_epochs=2", "report=false", "callbacks=none")
+
+    return once(tmp_path_factory, "api_run", make)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for index, image_HW in enumerate(load_digits().images[:2]):
+        Image.fromarray((image_HW * 15.9).astype(np.uint8)).save(tmp_path / "images" / f"{index}.png")
+    return tmp_path / "images"
+
+
+def contents(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_what_it_says_of_itself(folder: Path) -> None:
+    run = pellucid.load(folder)
+    accuracy = metrics(folder)["test/accuracy"]
+    assert run.metrics["test/accuracy"] == accuracy
+    assert f"test/accuracy {accuracy:.4f}" in repr(run)
+    assert [row["epoch"] for row in run.history.rows] == [1, 2]
+    assert "data:image/png" in run._repr_html_()
+
+
+def test_it_is_evaluated(folder: Path) -> None:
+    before = contents(folder)
+    found = pellucid.load(folder).evaluate()
+    assert found.metrics["accuracy"] == pytest.approx(metrics(folder)["test/accuracy"])
+    low, high = found.intervals["accuracy"]
+    assert low <= found.metrics["accuracy"] <= high
+    right = [row["class"] == row["true"] for row in found.rows] if "true" in found.rows[0] else []
+    assert len(found.rows) == 359
+    assert not right or np.mean(right) == pytest.approx(found.metrics["accuracy"])
+    assert {"best_test/confusion", "best_test/calibration"} <= set(found.figures)
+    assert "accuracy" in repr(found)
+    assert "/tmp" not in repr(found)
+    assert contents(folder) == before
+
+
+def test_images_are_predicted_and_explained(folder: Path, images: Path) -> None:
+    run = pellucid.load(folder)
+    rows = run.predict(images).rows
+    assert [Path(row["file"]).name for row in rows] == ["0.png", "1.png"]
+    assert rows[0]["class"] == "0"
+    found = run.explain(images / "0.png", trust=0)
+    assert found.arrays["0.png/saliency"].shape == (8, 8)
+    assert list(found.figures) == ["0.png"]
+
+
+def test_layers_are_looked_at(folder: Path) -> None:
+    run = pellucid.load(folder)
+    found = run.embed(methods=["pca"], split="val")
+    assert found.arrays["embed_val/features_ND"].shape == (179, 120)
+    units = run.units("features.0", count=2, steps=2)
+    assert len(units.rows) == 32
+    assert units.rows[0]["unit"] == 0
+
+
+def test_runs_are_compared(folder: Path) -> None:
+    run = pellucid.load(folder)
+    found = run.compare(pellucid.load(folder / "checkpoints" / "last.ckpt"))
+    assert "+0.0000" in repr(found) or "accuracy" in repr(found)
+    assert found.rows
+
+
+def test_it_is_exported(folder: Path, tmp_path: Path) -> None:
+    path = pellucid.load(folder).export("state_dict", out=tmp_path / "out")
+    assert path.is_file()
+    assert path.is_relative_to(tmp_path / "out")
+
+
+def test_mistakes_are_exceptions(folder: Path) -> None:
+    run = pellucid.load(folder)
+    with pytest.raises(pellucid.UserError, match=r"split.*'tset'.*Did you mean 'test'"):
+        run.evaluate(split="tset")
+    with pytest.raises(pellucid.UserError, match="splits"):
+        run.evaluate(splits="test")
+    with pytest.raises(pellucid.UserError, match=r"-m: expected group\.key=value"):
+        run.evaluate("-m")
+    with pytest.raises(pellucid.UserError, match="does not exist"):
+        pellucid.load("nowhere")
