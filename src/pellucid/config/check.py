@@ -47,11 +47,9 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
     """Problems of every ``_target_`` node against its class's signature, by dotted key."""
     problems = {}
     for where, node in targets(config):
-        signature = read_signature(str(node["_target_"]))
+        signature = signature_of(where, node)
         if signature is None:  # not readable as text: building it will tell
             continue
-        if where == "data" and not str(node["_target_"]).startswith("pellucid."):
-            signature = with_options_of_own(signature)
         unknown = [
             key for key in node if not (key in SPECIAL or key in signature.annotations or signature.open)
         ]
@@ -72,6 +70,14 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
             elif not signature.open:
                 problems[name] = unknown_key(where, key, node, signature)
     return problems
+
+
+def signature_of(where: str, node: Mapping[str, Any]) -> Signature | None:
+    """What the class or function of the node at that key takes; None where its source text does not tell."""
+    signature = read_signature(str(node["_target_"]))
+    if signature and where == "data" and not str(node["_target_"]).startswith("pellucid."):
+        return with_options_of_own(signature)
+    return signature
 
 
 def with_options_of_own(signature: Signature) -> Signature:
