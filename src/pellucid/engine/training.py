@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from lightning.pytorch import Trainer
+from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
 from pellucid.config.build import from_environment
@@ -24,6 +25,7 @@ from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
 from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import log_final
+from pellucid.engine.overview import overview
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.recorder import Recorder
@@ -34,6 +36,7 @@ from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.system.console import FILE_ONLY, console, is_quiet
 from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
@@ -184,6 +187,10 @@ class Training:
                 logger.experiment.add_text("data/source", encodable(data.source), 0)
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
+        if not is_quiet():
+            console.rows(overview(self.config, self.run.choices(), self.run.overrides()))
+        written = OmegaConf.to_yaml(self._own_config()).rstrip()
+        log.info("The whole configuration:\n" + written, extra=FILE_ONLY)  # lines of its own
 
     def _own_config(self) -> dict[str, Any]:
         """The run's own configuration, without that of the sweep around it."""

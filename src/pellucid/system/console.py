@@ -13,7 +13,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterable
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+FILE_ONLY = {"file_only": True}  # extra= of what a log file keeps and the console does not show
 NEAREST = str.maketrans("×−–—✓✗→…≤·│─", "x---+x>.<.|-")
 
 
@@ -76,6 +78,29 @@ class _Console(Console):
             side: JustifyMethod = "left" if left is None or head in left else "right"
             table.add_column(head, justify=side, overflow=overflow, no_wrap=no_wrap)
         return table
+
+    def rows(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print rows of texts in columns; the last goes on below itself where a line is full.
+
+        No word is broken, so that a path stays whole.
+        """
+        from rich.text import Text
+
+        widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
+        indent = sum(widths) + 2 * len(widths)
+        for row in rows:
+            head = "".join(f"{text:{width}}  " for text, width in zip(row, widths, strict=False))
+            last = textwrap.wrap(
+                row[-1],
+                max(self.width - indent, indent),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            lines = f"\n{' ' * indent}".join(last)
+            first = len(row[0])
+            self.print(
+                Text.assemble((head[:first], "dim"), f"{head[first:]}{lines}".rstrip()), soft_wrap=True
+            )
 
     def track(
         self, sequence: Iterable[T], text: str, total: int | None = None, *, shown: bool = True
@@ -182,6 +207,8 @@ class ConsoleHandler(logging.Handler):
     """Log records through the console, which knows of a progress bar that is showing."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "file_only", False):
+            return
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno)
         console.print(self.format(record), style=style, markup=False, soft_wrap=True)
 
