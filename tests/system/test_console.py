@@ -64,3 +64,19 @@ def test_what_is_for_the_log_alone_is_not_shown(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == "three\n"
     kept = (tmp_path / "train.log").read_text().splitlines()
     assert [line.rpartition("INFO ")[2] for line in kept] == ["one", "two", "three"]
+
+
+def test_the_name_of_a_file_is_never_broken() -> None:
+    name = "a rather long name of a picture.png"
+    for width, wide in ((30, 61), (200, 61)):
+        file = io.StringIO()
+        narrow = _Console(file=file, width=width)
+        table = narrow.table("", ("file", "what is told of it"))
+        table.add_row(name, "one two three")
+        narrow.print_table(table)
+        lines = file.getvalue().splitlines()
+        assert any(name in line for line in lines)
+        assert max(map(len, lines)) < wide
+    file = io.StringIO()
+    _Console(file=file, width=30).rows([("cat 0.9", f"'out/{name}'")], wrap=False)
+    assert file.getvalue() == f"cat 0.9  'out/{name}'\n"

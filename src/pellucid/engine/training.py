@@ -40,7 +40,7 @@ from pellucid.system.console import FILE_ONLY, console, is_quiet
 from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
-from pellucid.view.predictions import out_of_fold_rows
+from pellucid.view.predictions import image_rows
 
 log = logging.getLogger(__name__)
 MAX_EPOCHS = 1000  # that a schedule is tried for
@@ -216,7 +216,7 @@ class Training:
             return
         if data.fold is not None and collector.labels:
             tested_on = collector.evaluation(trainer, data.loader("test").sampler).predictions
-            rows = out_of_fold_rows(data.splits["test"].files, tested_on, data.spec.classes)
+            rows = image_rows(data.splits["test"].files, tested_on, data.spec.classes)
             write_csv(self.run.out_of_fold, [{"fold": data.fold.number, **row} for row in rows])
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
         parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
