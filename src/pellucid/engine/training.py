@@ -40,6 +40,7 @@ from pellucid.system.console import FILE_ONLY, console, is_quiet
 from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
+from pellucid.view.chance import chance
 from pellucid.view.predictions import image_rows
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Training:
         collector = PredictionCollector()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
-            if (self._reports() or data.fold is not None) and trainer.world_size == 1:
+            if (self.trial is None or data.fold is not None) and trainer.world_size == 1:
                 trainer.callbacks.append(collector)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -231,6 +232,10 @@ class Training:
                 self._write_later = partial(page.write_alone, task, data, best)
         figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
+        if self.trial is None and collector.labels:
+            seen = collector.evaluation(trainer, data.loader("test").sampler)
+            if said := chance(seen.predictions, data.spec.classes, seen.metrics, split="test"):
+                log.warning("%s", said)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
         if tensorboards(trainer.loggers):
             log.info(
