@@ -90,7 +90,7 @@ class Choices:
             yield f"{text}: a sweep is begun by -m."
         elif self.command.name != "train":
             return
-        elif self.line.multirun and key == "hydra.run.dir":
+        elif self.line.multirun and key in ("hydra.run.dir", "name"):
             yield f"{text}: of a single run. Of a sweep: sweep.name=<name> or hydra.sweep.dir=<folder>."
         elif not self.line.multirun and any(key == of or key.startswith(f"{of}.") for of in OF_SWEEPS):
             yield f"{text}: of a sweep, which -m begins: {typed('train')} -m {text} …"

@@ -190,6 +190,8 @@ class _LineCheck:
             yield from unnamed
             return
         yield from trainer_problems(config.get("trainer") or {})
+        if self.name == "train" and (problem := _name_problem(config.get("name"))):
+            yield problem
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)
         }
@@ -220,6 +222,13 @@ class _LineCheck:
             for option in ("data.root", "data.cache"):
                 if option in written:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+
+
+def _name_problem(name: Any) -> str:
+    """What a run cannot be called; the empty text where it can, or has no name."""
+    if name is None or (re.fullmatch(r"[\w][\w .+-]*", str(name)) and name != "last"):
+        return ""
+    return f"name={name}: expected letters, digits, spaces and any of . + - _ , and not last, the newest run."
 
 
 def _referred(error: InterpolationResolutionError) -> str:

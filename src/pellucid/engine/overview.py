@@ -25,9 +25,9 @@ def overview(config: Mapping[str, Any], choices: Mapping[str, str], overrides: S
         for group in GROUPS
     ]
     rows += [(group, choices[group], "") for group in PRESETS if choices.get(group)]
-    apart = {*GROUPS, *PRESETS, "sweep"}
+    apart = {*GROUPS, *PRESETS, "sweep", "name"}
     keys = [key for key in dict.fromkeys([*ALWAYS, *written]) if key in config and key not in apart]
-    return [*rows, ("run", "", " ".join(f"{key}={_text(config[key])}" for key in keys))]
+    return [*rows, ("run", config.get("name") or "", " ".join(f"{key}={_text(config[key])}" for key in keys))]
 
 
 def _choice(node: Any, choice: str | None) -> str:

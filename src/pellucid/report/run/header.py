@@ -57,7 +57,9 @@ def header(
     config = trained.config
     names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
     return Header(
-        title=f"{names[0]} on {names[1]}",
+        title=f"{config['name']}: {names[0]} on {names[1]}"
+        if config.get("name")
+        else f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
         status=str(recorded.get("status", "")),
         aim=_aim(trained, recorded, data),
