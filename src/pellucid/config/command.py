@@ -91,7 +91,7 @@ class Command:
 
     @cached_property
     def texts(self) -> set[str]:
-        return {*TRAINING_TEXTS, *self._annotated("NameText")}
+        return self._annotated("NameText") if self.target else set(TRAINING_TEXTS)
 
     @cached_property
     def lists(self) -> set[str]:
