@@ -3,7 +3,8 @@
 import os
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from pellucid.nearest import nearest_names
 
 UNSEEN = ("Cc", "Zl", "Zp")  # control signs, ends of lines and of paragraphs
 
@@ -45,10 +46,10 @@ def first_line(error: BaseException) -> str:
 
 
 def did_you_mean(
-    name: str, choices: Iterable[str], *, limit: int = 1, cutoff: float = 0.5, quote: str = "'"
+    name: str, choices: Iterable[str], *, limit: int = 1, cutoff: float = 0.52, quote: str = "'"
 ) -> str:
     """`` Did you mean 'x'?``, of ``limit`` choices `` 'x' or 'y'``; the empty text where nothing is near."""
-    near = get_close_matches(name, list(choices), n=limit, cutoff=cutoff)
+    near = nearest_names(name, choices, limit=limit, cutoff=cutoff)
     return f" Did you mean {' or '.join(f'{quote}{choice}{quote}' for choice in near)}?" if near else ""
 
 

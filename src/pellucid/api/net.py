@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pellucid.api.result import Result
 from pellucid.callbacks.finder import Finder, Given
-from pellucid.callbacks.summary import summary_table
+from pellucid.callbacks.summary import summary_text
 from pellucid.callbacks.views import EXPLAINERS
 from pellucid.discovery.normalization import given_normalization
 from pellucid.discovery.pool import given_pool
@@ -27,7 +27,6 @@ from pellucid.errors import UserError, did_you_mean
 from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.summary import summarize
-from pellucid.system.console import captured, console
 from pellucid.view import feature_maps as maps_view
 from pellucid.view.explanations import applicable, attributions, explained_scores
 from pellucid.view.filters import kernels
@@ -162,14 +161,13 @@ def summary(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int = 2
     """Layers down to ``depth`` levels with their outputs for an image of that shape (C, H, W), parameters and
     floating point operations, a row each; the last is the whole net. Raises UserError where it does not run.
     """
+    shape = " × ".join(map(str, image_shape))
     try:
         layers = summarize(net, image_shape, depth)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        shape = " × ".join(map(str, image_shape))
         raise UserError(f"{type(net).__name__} does not run on an image of {shape}: {error}") from error
-    with captured() as shown:
-        console.print(summary_table(layers, f"{type(net).__name__} for images of {tuple(image_shape)}"))
-    return Result(shown.getvalue().strip("\n"), [vars(layer) for layer in layers])
+    text = summary_text(layers, f"{type(net).__name__} for images of {shape}")
+    return Result(text, [vars(layer) for layer in layers])
 
 
 def _looked(

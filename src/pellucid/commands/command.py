@@ -30,7 +30,7 @@ from pellucid.config.command_line import CommandLine, check_readable, split
 from pellucid.config.compose import VERSION_BASE, container, options
 from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
-from pellucid.config.line_check import check, compose_line, with_params
+from pellucid.config.line_check import check, compose_line, with_additions, with_params
 from pellucid.config.trust import own_packages
 from pellucid.errors import UserError, typed
 from pellucid.run.folder import Run, check_new_folder
@@ -75,7 +75,7 @@ def _run(command: Command, line: CommandLine) -> None:
     if line.show_only:
         if line.multirun and "--hydra-help" not in line.options:
             raise UserError("This shows one run's configuration: leave -m and lists of values out.")
-        _start_hydra(line, command.conf, command.name)
+        _start_hydra(with_additions(line, command.conf, command.name), command.conf, command.name)
         return
     check_readable(line)
     training = command.target is None
@@ -128,6 +128,7 @@ def _begin_training(line: CommandLine, conf: Path) -> None:
         line, conf = frozen_line(line, conf)
         line = with_params(line, conf)
     check(line, conf=conf, name="train")
+    line = with_additions(line, conf)
     _check_places(line)
     if line.multirun:
         line, conf = begin(line, conf)

@@ -130,7 +130,7 @@ def _evaluate_all(
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
     title = f"{'/'.join(run.folder.parts[-2:])}, every kept checkpoint, in evaluation mode"
     write_png(folder / "checkpoints.png", draw_curves(curves(curve).metrics, title=title))
-    console.print(_table(rows, images.source if images else ""))
+    console.print_table(_table(rows, images.source if images else ""))
     log.info("Written: %s", folder)
     return rows
 

@@ -63,7 +63,7 @@ def predict(
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
     shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:MAX_SHOWN]]
-    console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
+    console.print_table(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
     if len(rows) > MAX_SHOWN:
         log.info("… and %d more.", len(rows) - MAX_SHOWN)
     log.info("Written: %s", path / "predictions.csv")

@@ -164,22 +164,13 @@ def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> l
     ]
 
 
-def out_of_fold_rows(
-    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The rows of ``image_rows`` with the probability of each class."""
-    rows = image_rows(files, predictions, classes)
-    if predictions.has_classes and "probabilities" in predictions.values:
-        heads = [f"probability_{name}" for name in classes]
-        for row, values in zip(rows, predictions.values["probabilities"].tolist(), strict=True):
-            row |= dict(zip(heads, values, strict=True))
-    return rows
-
-
 def image_rows(
     files: Sequence[str], predictions: Predictions, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """A row an image: its file, what is known of it, its loss, and what was predicted."""
+    """A row an image: its file, what is known of it, its loss, and what was predicted.
+
+    With the probability of every class, ``probability_<class>``, or label, where the task gives it.
+    """
     loss_N = predictions.values["loss"]
     said = {
         name: values_N.tolist()
@@ -197,12 +188,15 @@ def image_rows(
         known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
     else:
         known = [{"true": text} for text in target_texts(predictions.targets, classes)]
+    heads = [f"probability_{name}" for name in classes] if "probabilities" in predictions.values else []
+    probabilities = predictions.values["probabilities"].tolist() if heads else []
     for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
         row = {"file": file, **of_image, "loss": losses[index]}
         row |= {name: values[index] for name, values in said.items()}
         if predictions.has_classes:
             row["predicted"] = classes[row["predicted"]]
             row["right"] = row["predicted"] == row["class"]
+        row |= dict(zip(heads, probabilities[index], strict=True)) if heads else {}
         rows.append(row)
     return rows
 

@@ -141,4 +141,4 @@ class NeighbourReport:
             votes = ", ".join(f"{classes[label]} ({count})" for label, count in neighbourhood.votes[:5])
             known = first["query_class"] or "not known"
             table.add_row(*(Text(plain(text)) for text in (short(first["query"]), known, near, votes)))
-        console.print(table)
+        console.print_table(table)

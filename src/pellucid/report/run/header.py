@@ -16,6 +16,7 @@ from pellucid.engine.intervals import Interval
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, typed
 from pellucid.run.folder import Run
+from pellucid.view.chance import chance
 
 DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
@@ -32,13 +33,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Header:
-    """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``)."""
+    """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``).
+
+    ``chance``: that the net is no better than guessing, where it is so.
+    """
 
     title: str
     run: str
     status: str
     aim: str
     figures: Sequence[Figure]
+    chance: str
     commands: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]]
     options: Mapping[str, Any]
@@ -52,11 +57,16 @@ def header(
     config = trained.config
     names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
     return Header(
-        title=f"{names[0]} on {names[1]}",
+        title=f"{config['name']}: {names[0]} on {names[1]}"
+        if config.get("name")
+        else f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
         status=str(recorded.get("status", "")),
         aim=_aim(trained, recorded, data),
         figures=_figures(trained, recorded, evaluation),
+        chance=""
+        if evaluation is None
+        else chance(evaluation.predictions, trained.spec.classes, evaluation.metrics, split="test"),
         commands=_commands(trained),
         groups={
             name: {k: str(v) for k, v in group.items() if v not in (None, "")}
