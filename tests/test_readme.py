@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.commands.json_output import FLAG
 from pellucid.commands.shell import verbs
 from pellucid.commands.train import train
-from pellucid.commands.json_output import FLAG
 from pellucid.config.command_line import split
 from pellucid.config.compose import compose, container
 from pellucid.config.line_check import check
