@@ -137,7 +137,7 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     export = partial(
         torch.onnx.export,
         args=(example_of(graph),),
-        f=content,
+        f=content,  # type: ignore[arg-type]
         dynamo=False,
         input_names=[graph.input],
         output_names=graph.outputs,

@@ -96,5 +96,5 @@ def _exported(graph: Graph) -> bytes:
 def _scripted(graph: Graph) -> bytes:
     content = io.BytesIO()
     trace = partial(torch.jit.trace, example_inputs=example_of(graph), check_trace=False)
-    torch.jit.save(traced(graph, trace), content)  # type: ignore[no-untyped-call]
+    torch.jit.save(traced(graph, trace), content)
     return content.getvalue()
