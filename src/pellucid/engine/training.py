@@ -35,6 +35,7 @@ from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
 from pellucid.view.predictions import out_of_fold_rows
@@ -222,7 +223,7 @@ class Training:
                 page.write_tested(trainer, task, data, collector, best)
             else:
                 self._write_later = partial(page.write_alone, task, data, best)
-        figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
+        figures = "   ".join(f"{name} {metric(value)}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
         if tensorboards(trainer.loggers):
