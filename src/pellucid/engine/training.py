@@ -34,6 +34,7 @@ from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.spec import Spec
 from pellucid.system.files import write_csv
 from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
@@ -104,8 +105,9 @@ class Training:
             self.last = load_last(run)
         if self.last is None:
             data, task = assemble(config, run.overrides())
-            config = self._take_task(data)
-        else:
+            config = self._take_task(data.spec.labels)
+        else:  # a sweep's line, of which the run was started, knows no task that the images have chosen
+            config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
         images = self.trial.images if self.trial else ImageCache()
@@ -160,13 +162,13 @@ class Training:
             self.record({"seconds/fit": round(seconds, 3)})
         self._test(trainer, task, data)
 
-    def _take_task(self, data: ImageData) -> dict[str, Any]:
+    def _take_task(self, labels: str) -> dict[str, Any]:
         """The configuration with the task that fits the images, which is the run's from here on."""
-        node = fitting_task(self.config, data.spec.labels, self.run.overrides())
+        node = fitting_task(self.config, labels, self.run.overrides())
         if node is not self.config["task"]:
-            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[data.spec.labels].kind
+            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[labels].kind
             self.values = from_environment(self.config)
-            log.info("The images have %s: task=%s.", KNOWN[data.spec.labels], self.chosen_task)
+            log.info("The images have %s: task=%s.", KNOWN[labels], self.chosen_task)
         return dict(self.values)
 
     def _note_start(self, trainer: Trainer, data: ImageData) -> None:
