@@ -1,6 +1,7 @@
 """The one exception for a user's mistake, and the names in what it says."""
 
 import os
+import sys
 import unicodedata
 from collections.abc import Iterable
 
@@ -43,6 +44,16 @@ def first_line(error: BaseException) -> str:
     """What an exception says, in a line; its kind where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def missing_package(error: BaseException, own: Iterable[str] = ()) -> str:
+    """`` needs the package x, …``: what to install where an import failed; empty where it is something else,
+    or a module of ``own`` packages.
+    """
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package in own or package in sys.modules:
+        return ""
+    return f" needs the package {package}, which is not installed. Install it: pip install {package}."
 
 
 def did_you_mean(

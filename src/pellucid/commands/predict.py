@@ -19,6 +19,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.predictor import Predictor
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import number
 from pellucid.view.predictions import likeliest, output_columns
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _table(rows: list[dict[str, Any]], title: str) -> Table:
         for name in names:
             table.add_column(name, justify="right")
         for row in rows:
-            table.add_row(Text(plain(row["file"])), *(f"{row[name]:.6g}" for name in names))
+            table.add_row(Text(plain(row["file"])), *(number(row[name], digits=6) for name in names))
         return table
     suffixes = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
     columns = {

@@ -36,8 +36,10 @@ from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.spec import Spec
 from pellucid.system.console import FILE_ONLY, console, is_quiet
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
 from pellucid.view.chance import chance
@@ -109,8 +111,9 @@ class Training:
             self.last = load_last(run)
         if self.last is None:
             data, task = assemble(config, run.overrides())
-            config = self._take_task(data)
-        else:
+            config = self._take_task(data.spec.labels)
+        else:  # a sweep's line, of which the run was started, knows no task that the images have chosen
+            config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
         images = self.trial.images if self.trial else ImageCache()
@@ -166,13 +169,13 @@ class Training:
             self.record({"seconds/fit": round(seconds, 3)})
         self._test(trainer, task, data)
 
-    def _take_task(self, data: ImageData) -> dict[str, Any]:
+    def _take_task(self, labels: str) -> dict[str, Any]:
         """The configuration with the task that fits the images, which is the run's from here on."""
-        node = fitting_task(self.config, data.spec.labels, self.run.overrides())
+        node = fitting_task(self.config, labels, self.run.overrides())
         if node is not self.config["task"]:
-            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[data.spec.labels].kind
+            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[labels].kind
             self.values = from_environment(self.config)
-            log.info("The images have %s: task=%s.", KNOWN[data.spec.labels], self.chosen_task)
+            log.info("The images have %s: task=%s.", KNOWN[labels], self.chosen_task)
         return dict(self.values)
 
     def _note_start(self, trainer: Trainer, data: ImageData) -> None:
@@ -233,7 +236,7 @@ class Training:
                 page.write_tested(trainer, task, data, collector, best)
             else:
                 self._write_later = partial(page.write_alone, task, data, best)
-        figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
+        figures = "   ".join(f"{name} {metric(value)}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
         if self.trial is None and collector.labels:
             seen = collector.evaluation(trainer, data.loader("test").sampler)

@@ -5,7 +5,6 @@ Axes: B images, K classes, labels or numbers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.predictions import Predictions
+from pellucid.system.number_text import number
 
 MAX_LINE = 22  # letters below an image
 RESERVED = ("file", "labels", "true", "loss", "error")  # columns that no label or number may take
@@ -76,11 +76,7 @@ def _numbers_side_by_side(
 
 
 def _number_line(name: str, predicted: float, true: float) -> str:
-    return f"{name} {_number(predicted, digits=3)} ({_number(true, digits=3)})"
-
-
-def _number(value: float, *, digits: int = 4) -> str:
-    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}").replace("-", "−")
+    return f"{name} {number(predicted)} ({number(true)})"
 
 
 def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
@@ -140,7 +136,7 @@ def _labels(scores_K: Sequence[float], has_K: Sequence[bool], names: Sequence[st
 
 
 def _numbers(numbers_K: Sequence[float], names: Sequence[str]) -> str:
-    texts = [_number(value) for value in numbers_K]
+    texts = [number(value, digits=4) for value in numbers_K]
     return texts[0] if len(texts) == 1 else ", ".join(map(" ".join, zip(names, texts, strict=True)))
 
 
