@@ -41,7 +41,7 @@ def test_names_are_one_line_that_every_console_takes() -> None:
 def test_the_nearest_names_are_offered_and_far_ones_are_not() -> None:
     assert did_you_mean("xia", ["cnn", "xai"]) == " Did you mean 'xai'?"
     assert did_you_mean("zzz", ["cnn", "xai"]) == ""
-    assert did_you_mean("ab", ["abc", "abd"], limit=2, quote="") == " Did you mean abd or abc?"
+    assert did_you_mean("ab", ["abc", "abd"], limit=2, quote="") == " Did you mean abc or abd?"
 
 
 def test_an_exception_is_told_in_a_line() -> None:

@@ -1,9 +1,11 @@
 """The one exception for a user's mistake, and the names in what it says."""
 
 import os
+import sys
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from pellucid.nearest import nearest_names
 
 UNSEEN = ("Cc", "Zl", "Zp")  # control signs, ends of lines and of paragraphs
 
@@ -44,11 +46,21 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def missing_package(error: BaseException, own: Iterable[str] = ()) -> str:
+    """`` needs the package x, …``: what to install where an import failed; empty where it is something else,
+    or a module of ``own`` packages.
+    """
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package in own or package in sys.modules:
+        return ""
+    return f" needs the package {package}, which is not installed. Install it: pip install {package}."
+
+
 def did_you_mean(
-    name: str, choices: Iterable[str], *, limit: int = 1, cutoff: float = 0.5, quote: str = "'"
+    name: str, choices: Iterable[str], *, limit: int = 1, cutoff: float = 0.52, quote: str = "'"
 ) -> str:
     """`` Did you mean 'x'?``, of ``limit`` choices `` 'x' or 'y'``; the empty text where nothing is near."""
-    near = get_close_matches(name, list(choices), n=limit, cutoff=cutoff)
+    near = nearest_names(name, choices, limit=limit, cutoff=cutoff)
     return f" Did you mean {' or '.join(f'{quote}{choice}{quote}' for choice in near)}?" if near else ""
 
 

@@ -19,11 +19,13 @@ LINE = ("data=digits", "report=false", "callbacks=none", "logger=none")
 
 def test_twice_in_one_process_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    first, second = (pellucid.train(*LINE, "trainer.max_epochs=1") for _ in range(2))
+    line = (*LINE, "trainer.max_epochs=1", "optimizer.weight_decay=1e-4")
+    first, second = (pellucid.train(*line) for _ in range(2))
     assert first.folder != second.folder
     assert first.folder.parent == tmp_path / "outputs" / "cnn_digits"
     assert same(weights(first.folder), weights(second.folder))
     assert first.metrics["status"] == "finished"
+    assert "weight_decay: 0.0001" in (first.folder / ".hydra" / "config.yaml").read_text(encoding="utf-8")
     assert pellucid.load("last").folder == second.folder
     more = pellucid.train(f"resume={first.folder}", "trainer.max_epochs=2")
     assert more.folder == first.folder
@@ -49,7 +51,9 @@ def test_curves_grow_in_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
         shown.append(figures)
         return handle
 
-    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    ipython: Any = types.ModuleType("IPython")
+    ipython.version_info = (9, 0, 0)  # which matplotlib asks for
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
     of_cells: Any = types.ModuleType("IPython.display")
     of_cells.display = display
     monkeypatch.setitem(sys.modules, "IPython.display", of_cells)

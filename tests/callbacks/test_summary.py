@@ -24,4 +24,16 @@ def test_the_summary_in_markdown() -> None:
 
 def test_summary_refuses_depth_zero() -> None:
     with pytest.raises(UserError, match="at least 1"):
-        summary.Summary(depth=0, image_shape=(1, 8, 8), config={})
+        summary.Summary(depth=0, image_shape=(1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [
+        (Layer("total", "Net", (3,), 1200, 1200, 2400), "1,200 parameters, all trained; 2.4K FLOPs an image"),
+        (Layer("total", "Net", (3,), 1200, 20, 0), "1,200 parameters, 20 of them trained"),
+        (Layer("total", "Net", (3,), 0, 0, 0), "0 parameters"),
+    ],
+)
+def test_the_size_of_a_net_in_a_line(total: Layer, said: str) -> None:
+    assert summary._size(total) == said

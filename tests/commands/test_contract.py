@@ -47,6 +47,7 @@ HELP = """Count the animals of a photo.
   data.root=<folder>  other images
   among=cats          cats or dogs
   times=1             as often is each counted, by several people
+  --json              what is found, or a mistake, as one JSON object on standard output
 
 Examples
 

@@ -62,6 +62,12 @@ def test_the_figures_are_those_of_training(trained: Path) -> None:
     assert len(images) == recorded["data/test"]
     assert np.mean([row["right"] == "True" for row in images]) == pytest.approx(recorded["test/accuracy"])
     assert np.mean([float(row["loss"]) for row in images]) == pytest.approx(recorded["test/loss"], rel=1e-5)
+    every_NK = np.array([[float(row[f"probability_{digit}"]) for digit in range(10)] for row in images])
+    assert every_NK.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert every_NK.max(axis=1) == pytest.approx([float(row["confidence"]) for row in images])
+    assert every_NK.argmax(axis=1).tolist() == [int(row["predicted"]) for row in images]
+    of_true = [every_NK[n, int(row["class"])] for n, row in enumerate(images)]
+    assert -np.log(of_true) == pytest.approx([float(row["loss"]) for row in images], rel=1e-3, abs=1e-5)
     assert [row["class"] for row in rows(folder / "classes.csv")] == [str(digit) for digit in range(10)]
     for name in ("confusion", "calibration", "mistakes"):
         with Image.open(folder / f"{name}.png") as picture:

@@ -117,7 +117,7 @@ def test_a_builder_of_torchvision_trains(tmp_path: Path, photos: Path) -> None:
     ("options", "said"),
     [
         (["+model.wdth=4"], "model.wdth: build_net has no option 'wdth'. Did you mean 'width'?"),
-        (["model.width=4"], "model.width: known, but not in the configuration; write +model.width=4"),
+        (["model.wdth=4"], "model.wdth: build_net has no option 'wdth'. Did you mean 'width'?"),
         (["+model.image_shap=[1,2,3]"], "Did you mean 'image_shape'?"),
         (
             ["model._target_=torchvision.models.resnet18", "+model.num_clases=3"],
@@ -132,7 +132,7 @@ def test_a_line_is_checked_against_the_function(options: list[str], said: str) -
 
 
 def test_right_lines_and_no_torch() -> None:
-    accepted(*NAMED, "model._target_=tests.config.targets.hands_on", "+model.width=4", "+model.seed=2")
+    accepted(*NAMED, "model._target_=tests.config.targets.hands_on", "model.width=4", "+model.seed=2")
     done = ask(*NAMED, "model._target_=torchvision.models.resnet18", "+model.num_clases=3")
     assert done.returncode == 2
     assert done.stdout.endswith("False\n"), "torch was imported"

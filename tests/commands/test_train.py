@@ -23,7 +23,13 @@ def first_command(folder: Path, *options: str) -> dict[str, Any]:
     assert done.stderr == "", "no warning"
     (run,) = (folder / "outputs" / "cnn_digits").iterdir()
     epochs = metrics(run)["epochs"]
-    for said in ("configuration", "parameters", "FLOPs", f"epoch {epochs}/{epochs}", "tensorboard --logdir"):
+    for said in (
+        "optimizer adam lr=0.001",
+        "parameters",
+        "FLOPs",
+        f"epoch {epochs}/{epochs}",
+        "tensorboard --logdir",
+    ):
         assert said in re.sub(" +", " ", done.stdout)
     (folder / "elsewhere").mkdir()
     tested = command(f"run={run}", script="scripts/evaluate.py", cwd=folder / "elsewhere")

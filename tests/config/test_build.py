@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +112,27 @@ def test_flatten() -> None:
     config = {"a": {"b": 1, "c": [1, 2]}, "d": None, "e": float("inf"), "f": 0.5, "g": True}
     expected = {"a.b": 1, "a.c": "[1, 2]", "d": "None", "e": "inf", "f": 0.5, "g": True}
     assert flatten(config) == expected
+
+
+@pytest.mark.parametrize("where", ["at its import", "when it is called"])
+def test_a_package_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    needs = "import absent_package.layers\n"
+    name = f"needing_{len(where)}"
+    body = f"    {needs}" if where == "when it is called" else "    return None\n"
+    head = "" if where == "when it is called" else needs
+    (tmp_path / f"{name}.py").write_text(f"{head}def build_net(num_classes):\n{body}")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = r"build_net needs the package absent_package, .* Install it: pip install absent_package\.$"
+    with pytest.raises(UserError, match=told):
+        build({"_target_": f"{name}.build_net"}, "model", packages=[name], num_classes=2)
+
+
+def test_a_module_of_ones_own_that_is_missing_is_ones_own_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_alone.py").write_text("def build_net():\n    import mine_alone.layers\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match=r"mine_alone\.layers"):
+        build({"_target_": "mine_alone.build_net"}, "model", packages=["mine_alone"])

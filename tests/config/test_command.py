@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.config.check import NULLABLE
-from pellucid.config.command import TRAINING_PATHS, TRAINING_TEXTS, Command
+from pellucid.config.command import TRAINING_PATHS, Command
 from tests.config.lines import accepted, problems
 from tests.helpers import CONF
 
@@ -84,7 +84,7 @@ def test_what_the_yaml_and_the_signature_say(tool: Command) -> None:
     assert tool.choices == {"data": "digits", "model": None}
     assert list(tool.arguments) == ["photo", "photos", "name", "data", "among", "times", "side"]
     assert tool.paths - TRAINING_PATHS == {"photo", "photos"}
-    assert tool.texts - TRAINING_TEXTS == {"name"}
+    assert tool.texts == {"name"}
     assert tool.lists == {"photos"}
     assert tool.apart_from(["data", "name", "task"]) == {"name"}, "data is a choice of this command"
 

@@ -19,7 +19,7 @@ def test_two_compositions_have_folders_of_their_own() -> None:
     for config in (one, other):
         raw = OmegaConf.to_container(config.hydra.run, resolve=False)
         assert isinstance(raw, dict)
-        assert "${unique:}" in raw["dir"]
+        assert "${unique:${name}}" in raw["dir"]
         names.append(OmegaConf.create({"u": "${unique:}"}).u)
     assert names[0] != names[1]
 

@@ -47,3 +47,11 @@ def test_a_line_names_changes_or_other_data(tmp_path: Path) -> None:
         read_data(split(["data._target_=x.Y"]), CONF)
     with pytest.raises(UserError, match=r"data=digit: .*Did you mean 'digits'"):
         read_data(split(["data=digit"]), CONF)
+
+
+def test_what_its_class_takes_need_not_stand_there() -> None:
+    assert override_data(OPTIONS, {"val_fraction": 0.3}) == {**OPTIONS, "val_fraction": 0.3}
+    plants = {"_target_": "pellucid.data.torchvision.Torchvision", "options": None}
+    partition = {"options.partition": 2, "options.download": False}
+    assert override_data(plants, partition)["options"] == {"partition": 2, "download": False}
+    assert plants["options"] is None, "the run's own stay"

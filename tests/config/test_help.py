@@ -51,6 +51,7 @@ at all
 
   a_rather_long_name_of_an_option=[1,2]  it goes on below
   data.root=<folder>  other images
+  --json              what is found, or a mistake, as one JSON object on standard output
 
 Examples
 

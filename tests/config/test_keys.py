@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from pellucid.config.keys import is_missing, is_reference, keys_of, mapping_problems, required_problems
+from pellucid.config.keys import is_missing, is_reference, keys_of, mapping_problems, required_problems, takes
 from tests.config.lines import accepted, problems
 
 
@@ -83,16 +83,12 @@ def test_keys_of_lines(line: list[str], said: str) -> None:
         accepted("model=dnn", *line)
 
 
-@pytest.mark.parametrize("argv", [["+data.options.partition=2"], ["data.options={partition: 2}"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["+data.options.partition=2"], ["data.options.partition=2"], ["data.options={partition: 2}"]],
+)
 def test_further_arguments_may_be_added(argv: list[str]) -> None:
     accepted("data=torchvision", "data.name=DTD", *argv)
-
-
-def test_further_arguments_are_added_with_a_plus() -> None:
-    told = problems("data=torchvision", "data.name=DTD", "data.options.partition=2")
-    assert told == (
-        "data.options.partition: known, but not in the configuration; write +data.options.partition=2"
-    )
 
 
 @pytest.mark.parametrize("key", ["data.options.partition", "data.more.partition", "data.options"])
@@ -101,5 +97,57 @@ def test_where_a_class_takes_none_they_are_refused(key: str) -> None:
 
 
 def test_what_an_option_that_is_a_mapping_holds_is_added() -> None:
-    accepted("model=timm", "+model.options.depth=2", "+model.options.embed_dim=48")
-    assert "write +model.options.depth=2" in problems("model=timm", "model.options.depth=2")
+    accepted("model=timm", "+model.options.depth=2", "model.options.embed_dim=48")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "optimizer.weight_decay=1e-4",
+        "scheduler.last_epoch=-1",
+        "trainer.limit_train_batches=5",
+        "logger.tensorboard.sub_dir=here",
+        "callbacks.early_stopping.strict=false",
+    ],
+)
+def test_what_the_constructor_takes_needs_no_plus(option: str) -> None:
+    line = ("scheduler=cosine", "callbacks=early_stopping")
+    for sign in ("", "+", "++"):
+        accepted(*line, f"{sign}{option}")
+    key = option.partition("=")[0]
+    told = problems(*line, f"{key}s=1")
+    assert told.startswith(f"{key}s: ")
+    assert f"Did you mean '{key.rpartition('.')[2]}'?" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("key", "taken"),
+    [
+        ("optimizer.weight_decay", True),
+        ("optimizer.lr", True),
+        ("optimizer.momentum", False),
+        ("optimizer", False),
+        ("data.options.partition", True),
+        ("data.options.partition.more", True),
+        ("data.root.partition", False),
+        ("model.width", False),  # which **kwargs may take, or not
+        ("seed", False),
+    ],
+)
+def test_what_a_class_takes(key: str, taken: bool) -> None:
+    nodes = {
+        "optimizer": "torch.optim.Adam",
+        "data": "pellucid.data.torchvision.Torchvision",
+        "model": "timm.create_model",
+    }
+    config = {group: {"_target_": target} for group, target in nodes.items()}
+    assert takes(config, key) is taken
+
+
+def test_an_option_that_nothing_lists_needs_its_plus() -> None:
+    net = ("model=own", "model._target_=timm.create_model", "model.model_name=resnet18")
+    told = problems(*net, "model.wdith=4")
+    assert told.startswith("model.wdith: not in the configuration, and create_model does not list all")
+    assert told.endswith("If that is an option of it: +model.wdith=4")
+    accepted(*net, "+model.wdith=4")

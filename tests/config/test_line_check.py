@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.config.command_line import split
+from pellucid.config.line_check import with_additions
 from tests.config.lines import accepted, ask, problems
+from tests.helpers import CONF
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,15 @@ def test_devices_may_be_a_number_numbers_or_auto() -> None:
         ("model=xia", "Did you mean 'xai'"),
         ("modle=cnn", "Did you mean 'model'"),
         ("trainer.max_epoch=3", "Did you mean 'max_epochs'"),
+        ("trainer.epochs=3", "Did you mean 'max_epochs'"),
+        ("model.class_weights=balanced", r"CNN has no option .*Did you mean 'task.class_weights'\?"),
+        ("model.image_size=64", "Did you mean 'data.image_size'"),
+        ("model.weight_decay=0.1", "Did you mean 'optimizer.weight_decay'"),
+        (
+            "class_weights=balanced",
+            r"class_weights: there is no such option. Did you mean 'task.class_weights'",
+        ),
+        ("data=catdogs", r"data=catdogs: there is no such data set\. Did you mean 'catdog'"),
         ("+trainer.max_epoch=3", "Did you mean 'max_epochs'"),
         ("+tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
         ("++tariner.max_epochs=3", "Did you mean 'trainer.max_epochs'"),
@@ -59,7 +71,6 @@ def test_devices_may_be_a_number_numbers_or_auto() -> None:
         ("model.hidden=[a]", "expected a list, each a whole number"),
         ("model.dropout=null", "expected a number, got None"),
         ("data.image_size=big", "expected a whole number or one of auto"),
-        ("optimizer.weight_decay=0.1", r"write \+optimizer.weight_decay=0.1"),
         ("+optimizer.lr=0.1", "it is there already; write optimizer.lr=0.1"),
         ("~optimizer.lrr", "Did you mean 'optimizer.lr'"),
         ("model=cnn,dnn", "several values need -m"),
@@ -143,5 +154,34 @@ def test_data_of_ones_own_take_our_options_and_theirs() -> None:
     assert "data.from: Splits has no option 'from'. Did you mean 'form'?" in told
     assert "data.workers: expected a whole number or one of auto, got 'some'" in told
     assert "data.batch_size: expected a whole number, got 'x'" in told
-    assert "write +data.form=array" in problems(*OWN_DATA, "data.form=array")
+    accepted(*OWN_DATA, "data.form=array")
     assert "data._target_: it must be given: packages=[mypkg] data._target_=mypkg" in problems("data=own")
+
+
+@pytest.mark.parametrize(
+    ("argv", "taken"),
+    [
+        (["optimizer.lr=1", "optimizer.weight_decay=1"], ["optimizer.lr=1", "+optimizer.weight_decay=1"]),
+        (["+optimizer.weight_decay=1"], ["+optimizer.weight_decay=1"]),
+        (["++optimizer.weight_decay=1"], ["++optimizer.weight_decay=1"]),
+        (
+            ["-m", "optimizer.weight_decay=1e-4,1e-3", "optimizer=adam,sgd"],
+            ["++optimizer.weight_decay=1e-4,1e-3", "optimizer=adam,sgd"],
+        ),
+        (
+            ["-m", "optimizer=adam", "optimizer.weight_decay=0,1"],
+            ["optimizer=adam", "+optimizer.weight_decay=0,1"],
+        ),
+        (["~callbacks.summary", "hydra.job.name=x"], ["~callbacks.summary", "hydra.job.name=x"]),
+        (["seed=1", "sed=1"], ["seed=1", "sed=1"]),
+        (["model=none_such", "model.x=1"], ["model=none_such", "model.x=1"]),
+    ],
+)
+def test_signs_of_what_is_added(argv: list[str], taken: list[str]) -> None:
+    assert with_additions(split(argv), CONF).overrides == taken
+
+
+def test_every_choice_of_a_sweep_must_take_it() -> None:
+    accepted("-m", "optimizer=adam,sgd", "optimizer.weight_decay=1e-4,1e-3")
+    told = problems("-m", "optimizer=sgd,adam", "optimizer.dampening=0.1")
+    assert told == "optimizer.dampening: Adam has no option 'dampening'."

@@ -23,6 +23,8 @@ from pellucid.spec import MULTILABEL, NUMBERS
 from tests.data.own_sets import digits, rows
 from tests.fakes import write_photos
 
+unreachable = huggingface._unreachable
+
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,6 +70,25 @@ def test_a_folder_with_splits(tmp_path: Path, kind: str) -> None:
         assert split.labels_N.tolist() == digits()[1][begin:end].tolist()
     assert data.spec.classes == tuple("0123456789")
     assert data.source == str(folder)
+
+
+@pytest.mark.parametrize("channels", [4, 13])
+def test_images_may_be_arrays(tmp_path: Path, channels: int) -> None:
+    pixels_NCHW = np.random.default_rng(0).integers(0, 255, (60, channels, 8, 8), np.uint8)
+    features = datasets.Features(
+        {
+            "fields": datasets.Array3D((channels, 8, 8), "uint8"),
+            "label": datasets.ClassLabel(names=["corn", "rye"]),
+        }
+    )
+    columns = {"fields": list(pixels_NCHW), "label": [index % 2 for index in range(60)]}
+    dataset = datasets.Dataset.from_dict(columns, features=features)
+    sets = {"train": dataset.select(range(54)), "test": dataset.select(range(54, 60))}
+    write_parquet(tmp_path, datasets.DatasetDict(sets))
+    data = read(path=str(tmp_path), bands=[2, 1, 3])
+    assert data.spec.bands == (2, 1, 3)
+    assert np.array_equal(data.splits["test"].images().numpy(), pixels_NCHW[54:])
+    assert data.splits["test"].labels_N.tolist() == [0, 1] * 3
 
 
 def test_images_in_folders(tmp_path: Path) -> None:
@@ -142,8 +163,7 @@ def test_without_a_network_the_cache_is_asked_at_once(
     def no_answer(*args: Any, **options: Any) -> None:
         raise OSError("Name or service not known.")
 
-    monkeypatch.undo()
-    monkeypatch.setattr(item_data, "_known", {})
+    monkeypatch.setattr(huggingface, "_unreachable", unreachable)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub, "get_session", lambda: SimpleNamespace(head=no_answer))

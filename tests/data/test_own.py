@@ -272,6 +272,21 @@ def test_images_of_many_channels_are_shown_as_those_of_files(channels: int) -> N
     assert weights_C[3:].min() > 3 * weights_C[:3].max()
 
 
+@pytest.mark.parametrize("channels", [3, 4, 13])
+def test_bands_are_chosen_as_those_of_files(channels: int) -> None:
+    pixels_NCHW = np.random.default_rng(0).integers(0, 255, (60, channels, 8, 8), np.uint8)
+    pairs = [(torch.from_numpy(image), index % 2) for index, image in enumerate(pixels_NCHW)]
+    make = lambda: pairs  # noqa: E731 (one of the same key)
+    assert Own(make=make, bands=[2, 1, 0]).spec.bands == (2, 1, 0)
+    assert Own(make=make, bands=[2]).spec.shown_as == "shown: channel 2"
+    with pytest.raises(UserError, match=rf"data.bands=\[{channels}\]: .* from 0 to {channels - 1}"):
+        Own(make=make, bands=[channels])
+    if channels > 3:
+        auto = Own(make=make).spec
+        assert auto == Own(make=make, bands="pca").spec
+        assert len(auto.bands) == 3 * (channels + 1)
+
+
 def test_one_in_its_place_alone_is_a_class() -> None:
     data = Own(make=partial(own_sets.Known, known="one hot"))
     assert data.read()["all"].labels_N.tolist() == own_sets.digits()[1].tolist()

@@ -21,10 +21,10 @@ from pellucid.draw.sheet import (
     length,
     marker_of,
     mosaic,
-    number,
     rgb,
     wrapped,
 )
+from pellucid.system.number_text import number
 
 
 def test_an_image_is_drawn_pixel_by_pixel() -> None:
@@ -82,7 +82,7 @@ def test_dollars_and_letters_without_a_glyph_are_drawn() -> None:
 
 
 def test_numbers() -> None:
-    assert [number(value) for value in (0.0, -0.01234, 1234.5, 2.0)] == ["0", "−0.0123", "1.23e+03", "2"]
+    assert [number(value) for value in (0.0, -0.01234, 1234.5, 2.0)] == ["0", "−0.0123", "1.23e3", "2"]
 
 
 def test_fifty_classes_differ_by_colour_and_marker() -> None:

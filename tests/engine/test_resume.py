@@ -11,6 +11,7 @@ import pytest
 from pellucid.engine.resume import data_changes, load_last
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
+from tests.data.tables import write_photo_table
 from tests.engine.runs import rows, run
 from tests.helpers import metrics, same, weights
 
@@ -65,3 +66,14 @@ def test_a_checkpoint_that_cannot_be_read_tells_of_the_best(tmp_path: Path) -> N
     run.last.write_bytes(b"junk")
     with pytest.raises(UserError, match=rf"copy {run.best} over it"):
         load_last(run)
+
+
+def test_a_line_without_a_task_goes_on_with_that_of_the_images(tmp_path: Path) -> None:
+    table = write_photo_table(tmp_path, more=",height", cells=",{n}.5")
+    line = ["data=table", f"data.path={table}", "data.label=height", "data.image_size=16", "model.hidden=[8]"]
+    folder = tmp_path / "run"
+    run(folder, *line)
+    run(folder, *line, "trainer.max_epochs=2", resume=True)  # as a sweep goes on with a trial
+    assert [bool(row["val/mae"]) for row in rows(folder / "metrics.csv")] == [True, True]
+    run(tmp_path / "whole", *line, "trainer.max_epochs=2")
+    assert same(weights(folder), weights(tmp_path / "whole"))

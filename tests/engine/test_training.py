@@ -11,8 +11,9 @@ import torch
 
 from pellucid.engine.build import assemble, restore_task
 from pellucid.run.checkpoint import load_checkpoint
+from pellucid.run.folder import Run
 from tests.engine.runs import rows, run
-from tests.helpers import compose, metrics, same, weights
+from tests.helpers import compose, make_run, metrics, same, weights
 
 
 def test_the_run_folder_holds_what_the_design_says(trained: Path) -> None:
@@ -179,3 +180,17 @@ def test_own_tasks_and_nets_see_images(tmp_path: Path, photos: Path, monkeypatch
     for name, target in (("net", "model._target_=mixed.Net"), ("task", "task._target_=mixed.Task")):
         result = run(tmp_path / name, *frozen, *data, target)
         assert result["status"] == "finished"
+
+
+def test_a_run_that_ends_at_chance_says_so_once(tmp_path: Path) -> None:
+    line = ("model=cnn", "trainer.max_epochs=1", "report=true")
+    guessing = make_run(tmp_path / "untrained", *line, "optimizer.lr=0.0")
+    said = [line for line in Run(guessing).log.read_text().splitlines() if "guessing" in line]
+    assert len(said) == 1
+    sentence = said[0].partition("WARNING ")[2]
+    assert sentence.startswith(
+        f"test/accuracy {metrics(guessing)['test/accuracy']:.2f} is what guessing gives: "
+    )
+    assert sentence in (guessing / "report.html").read_text()
+    learnt = make_run(tmp_path / "learnt", *line)
+    assert "guessing gives" not in Run(learnt).log.read_text() + (learnt / "report.html").read_text()

@@ -42,6 +42,7 @@ def test_budget_device_and_place_of_the_data_may_change(tmp_path: Path) -> None:
     [
         ("optimizer.lr=0.1", r"Refused: optimizer\.lr=0\.1 \(the run has 0\.001\)"),
         ("data.batch_size=7", r"data\.batch_size=7 \(the run has"),
+        ("optimizer.weight_decay=0.1", r"weight_decay=0\.1 \(the run has left it to its class\)"),
         ("optimizer.lrr=1", "no such option.*'optimizer.lr'"),
         ("device_images=many", "device_images: expected a number"),
         ("report=3", "report: expected"),
@@ -53,8 +54,11 @@ def test_the_rest_may_not(line: str, said: str, tmp_path: Path) -> None:
 
 
 def test_what_the_run_has_already_may_be_said_again(tmp_path: Path) -> None:
-    run = kept(tmp_path)
-    assert resumed(run, "optimizer.lr=0.001", "seed=0") == run.config()
+    run = kept(tmp_path, "+optimizer.weight_decay=0.1")
+    for sign in ("", "+"):
+        assert (
+            resumed(run, "optimizer.lr=0.001", "seed=0", f"{sign}optimizer.weight_decay=0.1") == run.config()
+        )
 
 
 def test_a_run_that_has_finished_needs_a_larger_budget(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pellucid.api.result import Result
 from pellucid.callbacks.finder import Finder, Given
-from pellucid.callbacks.summary import summary_table
+from pellucid.callbacks.summary import summary_text
 from pellucid.callbacks.views import EXPLAINERS
 from pellucid.commands.units import BATCH_SIZE, unit_rows, unit_sheets
 from pellucid.data.stream import of_images
@@ -34,7 +34,6 @@ from pellucid.inside.predictor import Predictor
 from pellucid.inside.summary import summarize
 from pellucid.inside.trace import traced
 from pellucid.inside.units import find_units
-from pellucid.system.console import captured, console
 from pellucid.view import feature_maps as maps_view
 from pellucid.view.explanations import applicable, attributions, explained_scores
 from pellucid.view.filters import kernels
@@ -171,13 +170,13 @@ def summary(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int = 2
     """Layers down to ``depth`` levels with their outputs for an image of that shape (C, H, W), parameters and
     floating point operations, a row each; the last is the whole net. Raises UserError where it does not run.
     """
+    shape = " × ".join(map(str, image_shape))
     try:
         layers = summarize(net, image_shape, depth)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         raise _runs_not(net, image_shape, error) from error
-    with captured() as shown:
-        console.print(summary_table(layers, f"{type(net).__name__} for images of {tuple(image_shape)}"))
-    return Result(shown.getvalue().strip("\n"), [vars(layer) for layer in layers])
+    text = summary_text(layers, f"{type(net).__name__} for images of {shape}")
+    return Result(text, [vars(layer) for layer in layers])
 
 
 def graph(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int | None = None) -> Result:

@@ -15,7 +15,7 @@ from pellucid.commands.command import find_packages
 from pellucid.commands.shell import conf_folder
 from pellucid.config.command_line import CommandLine, check_readable, split
 from pellucid.config.compose import container
-from pellucid.config.line_check import check, compose_line
+from pellucid.config.line_check import check, compose_line, with_additions
 from pellucid.config.trust import own_packages
 from pellucid.draw.curves import draw_curves
 from pellucid.draw.figures import Figures
@@ -51,7 +51,7 @@ def train(*overrides: str) -> Run:
             _train(config, run.folder, resume=True)
         return Run.load(run.folder, packages=packages)
     check(line, conf=conf, name="train")
-    folder, config = _begin(line, conf)
+    folder, config = _begin(with_additions(line, conf), conf)
     _train(config, folder)
     return Run.load(folder, packages=packages)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.curves import draw_curves
-from pellucid.draw.sheet import number
+from pellucid.system.number_text import number
 from pellucid.view.curves import best_point, curves
 
 

@@ -13,11 +13,11 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.film import MAX_FRAMES, Frame, film_strip, row_name, row_pictures
-from pellucid.draw.sheet import number
 from pellucid.explainer.base import Explainer
 from pellucid.inside.layers import Layers
 from pellucid.metrics.spread import evenly_spread
 from pellucid.system.files import read_arrays
+from pellucid.system.number_text import number
 from pellucid.view.explanations import applicable
 from pellucid.view.film_strip import Strip, class_frame, layers_with_strips, reconstruction_frame, strip
 from pellucid.view.predictions import known_texts, predicted_texts, target_texts

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 
 from pellucid.run.epoch import whole_epoch
 from pellucid.system.console import console
+from pellucid.system.number_text import metric
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Progress(Callback):
             return
         stages = ("train/", "val/") if self._validated else ("train/",)
         values = [
-            f"{name} {float(value):.4f}"
+            f"{name} {metric(float(value))}"
             for name, value in sorted(trainer.callback_metrics.items())
             if name.startswith(stages)
         ]

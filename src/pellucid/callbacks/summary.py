@@ -1,35 +1,30 @@
-"""At the start: the configuration as a tree, and the net's layers as a table, also in TensorBoard's text."""
+"""At the start: the net's size in a line, its layers as a table in the log and in TensorBoard's text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import io
+import logging
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
 from rich.table import Table
-from rich.text import Text
-from rich.tree import Tree
 from torch import nn
 
-from pellucid.errors import UserError
+from pellucid.errors import UserError, counted
 from pellucid.inside.summary import Layer, summarize
-from pellucid.system.console import console, is_quiet
+from pellucid.system.console import FILE_ONLY, console
+
+log = logging.getLogger(__name__)
 
 
 class Summary(Callback):
-    """``depth``: how many levels of the net to show, from 1. ``config``: the run's, shown beside it."""
+    """``depth``: how many levels of the net to show, from 1."""
 
-    def __init__(
-        self,
-        *,
-        depth: int = 2,
-        image_shape: tuple[int, int, int],
-        config: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, *, depth: int = 2, image_shape: tuple[int, int, int]) -> None:
         if depth < 1:
             raise UserError(f"callbacks.summary.depth={depth}: expected at least 1.")
-        self.depth, self.image_shape, self.config = depth, image_shape, config
+        self.depth, self.image_shape = depth, image_shape
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -37,16 +32,13 @@ class Summary(Callback):
         assert isinstance(pl_module.net, nn.Module)
         layers = summarize(pl_module.net, self.image_shape, self.depth)
         title = f"{type(pl_module.net).__name__} for images of " + _shape(self.image_shape)
-        if not is_quiet():
-            if self.config is not None:
-                console.print(_rich_tree(self.config))
-            console.print(summary_table(layers, title))
+        log.info("%s: %s", title, _size(layers[-1]))
+        log.info(summary_text(layers, title), extra=FILE_ONLY)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("model/summary", _markdown(layers, title), 0)
 
 
-LISTED = ("callbacks", "explainer", "logger")  # of these the names; the rest stands in .hydra/config.yaml
 HEADER = ("layer", "kind", "output", "parameters", "trained", "FLOPs")
 
 
@@ -71,8 +63,23 @@ def _short(count: int) -> str:
     return f"{value:.3g}T"
 
 
-def summary_table(layers: list[Layer], title: str) -> Table:
-    """Layers, and the whole net in the last row."""
+def _size(total: Layer) -> str:
+    """``1.2M parameters, 5K of them trained; 3.1G FLOPs an image``."""
+    count = counted(total.parameters, "parameter")
+    trained = "all" if total.trainable == total.parameters else f"{total.trainable:,} of them"
+    parts = [f"{count}, {trained} trained" if total.parameters else count]
+    parts += [f"{_short(total.flops)} FLOPs an image"] if total.flops else []
+    return "; ".join(parts)
+
+
+def summary_text(layers: list[Layer], title: str) -> str:
+    """Layers, and the whole net in the last row; as wide as their texts are."""
+    file = io.StringIO()
+    Console(file=file, width=10_000).print(_rich_table(layers, title))
+    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
+
+
+def _rich_table(layers: list[Layer], title: str) -> Table:
     table = console.table(title, HEADER, left=("layer", "kind"))
     for layer in layers[:-1]:
         table.add_row(*_cells(layer))
@@ -84,23 +91,3 @@ def summary_table(layers: list[Layer], title: str) -> Table:
 def _markdown(layers: list[Layer], title: str) -> str:
     rows = [HEADER, ("---",) * len(HEADER), *(_cells(layer) for layer in layers)]
     return f"**{title}**\n\n" + "\n".join("|" + "|".join(row) + "|" for row in rows)
-
-
-def _rich_tree(config: Mapping[str, Any]) -> Tree:
-    tree = Tree(Text("configuration", style="bold"))
-
-    def grow(branch: Tree, node: Mapping[str, Any]) -> None:
-        for key, value in node.items():
-            if key in LISTED and value:
-                branch.add(Text.assemble((key, "dim"), "  ", ", ".join(value)))
-            elif isinstance(value, Mapping) and value:
-                grow(branch.add(str(key)), value)
-            elif key != "_partial_":
-                branch.add(Text.assemble(("class" if key == "_target_" else key, "dim"), "  ", _shown(value)))
-
-    grow(tree, config)
-    return tree
-
-
-def _shown(value: Any) -> str:
-    return "none" if value in (None, {}, []) else str(value)

@@ -18,25 +18,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from pellucid.commands import json_output
 from pellucid.config.choices import config_groups
 from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine, check_readable, split
 from pellucid.config.compose import VERSION_BASE, container, options
 from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
-from pellucid.config.line_check import check, compose_line, with_params
+from pellucid.config.line_check import check, compose_line, with_additions, with_params
 from pellucid.config.trust import own_packages
 from pellucid.errors import UserError, typed
 from pellucid.run.folder import Run, check_new_folder
 from pellucid.run.resume import resumed_config
 from pellucid.sweep.folder import begin, frozen_line
-from pellucid.system.console import lines_of, start_logging, steady_streams
+from pellucid.system.console import console, lines_of, start_logging, steady_streams
 from pellucid.system.files import check_writable, disk_error
 from pellucid.system.interrupt import exit_code, install
 
@@ -47,7 +48,11 @@ def run_command(script: str, conf: Path | None = None) -> None:
     ``conf``: the folder of the configuration files, where it is not the one beside or above the script.
 
     2: the user's mistake, told in one paragraph. 130 and 143: interrupted. 1: a bug, with its traceback.
+    With ``--json`` what was found, or the mistake, is one object on standard output.
     """
+    as_json = json_output.FLAG in sys.argv
+    sys.argv[1:] = [text for text in sys.argv[1:] if text != json_output.FLAG]
+    console.stderr = as_json
     install()
     steady_streams()
     file = Path(script).resolve()
@@ -59,33 +64,48 @@ def run_command(script: str, conf: Path | None = None) -> None:
             find_packages(config["packages"])
             _train(config, Path(folder), resume=True)  # from the checkpoint, if there is one
         else:
-            _run(command, split(sys.argv[1:], command).with_conf_beside(command.conf))
-    except (UserError, OSError) as error:
-        _fail(error)
+            with ending():
+                line = split(sys.argv[1:], command).with_conf_beside(command.conf)
+                if as_json and (line.multirun or line.show_only):
+                    raise UserError("--json: of one run; leave -m and what only shows options out.")
+                result = _run(command, line)
+            if as_json:
+                print(json_output.found(command.name, result), flush=True)
+    except Mistake as mistake:
+        if as_json:
+            print(json_output.mistaken(command.name, mistake.text), flush=True)
+        raise
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(exit_code(interrupt)) from None
 
 
-def _run(command: Command, line: CommandLine) -> None:
+class Mistake(SystemExit):
+    """The end of the process by a user's mistake, which was told; exit code 2."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(2)
+        self.text = text
+
+
+def _run(command: Command, line: CommandLine) -> Any:
+    """What the command or the training finds; None where something is only shown."""
     if {"--help", "-h"} & set(line.options):
         with suppress(BrokenPipeError):  # into head, say
             print(help_text(line, command), flush=True)
-        return
+        return None
     if line.show_only:
         if line.multirun and "--hydra-help" not in line.options:
             raise UserError("This shows one run's configuration: leave -m and lists of values out.")
-        _start_hydra(line, command.conf, command.name)
-        return
+        return _start_hydra(with_additions(line, command.conf, command.name), command.conf, command.name)
     check_readable(line)
     training = command.target is None
     find_packages(own_packages(line, command.conf, training=training and line.value("resume") is None))
     if not training:
-        work(command, line)
-    elif line.value("resume") is not None:
-        _resume(line, command.conf)
-    else:
-        _begin_training(line, command.conf)
+        return work(command, line)
+    if line.value("resume") is not None:
+        return _resume(line, command.conf)
+    return _begin_training(line, command.conf)
 
 
 def work(command: Command, line: CommandLine) -> Any:
@@ -122,23 +142,27 @@ def find_packages(packages: list[str]) -> None:
         sys.path.append(str(Path.cwd()))
 
 
-def _begin_training(line: CommandLine, conf: Path) -> None:
-    """Start a run or, with -m, a sweep; one that is continued with the files of its beginning."""
+def _begin_training(line: CommandLine, conf: Path) -> Any:
+    """Start a run or, with -m, a sweep; one that is continued with the files of its beginning. What a run
+    found.
+    """
     if line.multirun:
         line, conf = frozen_line(line, conf)
         line = with_params(line, conf)
     check(line, conf=conf, name="train")
+    line = with_additions(line, conf)
     _check_places(line)
     if line.multirun:
         line, conf = begin(line, conf)
     else:  # Hydra would write the configuration before the folder is ours, and not whole or not at all.
         line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
-    _start_hydra(line, conf, "train")
+    return _start_hydra(line, conf, "train")
 
 
-def _start_hydra(line: CommandLine, conf: Path, name: str) -> None:
-    """Let Hydra show what the line asks for, or begin the training or the sweep."""
+def _start_hydra(line: CommandLine, conf: Path, name: str) -> Any:
+    """Let Hydra show what the line asks for, or begin the training or the sweep; what a run found."""
     sys.argv[1:] = line.argv
+    found = []
 
     @hydra.main(config_path=str(conf), config_name=name, **VERSION_BASE)
     def job(config: DictConfig) -> None:
@@ -147,27 +171,30 @@ def _start_hydra(line: CommandLine, conf: Path, name: str) -> None:
             hydras_own: Any = HydraConfig.instance().cfg
             Run.begin(folder, config, OmegaConf.masked_copy(hydras_own, "hydra"))
             values = container(config)
-        _train(values, folder)
+        found.append(_train(values, folder))
 
     with ending():
         job()
+    return found[-1] if found else None
 
 
-def _resume(line: CommandLine, conf: Path) -> None:
+def _resume(line: CommandLine, conf: Path) -> Any:
     if line.multirun:
         raise UserError("resume= continues one run; leave -m out.")
     run = Run.open(line.value("resume"))
     config = resumed_config(run, line, conf)
-    if config is not None:
-        _train(config, run.folder, resume=True)
+    if config is None:
+        return {"folder": run.folder, **run.metrics()}
+    return _train(config, run.folder, resume=True)
 
 
-def _train(config: dict[str, Any], folder: Path, *, resume: bool = False) -> None:
+def _train(config: dict[str, Any], folder: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Its folder, and what its ``metrics.json`` says."""
     try:
         with ending():
             from pellucid.commands.train import train  # torch, only when the line was found right
 
-            train(config, folder, resume=resume)
+            return {"folder": folder, **train(config, folder, resume=resume)}
     except KeyboardInterrupt:  # before the training took over
         run = Run(folder)
         if run.log.parent.joinpath(".hydra").is_dir() and not run.metrics():
@@ -184,13 +211,13 @@ def ending() -> Iterator[None]:
         _fail(error)
 
 
-def _fail(error: UserError | OSError) -> None:
+def _fail(error: UserError | OSError) -> NoReturn:
     """End with the mistake in a paragraph; other errors of the system are ours, and go on."""
     mistake = error if isinstance(error, UserError) else disk_error(error)
     if mistake is None:
         raise error
     print(lines_of(f"error: {mistake}".replace("\n", "\n       ")), file=sys.stderr)
-    raise SystemExit(2) from None
+    raise Mistake(str(mistake)) from None
 
 
 def _check_places(line: CommandLine) -> None:

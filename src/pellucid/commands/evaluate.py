@@ -34,6 +34,7 @@ from pellucid.metrics.imbalance import describe_imbalance, is_imbalanced
 from pellucid.metrics.predictions import Predictions
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
+from pellucid.system.number_text import metric
 from pellucid.view.calibration import calibration
 from pellucid.view.confusion import confusion
 from pellucid.view.curves import curves
@@ -130,7 +131,7 @@ def _evaluate_all(
     curve = sorted({row["epoch"]: row for row in curve}.values(), key=lambda row: row["epoch"])
     title = f"{'/'.join(run.folder.parts[-2:])}, every kept checkpoint, in evaluation mode"
     write_png(folder / "checkpoints.png", draw_curves(curves(curve).metrics, title=title))
-    console.print(_table(rows, images.source if images else ""))
+    console.print_table(_table(rows, images.source if images else ""))
     log.info("Written: %s", folder)
     return rows
 
@@ -274,8 +275,8 @@ def _summary(
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
     for name, interval in intervals.items():
-        values = (f"{each.metrics[name]:.4f}" for each in evaluations.values())
-        table.add_row(name, *values, "{:.4f} to {:.4f}".format(*interval.ends) if interval.ends else "none")
+        values = (metric(each.metrics[name]) for each in evaluations.values())
+        table.add_row(name, *values, " to ".join(map(metric, interval.ends)) if interval.ends else "none")
     return table
 
 
@@ -321,5 +322,5 @@ def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     for column in table.columns:
         column.vertical = "bottom"
     for row in rows:
-        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*(metric(v) if isinstance(v, float) else str(v) for v in row.values()))
     return table

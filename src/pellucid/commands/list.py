@@ -14,15 +14,16 @@ from pellucid.system.console import console
 Row = tuple[str, str, str]  # its name, what to type for it, what there is
 
 
-def list_names(*, models: NameText | None = None, datasets: NameText | None = None) -> None:
-    """What to type for the nets and data sets whose names the patterns match, a line each.
+def list_names(*, models: NameText | None = None, datasets: NameText | None = None) -> list[dict[str, str]]:
+    """What to type for the nets and data sets whose names the patterns match, a line each; they are returned.
 
     Without either: the choices of the house. Raises UserError for a pattern that matches none.
     """
     if models is None and datasets is None:
-        _show([*_choices("model"), *_choices("data")])
+        rows = [*_choices("model"), *_choices("data")]
+        _show(rows)
         console.print(f"\nMore by name: {typed('list')} models='vit_tiny*' datasets='*'", markup=False)
-        return
+        return _named(rows)
     rows = []
     for pattern, kind, known in ((models, "models", list_models), (datasets, "datasets", list_datasets)):
         if pattern is None:
@@ -36,6 +37,11 @@ def list_names(*, models: NameText | None = None, datasets: NameText | None = No
         rows += matched
     _show(rows)
     console.print(f"\n{counted(len(rows), 'name')}", markup=False)
+    return _named(rows)
+
+
+def _named(rows: list[Row]) -> list[dict[str, str]]:
+    return [dict(zip(("name", "typed", "about"), row, strict=True)) for row in rows]
 
 
 def list_models() -> Iterator[Row]:

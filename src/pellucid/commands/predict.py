@@ -19,6 +19,7 @@ from pellucid.errors import UserError, counted, plain
 from pellucid.inside.predictor import Predictor
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import number
 from pellucid.view.predictions import likeliest, output_columns
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def predict(
     write_csv(path / "predictions.csv", [*rows, *unreadable])
     base = find_base(images)
     shown = [{**row, "file": os.path.relpath(row["file"], base)} for row in rows[:MAX_SHOWN]]
-    console.print(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
+    console.print_table(_table(shown, title=f"{trained.name}: {counted(len(rows), 'image')}"))
     if len(rows) > MAX_SHOWN:
         log.info("… and %d more.", len(rows) - MAX_SHOWN)
     log.info("Written: %s", path / "predictions.csv")
@@ -110,7 +111,7 @@ def _table(rows: list[dict[str, Any]], title: str) -> Table:
         for name in names:
             table.add_column(name, justify="right")
         for row in rows:
-            table.add_row(Text(plain(row["file"])), *(f"{row[name]:.6g}" for name in names))
+            table.add_row(Text(plain(row["file"])), *(number(row[name], digits=6) for name in names))
         return table
     suffixes = ["", *(name.removeprefix("class") for name in rows[0] if name.startswith("class_"))]
     columns = {

@@ -16,7 +16,7 @@ from rich.text import Text
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
 from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import Picture, number
+from pellucid.draw.sheet import Picture
 from pellucid.draw.units import UnitRow, unit_sheet
 from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, plain
@@ -27,6 +27,7 @@ from pellucid.inside.trace import traced
 from pellucid.inside.units import UnitLayer, find_units
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
+from pellucid.system.number_text import number
 from pellucid.view.units import FINDING, LOOKING, MAKING, UnitStudy, study_units
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,14 @@ from pellucid.config.functions import (
     returns_other,
 )
 from pellucid.config.signature import read_signature
-from pellucid.errors import UserError, did_you_mean, encodable, first_line, remember_secret
+from pellucid.errors import (
+    UserError,
+    did_you_mean,
+    encodable,
+    first_line,
+    missing_package,
+    remember_secret,
+)
 
 NETS = ("pellucid.model", "torch.nn.modules", "torchvision.models", "torchvision.ops")
 METRICS = ("aggregation", "classification", "regression", "segmentation")  # others download what they need
@@ -102,6 +109,8 @@ def build(node: Mapping[str, Any], slot: str, /, *, packages: Sequence[str] = ()
     except Exception as error:  # a stranger's options may make a class raise anything
         if isinstance(error, TypeError) and isinstance(cls, type) and _of_contract(error, cls):
             raise UserError(f"{target}: {error}. It takes: {', '.join(parameters)}.") from error
+        if needed := missing_package(error, packages):
+            raise UserError(f"{target}{needed}") from error
         if target.split(".")[0] in packages:  # a user's own class: its other errors keep their traceback
             raise
         hint = ""
@@ -229,6 +238,8 @@ def _import(module: str, name: str, slot: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         hint = ""
+        if needed := missing_package(error, [package]):
+            raise UserError(f"{slot}: {target}{needed}") from None
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             hint = f" Expected {package} installed, or in the folder that the command is run from."
         elif isinstance(error, AttributeError):

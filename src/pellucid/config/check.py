@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.config.signature import Signature, read_signature
 from pellucid.errors import did_you_mean
 
+CERTAIN = 0.8  # a name as near is meant, whatever else there is
 SPECIAL = {"_target_", "_partial_"}
 OWN_DATA = "pellucid.data.own.Own"
 NULLABLE = ("share",)  # options of trainings: a number, or null
@@ -47,11 +48,9 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
     """Problems of every ``_target_`` node against its class's signature, by dotted key."""
     problems = {}
     for where, node in targets(config):
-        signature = read_signature(str(node["_target_"]))
+        signature = signature_of(where, node)
         if signature is None:  # not readable as text: building it will tell
             continue
-        if where == "data" and not str(node["_target_"]).startswith("pellucid."):
-            signature = with_options_of_own(signature)
         unknown = [
             key for key in node if not (key in SPECIAL or key in signature.annotations or signature.open)
         ]
@@ -70,8 +69,18 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
                 if problem:
                     problems[name] = f"{name}: expected {problem}, got {value!r}."
             elif not signature.open:
-                problems[name] = unknown_key(where, key, node, signature)
+                problems[name] = unknown_key(
+                    where, key, node, signature, others={w: n for w, n in targets(config) if w != where}
+                )
     return problems
+
+
+def signature_of(where: str, node: Mapping[str, Any]) -> Signature | None:
+    """What the class or function of the node at that key takes; None where its source text does not tell."""
+    signature = read_signature(str(node["_target_"]))
+    if signature and where == "data" and not str(node["_target_"]).startswith("pellucid."):
+        return with_options_of_own(signature)
+    return signature
 
 
 def with_options_of_own(signature: Signature) -> Signature:
@@ -82,10 +91,21 @@ def with_options_of_own(signature: Signature) -> Signature:
     return Signature({**signature.annotations, **options}, signature.open)
 
 
-def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signature) -> str:
-    """The message for a key that the node's class does not take."""
+def unknown_key(
+    where: str,
+    key: str,
+    node: Mapping[str, Any],
+    signature: Signature,
+    *,
+    others: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The message for a key that the node's class does not take; ``others``: the nodes that may be meant."""
     short = str(node["_target_"]).rpartition(".")[2]
-    hint = did_you_mean(key, signature.annotations)
+    hint = (
+        did_you_mean(key, signature.annotations, cutoff=CERTAIN)
+        or _of_another(key, others)
+        or did_you_mean(key, signature.annotations)
+    )
     if (where, key) == ("model", "weights"):
         hint = " Any net starts from a run or a file by weights=<path>."
     elif where == "model" and key in OF_DATA:
@@ -93,6 +113,15 @@ def unknown_key(where: str, key: str, node: Mapping[str, Any], signature: Signat
     elif where == "model" and "options" in signature.annotations:
         hint += f" One of the library's builder is added by +model.options.{key}={node[key]}"
     return f"{where}.{key}: {short} has no option '{key}'.{hint}"
+
+
+def _of_another(key: str, nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """The option of that name where another config group has it, ``task.class_weights``."""
+    for where, node in nodes.items():
+        signature = None if "." in where else signature_of(where, node)
+        if signature and (key in node or key in signature.annotations):
+            return f" Did you mean '{where}.{key}'?"
+    return ""
 
 
 def type_problem(value: Any, annotation: ast.expr | None) -> str | None:

@@ -13,6 +13,7 @@ from pellucid.config.command_line import CommandLine
 from pellucid.config.sweep_values import sweep_values
 from pellucid.errors import did_you_mean, typed
 
+NOUNS = {"data": "data set", "callbacks": "choice of callbacks"}  # of a config group, in a sentence
 OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/sweeper", "hydra/launcher")
 
 
@@ -81,7 +82,7 @@ class Choices:
         elif choice not in self.groups[group]:
             names = ", ".join(self.groups[group])
             hint = did_you_mean(str(choice), self.groups[group])
-            yield f"{group}={choice}: there is no such {group}.{hint} Choices: {names}."
+            yield f"{group}={choice}: there is no such {NOUNS.get(group, group)}.{hint} Choices: {names}."
 
     def _sweep_only(self, key: str, text: str) -> Iterator[str]:
         """Of what is a sweep's without -m, and the other way round."""
@@ -89,7 +90,7 @@ class Choices:
             yield f"{text}: a sweep is begun by -m."
         elif self.command.name != "train":
             return
-        elif self.line.multirun and key == "hydra.run.dir":
+        elif self.line.multirun and key in ("hydra.run.dir", "name"):
             yield f"{text}: of a single run. Of a sweep: sweep.name=<name> or hydra.sweep.dir=<folder>."
         elif not self.line.multirun and any(key == of or key.startswith(f"{of}.") for of in OF_SWEEPS):
             yield f"{text}: of a sweep, which -m begins: {typed('train')} -m {text} …"

@@ -27,7 +27,7 @@ DataOverride: TypeAlias = Mapping[str, Any]
 # Paths of trainings. Those that a run keeps are made absolute, as it may be resumed from another folder.
 KEPT_PATHS = {"data.path", "data.root", "data.cache", "weights", "model.weights"}
 TRAINING_PATHS = {"hydra.run.dir", "hydra.sweep.dir", "resume"} | KEPT_PATHS
-TRAINING_TEXTS = {"sweep.storage", "sweep.name"}
+TRAINING_TEXTS = {"sweep.storage", "sweep.name", "name"}
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of libyaml is 20 times as fast
 
 
@@ -91,7 +91,7 @@ class Command:
 
     @cached_property
     def texts(self) -> set[str]:
-        return {*TRAINING_TEXTS, *self._annotated("NameText")}
+        return self._annotated("NameText") if self.target else set(TRAINING_TEXTS)
 
     @cached_property
     def lists(self) -> set[str]:

@@ -24,8 +24,8 @@ _register: Any = getattr(OmegaConf, "register_new_resolver" if VERSION_BASE else
 
 _NONE = object()
 
-# Two runs that start in the same second get two folders.
-_register("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+# Two runs that start in the same second get two folders, unless they are told apart by their names.
+_register("unique", lambda name=None: name or secrets.token_hex(3), use_cache=True, replace=True)
 
 
 def compose(conf: Path, name: str, overrides: list[str], *, added: Path | None = None) -> DictConfig:

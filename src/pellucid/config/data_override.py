@@ -11,8 +11,9 @@ from typing import Any
 from pellucid.config.check import check_targets
 from pellucid.config.command import DataOverride
 from pellucid.config.command_line import CommandLine
-from pellucid.config.compose import compose, container
-from pellucid.config.line_check import check
+from pellucid.config.compose import container
+from pellucid.config.keys import takes
+from pellucid.config.line_check import check, compose_line
 from pellucid.errors import UserError, did_you_mean
 
 
@@ -35,7 +36,7 @@ def read_data(line: CommandLine, conf: Path) -> dict[str, Any]:
     overrides = line.parsed()
     if any(override.key_or_group == "data" for override in overrides):
         check(line, conf=conf, name="train")
-        data: dict[str, Any] = container(compose(conf, "train", line.overrides))["data"]
+        data: dict[str, Any] = container(compose_line(line, conf))["data"]
         return data
     options = {override.key_or_group.partition(".")[2]: override.value() for override in overrides}
     if "_target_" in options:
@@ -49,9 +50,13 @@ def override_data(options: Mapping[str, Any], override: DataOverride | None) -> 
         return dict(override)
     changed = copy.deepcopy(dict(options))
     for name, value in (override or {}).items():
-        if name not in changed:
+        if name not in changed and not takes({"data": changed}, f"data.{name}"):
             raise UserError(f"data.{name}: the run's data have no such option.{did_you_mean(name, changed)}")
-        changed[name] = value
+        *outer, last = name.split(".")  # of a mapping, options.partition
+        node = changed
+        for part in outer:
+            node[part] = node = dict(node.get(part) or {})
+        node[last] = value
     if problems := check_targets({"data": changed}):
         raise UserError("\n".join(problems.values()))
     return changed

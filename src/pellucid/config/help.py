@@ -41,7 +41,11 @@ class Option:
         value = placeholder[1] if placeholder else self.value.replace(", ", ",")
         if self.choices and value == "null":
             value = "<choice>"
-        return f"{self.name}{value}" if value.startswith(".") else f"{self.name}={value}"
+        return (
+            f"{self.name}{value}"
+            if value.startswith(".") or self.name.startswith("--")
+            else f"{self.name}={value}"
+        )
 
     @property
     def explanation(self) -> str:
@@ -58,6 +62,7 @@ def help_text(line: CommandLine, command: Command) -> str:
     )
     options = list(_options(rows[len(head) :], config_groups(line, command.conf)))
     column = 4 + max(len(option.usage) for option in options if len(option.usage) <= MAX_USAGE)
+    options.append(Option("--json", "", "what is found, or a mistake, as one JSON object on standard output"))
     option_lines = [text for option in options for text in _shown(option, column)]
     return "\n".join(["\n".join(about).strip(), "", *option_lines, "", "Examples", "", *examples])
 

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from pellucid.config.check import SPECIAL, is_typed, kind_problem, targets, type_problem
+from pellucid.config.check import SPECIAL, is_typed, kind_problem, signature_of, targets, type_problem
 from pellucid.config.compose import container
 from pellucid.config.signature import read_signature
 from pellucid.errors import did_you_mean
@@ -29,16 +29,16 @@ def key_problems(override: Override, value: Any, base: DictConfig, config: dict[
     new, plain = is_missing(base, key), not (override.is_add() or override.is_force_add())
     owner = dict(targets(config)).get(parent)
     if new and owner is not None:  # its class takes it, or the check of targets had refused it
-        signature = read_signature(str(owner["_target_"]))
-        if key.rpartition(".")[2] in SPECIAL:
-            if plain:
-                yield f"{key}: not in the configuration; add it by +{override.input_line}"
-        elif signature is not None and plain:
-            yield f"{key}: known, but not in the configuration; write +{override.input_line}"
-    elif new and _is_within_mapping(key, config):
-        if plain:
-            yield f"{key}: known, but not in the configuration; write +{override.input_line}"
-    elif new and not _may_be_added(key, config):
+        name, signature = key.rpartition(".")[2], signature_of(parent, owner)
+        if plain and name in SPECIAL:
+            yield f"{key}: not in the configuration; add it by +{override.input_line}"
+        elif plain and signature is not None and name not in signature.annotations:
+            yield (
+                f"{key}: not in the configuration, and {str(owner['_target_']).rpartition('.')[2]} does not "
+                f"list all that it takes.{did_you_mean(name, signature.annotations)} If that is an option of "
+                f"it: +{override.input_line}"
+            )
+    elif new and not (takes(config, key) or _may_be_added(key, config)):
         yield f"{key}: there is no such option.{did_you_mean(key, keys_of(container(base)))}"
     elif not new and override.is_add():
         yield f"+{key}: it is there already; write {str(override.input_line).lstrip('+')}"
@@ -60,14 +60,19 @@ def _is_typed(owner: Mapping[str, Any], key: str) -> bool:
     return signature is not None and is_typed(signature.annotations.get(key.rpartition(".")[2]))
 
 
-def _is_within_mapping(key: str, config: dict[str, Any]) -> bool:
-    """Whether a key is of an option that its class takes as a mapping, ``model.options.depth``."""
+def takes(config: Mapping[str, Any], key: str) -> bool:
+    """Whether the class that a key is an option of lists it, or takes it in a mapping, as
+    ``model.options.depth``.
+    """
     owners = dict(targets(config))
-    while key:
-        key, _, name = key.rpartition(".")
-        owner = owners.get(key)
-        if owner is not None:
-            signature = read_signature(str(owner["_target_"]))
+    owner, _, name = key.rpartition(".")
+    if owner in owners:
+        signature = signature_of(owner, owners[owner])
+        return signature is not None and name in signature.annotations
+    while owner:
+        owner, _, name = owner.rpartition(".")
+        if owner in owners:
+            signature = signature_of(owner, owners[owner])
             annotation = signature.annotations.get(name) if signature else None
             return is_typed(annotation) and type_problem({}, annotation) is None
     return False

@@ -82,6 +82,39 @@ def with_params(line: CommandLine, conf: Path) -> CommandLine:
     return replace(line, overrides=[*added, *line.overrides])
 
 
+def with_additions(line: CommandLine, conf: Path, name: str = "train") -> CommandLine:
+    """The line as Hydra takes it: with its sign at options that are not in the configuration.
+
+    ``+`` where no choice of the line has the option, so that it is kept as if it had been written so; ``++``
+    where some have, as of ``optimizer=adam,sgd optimizer.weight_decay=0``. A wrong line stays as it is.
+    """
+    checker = _LineCheck(line, conf, name)
+    try:
+        parsed = line.parsed()
+        chosen = [override for override in parsed if checker.choices.is_of(override)]
+        bases = [
+            checker.compose([single_value(override, value) for override, value in values])
+            for values in each_value(chosen, checker.choices.groups)
+        ]
+    except (*COMPOSING, IndexError, YAMLError):
+        return line
+    overrides = [
+        text if checker.choices.is_of(override) else _signed(override, text, bases)
+        for override, text in zip(parsed, line.overrides, strict=True)
+    ]
+    return replace(line, overrides=overrides)
+
+
+def _signed(override: Override, text: str, bases: list[DictConfig]) -> str:
+    key = override.key_or_group
+    if override.is_delete() or override.is_force_add() or key.startswith("hydra.") or "." not in key:
+        return text
+    lacking = [is_missing(base, key) for base in bases]
+    if not any(lacking):
+        return text
+    return f"{'+' if all(lacking) else '++'}{text.lstrip('+')}"
+
+
 class _LineCheck:
     def __init__(self, line: CommandLine, conf: Path, name: str) -> None:
         self.line, self.conf, self.name = line, conf, name
@@ -157,6 +190,8 @@ class _LineCheck:
             yield from unnamed
             return
         yield from trainer_problems(config.get("trainer") or {})
+        if self.name == "train" and (problem := _name_problem(config.get("name"))):
+            yield problem
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)
         }
@@ -187,6 +222,13 @@ class _LineCheck:
             for option in ("data.root", "data.cache"):
                 if option in written:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+
+
+def _name_problem(name: Any) -> str:
+    """What a run cannot be called; the empty text where it can, or has no name."""
+    if name is None or (re.fullmatch(r"[\w][\w .+-]*", str(name)) and name != "last"):
+        return ""
+    return f"name={name}: expected letters, digits, spaces and any of . + - _ , and not last, the newest run."
 
 
 def _referred(error: InterpolationResolutionError) -> str:

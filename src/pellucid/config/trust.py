@@ -31,7 +31,9 @@ HARMLESS = {
     },
     "lightning.pytorch.loggers.": {"CSVLogger", "TensorBoardLogger"},
 }
+CHOSEN = "${hydra:runtime.choices.model}_${hydra:runtime.choices.data}"
 OF_BEFORE = {
+    f"hydra.run.dir=outputs/{CHOSEN}/${{now:%Y-%m-%d}}_${{now:%H-%M-%S}}_${{unique:}}",  # runs had no names
     *("hydra.run", "hydra.run.dir", "hydra.run.dir=.", "hydra.output_subdir", "hydra.output_subdir=None"),
     *("defaults.override hydra/job_logging", "defaults.override hydra/job_logging=none"),
 }
@@ -39,6 +41,7 @@ TARGETS = ("model", "data", "task", "optimizer", "trainer")  # which every run h
 MAPPINGS = ("callbacks", "logger", "explainer")  # of things by any name
 VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds beside
     "seed": (int,),
+    "name": (str, type(None)),
     "keep_every": (int,),
     "share": (float, int, type(None)),
     "compile": (bool,),

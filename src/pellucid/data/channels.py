@@ -127,16 +127,27 @@ def look(
     levels_PC = _levels(found, values)
     mean_C, std_C = levels_PC.mean(axis=0), levels_PC.std(axis=0)
     std_C = np.where(std_C > 1e-4, std_C, 1.0)  # 1 where all pixels are alike
-    if bands == "auto":
-        bands = _usual_bands(channels, found.is_photo)
-    shown = principal_components(levels_PC, mean_C, std_C) if isinstance(bands, str) else tuple(bands)
     return Channels(
         values=values,
         mean=_rounded(mean_C, 4),
         std=_rounded(std_C, 4),
         statistics=f"{found.used:,} of {of}",
-        bands=shown,
+        bands=choose_bands(bands, levels_PC, mean_C, std_C, is_photo=found.is_photo),
     )
+
+
+def choose_bands(
+    bands: str | Sequence[int],
+    levels_PC: NDArray[np.float64],
+    mean_C: NDArray[np.float64],
+    std_C: NDArray[np.float64],
+    *,
+    is_photo: bool = False,
+) -> tuple[float, ...]:
+    """How channels of such pixels are shown, see ``Spec``; ``is_photo``: the last of 2 or 4 is alpha."""
+    if bands == "auto":
+        bands = _usual_bands(len(mean_C), is_photo)
+    return principal_components(levels_PC, mean_C, std_C) if isinstance(bands, str) else tuple(bands)
 
 
 def _usual_bands(channels: int, is_photo: bool) -> str | tuple[int, ...]:

@@ -29,9 +29,9 @@ class HuggingFace(ItemData):
     """A data set that the library ``datasets`` reads: ``path``, a folder of parquet files, of images in
     folders or what ``save_to_disk`` wrote; or ``name``, with its ``config``, from the hub or its cache.
 
-    The columns ``image`` and ``label`` are those of the types Image and ClassLabel, or with a usual name. A
-    list of classes for each image is several labels. Its own splits are taken; ``split``: all is taken from
-    that one. Raises UserError.
+    The columns ``image`` and ``label`` are those of the types Image, or else an array, and ClassLabel, or
+    with a usual name. A list of classes for each image is several labels. Its own splits are taken;
+    ``split``: all is taken from that one. Raises UserError.
     """
 
     def __init__(
@@ -100,7 +100,10 @@ class HuggingFace(ItemData):
         """The two columns of a split; None where it is no train and its labels are all -1 or missing."""
         image, label = columns
         rows = dataset.with_format(None).select_columns([image, label])
-        rows = rows.cast_column(image, _library().Image())
+        if _is_array(dataset.features[image]):
+            rows = rows.with_format("numpy", columns=[image], output_all_columns=True)
+        else:
+            rows = rows.cast_column(image, _library().Image())
         if part in ("val", "test") and all(cell in (None, -1, []) for cell in _cells(rows, label)):
             log.info("The %s images of %s have no labels: some of others stand in.", part, self.title)
             return None
@@ -140,7 +143,8 @@ class HuggingFace(ItemData):
                 raise UserError(
                     f"data.{what}={name}: {self.title} has no such column.{hint} It has {_listed(features)}."
                 )
-        image = self.image or self._column("image", features, _is_image, IMAGE_KEYS)
+        is_image = _is_image if any(map(_is_image, features.values())) else _is_array
+        image = self.image or self._column("image", features, is_image, IMAGE_KEYS)
         return image, self.label or self._column("label", features, _is_class, LABEL_KEYS)
 
     def _column(
@@ -189,6 +193,10 @@ def _in_list(feature: Any) -> Any:
 def _is_image(feature: Any) -> bool:
     """Of the type Image, or the bytes of one as files say it that were written by others."""
     return type(feature).__name__ == "Image" or (isinstance(feature, Mapping) and "bytes" in feature)
+
+
+def _is_array(feature: Any) -> bool:
+    return type(feature).__name__ in ("Array2D", "Array3D")
 
 
 def _is_class(feature: Any) -> bool:

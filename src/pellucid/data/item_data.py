@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.data.allocate import allocate
 from pellucid.data.base import ImageData
-from pellucid.data.channels import COMPOSITE, FILES, SIDE, principal_components
+from pellucid.data.channels import FILES, SIDE, check_bands, choose_bands
 from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.item_labels import AUTO, PIN, Label, check_kind
@@ -77,7 +78,8 @@ class ItemData(ImageData):
     kept as uint8, above 4 GiB a split in a file in ``cache``; of a data set that augments them itself the
     training images are drawn anew in each epoch, by ``workers`` processes, each a function of the seed, the
     epoch and the item. ``key`` says what decides which items there are; ``labels`` what is known of an image,
-    see ``Spec``, auto: what some of them look like. Raises UserError.
+    see ``Spec``, auto: what some of them look like; ``bands`` how images are shown, see ``check_bands``.
+    Raises UserError.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class ItemData(ImageData):
         key: str,
         keys: Keys,
         labels: Literal["auto", "class", "multilabel", "numbers"] = "auto",
+        bands: Sequence[int] | Literal["auto", "pca"] = "auto",
         batch_size: int = 64,
         augment: str = "none",
         val_fraction: float = 0.15,
@@ -103,12 +106,13 @@ class ItemData(ImageData):
         except ValueError as error:
             raise UserError(f"data.labels={labels}: {error}.") from None
         self.labels: str = labels
+        self.bands: str | Sequence[int] = bands
         self.title, self.keys, self.workers = title, keys, workers
         self.cache, self.cache_limit, self.item_seed = Path(cache).expanduser(), cache_limit, seed
         self.opened: dict[str, Any] | None = None
         self.content: dict[str, _Content] = {}  # of training images that were read to look at them
         shares = shares_of(val_fraction, test_fraction, given.get("folds"), given.get("fold", 0))
-        key = json.dumps([key, labels, shares, seed], default=str)
+        key = json.dumps([key, labels, bands, shares, seed], default=str)
         if key not in _known:
             self.opened = self.open()
             _known[key] = self._look(shares)
@@ -206,6 +210,7 @@ class ItemData(ImageData):
             log.info("Labels of %s: %s. Otherwise: %s", self.title, what, PIN)
         names = [plain(name) for name in distinct(list(self.names(dataset)), len(self.names(dataset)))]
         shape = _common_shape(looked)
+        check_bands(self.bands, shape[0] if shape else 3)
         if shape is None:
             listed: list[Label] = []
             if looked.labels == CLASS and not names:
@@ -213,6 +218,7 @@ class ItemData(ImageData):
             classes, class_of = self._outputs(reader, names, listed, looked)
             size = (3, AUTO_SIZE, AUTO_SIZE)
             spec = Spec(size, classes, IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SOURCE, labels=looked.labels)
+            spec = replace(spec, bands=() if isinstance(self.bands, str) else tuple(self.bands))
             return _Known(spec, class_of, photos=True)
         form = form_of(shape, photos=False, fit=Spec(shape, (), (), (), "").fit, looked=looked)
         reader = replace(reader, random=looked.random, form=form)
@@ -223,7 +229,8 @@ class ItemData(ImageData):
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
             split = divide({part: split}, shares, self.item_seed, classes, History()).splits["train"]
         mean, std = channel_statistics(map(split.images, torch.split(torch.arange(len(split)), CHUNK)))
-        source, bands = f"its {len(split):,} training images", _bands(split, mean, std)
+        source = f"its {len(split):,} training images"
+        bands = choose_bands(self.bands, _some_pixels(split), np.array(mean), np.array(std))
         spec = replace(self.known.spec, mean=mean, std=std, statistics=source, bands=bands)
         return replace(self.known, spec=spec)
 
@@ -343,18 +350,13 @@ def _common_shape(looked: Looked) -> Shape | None:
     return channels, height, width
 
 
-def _bands(split: Split, mean: Sequence[float], std: Sequence[float]) -> tuple[float, ...]:
-    """How images of other than one or three channels are shown, as those of files are, see ``Spec``."""
-    channels = len(mean)
-    if channels in (1, 3):
-        return ()
-    if channels == 2:
-        return COMPOSITE
+def _some_pixels(split: Split) -> NDArray[np.float64]:
+    """Pixels (P, C) in [0, 1] of some images, evenly spread."""
     index_B = torch.linspace(0, len(split) - 1, min(FILES, len(split))).long()
     images_BCHW = split.images(index_B)
     steps = [max(1, side // SIDE) for side in images_BCHW.shape[2:]]
-    pixels_PC = images_BCHW[:, :, :: steps[0], :: steps[1]].permute(0, 2, 3, 1).reshape(-1, channels)
-    return principal_components(pixels_PC.double().numpy() / 255, np.array(mean), np.array(std))
+    pixels_BHWC = images_BCHW[:, :, :: steps[0], :: steps[1]].permute(0, 2, 3, 1)
+    return pixels_BHWC.flatten(0, 2).double().numpy() / 255
 
 
 def _by_name(names: Sequence[str]) -> dict[Label, int]:

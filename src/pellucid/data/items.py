@@ -143,7 +143,9 @@ def raw_of(image: Any) -> Raw:
 
 
 def _is_channels_first(shape: tuple[int, ...], otherwise: bool) -> bool:
-    begin, _, end = shape
+    begin, middle, end = shape
+    if (begin == middle) != (middle == end):  # square images
+        return middle == end
     few = (begin in FEW_CHANNELS, end in FEW_CHANNELS)
     if few[0] != few[1]:
         return few[0]

@@ -193,7 +193,7 @@ def _print(
     table = console.table(title, heads)
     for row in cells:
         table.add_row(*row)
-    console.print(table)
+    console.print_table(table)
     if more:
         console.print(f"and {counted(more, 'more column')}")
     if unused:

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +98,10 @@ def find_set(name: str) -> type:
     if name in known:
         found: type = known[name]
         return found
-    simple = {_simple(choice): choice for choice in known}  # oxford-iiit-pet, cifar_10
-    near = get_close_matches(_simple(name), simple, n=1)
-    hint = f" Did you mean '{simple[near[0]]}'?" if near else ""
+    hint = did_you_mean(name, known)
     raise UserError(
         f"data.name={name}: torchvision has no such data set.{hint} There are {', '.join(sorted(LAYOUTS))}."
     )
-
-
-def _simple(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
 
 
 def layout_of(name: str) -> Layout:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
-from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit, length, number, rgb
+from pellucid.draw.curves import epoch_axes
+from pellucid.draw.sheet import COLOURS, FAINT, Picture, Sheet, fit, length, rgb
 from pellucid.metrics.curves import MetricPoints, Points
+from pellucid.system.number_text import number
 
 RUNS = (COLOURS[0], COLOURS[2])
 STYLES = {"val": "-", "train": (0, (2, 1.5))}
@@ -32,11 +33,7 @@ def compared_curves(runs: Sequence[MetricPoints], names: Sequence[str], *, title
     for index, (name, colour) in enumerate(zip(names, RUNS, strict=True)):
         sheet.text(f"● {name}", 0.12, 0.52 + 0.15 * index, width=sheet.width - 0.24, size=7.5, colour=colour)
     for index, metric in enumerate(panels):
-        axes = sheet.axes(0.6 + index * (width + gap), 1.08, width, height)
-        axes.set_title(metric, fontsize=8.5, color=INK, loc="left")
-        axes.set_xlabel("epoch", fontsize=8, color=FAINT)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        axes.grid(axis="y", color="#ececec", linewidth=0.7)
+        axes = epoch_axes(sheet, 0.6 + index * (width + gap), 1.08, width, height, metric)
         for metrics, colour in zip(runs, RUNS, strict=True):
             _lines(axes, metrics.get(metric, {}), colour)
     return sheet.picture()

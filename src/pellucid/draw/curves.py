@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, number
+from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet
 from pellucid.metrics.curves import STAGES, MetricPoints, Points
+from pellucid.system.number_text import number
 
 COLUMNS = 4
 STAGE_COLOURS = dict(zip(STAGES, (COLOURS[0], COLOURS[2], COLOURS[4]), strict=True))
@@ -27,11 +28,7 @@ def draw_curves(
     sheet.title(title, note)
     for panel, (name, points) in enumerate(panels.items()):
         x, y = 0.6 + panel % COLUMNS * (width + gap), 0.77 + panel // COLUMNS * row
-        axes = sheet.axes(x, y, width, height)
-        axes.set_title("learning rate" if name == "lr" else name, fontsize=8.5, color=INK, loc="left")
-        axes.set_xlabel("epoch", fontsize=8, color=FAINT)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        axes.grid(axis="y", color="#ececec", linewidth=0.7)
+        axes = epoch_axes(sheet, x, y, width, height, "learning rate" if name == "lr" else name)
         if best is not None:
             axes.axvline(best, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         ends = [_line(axes, points[stage], STAGE_COLOURS.get(stage, INK), stage) for stage in points]
@@ -39,6 +36,18 @@ def draw_curves(
             axes.set_ylim(0, 1.1 * max(value for _, value in lr) or 1)
         _name_ends(axes, ends)
     return sheet.picture()
+
+
+def epoch_axes(sheet: Sheet, x: float, y: float, width: float, height: float, name: str) -> Axes:
+    """Axes for curves over epochs."""
+    axes = sheet.axes(x, y, width, height)
+    axes.set_title(name, fontsize=8.5, color=INK, loc="left")
+    axes.set_xlabel("epoch", fontsize=8, color=FAINT)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    # Else a common power of ten of large numbers stands where the title does.
+    axes.yaxis.set_major_formatter(lambda tick, _: number(tick, digits=4))
+    axes.grid(axis="y", color="#ececec", linewidth=0.7)
+    return axes
 
 
 End = tuple[float, float, str, str]  # epoch, value, text, colour

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.draw.sheet import DIVERGING, FAINT, WRONG, Picture, Sheet, colourise, crossed, judged, number
+from pellucid.draw.sheet import DIVERGING, FAINT, WRONG, Picture, Sheet, colourise, crossed, judged
+from pellucid.system.number_text import number
 
 # Full colour, in units of the map's mean strength, the same in every epoch; smooth maps without a sign
 # seldom reach twice their mean.

@@ -18,10 +18,10 @@ from pellucid.draw.sheet import (
     Sheet,
     colourise,
     mosaic,
-    number,
     square_columns,
 )
 from pellucid.errors import counted
+from pellucid.system.number_text import number
 
 
 def kernel_tiles(

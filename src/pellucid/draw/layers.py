@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet, number
+from pellucid.draw.sheet import COLOURS, FAINT, INK, WRONG, Picture, Sheet
+from pellucid.system.number_text import number
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from pellucid.draw.sheet import (
     colourise,
     crossed,
     mosaic,
-    number,
     square_columns,
 )
 from pellucid.metrics.maps import dead_maps, flat_maps, limits
+from pellucid.system.number_text import number
 
 TILE = 28  # pixels of a tile's longer side, at least: a cross needs some
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, colourise, number, rgb
+from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, colourise, rgb
+from pellucid.system.number_text import number
 
 ERRORS, MAX_ERROR = "inferno", 0.5  # the same limits in every epoch
 MARK = COLOURS[2]

@@ -22,6 +22,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
 from pellucid.errors import plain
+from pellucid.system.number_text import number
 
 Picture = np.ndarray  # uint8, (height, width, 3)
 
@@ -196,11 +197,6 @@ def length(text: str, size: float) -> float:
         warnings.simplefilter("ignore")
         font.set_text("".join(letter for letter in text if letter not in wide))
     return float(font.get_width_height()[0]) / 64 * 72 / DPI + 1.05 * size * len(wide)
-
-
-def number(value: float) -> str:
-    """Three digits, with a true minus sign: −0.012."""
-    return f"{value:.3g}".replace("-", "−")
 
 
 def judged(text: str, right: bool | None) -> tuple[str, str]:

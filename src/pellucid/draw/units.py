@@ -23,9 +23,9 @@ from pellucid.draw.sheet import (
     colourise,
     crossed,
     mosaic,
-    number,
     square_columns,
 )
+from pellucid.system.number_text import number
 
 INPUTS = 9  # of a filter that are drawn
 LEFT, PANEL, GAP = 1.7, 1.6, 0.06  # inches

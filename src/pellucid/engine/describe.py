@@ -42,7 +42,8 @@ def describe(config: Mapping[str, Any], data: ImageData, trainer: Trainer) -> di
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options that TensorBoard's HPARAMS tab shows, flat: ``model: CNN``, ``model.dropout: 0.25`` …"""
-    flat: dict[str, Any] = {"seed": config["seed"]}
+    flat: dict[str, Any] = {"name": config["name"]} if config.get("name") else {}
+    flat["seed"] = config["seed"]
     for group in GROUPS:
         options = {**(config[group] or {})}
         target = str(options.pop("_target_", "none"))

@@ -154,7 +154,7 @@ class PerImageTest:
         except (*OPTION_ERRORS, AttributeError) as error:
             return f"it cannot be computed of images one by one ({first_line(error)})"
         if not math.isclose(again, value, rel_tol=0.01, abs_tol=1e-4):  # half precision is as far off
-            return f"it depends on the batches (of images one by one: {again:.4f})"
+            return f"it depends on the batches (of images one by one: {metric(again)})"
         return inputs
 
 

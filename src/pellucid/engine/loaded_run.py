@@ -68,9 +68,9 @@ class LoadedRun:
 
     @property
     def name(self) -> str:
-        """``cnn_digits/2026-11-21_… (best.ckpt, epoch 7)``."""
-        folder = "/".join(self.folder.parts[-2:])
-        return f"{folder} ({self.checkpoint.name}, epoch {self.epoch})"
+        """``cnn_digits/2026-11-21_… (best.ckpt, epoch 7)``, or ``deeper (…)`` of a run that was named."""
+        name = self.config.get("name") or "/".join(self.folder.parts[-2:])
+        return f"{name} ({self.checkpoint.name}, epoch {self.epoch})"
 
     @property
     def net(self) -> nn.Module:

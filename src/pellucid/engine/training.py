@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from lightning.pytorch import Trainer
+from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
 from pellucid.config.build import from_environment
@@ -24,6 +25,7 @@ from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
 from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import log_final
+from pellucid.engine.overview import overview
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.recorder import Recorder, Watch
@@ -34,10 +36,14 @@ from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
+from pellucid.spec import Spec
+from pellucid.system.console import FILE_ONLY, console, is_quiet
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
 from pellucid.task.base import Task
-from pellucid.view.predictions import out_of_fold_rows
+from pellucid.view.chance import chance
+from pellucid.view.predictions import image_rows
 
 log = logging.getLogger(__name__)
 MAX_EPOCHS = 1000  # that a schedule is tried for
@@ -105,8 +111,9 @@ class Training:
             self.last = load_last(run)
         if self.last is None:
             data, task = assemble(config, run.overrides())
-            config = self._take_task(data)
-        else:
+            config = self._take_task(data.spec.labels)
+        else:  # a sweep's line, of which the run was started, knows no task that the images have chosen
+            config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
         images = self.trial.images if self.trial else ImageCache()
@@ -162,13 +169,13 @@ class Training:
             self.record({"seconds/fit": round(seconds, 3)})
         self._test(trainer, task, data)
 
-    def _take_task(self, data: ImageData) -> dict[str, Any]:
+    def _take_task(self, labels: str) -> dict[str, Any]:
         """The configuration with the task that fits the images, which is the run's from here on."""
-        node = fitting_task(self.config, data.spec.labels, self.run.overrides())
+        node = fitting_task(self.config, labels, self.run.overrides())
         if node is not self.config["task"]:
-            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[data.spec.labels].kind
+            self.config, self.chosen_task = {**self.config, "task": node}, TASKS[labels].kind
             self.values = from_environment(self.config)
-            log.info("The images have %s: task=%s.", KNOWN[data.spec.labels], self.chosen_task)
+            log.info("The images have %s: task=%s.", KNOWN[labels], self.chosen_task)
         return dict(self.values)
 
     def _note_start(self, trainer: Trainer, data: ImageData) -> None:
@@ -187,6 +194,10 @@ class Training:
                 logger.experiment.add_text("data/source", encodable(data.source), 0)
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
+        if not is_quiet():
+            console.rows(overview(self.config, self.run.choices(), self.run.overrides()))
+        written = OmegaConf.to_yaml(self._own_config()).rstrip()
+        log.info("The whole configuration:\n" + written, extra=FILE_ONLY)  # lines of its own
 
     def _own_config(self) -> dict[str, Any]:
         """The run's own configuration, without that of the sweep around it."""
@@ -201,7 +212,7 @@ class Training:
         collector = PredictionCollector()
         if not (self.pruning and self.pruning.pruned):
             task.load_state_dict(best["state_dict"])
-            if (self._reports() or data.fold is not None) and trainer.world_size == 1:
+            if (self.trial is None or data.fold is not None) and trainer.world_size == 1:
                 trainer.callbacks.append(collector)  # type: ignore[attr-defined]
             trainer.test(task, datamodule=data, verbose=False)
             tested = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -212,7 +223,7 @@ class Training:
             return
         if data.fold is not None and collector.labels:
             tested_on = collector.evaluation(trainer, data.loader("test").sampler).predictions
-            rows = out_of_fold_rows(data.splits["test"].files, tested_on, data.spec.classes)
+            rows = image_rows(data.splits["test"].files, tested_on, data.spec.classes)
             write_csv(self.run.out_of_fold, [{"fold": data.fold.number, **row} for row in rows])
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
         parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
@@ -225,8 +236,12 @@ class Training:
                 page.write_tested(trainer, task, data, collector, best)
             else:
                 self._write_later = partial(page.write_alone, task, data, best)
-        figures = "   ".join(f"{name} {value:.4f}" for name, value in final.items())
+        figures = "   ".join(f"{name} {metric(value)}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
+        if self.trial is None and collector.labels:
+            seen = collector.evaluation(trainer, data.loader("test").sampler)
+            if said := chance(seen.predictions, data.spec.classes, seen.metrics, split="test"):
+                log.warning("%s", said)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
         if tensorboards(trainer.loggers):
             log.info(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.system.number_text import number
+
 
 @dataclass(frozen=True)
 class NumberScores:
@@ -30,10 +32,10 @@ class NumberScores:
         """The four, (K,) each."""
         return self.mae_K, self.rmse_K, self.bias_K, self.r2_K
 
-    def texts(self, number: int) -> tuple[str, str, str, str]:
+    def texts(self, index: int) -> tuple[str, str, str, str]:
         """The four as a table shows them."""
-        mae, rmse, bias, r2 = (float(values_K[number]) for values_K in self.columns)
-        return f"{mae:.4g}", f"{rmse:.4g}", f"{bias:+.3g}".replace("-", "−"), _share(r2)
+        mae, rmse, bias, r2 = (float(values_K[index]) for values_K in self.columns)
+        return number(mae, digits=4), number(rmse, digits=4), number(bias, sign="+"), _share(r2)
 
 
 def number_scores(numbers_NK: np.ndarray, targets_NK: np.ndarray, names: Sequence[str]) -> NumberScores:

@@ -8,7 +8,7 @@ function fill(element, attributes, children) {
     if (name.startsWith("--")) element.style.setProperty(name, value);
     else if (value !== null) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null));
+  element.append(...children.filter((child) => child !== null && child !== false));
   return element;
 }
 const html = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.compose import container, load
 from pellucid.config.trust import config_problem
-from pellucid.errors import UserError, encodable, first_line
+from pellucid.errors import UserError, did_you_mean, encodable, first_line
 from pellucid.system.files import (
     check_writable,
     read_json,
@@ -35,6 +35,7 @@ from pellucid.system.lock import FileLock
 log = logging.getLogger(__name__)
 
 FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
+MAX_NAMED = 100  # runs among whose names the nearest is looked for
 OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
 OUR_FILES = ("metrics.csv", "metrics.json", "out_of_fold.csv", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
@@ -57,19 +58,23 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """A run that exists: its folder, a folder of runs for the newest in it, or ``last`` for that of all.
+        """A run that exists: its folder, a folder of runs for the newest in it, ``last`` for that of all, or
+        the name of runs for the newest of them.
 
         Raises UserError for a folder that is none and has none.
         """
-        path = Path(folder).expanduser().absolute()
-        newest = _newest(Path("outputs").absolute() if str(folder) == "last" else path)
+        path, outputs = Path(folder).expanduser().absolute(), Path("outputs").absolute()
+        newest = _newest(outputs if str(folder) == "last" else path)
+        if newest is None and not path.exists():
+            newest = _newest_named(outputs, str(folder))
         run = cls(newest or path)
         if not _is_run(run.folder):
             state = "is no run folder and has none in it" if run.folder.is_dir() else "does not exist"
             raise UserError(
                 f"{folder}: this folder {state}. Expected the folder of a run, "
                 "outputs/<model>_<data>/<date>_<time>_…, with its .hydra/config.yaml; "
-                "outputs/<model>_<data> for the newest in it, or last for the newest in outputs."
+                "outputs/<model>_<data> for the newest in it, last for the newest in outputs, or a name of "
+                f"runs.{_nearest_name(outputs, str(folder))}"
             )
         if newest:
             log.info("Run: %s", run.folder)
@@ -110,6 +115,14 @@ class Run:
         if problem := config_problem(config):
             raise UserError(f"{path} is not the configuration of a run: {problem}")
         return {**config, "packages": []}
+
+    def name(self) -> str:
+        """The name that it was given; the empty text where it has none."""
+        try:
+            kept = load(self.folder / ".hydra" / "config.yaml")
+            return str(kept.get("name") or "") if isinstance(kept, DictConfig) else ""
+        except (OmegaConfBaseException, OSError, ValueError):
+            return ""
 
     def choices(self) -> dict[str, str]:
         """What was chosen from each config group, e.g. model: cnn; none where that is not kept."""
@@ -253,10 +266,31 @@ def _newest(folder: Path) -> Path | None:
 
     None where the folder is a run itself, or holds none.
     """
-    if _is_run(folder):
-        return None
-    begun = [*folder.glob("*/.hydra/overrides.yaml"), *folder.glob("*/*/.hydra/overrides.yaml")]
-    return max(begun, key=lambda file: file.stat().st_mtime_ns).parents[1] if begun else None
+    return None if _is_run(folder) else _last_begun(begun(folder))
+
+
+def begun(folder: Path) -> list[Run]:
+    """The runs in a folder, or in folders of it, but those of sweeps."""
+    files = [*folder.glob("*/.hydra/overrides.yaml"), *folder.glob("*/*/.hydra/overrides.yaml")]
+    return [Run(file.parents[1].absolute()) for file in files]
+
+
+def _last_begun(runs: Sequence[Run]) -> Path | None:
+    def when(run: Run) -> int:
+        return (run.folder / ".hydra" / "overrides.yaml").stat().st_mtime_ns
+
+    return max(runs, key=when).folder if runs else None
+
+
+def _newest_named(outputs: Path, name: str) -> Path | None:
+    """The run of that name that was begun last; its folder ends with it, as long as nobody renames it."""
+    return _last_begun(
+        [run for run in begun(outputs) if run.folder.name.endswith(name) and run.name() == name]
+    )
+
+
+def _nearest_name(outputs: Path, name: str) -> str:
+    return did_you_mean(name, filter(None, (run.name() for run in begun(outputs)[:MAX_NAMED])))
 
 
 def check_new_folder(folder: Path) -> None:

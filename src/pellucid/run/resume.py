@@ -10,6 +10,7 @@ from pellucid.config.build import flatten
 from pellucid.config.check import check_targets, kind_problem
 from pellucid.config.command_line import CommandLine
 from pellucid.config.compose import compose
+from pellucid.config.keys import takes
 from pellucid.config.trust import check_writers, own_packages, packages_option
 from pellucid.errors import UserError, counted, did_you_mean, typed
 from pellucid.run.folder import Run
@@ -57,6 +58,7 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
         if (
             key not in OF_LINE | choices.keys() | BUDGETS | DEVICES | FREE.keys()
             and _get(config, key) is None
+            and not takes(config, key)
         ):
             hint = did_you_mean(key, [*BUDGETS, *DEVICES, *flatten(config)])
             raise UserError(f"{key}: the run has no such option.{hint}")
@@ -73,7 +75,7 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
         elif key in BUDGETS | DEVICES or (key in PATHS and isinstance(value, str)):
             changed[group][option] = value
         elif key in choices or _get(config, key) != value:
-            refused.append(f"{key}={value} (the run has {choices.get(key, _get(config, key))})")
+            refused.append(f"{key}={value} (the run has {_told(config, choices, key)})")
     if refused:
         raise UserError(
             f"resume={run.folder}: a run is continued with its own configuration; only budgets "
@@ -81,6 +83,13 @@ def _changed(run: Run, config: dict[str, Any], line: CommandLine, conf: Path) ->
             f"data.path) may change. Refused: {'; '.join(refused)}. Start a new run for that."
         )
     return changed
+
+
+def _told(config: dict[str, Any], choices: dict[str, str], key: str) -> Any:
+    owner, _, name = key.rpartition(".")
+    if owner and name not in _get(config, owner):
+        return "left it to its class"
+    return choices.get(key, _get(config, key))
 
 
 def _get(config: dict[str, Any], key: str) -> Any:

@@ -31,6 +31,7 @@ from pellucid.sweep.summary import SweepSummary
 from pellucid.sweep.worker import Worker, shown_value
 from pellucid.system.console import console, start_logging
 from pellucid.system.interrupt import exit_code
+from pellucid.system.number_text import metric
 
 log = logging.getLogger(__name__)
 DEFAULT_WORKERS = 4  # where neither the sweep nor its launcher says how many
@@ -184,16 +185,16 @@ def _report(sweep: Sweep, plan: Plan, stopped: str) -> None:
     log.info("Sweep %s: %s of %s.", sweep.name, ", ".join(counts) or "none", counted(sweep.total, "trial"))
     if stopped:
         log.warning("Stopped: %s. Continue, with another limit, by: %s", stopped, plan.line)
-    if best := sweep.best():
+    if (best := sweep.best()) and best.value is not None:
         values = "  ".join(f"{name}={shown_value(value)}" for name, value in best.parameters.items())
-        log.info("Best: trial %d   %s %.4f   %s", best.number, sweep.metric, best.value, values)
+        log.info("Best: trial %d   %s %s   %s", best.number, sweep.metric, metric(best.value), values)
         for name, figures in best.tests.items() if sweep.seeds > 1 else ():
             if (spread := deviation(figures)) is not None:
                 log.info(
-                    "%s %.4f ± %.4f over %s",
+                    "%s %s ± %s over %s",
                     name,
-                    best.test[name],
-                    spread,
+                    metric(best.test[name]),
+                    metric(spread),
                     counted(len(figures), sweep.repeat),
                 )
         console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)

@@ -34,6 +34,7 @@ from pellucid.sweep.study import Claim, Study
 from pellucid.sweep.summary import SweepSummary
 from pellucid.system.console import add_to_log, console, start_logging
 from pellucid.system.interrupt import check
+from pellucid.system.number_text import metric
 from pellucid.system.process import has_several_processes, is_of_launcher
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class Worker:
             return None
         else:
             self.study.finish(claim, value)
-            end = f"{self.plan.metric} {value:.4f}"
+            end = f"{self.plan.metric} {metric(value)}"
         seconds = time.perf_counter() - start
         console.print(
             f"trial {claim.number} of {self.plan.total}   {values_text}   {end}   {seconds:.1f} s",

@@ -13,7 +13,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+FILE_ONLY = {"file_only": True}  # extra= of what a log file keeps and the console does not show
+OF_FILES = ("file", "image", "picture", "checkpoint", "run")  # heads of columns with names to copy
+MAX_COLUMNS = 10_000  # more than any table has
 NEAREST = str.maketrans("×−–—✓✗→…≤·│─", "x---+x>.<.|-")
 
 
@@ -80,14 +84,54 @@ class _Console(Console):
         no_wrap: bool = False,
         **options: Any,
     ) -> Table:
-        """An empty table; columns in ``left`` (None: all) hold texts, the others numbers, at the right."""
+        """An empty table; columns in ``left`` (None: all) hold texts, the others numbers, at the right.
+
+        Names of files, in columns with such a head, are never broken: ``print`` lets the table be wider.
+        """
         from rich.table import Table
 
         table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", **options)
         for head in heads:
             side: JustifyMethod = "left" if left is None or head in left else "right"
-            table.add_column(head, justify=side, overflow=overflow, no_wrap=no_wrap)
+            whole = no_wrap or head.split(" ")[0] in OF_FILES
+            table.add_column(head, justify=side, overflow=overflow, no_wrap=whole)
         return table
+
+    def print_table(self, table: Table) -> None:
+        """The table, wider than the console where it could only be shown with names that are broken."""
+        from rich.cells import cell_len
+        from rich.measure import Measurement
+
+        for column in table.columns:
+            if column.no_wrap:
+                column.min_width = max((cell_len(str(cell)) for cell in column.cells), default=0)
+        least = Measurement.get(self, self.options.update(width=MAX_COLUMNS), table).minimum
+        if least > self.width:
+            table.width = least
+        self.print(table, crop=False)
+
+    def rows(self, rows: Sequence[Sequence[str]], *, wrap: bool = True) -> None:
+        """Print rows of texts in columns; the last goes on below itself where a line is full, if it may.
+
+        No word is broken, so that a path stays whole; one with spaces where it may not ``wrap``.
+        """
+        from rich.text import Text
+
+        widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
+        indent = sum(widths) + 2 * len(widths)
+        for row in rows:
+            head = "".join(f"{text:{width}}  " for text, width in zip(row, widths, strict=False))
+            last = textwrap.wrap(
+                row[-1],
+                max(self.width - indent, indent) if wrap else MAX_COLUMNS,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            lines = f"\n{' ' * indent}".join(last)
+            first = len(row[0])
+            self.print(
+                Text.assemble((head[:first], "dim"), f"{head[first:]}{lines}".rstrip()), soft_wrap=True
+            )
 
     def track(
         self, sequence: Iterable[T], text: str, total: int | None = None, *, shown: bool = True
@@ -206,6 +250,8 @@ class ConsoleHandler(logging.Handler):
     """Log records through the console, which knows of a progress bar that is showing."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "file_only", False):
+            return
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno)
         console.print(self.format(record), style=style, markup=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Metrics that torchmetrics has not, or not so: a mean over images; mAP and R² of any images."""
+"""Metrics that torchmetrics has not, or not so: means over images and of errors; mAP and R² of any images."""
 
 from statistics import fmean
 
@@ -85,6 +85,39 @@ class MeanOverNumbers(WrapperMetric):
     def reset(self) -> None:
         self.metric.reset()
         super().reset()
+
+
+class PowerMean(Metric):
+    """The power mean of absolute errors: with power 1 the MAE, with 2 the RMSE.
+
+    Of any that float32 holds: torchmetrics' square and sum overflow from about 1e19 on.
+    """
+
+    full_state_update = False
+    higher_is_better = False
+    means: list[Tensor]
+    counts: list[Tensor]
+
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self.power = power
+        for name in ("means", "counts"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, errors_NK: Tensor) -> None:
+        count = torch.tensor([errors_NK.numel()], device=errors_NK.device)
+        self.means.append(self._mean(errors_NK.abs().flatten(), 1 / count))
+        self.counts.append(count)
+
+    def compute(self) -> Tensor:
+        counts_S = dim_zero_cat(self.counts)
+        return self._mean(dim_zero_cat(self.means), counts_S / counts_S.sum()).squeeze()
+
+    def _mean(self, sizes_N: Tensor, shares_N: Tensor) -> Tensor:
+        """Of sizes with such shares, (1,), computed in units of the largest."""
+        largest = sizes_N.max().unsqueeze(0)
+        mean = (shares_N * (sizes_N / largest) ** self.power).sum() ** (1 / self.power)
+        return torch.where((largest > 0) & largest.isfinite(), largest * mean, largest)
 
 
 class R2(R2Score):

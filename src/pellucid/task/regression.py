@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 from torchmetrics import Metric
-from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
 from pellucid.errors import UserError
 from pellucid.spec import NUMBERS
-from pellucid.task.metric import R2, MeanOverImages, MeanOverNumbers
+from pellucid.task.metric import R2, MeanOverImages, MeanOverNumbers, PowerMean
 from pellucid.task.own_metrics import gives_each
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
@@ -106,8 +105,8 @@ class Regression(ScoresTask):
     def _make_metrics(self) -> dict[str, Metric]:
         return {
             "loss": MeanOverImages(),
-            "mae": MeanAbsoluteError(),
-            "rmse": MeanSquaredError(squared=False),
+            "mae": PowerMean(1),
+            "rmse": PowerMean(2),
             "r2": R2(),
         }
 
@@ -168,7 +167,7 @@ class Regression(ScoresTask):
         metrics["r2"].update(scores_NK, standardised_NK)  # the same of standardised numbers, without overflow
         errors_NK = (scores_NK - standardised_NK) * self.target_std.to(scores_NK.device)
         for name in ("mae", "rmse"):
-            metrics[name].update(errors_NK, torch.zeros_like(errors_NK))
+            metrics[name].update(errors_NK)
         if self.forms:
             mean_K, std_K = (values.to(scores_NK.device) for values in (self.target_mean, self.target_std))
             forms = self.metric_forms(scores_NK * std_K + mean_K)

@@ -5,7 +5,6 @@ Axes: B images, K classes, labels or numbers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.inside.predictor import Predictor
 from pellucid.metrics.predictions import Predictions
+from pellucid.system.number_text import number
 
 MAX_LINE = 22  # letters below an image
 RESERVED = ("file", "labels", "true", "loss", "error")  # columns that no label or number may take
@@ -76,11 +76,7 @@ def _numbers_side_by_side(
 
 
 def _number_line(name: str, predicted: float, true: float) -> str:
-    return f"{name} {_number(predicted, digits=3)} ({_number(true, digits=3)})"
-
-
-def _number(value: float, *, digits: int = 4) -> str:
-    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}").replace("-", "−")
+    return f"{name} {number(predicted)} ({number(true)})"
 
 
 def known_texts(images: Images, names: Sequence[str]) -> Sequence[str]:
@@ -140,7 +136,7 @@ def _labels(scores_K: Sequence[float], has_K: Sequence[bool], names: Sequence[st
 
 
 def _numbers(numbers_K: Sequence[float], names: Sequence[str]) -> str:
-    texts = [_number(value) for value in numbers_K]
+    texts = [number(value, digits=4) for value in numbers_K]
     return texts[0] if len(texts) == 1 else ", ".join(map(" ".join, zip(names, texts, strict=True)))
 
 
@@ -164,22 +160,13 @@ def likeliest(probabilities_BK: Tensor, classes: Sequence[str], limit: int) -> l
     ]
 
 
-def out_of_fold_rows(
-    files: Sequence[str], predictions: Predictions, classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The rows of ``image_rows`` with the probability of each class."""
-    rows = image_rows(files, predictions, classes)
-    if predictions.has_classes and "probabilities" in predictions.values:
-        heads = [f"probability_{name}" for name in classes]
-        for row, values in zip(rows, predictions.values["probabilities"].tolist(), strict=True):
-            row |= dict(zip(heads, values, strict=True))
-    return rows
-
-
 def image_rows(
     files: Sequence[str], predictions: Predictions, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """A row an image: its file, what is known of it, its loss, and what was predicted."""
+    """A row an image: its file, what is known of it, its loss, and what was predicted.
+
+    With the probability of every class, ``probability_<class>``, or label, where the task gives it.
+    """
     loss_N = predictions.values["loss"]
     said = {
         name: values_N.tolist()
@@ -197,12 +184,15 @@ def image_rows(
         known = [{"class": classes[label]} for label in predictions.labels_N.tolist()]
     else:
         known = [{"true": text} for text in target_texts(predictions.targets, classes)]
+    heads = [f"probability_{name}" for name in classes] if "probabilities" in predictions.values else []
+    probabilities = predictions.values["probabilities"].tolist() if heads else []
     for index, (file, of_image) in enumerate(zip(files, known, strict=True)):
         row = {"file": file, **of_image, "loss": losses[index]}
         row |= {name: values[index] for name, values in said.items()}
         if predictions.has_classes:
             row["predicted"] = classes[row["predicted"]]
             row["right"] = row["predicted"] == row["class"]
+        row |= dict(zip(heads, probabilities[index], strict=True)) if heads else {}
         rows.append(row)
     return rows
 

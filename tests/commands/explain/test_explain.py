@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,17 @@ def test_trust_is_measured_on_some_images(
     for trust in ("some", -1, 2.5, True):
         with pytest.raises(UserError, match=f"trust={trust}: expected auto, all or a number"):
             run_explain(trained, photos, trust=trust, **given)
+
+
+def test_it_tells_what_is_predicted_and_what_to_open(
+    trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"explainer": compose("explainer=saliency")["explainer"], "out": str(tmp_path), "trust": 0}
+    files = sorted((photos / "test").rglob("*.jpg"))
+    run_explain(trained, photos / "test", target="cat", **given)
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("predicted ")]
+    assert len(told) == min(len(files), 20)
+    for line in told:
+        said, _, picture = line.rpartition("  ")
+        assert re.fullmatch(r"predicted (cat|dog) [01]\.\d\d(; explained: cat [01]\.\d\d)? *", said)
+        assert Path(picture).is_file()

@@ -80,6 +80,34 @@ class Branching(nn.Module):
         return logits_BK if bool(images_BCHW.sum() > 0) else -logits_BK
 
 
+class Checking(nn.Module):
+    """It checks the sizes of its images, as transformers' nets do, and keeps them."""
+
+    height: int | Tensor = 16
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        _, channels, height, width = images_BCHW.shape
+        if channels != 3 or width != self.height:
+            raise ValueError("Expected other images.")
+        self.height = height
+        logits_BK: Tensor = self.net(images_BCHW)
+        return logits_BK
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_net_that_checks_sizes_has_a_trace(trained: Path, tmp_path: Path) -> None:
+    run = restore(trained, accelerator="cpu")
+    run.task.net = Checking(run.net)
+    program = Program(run, tmp_path / "x", format="torchscript", inside=True)
+    pixels_BCHW = random_pixels(3, *run.spec.image_shape)
+    logits_BK, _ = program.outputs(pixels_BCHW)
+    assert torch.allclose(logits_BK, program.predictor.run(program.predictor.inputs(pixels_BCHW)), atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize("format", ["torch_export", "torchscript"])
 def test_a_net_that_has_no_such_form_is_told(trained: Path, tmp_path: Path, format: str) -> None:

@@ -35,6 +35,17 @@ def test_a_single_epoch_and_values_that_are_no_numbers(tmp_path: Path) -> None:
     assert len(panel.lines[0].points) == 1
 
 
+def test_ticks_of_prices_and_of_wavelengths_are_short() -> None:
+    for size, texts in (
+        (1e7, "1e7 2e7 3e7 4e7"),
+        (1e-7, "1e−7 2e−7 3e−7 4e−7"),
+        (1e35, "1e35 2e35 3e35 4e35"),
+    ):
+        rows: Any = [{"epoch": epoch, "val/mae": epoch * size} for epoch in (1, 2, 3, 4)]
+        (panel,) = panels(curves(rows), 1)
+        assert texts in " ".join(text for _, text in panel.y_ticks)
+
+
 @pytest.mark.parametrize(
     ("value", "ticks"),
     [(1.0, "0.950 0.975 1.000 1.025 1.050"), (0.0, "−0.060 −0.040 −0.020 0.000 0.020 0.040 0.060")],

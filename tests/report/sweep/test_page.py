@@ -319,6 +319,12 @@ def script(shown: Browser, code: str, *arguments: Any) -> Any:
 
 
 ROWS = "return [...document.querySelectorAll('#trials tbody tr')].map(row => Number(row.dataset.trial))"
+TEXTS = """
+const root = document.querySelector(arguments[0]);
+const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT), texts = [];
+while (walker.nextNode()) texts.push(walker.currentNode.data.trim());
+return texts;
+"""
 SORT = """
 const head = [...document.querySelectorAll('#trials th')].find(th => th.textContent === arguments[0]);
 head.querySelector('button').click(); return head.getAttribute('aria-sort')
@@ -356,6 +362,31 @@ def test_table_sorts_when_a_name_is_clicked(look: Look) -> None:
     assert script(shown, SORT, "optimizer.lr") == "ascending"
     assert script(shown, ROWS) == numbers_by(given, lambda found: found.parameters["optimizer.lr"])
     assert script(shown, "return document.querySelectorAll('[aria-sort=ascending]').length") == 1
+    assert shown.errors() == []
+
+
+@pytest.mark.slow
+def test_prices_are_short_and_parameters_as_one_types_them(look: Look) -> None:
+    errors = (8849559.0, 12150000.0, 13855354.0)
+    given = sweep(
+        *(
+            trial(
+                n,
+                value=error,
+                tests={"test/mae": (error,)},
+                parameters={"optimizer.lr": 1e-3, "model": 12345678},
+            )
+            for n, error in enumerate(errors)
+        ),
+        metric="val/mae",
+        direction="minimize",
+    )
+    shown = look(given)
+    texts = script(shown, TEXTS, "#best")
+    assert "8.85e6" in texts
+    assert "12345678" in texts
+    assert not {"false", "null", "undefined"} & set(texts)
+    assert {"1.2e7", "1.3e7"} <= set(script(shown, TEXTS, "#space"))
     assert shown.errors() == []
 
 

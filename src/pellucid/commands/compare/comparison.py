@@ -22,7 +22,6 @@ from pellucid.data.images import Split
 from pellucid.draw.comparison import compared_curves, compared_reconstructions, similarity_map
 from pellucid.draw.grid import image_grid
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import number
 from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval, interval_notes, to_dict
 from pellucid.engine.loaded_run import LoadedRun
@@ -31,6 +30,7 @@ from pellucid.inside.pixels import pixels, to_pixels
 from pellucid.metrics.similarity import MIN_SAMPLES
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import metric, number
 from pellucid.view.comparison import better_reconstructed, disagreements, paired_test
 from pellucid.view.curves import curves
 from pellucid.view.predictions import broken, predicted_texts, target_texts
@@ -87,8 +87,8 @@ def print_metrics(sides: Sequence[Side], content: Mapping[str, Any]) -> None:
     table = console.table(title, ("", "1", "2", "2 less 1", "95 % interval"), left=("",), no_wrap=True)
     for name, (first, second) in content["metrics"].items():
         ends = content["intervals"][name]
-        interval = "{:+.4f} to {:+.4f}".format(*ends) if ends else "none"
-        figures = (f"{first:.4f}", f"{second:.4f}", f"{second - first:+.4f}", interval)
+        interval = " to ".join(metric(end, sign="+") for end in ends) if ends else "none"
+        figures = (metric(first), metric(second), metric(second - first, sign="+"), interval)
         table.add_row(name, *(text.replace("-", "−") for text in figures))
     for position, side in enumerate(sides, start=1):
         log.info("%d: %s", position, side.run.name)

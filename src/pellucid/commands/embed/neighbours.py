@@ -13,7 +13,6 @@ from pellucid.data.base import ImageData
 from pellucid.data.stream import Stream, of_split
 from pellucid.draw.neighbours import Neighbour, QueryRow, neighbours
 from pellucid.draw.png import write_png
-from pellucid.draw.sheet import number
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError, counted, plain
 from pellucid.inside.images import short
@@ -21,6 +20,7 @@ from pellucid.inside.predictor import Predictor
 from pellucid.metrics.neighbours import DISTANCES
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
+from pellucid.system.number_text import number
 from pellucid.view.neighbours import Neighbourhood, nearest_neighbours
 
 MAX_QUERIES, MAX_NEAREST = 200, 60
@@ -141,4 +141,4 @@ class NeighbourReport:
             votes = ", ".join(f"{classes[label]} ({count})" for label, count in neighbourhood.votes[:5])
             known = first["query_class"] or "not known"
             table.add_row(*(Text(plain(text)) for text in (short(first["query"]), known, near, votes)))
-        console.print(table)
+        console.print_table(table)

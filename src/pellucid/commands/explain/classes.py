@@ -14,7 +14,6 @@ from torch import Tensor
 from pellucid.commands.explain.names import OutputNames, folder_of
 from pellucid.commands.explain.writer import Writer
 from pellucid.draw.explanations import Column, explanations
-from pellucid.draw.png import write_png
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import UserError
 from pellucid.explainer.base import Explainer
@@ -124,7 +123,6 @@ class ClassWriter(Writer):
             )
             for name, attribution in attributions.items()
         }
-        name = self.names.name(file)
         heading = f"{self.names.shown(file)}, {self.run.name}"
         explained, about = "the score before softmax", self.run.spec.shown_as
         if self.predictor.has_labels:
@@ -134,11 +132,11 @@ class ClassWriter(Writer):
         picture = explanations(
             photo_1HWC, [title], [right], columns, title=heading, about=about, explained=explained
         )
-        write_png(self.folder / f"{name}.png", picture)
+        self.add_picture(file, title, picture)
         content = io.BytesIO()
         arrays = {name: each.maps.maps_BHW[position].numpy() for name, each in attributions.items()}
         np.savez_compressed(content, image=photo_1HWC[0], **arrays)  # type: ignore[arg-type]
-        write_atomically(self.folder / f"{name}.npz", content.getvalue())
+        write_atomically(self.folder / f"{self.names.name(file)}.npz", content.getvalue())
 
     def summarise(self) -> None:
         """How far to trust each method, over all images."""

@@ -80,6 +80,7 @@ def explain(
     if not writer.rows:
         raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     write_csv(folder / writer.table, writer.rows)
+    writer.tell()
     writer.summarise()
     log.info("Written: %s", folder)
     check_folders(pictures.unreadable)

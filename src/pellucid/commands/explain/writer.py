@@ -17,14 +17,19 @@ from pellucid.commands.explain.names import OutputNames
 from pellucid.draw.maps import draw_feature_maps
 from pellucid.draw.png import write_png
 from pellucid.draw.reconstructions import extremes
+from pellucid.draw.sheet import Picture
 from pellucid.engine.loaded_run import LoadedRun
-from pellucid.errors import counted
+from pellucid.errors import counted, plain
 from pellucid.inside.layers import Layers
 from pellucid.inside.predictor import Predictor
+from pellucid.run.folder import quoted
+from pellucid.system.console import console
 from pellucid.view.feature_maps import feature_maps, mapped_layers
 from pellucid.view.reconstructions import reconstruct
 
 log = logging.getLogger(__name__)
+
+MAX_SHOWN = 20  # images that are told of on the console
 
 
 class Writer(ABC):
@@ -35,6 +40,19 @@ class Writer(ABC):
     def __init__(self, run: LoadedRun, predictor: Predictor, folder: Path, names: OutputNames) -> None:
         self.predictor, self.run, self.folder, self.names = predictor, run, folder, names
         self.rows: list[dict[str, Any]] = []
+        self.said: list[tuple[str, str]] = []  # what is predicted of each image, and its picture
+
+    def add_picture(self, file: Path, said: str, picture: Picture) -> None:
+        """Write the picture of an image, of which that is said."""
+        path = self.folder / f"{self.names.name(file)}.png"
+        write_png(path, picture)
+        self.said.append((plain(said), plain(quoted(path))))
+
+    def tell(self) -> None:
+        """What is predicted of each image, and the picture to open."""
+        console.rows(self.said[:MAX_SHOWN], wrap=False)
+        if len(self.said) > MAX_SHOWN:
+            log.info("… and %d more.", len(self.said) - MAX_SHOWN)
 
     @abstractmethod
     def batch(self, files: Sequence[Path], images_BCHW: Tensor) -> Iterator[float]:
@@ -56,11 +74,10 @@ class ErrorWriter(Writer):
             rows = slice(position, position + 1)
             self.rows.append({"file": str(file), "mse": error})
             groups = {"": (reconstructed.originals_BHWC[rows], reconstructed.outputs_BHWC[rows], [""])}
-            name = self.names.name(file)
             title = f"{self.names.shown(file)}, {self.run.name}"
             spec = self.run.spec
             picture = extremes(groups, title=title, note=spec.shown_as, bands=spec.bands)
-            write_png(self.folder / f"{name}.png", picture)
+            self.add_picture(file, f"mean squared error {error:.4f}", picture)
             yield (position + 1) / len(files)
 
     def summarise(self) -> None:

@@ -116,7 +116,7 @@ def _log(exported: Exported, agreement: Agreement, images: str) -> None:
     same = "bitwise the same values"
     if any(agreement.differences):
         difference, largest = agreement.differences[0], agreement.largest[0]
-        same = f"largest difference {difference:.1e}, in values up to {largest:.1f}"
+        same = f"largest difference {difference:.1e}, in values up to {largest:.3g}"
         same += ", and the same class for each" if exported.classifies and not agreement.other_class else ""
     log.info("Checked with %s on %s, in batches of 1, 3 and %d: %s.", exported.by, images, BATCH_SIZE, same)
     if isinstance(exported, Quantized):

@@ -12,9 +12,11 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any
+from copy import deepcopy
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from pellucid.errors import UserError, encodable
 from pellucid.spec import Spec
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
+T = TypeVar("T")
 MAX_BYTES = 2_000_000_000  # of weights: a file of this format ends at 2 GiB
 
 
@@ -131,19 +134,43 @@ def _trace(graph: Graph, opset: int | None) -> Any:
     import onnx
 
     content = io.BytesIO()
-    doubt = torch.jit.TracerWarning  # type: ignore[attr-defined]
-    warnings.simplefilter("error", doubt)  # the trace would hold for like images only
-    torch.onnx.export(
-        graph,
-        (example_of(graph),),
-        content,  # type: ignore[arg-type]
+    export = partial(
+        torch.onnx.export,
+        args=(example_of(graph),),
+        f=content,  # type: ignore[arg-type]
         dynamo=False,
         input_names=[graph.input],
         output_names=graph.outputs,
         dynamic_axes={name: {0: "batch"} for name in (graph.input, *graph.outputs)},
         opset_version=opset,
     )
+    traced(graph, export)
     return _checked(onnx.load_from_string(content.getvalue()), opset)
+
+
+def traced(graph: Graph, trace: Callable[[Graph], T]) -> T:
+    """What ``trace`` gives of a copy, where it holds for all images: code may ask for sizes, not for values.
+
+    Raises the tracer's doubt where it may not hold.
+    """
+    doubt = torch.jit.TracerWarning  # type: ignore[attr-defined]
+    copy = deepcopy(graph)  # Swin of transformers keeps sizes of the trace, as tensors
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", doubt)
+        content = trace(copy)
+    doubts = [warning.message for warning in told if issubclass(warning.category, doubt)]
+    if doubts:
+        try:
+            exported_program(graph)  # takes sizes for granted, but fails where values decide
+        except Exception:
+            raise RuntimeError(str(doubts[0])) from None
+    return content
+
+
+def exported_program(graph: Graph) -> torch.export.ExportedProgram:
+    """The program that ``torch.export`` makes of the net, for batches of any size."""
+    shapes = ({0: torch.export.Dim("batch")},)
+    return torch.export.export(graph, (example_of(graph),), dynamic_shapes=shapes, strict=False)
 
 
 def example_of(graph: Graph) -> Tensor:

@@ -44,7 +44,7 @@ def reason(error: BaseException) -> str:
     """What went wrong at the bottom, in a line, of moderate length."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return shorten(first_line(error), 400, placeholder=" …").rstrip(".")
+    return shorten(first_line(error), 400, placeholder=" …").rstrip(".!")
 
 
 def refused(what: str, why: str) -> UserError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.commands.export.exported import Computed, json_of
-from pellucid.commands.export.onnx_file import Graph, example_of, quiet
+from pellucid.commands.export.onnx_file import Graph, example_of, exported_program, quiet, traced
 from pellucid.commands.export.onnx_session import reason
 from pellucid.commands.export.usage import (
     PROGRAM,
@@ -88,17 +88,13 @@ class Program(Computed):
 
 
 def _exported(graph: Graph) -> bytes:
-    shapes = ({0: torch.export.Dim("batch")},)
-    program = torch.export.export(graph, (example_of(graph),), dynamic_shapes=shapes, strict=False)
     content = io.BytesIO()
-    torch.export.save(program, content)
+    torch.export.save(exported_program(graph), content)
     return content.getvalue()
 
 
 def _scripted(graph: Graph) -> bytes:
-    doubt = torch.jit.TracerWarning  # type: ignore[attr-defined]
-    warnings.simplefilter("error", doubt)  # the trace would hold for like images only
     content = io.BytesIO()
-    traced = torch.jit.trace(graph, example_of(graph), check_trace=False)  # type: ignore[no-untyped-call]
-    torch.jit.save(traced, content)
+    trace = partial(torch.jit.trace, example_inputs=example_of(graph), check_trace=False)
+    torch.jit.save(traced(graph, trace), content)
     return content.getvalue()

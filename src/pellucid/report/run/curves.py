@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from pellucid.draw.curves import STAGE_COLOURS
 from pellucid.metrics.curves import Points
+from pellucid.system.number_text import number
 from pellucid.view.curves import Curves
 
 WIDTH, HEIGHT = 440, 230  # of a panel's plot, in pixels
+LONG = 5  # digits before or behind the point, above which a tick has a power of ten
 SAME = 1e-6  # of their size: values that differ by less are drawn as one
 STAGE_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
@@ -52,6 +54,7 @@ def _panel(name: str, series: Mapping[str, Points], epochs: Sequence[int], best:
     y_ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(lowest - room, highest + room)
     low, high = float(y_ticks[0]), float(y_ticks[-1])
     decimals = max(0, 1 - math.floor(math.log10(y_ticks[1] - y_ticks[0]) + 1e-9))
+    is_long = decimals > LONG or max(-low, high) >= 10**LONG
     x_ticks = [
         tick
         for tick in MaxNLocator(nbins=7, integer=True, min_n_ticks=1).tick_values(first, last)
@@ -78,6 +81,9 @@ def _panel(name: str, series: Mapping[str, Points], epochs: Sequence[int], best:
         name=name,
         lines=lines,
         x_ticks=[(x(tick), f"{tick:.0f}") for tick in x_ticks],
-        y_ticks=[(y(tick), f"{tick:.{decimals}f}".replace("-", "−")) for tick in y_ticks],
+        y_ticks=[
+            (y(tick), number(tick, digits=4) if is_long else f"{tick:.{decimals}f}".replace("-", "−"))
+            for tick in y_ticks
+        ],
         best=x(best) if best is not None and first <= best <= last else None,
     )

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from torch import Tensor
 
 from pellucid.draw.scatter import UNKNOWN
-from pellucid.draw.sheet import SEQUENTIAL, colour_of, colourise, marker_of, number
+from pellucid.draw.sheet import SEQUENTIAL, colour_of, colourise, marker_of
 from pellucid.errors import UserError, counted
 from pellucid.inside.embedding import EMBED
 from pellucid.inside.images import Images
@@ -23,6 +23,7 @@ from pellucid.metrics.layout import METHODS
 from pellucid.report.picture import address, sheet_of, shrunk
 from pellucid.report.run.context import Context, of_kept
 from pellucid.system.files import read_arrays
+from pellucid.system.number_text import number
 from pellucid.view.embedding import Colours, colours_of, embed_images
 
 WIDTH, HEIGHT, MARGIN = 640, 480, 14  # of the plot, in pixels

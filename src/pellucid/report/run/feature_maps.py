@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.draw.maps import own_scale, shared_scale
-from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, mosaic, number, square_columns
+from pellucid.draw.sheet import DIVERGING, SEQUENTIAL, colourise, mosaic, square_columns
 from pellucid.errors import counted
 from pellucid.inside.reference import choose_reference_images
 from pellucid.metrics.maps import dead_maps, limits
 from pellucid.report.picture import address, shrunk
 from pellucid.report.run.context import Context
+from pellucid.system.number_text import number
 from pellucid.view.feature_maps import LayerOutput, forward_pass
 
 MAX_IMAGES, MAX_LAYERS, MAX_MAPS, MAX_UNITS, MAX_CLASSES = 3, 10, 16, 1024, 5

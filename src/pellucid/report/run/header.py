@@ -16,6 +16,8 @@ from pellucid.engine.intervals import Interval
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, typed
 from pellucid.run.folder import Run
+from pellucid.system.number_text import metric
+from pellucid.view.chance import chance
 
 DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
@@ -32,13 +34,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Header:
-    """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``)."""
+    """Texts of the page's head (``title`` to ``commands``) and foot (``groups``, ``options``).
+
+    ``chance``: that the net is no better than guessing, where it is so.
+    """
 
     title: str
     run: str
     status: str
     aim: str
     figures: Sequence[Figure]
+    chance: str
     commands: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]]
     options: Mapping[str, Any]
@@ -52,11 +58,16 @@ def header(
     config = trained.config
     names = [choices.get(group) or _class(config[group]) for group in ("model", "data")]
     return Header(
-        title=f"{names[0]} on {names[1]}",
+        title=f"{config['name']}: {names[0]} on {names[1]}"
+        if config.get("name")
+        else f"{names[0]} on {names[1]}",
         run="/".join(trained.folder.parts[-2:]),
         status=str(recorded.get("status", "")),
         aim=_aim(trained, recorded, data),
         figures=_figures(trained, recorded, evaluation),
+        chance=""
+        if evaluation is None
+        else chance(evaluation.predictions, trained.spec.classes, evaluation.metrics, split="test"),
         commands=_commands(trained),
         groups={
             name: {k: str(v) for k, v in group.items() if v not in (None, "")}
@@ -98,27 +109,27 @@ def _aim(trained: LoadedRun, recorded: Mapping[str, Any], data: ImageData | None
 
 
 def _figures(trained: LoadedRun, recorded: Mapping[str, Any], evaluation: Evaluation | None) -> list[Figure]:
-    metric = trained.task.monitor.partition("/")[2]
+    monitored = trained.task.monitor.partition("/")[2]
     if evaluation is None:
-        values = {name: recorded.get(name) for name in (f"test/{metric}", f"val/{metric}")}
-        return [Figure(name, f"{value:.4f}", "") for name, value in values.items() if value is not None]
+        values = {name: recorded.get(name) for name in (f"test/{monitored}", f"val/{monitored}")}
+        return [Figure(name, metric(value), "") for name, value in values.items() if value is not None]
     intervals = evaluation.intervals(trained.config["seed"])
-    order = sorted(evaluation.metrics, key=lambda name: name != metric)
+    order = sorted(evaluation.metrics, key=lambda name: name != monitored)
     values = dict.fromkeys(f"{evaluation.metrics[name]:.6g}" for name in order)
     names = [next(n for n in order if f"{evaluation.metrics[n]:.6g}" == value) for value in values]
     figures = [
-        Figure(f"test {name.replace('_', ' ')}", f"{evaluation.metrics[name]:.4f}", *_told(intervals[name]))
+        Figure(f"test {name.replace('_', ' ')}", metric(evaluation.metrics[name]), *_told(intervals[name]))
         for name in names
     ]
     if (value := recorded.get(trained.task.monitor)) is not None and trained.checkpoint.stem == "best":
-        figures.append(Figure(f"validation {metric}", f"{value:.4f}", "by which the epoch was chosen"))
+        figures.append(Figure(f"validation {monitored}", metric(value), "by which the epoch was chosen"))
     return figures
 
 
 def _told(interval: Interval) -> tuple[str, str]:
     if interval.ends is None:
         return "no 95 % interval", f"as {interval.method}"
-    return "95 % interval {:.4f} to {:.4f}".format(*interval.ends), interval.method
+    return "95 % interval {} to {}".format(*map(metric, interval.ends)), interval.method
 
 
 def _commands(trained: LoadedRun) -> dict[str, str]:

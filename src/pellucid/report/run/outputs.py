@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ import torch
 from pellucid.metrics.predictions import Predictions
 from pellucid.report.run.context import Context
 from pellucid.report.run.explained import explained_images
+from pellucid.system.number_text import number
 from pellucid.view.labels import label_calibration, labels
 from pellucid.view.numbers import numbers
 from pellucid.view.predictions import name_classes
@@ -142,12 +144,17 @@ def _panel(
     def place(value: float) -> float:
         return round(MARGIN + (SIDE - 2 * MARGIN) * (value - low) / span, 1)
 
-    words = [(place(tick), f"{tick:.6g}".replace("-", "−")) for tick in ticks]
+    shown = partial(number, digits=4)
+    words = [(place(tick), number(tick, digits=6)) for tick in ticks]
     return Panel(
         name=name,
         texts=texts,
         points=[
-            (place(true), SIDE - place(predicted), f"{file}: true {true:.4g}, predicted {predicted:.4g}")
+            (
+                place(true),
+                SIDE - place(predicted),
+                f"{file}: true {shown(true)}, predicted {shown(predicted)}",
+            )
             for true, predicted, file in zip(true_N.tolist(), predicted_N.tolist(), files, strict=True)
         ],
         x_ticks=words,

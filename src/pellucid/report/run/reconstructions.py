@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 
 from pellucid.draw.reconstructions import ERRORS, MAX_ERROR
-from pellucid.draw.sheet import colourise, number, rgb
+from pellucid.draw.sheet import colourise, rgb
 from pellucid.inside.reference import choose_reference_images
 from pellucid.report.picture import address, shrunk
 from pellucid.report.run.context import Context
+from pellucid.system.number_text import number
 from pellucid.view.reconstructions import choose_extremes, reconstruct
 
 REFERENCE_IMAGES, EACH, SIDE = 8, 4, 112

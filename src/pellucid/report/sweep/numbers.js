@@ -5,12 +5,13 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const minus = (text) => text.replaceAll("-", "−");
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-// Four digits, and all of a whole number: 0.9123, 12346, 3.2e−5.
+// Four digits, and all of a whole number below a million: 0.9123, 12346, 3.2e−5, 1.34e7.
 function digits(value, significant = 4) {
   if (!isNumber(value)) return "–";
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return minus(String(value));
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return minus(Number(value.toPrecision(significant)).toExponential());
+  if (Number.isInteger(value) && size < 1e6) return minus(String(value));
+  if (size >= 1e6 || size < 1e-4)
+    return minus(Number(value.toPrecision(significant)).toExponential().replace("e+", "e"));
   const decimals = Math.max(0, significant - 1 - Math.floor(Math.log10(size)));
   return minus(String(Number(value.toFixed(decimals))));
 }
@@ -18,7 +19,7 @@ function digits(value, significant = 4) {
 // A parameter's value as one would type it.
 function typed(value) {
   if (value === undefined) return "–";
-  if (typeof value === "number") return digits(value);
+  if (typeof value === "number") return Number.isInteger(value) ? minus(String(value)) : digits(value);
   if (typeof value === "string") return value === "" ? "''" : value;
   return JSON.stringify(value);
 }
