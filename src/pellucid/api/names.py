@@ -36,4 +36,7 @@ def has_data(*overrides: str) -> bool:
 
 
 def _matched(rows: Iterable[listing.Row], pattern: str) -> list[str]:
-    return list(dict.fromkeys(name for name, _, _ in rows if fnmatch(name.lower(), pattern.lower())))
+    from pellucid.system.process import quiet_warnings  # torch
+
+    with quiet_warnings():  # of packages that are imported for their names
+        return list(dict.fromkeys(name for name, _, _ in rows if fnmatch(name.lower(), pattern.lower())))

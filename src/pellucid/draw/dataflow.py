@@ -10,8 +10,8 @@ from matplotlib.patches import FancyBboxPatch
 
 from pellucid.draw.sheet import COLOURS, FAINT, INK, Picture, Sheet, fit
 
-ROWS = 24  # boxes in a column
-BOX, STEP, WIDTH = 0.3, 0.46, 3.5  # inches
+ROWS = 36  # boxes in a column
+BOX, STEP, WIDTH = 0.3, 0.44, 3.7  # inches
 LANE, MAX_LANES = 0.11, 4  # of arrows past boxes, beside a column
 TINTS = {
     "conv": COLOURS[0],
@@ -72,8 +72,8 @@ def _draw_box(axes: Axes, box: Box, x: float, y: float) -> None:
     same = box.name.rpartition(".")[2] == box.kind
     for text, place, align, colour, room in (
         (box.name, x + 0.08, "left", INK, 1.5),
-        ("" if same else box.kind, x + 1.62, "left", FAINT, 0.95),
-        (box.right, x + WIDTH - 0.08, "right", INK, 0.9),
+        ("" if same else box.kind, x + 1.6, "left", FAINT, 0.95),
+        (box.right, x + WIDTH - 0.08, "right", INK, 1.05),
     ):
         axes.text(
             *(place, middle, fit(text, room, 7.5)),
