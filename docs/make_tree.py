@@ -4,6 +4,7 @@ That is the first sentence of a docstring or comment, a page's heading, or of a 
 """
 
 import ast
+import json
 import re
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -46,6 +47,7 @@ PHRASES = {  # of those that cannot say it themselves
     "docs/report.png": "The page of a run",
     "docs/run.svg": "The console of the first run",
     "docs/sweep.png": "The page of a sweep",
+    "notebooks": "A notebook for each teaching document, run by tests/test_notebooks.py",
     "outputs": "Where runs and sweeps go",
     "outputs/.gitkeep": "Keeps the folder in git",
     "pyproject.toml": "What is needed, and what ruff, mypy, pytest and import-linter are told",
@@ -95,6 +97,8 @@ def _docstring(path: Path) -> str | None:
 
 def _first_comment(text: str, suffix: str) -> str | None:
     """The first sentence of a page's heading, of a comment at the beginning, or else a YAML's class."""
+    if suffix == ".ipynb":
+        text, suffix = "".join(json.loads(text)["cells"][0]["source"]), ".md"
     if suffix == ".md":
         return _sentence(text.partition("# ")[2].partition("\n")[0])
     marks = r"(?://|/\*|<!--|\{#)" if suffix in {".js", ".css", ".html", ".py"} else r"#(?!!| @)"

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pellucid.api.names import list_data, list_models
-    from pellucid.api.net import explain, feature_maps, filters, summary
+    from pellucid.api.names import has_data, list_data, list_models
+    from pellucid.api.net import explain, feature_maps, filters, graph, summary, units
     from pellucid.api.run import Run
     from pellucid.api.training import train
     from pellucid.callbacks.look import look
@@ -26,12 +26,15 @@ __all__ = [
     "explain",
     "feature_maps",
     "filters",
+    "graph",
+    "has_data",
     "list_data",
     "list_models",
     "load",
     "look",
     "summary",
     "train",
+    "units",
 ]
 
 # Where each is; loaded when it is asked for, as most bring torch.
@@ -42,12 +45,15 @@ PLACES = {
     "explain": "pellucid.api.net",
     "feature_maps": "pellucid.api.net",
     "filters": "pellucid.api.net",
+    "graph": "pellucid.api.net",
+    "has_data": "pellucid.api.names",
     "list_data": "pellucid.api.names",
     "list_models": "pellucid.api.names",
     "load": "pellucid.api.run",
     "look": "pellucid.callbacks.look",
     "summary": "pellucid.api.net",
     "train": "pellucid.api.training",
+    "units": "pellucid.api.net",
 }
 
 

@@ -81,3 +81,54 @@ def test_a_summary_by_hand() -> None:
     assert "Conv2d" in repr(found)
     with pytest.raises(pellucid.UserError, match=r"Sequential does not run on an image of 5 × 16 × 16"):
         pellucid.summary(make_net(), (5, 16, 16))
+
+
+class Residual(nn.Module):
+    """A sum past a layer, and twice the same activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        kept = self.relu(self.first(images))
+        result: torch.Tensor = self.relu(self.second(kept) + kept)
+        return result
+
+
+def test_a_graph_by_hand() -> None:
+    found = pellucid.graph(Residual(), (3, 8, 8))
+    assert [(row["name"], row["sources"]) for row in found.rows] == [
+        ("first", []),
+        ("relu", ["first"]),
+        ("second", ["relu"]),
+        ("add", ["second", "relu"]),
+        ("relu", ["add"]),
+    ]
+    assert list(found.figures) == ["graph"]
+    assert repr(found) == "Residual: 5 parts"
+    nested = nn.Sequential(Residual(), nn.Flatten())
+    assert [row["name"] for row in pellucid.graph(nested, (3, 8, 8), depth=1).rows] == ["0", "1"]
+    with pytest.raises(pellucid.UserError, match="depth=0"):
+        pellucid.graph(nested, (3, 8, 8), depth=0)
+    with pytest.raises(pellucid.UserError, match="Residual does not run on an image of 5 × 8 × 8"):
+        pellucid.graph(Residual(), (5, 8, 8))
+
+
+def test_units_are_told_by_the_images_that_activate_them() -> None:
+    net = make_net()
+    found = pellucid.units(
+        net, IMAGES, layer="0", count=2, labels=torch.tensor([0, 2]), classes=["a", "b", "c"], steps=2
+    )
+    with torch.no_grad():
+        maps = net[0](IMAGES)
+    assert [row["max"] for row in found.rows] == pytest.approx(maps.amax((0, 2, 3)).tolist(), rel=1e-4)
+    strongest = maps.amax((2, 3)).argmax(0).tolist()
+    assert [row["image_1"] for row in found.rows] == [f"image {index}" for index in strongest]
+    assert found.arrays["made"].shape == (2, 16, 16, 3)
+    assert list(found.figures) == ["units_000_001"]
+    with pytest.raises(pellucid.UserError, match="mean, std"):
+        pellucid.units(net, IMAGES * 20 - 3)
+    with pytest.raises(pellucid.UserError, match="count=0"):
+        pellucid.units(net, IMAGES, count=0)

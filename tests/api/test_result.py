@@ -41,14 +41,14 @@ def test_a_picture_by_its_name() -> None:
 
 
 def test_it_is_saved_by_the_end_of_the_name(tmp_path: Path) -> None:
-    with Image.open(FOUND.save(tmp_path / "x.png")) as image:
+    with Image.open(FOUND.save(tmp_path / "new" / "x.png")) as image:
         assert image.size == (6, 4)
     with FOUND.save(tmp_path / "x.csv").open(encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [
             {"file": "a.png", "cat": "0.5"},
             {"file": "b.png", "cat": "1.0"},
         ]
-    with np.load(FOUND.save(tmp_path / "x.npz")) as arrays:
+    with np.load(FOUND.save(tmp_path / "new" / "x.npz")) as arrays:
         assert arrays["maps"].tolist() == [[0, 1, 2], [3, 4, 5]]
     FOUND.save(tmp_path / "all")
     files = {path.relative_to(tmp_path / "all").as_posix() for path in (tmp_path / "all").rglob("*.*")}

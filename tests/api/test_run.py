@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -99,3 +101,50 @@ def test_mistakes_are_exceptions(folder: Path) -> None:
         run.evaluate("-m")
     with pytest.raises(pellucid.UserError, match="does not exist"):
         pellucid.load("nowhere")
+
+
+def test_its_net_and_images_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
+    run = pellucid.load(folder)
+    images = run.images(20)
+    assert [images.rows[index]["class"] for index in (0, 2, 19)] == ["0", "1", "9"]
+    inputs = (images.pixels / 255 - run.normalization["mean"][0]) / run.normalization["std"][0]
+    with torch.no_grad():
+        predicted = run.net(inputs).argmax(1)
+    named = [run.classes[label] for label in predicted.tolist()]
+    assert named == [row["class"] for row in run.predict(images).rows]
+    files = sorted(images.save(tmp_path / "images").rglob("*.png"))
+    assert len(files) == len(images) == 20
+    with Image.open(files[0]) as image:
+        assert np.array_equal(np.asarray(image), images.pixels[0, 0].numpy())
+    assert images.save(tmp_path / "x.png").is_file()
+    with pytest.raises(pellucid.UserError, match="count=0"):
+        run.images(0)
+
+
+def test_the_net_is_shown(folder: Path) -> None:
+    run = pellucid.load(folder)
+    assert [row["maps"] for row in run.feature_maps(layers=["features.0"]).rows] == [32]
+    assert set(run.filters().arrays) == {"features.0", "features.4"}
+    assert run.summary().rows[-1]["name"] == "total"
+    assert run.graph().rows[-1]["name"] == "head"
+    explained = run.explain(run.images(2))
+    assert [Path(name).name for name in explained.figures]
+    assert not any("/tmp" in str(value) for row in explained.rows for value in row.values())
+
+
+def test_views_that_were_drawn(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(pellucid.UserError, match="none was drawn"):
+        pellucid.load(folder).view("latent")
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    for name in ("filters/a/epoch_0001", "filters/a/epoch_0003", "curves"):
+        path = copy / "figures" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2)).save(path)
+    run = pellucid.load(copy)
+    assert list(run.view("filters")) == ["filters/a/epoch_0003"]
+    assert list(run.view("filters", epoch=1)) == ["filters/a/epoch_0001"]
+    assert list(run.view("curves")) == ["curves"]
+    with pytest.raises(pellucid.UserError, match="epoch=2: filters was drawn after 1, 3"):
+        run.view("filters", epoch=2)
+    with pytest.raises(pellucid.UserError, match=r"Did you mean 'filters'"):
+        run.view("filter")

@@ -39,6 +39,11 @@ def test_five_batches_are_training_images(cifar10: Path) -> None:
     assert {name: len(split) for name, split in splits.items()} == {"train": 180, "val": 20, "test": 40}
 
 
+def test_what_is_there_needs_no_download(cifar10: Path, tmp_path: Path) -> None:
+    assert not make("cifar10", root=str(cifar10)).needs_download
+    assert make("cifar10", root=str(tmp_path)).needs_download
+
+
 def test_without_network_the_layout_is_told_and_nothing_stays(tmp_path: Path) -> None:
     root = tmp_path / "new"
     with pytest.raises(UserError, match=rf"CIFAR-10 is not in data\.root={root} .*{NAME}"):

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 
 from pellucid.commands import list as listing
+from pellucid.commands.shell import conf_folder
+from pellucid.config.command_line import split
+from pellucid.config.compose import container
+from pellucid.config.line_check import check, compose_line
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -18,5 +22,21 @@ def list_data(pattern: str = "*") -> list[str]:
     return _matched(listing.list_datasets(), pattern)
 
 
+def has_data(*overrides: str) -> bool:
+    """Whether a data set, ``has_data("fashion_mnist")``, can be read without a download, where its files are
+    looked for by its options, ``has_data("catdog", "data.root=/my/photos")``. Raises UserError.
+    """
+    from pellucid.engine.build import make_data
+
+    conf = conf_folder()
+    name, *others = overrides
+    line = split([f"data={name}", *others]).with_conf_beside(conf)
+    check(line, conf=conf, name="train")
+    return not make_data(container(compose_line(line, conf, "train"))).needs_download
+
+
 def _matched(rows: Iterable[listing.Row], pattern: str) -> list[str]:
-    return list(dict.fromkeys(name for name, _, _ in rows if fnmatch(name.lower(), pattern.lower())))
+    from pellucid.system.process import quiet_warnings  # torch
+
+    with quiet_warnings():  # of packages that are imported for their names
+        return list(dict.fromkeys(name for name, _, _ in rows if fnmatch(name.lower(), pattern.lower())))

@@ -1,4 +1,4 @@
-"""Questions to a net that was trained anywhere: maps, filters, explanations, a summary.
+"""Questions to a net that was trained anywhere: maps, filters, units, explanations, a summary, a graph.
 
 Axes: N images, C channels, K classes, H × W pixels.
 """
@@ -17,21 +17,30 @@ from pellucid.api.result import Result
 from pellucid.callbacks.finder import Finder, Given
 from pellucid.callbacks.summary import summary_text
 from pellucid.callbacks.views import EXPLAINERS
+from pellucid.commands.units import BATCH_SIZE, unit_rows, unit_sheets
+from pellucid.data.stream import of_images
 from pellucid.discovery.normalization import given_normalization
 from pellucid.discovery.pool import given_pool
+from pellucid.draw.dataflow import Box, draw_dataflow
 from pellucid.draw.explanations import Column, explanations
 from pellucid.draw.figures import Figures
 from pellucid.draw.filters import draw_filters
 from pellucid.draw.maps import draw_feature_maps
-from pellucid.errors import UserError, did_you_mean
+from pellucid.errors import UserError, counted, did_you_mean
+from pellucid.inside.dataflow import trace_dataflow
+from pellucid.inside.images import Images
 from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.summary import summarize
+from pellucid.inside.trace import traced
+from pellucid.inside.units import find_units
 from pellucid.view import feature_maps as maps_view
 from pellucid.view.explanations import applicable, attributions, explained_scores
 from pellucid.view.filters import kernels
+from pellucid.view.units import study_units
 
 MAX_DRAWN = 16  # images of a picture
+MAX_PARTS, MAX_DEPTH = 72, 8  # of a graph whose depth is not given
 
 
 def explain(
@@ -165,9 +174,98 @@ def summary(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int = 2
     try:
         layers = summarize(net, image_shape, depth)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        raise UserError(f"{type(net).__name__} does not run on an image of {shape}: {error}") from error
+        raise _runs_not(net, image_shape, error) from error
     text = summary_text(layers, f"{type(net).__name__} for images of {shape}")
     return Result(text, [vars(layer) for layer in layers])
+
+
+def graph(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int | None = None) -> Result:
+    """The net as boxes and arrows, for an image of that shape (C, H, W): which part takes what which others
+    give. ``depth``: levels of layers, None: as many as give up to MAX_PARTS boxes. A row each part, with the
+    names of its ``sources``. Raises UserError where it does not run.
+    """
+    if depth is not None and depth < 1:
+        raise UserError(f"depth={depth}: expected at least 1 level of layers.")
+    try:
+        parts = trace_dataflow(net, image_shape, depth or 1)
+        for more in range(2, MAX_DEPTH) if depth is None else ():
+            deeper = trace_dataflow(net, image_shape, more)
+            if len(deeper) > MAX_PARTS or deeper == parts:
+                break
+            parts = deeper
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        raise _runs_not(net, image_shape, error) from error
+    shapes = [" × ".join(map(str, part.output or ())) for part in parts]
+    boxes = [
+        Box(part.name, part.kind, shape, part.sources) for part, shape in zip(parts, shapes, strict=True)
+    ]
+    name = type(net).__name__
+    size, count = " × ".join(map(str, image_shape)), sum(p.numel() for p in net.parameters())
+    note = f"for an image of {size}; at the right what each gives; {count:,} parameters"
+    rows = [{**vars(part), "sources": [parts[source].name for source in part.sources]} for part in parts]
+    picture = draw_dataflow(boxes, title=f"Graph of {name}", note=note)
+    return Result(f"{name}: {counted(len(parts), 'part')}", rows, figures=Figures.drawn({"graph": picture}))
+
+
+def units(
+    net: nn.Module,
+    images: Tensor,
+    *,
+    layer: str = "auto",
+    count: int = 8,
+    labels: Tensor | None = None,
+    classes: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    steps: int = 128,
+    seed: int = 0,
+) -> Result:
+    """What the units of a layer respond to: the images that activate each most, one made to excite it.
+
+    ``images``, ``mean``, ``std``: see ``explain``; a made image needs to know them, or pixels in [0, 1].
+    ``layer``: a name, or auto, the last convolution. ``count``: of its first units are drawn; a row each
+    unit. ``labels`` (N,), ``classes``: of the images. ``steps``, ``seed``: of the made images. Raises
+    UserError.
+    """
+    if count < 1 or steps < 1:
+        raise UserError(f"count={count}, steps={steps}: expected at least 1.")
+    predictor, inputs_NCHW, labels_N = _looked_with_labels(net, images, labels, classes, mean, std)
+    spec, name = predictor.spec, type(net).__name__
+    if not spec.mean:
+        raise UserError("mean, std: how the images were normalised is not known. Expected both, or uint8.")
+    given = Images(
+        inputs_NCHW,
+        labels_N,
+        [f"image {index}" for index in range(len(inputs_NCHW))],
+        [spec.classes[label] if label >= 0 else "" for label in labels_N.tolist()],
+    )
+    stream = of_images(given, "those given")
+    with predictor.reading():
+        trace = traced(predictor.net, predictor.black(2))
+        chosen = find_units(trace, predictor.net, layer, batch=2)
+        study = study_units(
+            predictor,
+            trace,
+            chosen,
+            list(range(min(count, chosen.units))),
+            (batch.pixels_BCHW for batch in stream.batches(BATCH_SIZE)),
+            steps=steps,
+            seed=seed,
+            advance=lambda phase, done: None,
+        )
+    rows = unit_rows(spec.classes, study, stream)
+    dead = sum(row["dead"] for row in rows)
+    return Result(
+        f"{chosen.name}: {chosen.kind}, {chosen.size}. Dead: {dead}.",
+        rows,
+        {"made": study.maxima.images_BCHW.permute(0, 2, 3, 1).numpy()},
+        Figures.drawn(unit_sheets(predictor, name, study, stream, rows)),
+    )
+
+
+def _runs_not(net: nn.Module, image_shape: tuple[int, int, int], error: Exception) -> UserError:
+    shape = " × ".join(map(str, image_shape))
+    return UserError(f"{type(net).__name__} does not run on an image of {shape}: {error}")
 
 
 def _looked(
@@ -178,12 +276,24 @@ def _looked(
     std: Sequence[float] | None,
 ) -> tuple[Predictor, Tensor]:
     """The net ready to be looked at, and the images as it takes them. Raises UserError."""
+    predictor, inputs_NCHW, _ = _looked_with_labels(net, images, None, classes, mean, std)
+    return predictor, inputs_NCHW
+
+
+def _looked_with_labels(
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    classes: Sequence[str] | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+) -> tuple[Predictor, Tensor, Tensor]:
     normalization = given_normalization(mean, std)
-    pool = given_pool(images, None, normalization)
+    pool = given_pool(images, labels, normalization)
     given = Given(net, None, tuple(classes or ()), normalization, None, 0)
     with torch.no_grad():
         host = Finder(given, net, Path("figures"), pool=pool).host()
     if host is None or not host.is_seen:
         raise UserError(f"{type(net).__name__} does not run on these images.")
     predictor = host.predictor(net)
-    return predictor, predictor.inputs(pool.inputs_NCHW)
+    return predictor, predictor.inputs(pool.inputs_NCHW), pool.labels_N

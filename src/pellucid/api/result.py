@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -46,7 +47,8 @@ class Result:
         """
         path = Path(path).expanduser()
         if path.suffix == ".png":
-            self.figure().save(path)
+            self.figure()  # told where there is none
+            write_atomically(path, self.figures.content(next(iter(self.figures))))
         elif path.suffix == ".csv":
             if not self.rows:
                 raise UserError(f"{path}: there is no table of this.")
@@ -54,12 +56,14 @@ class Result:
         elif path.suffix == ".npz":
             if not self.arrays:
                 raise UserError(f"{path}: there are no arrays of this.")
-            np.savez_compressed(path, **dict(self.arrays))  # type: ignore[arg-type]
+            content = io.BytesIO()
+            np.savez_compressed(content, **dict(self.arrays))  # type: ignore[arg-type]
+            write_atomically(path, content.getvalue())
         else:
             for name in self.figures:
                 write_atomically(path / f"{name}.png", self.figures.content(name))
-            for suffix, content in ((".csv", self.rows), (".npz", self.arrays)):
-                if content:
+            for suffix, found in ((".csv", self.rows), (".npz", self.arrays)):
+                if found:
                     self.save(path / f"table{suffix}" if suffix == ".csv" else path / f"arrays{suffix}")
         return path
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,11 +23,18 @@ from pellucid.config.compose import in_quotes
 from pellucid.config.trust import own_packages
 from pellucid.draw.curves import draw_curves
 from pellucid.draw.figures import Figures
-from pellucid.errors import UserError
+from pellucid.errors import UserError, did_you_mean
 from pellucid.run import folder as run_folder
 from pellucid.system.console import captured
 from pellucid.system.files import read_arrays, read_json
 from pellucid.view.curves import curves
+
+if TYPE_CHECKING:  # torch
+    from torch import nn
+
+    from pellucid.api.images import Images
+    from pellucid.data.base import ImageData
+    from pellucid.engine.loaded_run import LoadedRun
 
 QUALITY = ("test/", "val/")
 
@@ -46,17 +54,17 @@ class Run:
     folder only where the command is told so by ``out``. A notebook shows a run's curves and metrics.
     """
 
-    def __init__(self, source: Path, folder: Path) -> None:
-        self.source, self.folder = source, folder
+    def __init__(self, source: Path, folder: Path, packages: Sequence[str] = ()) -> None:
+        self.source, self.folder, self.packages = source, folder, tuple(packages)
 
     @classmethod
-    def load(cls, source: str | Path) -> Run:
+    def load(cls, source: str | Path, *, packages: Sequence[str] = ()) -> Run:
         """See ``load``."""
         path = Path(source).expanduser()
         if path.is_file():
-            return cls(path.absolute(), path.absolute().parent.parent)
+            return cls(path.absolute(), path.absolute().parent.parent, packages)
         folder = run_folder.Run.open(source).folder
-        return cls(folder, folder)
+        return cls(folder, folder, packages)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -74,11 +82,95 @@ class Run:
     def name(self) -> str:
         return "/".join(self.folder.parts[-2:])
 
+    @cached_property
+    def _loaded(self) -> LoadedRun:
+        from pellucid.engine.loaded_run import restore  # torch
+
+        with captured():
+            return restore(self.source, packages=self.packages)
+
+    @cached_property
+    def _data(self) -> ImageData:
+        with captured():
+            return self._loaded.data()
+
+    @property
+    def net(self) -> nn.Module:
+        """The trained net, of the best epoch, in evaluation mode."""
+        return self._loaded.net.eval()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in the order of the net's scores; of a run with numbers, theirs."""
+        return self._loaded.spec.classes
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Of an image that the net takes, (C, H, W)."""
+        return self._loaded.spec.image_shape
+
+    @property
+    def normalization(self) -> dict[str, tuple[float, ...]]:
+        """``mean`` and ``std`` by which images are normalised, ``look(run.net, …, **run.normalization)``."""
+        spec = self._loaded.spec
+        return {"mean": spec.mean, "std": spec.std}
+
+    def images(self, count: int = 20, *, split: str = "test", seed: int = 0) -> Images:
+        """Some images of a split, each class in turn; the same ones for a ``seed``. Raises UserError."""
+        from pellucid.api.images import images_of
+
+        return images_of(self._data, split, count, seed, title=self.name)
+
+    def graph(self, *, depth: int | None = None) -> Result:
+        """See ``pellucid.graph``."""
+        from pellucid.api import net
+
+        return net.graph(self.net, self.image_shape, depth=depth)
+
+    def summary(self, *, depth: int = 2) -> Result:
+        """See ``pellucid.summary``."""
+        from pellucid.api import net
+
+        return net.summary(self.net, self.image_shape, depth=depth)
+
+    def filters(self, **options: Any) -> Result:
+        """See ``pellucid.filters``."""
+        from pellucid.api import net
+
+        return net.filters(self.net, **options)
+
+    def feature_maps(self, images: Images | None = None, **options: Any) -> Result:
+        """See ``pellucid.feature_maps``; of some test images where none are given."""
+        from pellucid.api import net
+
+        images, spec = images or self.images(3), self._loaded.spec
+        return net.feature_maps(self.net, images.pixels, mean=spec.mean, std=spec.std, **options)
+
+    def view(self, name: str, *, epoch: int | None = None) -> Figures:
+        """The pictures that training has drawn of a view, ``view("latent")``, of the last epoch that it was
+        drawn after, or of that one. Raises UserError.
+        """
+        drawn = Figures.of_folder(self.folder / "figures")
+        names = {each for each in drawn if each.split("/")[0] == name}
+        if not names:
+            there = sorted({each.split("/")[0] for each in drawn})
+            hint = did_you_mean(name, there)
+            raise UserError(
+                f"view={name}: expected one of {', '.join(there) or 'none: none was drawn'}.{hint}"
+            )
+        epochs = {each: int(match[1]) for each in names if (match := re.search(r"epoch_(\d+)$", each))}
+        wanted = max(epochs.values(), default=0) if epoch is None else epoch
+        chosen = [each for each in drawn if each in names and epochs.get(each, wanted) == wanted]
+        if not chosen:
+            after = ", ".join(map(str, sorted(set(epochs.values()))))
+            raise UserError(f"epoch={epoch}: {name} was drawn after {after}.")
+        return Figures({each: drawn.content(each) for each in chosen})
+
     def evaluate(self, *overrides: str, **options: Any) -> Evaluation:
         """Metrics with intervals, by class and by image; ``split="val"``. Other data by overrides,
         ``"data=image_folder", "data.root=/my/photos"``.
         """
-        with _asked("evaluate", overrides, {"run": self.source, **options}) as (found, folder):
+        with _asked("evaluate", overrides, self._with_own(options)) as (found, folder):
             file = next(folder.rglob("metrics.json"), None)
             if file is None:  # checkpoint=all
                 return Evaluation(found.text, found.rows, figures=found.figures)
@@ -86,18 +178,21 @@ class Run:
             rows = _rows_of(file.with_name("images.csv"))
         return Evaluation(found.text, rows, {}, found.figures, facts["metrics"], facts["intervals"])
 
-    def predict(self, images: str | Path, **options: Any) -> Result:
-        """Class and confidence of image files, labels or numbers; a row each."""
+    def predict(self, images: str | Path | Images, **options: Any) -> Result:
+        """Class and confidence of image files, or of ``run.images()``, labels or numbers; a row each."""
         return self._ask("predict", (), {"images": images, **options})
 
-    def explain(self, images: str | Path, *overrides: str, **options: Any) -> Result:
-        """Maps of what speaks for the prediction of image files; ``target="cat"``. Arrays: each file's image
-        and its maps, ``cat.jpg/saliency``.
+    def explain(self, images: str | Path | Images | None = None, *overrides: str, **options: Any) -> Result:
+        """Maps of what speaks for the prediction of image files, or of ``run.images()``, where none are given
+        of some; ``target="cat"``. Arrays: each file's image and its maps, ``cat.jpg/saliency``.
         """
+        images = self.images(3) if images is None else images
         return self._ask("explain", overrides, {"images": images, **options})
 
     def embed(self, *overrides: str, **options: Any) -> Result:
-        """What a layer makes of a split's images, on a plane; ``layer=…``, ``neighbours="cat.jpg"``."""
+        """What a layer makes of a split's images, on a plane; ``layer=…``, ``neighbours="cat.jpg"`` or
+        ``run.images()``.
+        """
         return self._ask("embed", overrides, options)
 
     def units(self, layer: str = "auto", *overrides: str, **options: Any) -> Result:
@@ -107,20 +202,40 @@ class Run:
     def compare(self, other: Run | str | Path, *overrides: str, **options: Any) -> Result:
         """What another run does otherwise on the test images of both."""
         second = other.source if isinstance(other, Run) else Run.load(other).source
-        with _asked("compare", overrides, {"runs": [self.source, second], **options}) as (found, _):
+        own = {"packages": list(self.packages)} if self.packages else {}
+        with _asked("compare", overrides, {"runs": [self.source, second], **own, **options}) as (found, _):
             return found
 
     def export(self, format: str = "onnx", **options: Any) -> Path:
         """The net as a file for other programs, by default in ``export/`` of the run's folder; its path."""
-        return Path(_call("export", (), {"run": self.source, "format": format, **options})[0])
+        return Path(_call("export", (), self._with_own({"format": format, **options}))[0])
 
     def report(self, **options: Any) -> Path:
         """The run's page, written; its path."""
         return Path(_call("report", (), {"run": self.source, **options})[0])
 
     def _ask(self, verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> Result:
-        with _asked(verb, overrides, {"run": self.source, **options}) as (found, _):
-            return found
+        with tempfile.TemporaryDirectory() as temporary:
+            given = {
+                name: value.save(temporary) if isinstance(value, Result) else value
+                for name, value in options.items()
+            }
+            with _asked(verb, overrides, self._with_own(given)) as (found, _):
+                return replace(
+                    found,
+                    text=found.text.replace(f"{temporary}/", ""),
+                    rows=[
+                        {
+                            name: value.replace(f"{temporary}/", "") if isinstance(value, str) else value
+                            for name, value in row.items()
+                        }
+                        for row in found.rows
+                    ],
+                )
+
+    def _with_own(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        own = {"packages": list(self.packages)} if self.packages else {}
+        return {"run": self.source, **own, **options}
 
     def __repr__(self) -> str:
         figures = [
@@ -135,12 +250,12 @@ class Run:
         return preformatted(repr(self)) + self.history.figures._repr_html_()
 
 
-def load(source: str | Path) -> Run:
+def load(source: str | Path, *, packages: Sequence[str] = ()) -> Run:
     """A run by its folder, a folder of runs or ``last`` for the newest of all, or a checkpoint.
 
-    Raises UserError.
+    ``packages``: of a net of your own; their code is run. Raises UserError.
     """
-    return Run.load(source)
+    return Run.load(source, packages=packages)
 
 
 @contextmanager

@@ -42,17 +42,18 @@ def train(*overrides: str) -> Run:
         )
     check_readable(line)
     resumed = line.value("resume")
-    find_packages(own_packages(line, conf, training=resumed is None))
+    packages = own_packages(line, conf, training=resumed is None)
+    find_packages(packages)
     if resumed is not None:
         run = run_folder.Run.open(resumed)
         config = resumed_config(run, line, conf)
         if config is not None:
             _train(config, run.folder, resume=True)
-        return Run.load(run.folder)
+        return Run.load(run.folder, packages=packages)
     check(line, conf=conf, name="train")
     folder, config = _begin(with_additions(line, conf), conf)
     _train(config, folder)
-    return Run.load(folder)
+    return Run.load(folder, packages=packages)
 
 
 def _begin(line: CommandLine, conf: Path) -> tuple[Path, dict[str, Any]]:

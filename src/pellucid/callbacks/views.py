@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -387,5 +388,6 @@ def _tell(line: str) -> None:
     if not top.isEnabledFor(logging.INFO):
         top.setLevel(logging.INFO)
     if not top.hasHandlers():
-        top.addHandler(logging.StreamHandler())
+        # Notebooks show stderr as if it were an error.
+        top.addHandler(logging.StreamHandler(sys.stdout if "ipykernel" in sys.modules else None))
     log.info("%s", line)

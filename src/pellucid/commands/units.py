@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,14 +16,15 @@ from rich.text import Text
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
 from pellucid.data.stream import Stream, of_files, of_split
 from pellucid.draw.png import write_png
+from pellucid.draw.sheet import Picture
 from pellucid.draw.units import UnitRow, unit_sheet
 from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError, plain
 from pellucid.inside.images import UNKNOWN
-from pellucid.inside.pixels import to_pixels, to_rgb
+from pellucid.inside.pixels import to_pixels
+from pellucid.inside.predictor import Predictor
 from pellucid.inside.trace import traced
 from pellucid.inside.units import UnitLayer, find_units
-from pellucid.spec import prepare
 from pellucid.system.console import console
 from pellucid.system.files import write_atomically, write_csv
 from pellucid.system.number_text import number
@@ -87,9 +88,9 @@ def units(
             seed=seed,
             advance=advance,
         )
-    rows = [_row(loaded, study, stream, unit) for unit in range(chosen_layer.units)]
+    rows = unit_rows(loaded.spec.classes, study, stream)
     folder = base / chosen_layer.name.replace("/", "_")
-    _write(folder, loaded, study, stream, rows)
+    _write(folder, study, rows, unit_sheets(predictor, loaded.name, study, stream, rows))
     _print(loaded, study, stream, rows)
     log.info("Written: %s", folder)
     return rows
@@ -126,7 +127,12 @@ def _stream(loaded: LoadedRun, images: str | None, split: str, data: DataOverrid
     return of_split(loaded.data(data), split)
 
 
-def _row(loaded: LoadedRun, study: UnitStudy, stream: Stream, unit: int) -> dict[str, Any]:
+def unit_rows(classes: Sequence[str], study: UnitStudy, stream: Stream) -> list[dict[str, Any]]:
+    """What is known of each unit, once the images of the stream were read."""
+    return [_row(classes, study, stream, unit) for unit in range(study.layer.units)]
+
+
+def _row(classes: Sequence[str], study: UnitStudy, stream: Stream, unit: int) -> dict[str, Any]:
     activations = study.activations
     row: dict[str, Any] = {
         "unit": unit,
@@ -139,20 +145,29 @@ def _row(loaded: LoadedRun, study: UnitStudy, stream: Stream, unit: int) -> dict
         "made": float(study.maxima.value_B[study.units.index(unit)]) if unit in study.units else None,
     }
     index_K = study.images(unit)
-    labels = [loaded.spec.classes[stream.labels[i]] for i in index_K if stream.labels[i] != UNKNOWN]
+    labels = [classes[stream.labels[i]] for i in index_K if stream.labels[i] != UNKNOWN]
     (common, times), *_ = Counter(labels).most_common(1) or [("", 0)]
     row |= {"class_of_most": common, "images_of_that_class": times, "images": len(index_K)}
     return row | {f"image_{rank}": stream.files[index] for rank, index in enumerate(index_K, start=1)}
 
 
-def _write(
-    folder: Path, loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[dict[str, Any]]
-) -> None:
+def unit_sheets(
+    predictor: Predictor, name: str, study: UnitStudy, stream: Stream, rows: Sequence[dict[str, Any]]
+) -> dict[str, Picture]:
+    """Pictures of the units that are drawn, a few each, by their numbers: ``units_000_007``. ``name``: whose
+    they are.
+    """
     pictures = {}
     for start in range(0, len(study.units), UNITS_PER_SHEET):
-        sheet = study.units[start : start + UNITS_PER_SHEET]
-        name = f"units_{sheet[0]:03d}.png" if len(sheet) == 1 else f"units_{sheet[0]:03d}_{sheet[-1]:03d}.png"
-        pictures[name] = _sheet(loaded, study, stream, rows, sheet)
+        numbers = study.units[start : start + UNITS_PER_SHEET]
+        title = "units_" + "_".join(f"{unit:03d}" for unit in dict.fromkeys((numbers[0], numbers[-1])))
+        pictures[title] = _sheet(predictor, name, study, stream, rows, numbers)
+    return pictures
+
+
+def _write(
+    folder: Path, study: UnitStudy, rows: Sequence[dict[str, Any]], pictures: Mapping[str, Picture]
+) -> None:
     write_csv(folder / "units.csv", rows)
     content = io.BytesIO()
     arrays = {
@@ -168,40 +183,42 @@ def _write(
     np.savez_compressed(content, **{name: array.numpy() for name, array in arrays.items()})  # type: ignore[arg-type]
     write_atomically(folder / "units.npz", content.getvalue())
     for name, picture in pictures.items():
-        write_png(folder / name, picture)
+        write_png(folder / f"{name}.png", picture)
 
 
 def _sheet(
-    loaded: LoadedRun,
+    predictor: Predictor,
+    name: str,
     study: UnitStudy,
     stream: Stream,
     rows: Sequence[dict[str, Any]],
     numbers: Sequence[int],
-) -> np.ndarray:
+) -> Picture:
     layer, filters = study.layer, study.filters
     note = (
         f"{layer.kind}, {layer.size}; {stream.description}. Fires: above 0. Dead: the same for all of them."
     )
     return unit_sheet(
-        [_drawn(loaded, study, stream, rows[unit]) for unit in numbers],
+        [_drawn(predictor, study, stream, rows[unit]) for unit in numbers],
         colours=filters is not None and filters.pixels,
         size=study.largest_patch,
-        title=f"Units of {layer.name}, {loaded.name}",
-        note=loaded.spec.noted(note),
+        title=f"Units of {layer.name}, {name}",
+        note=predictor.spec.noted(note),
         of=filters.name if filters else "",
     )
 
 
-def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, Any]) -> UnitRow:
+def _drawn(predictor: Predictor, study: UnitStudy, stream: Stream, row: dict[str, Any]) -> UnitRow:
     unit = row["unit"]
     index_K, position = study.images(unit), study.units.index(unit)
-    photos_NHWC = np.zeros((0, *loaded.spec.image_shape[1:], 3), dtype=np.uint8)
+    spec = predictor.spec
+    photos_NHWC = np.zeros((0, *spec.image_shape[1:], 3), dtype=np.uint8)
     if index_K:
-        photos_NHWC = to_rgb(loaded.spec, prepare(stream.again(index_K), loaded.spec))
+        photos_NHWC = predictor.shown(predictor.inputs(stream.again(index_K)))
     captions = []
     for index, value in zip(index_K, study.activations.value_UK[unit].tolist(), strict=False):
         label = stream.labels[index]
-        captions.append(number(value) + ("" if label == UNKNOWN else f"\n{loaded.spec.classes[label]}"))
+        captions.append(number(value) + ("" if label == UNKNOWN else f"\n{spec.classes[label]}"))
     made_HWC = study.maxima.images_BCHW[position].permute(1, 2, 0).numpy() / 255
     moved = row["made"] > row["min"] or not row["dead"]
     return UnitRow(
@@ -209,7 +226,7 @@ def _drawn(loaded: LoadedRun, study: UnitStudy, stream: Stream, row: dict[str, A
         notes=_notes(row, study.layer),
         dead=row["dead"],
         filter_IHW=study.filters.weights_OIHW[unit] if study.filters else None,
-        excited_HWC=to_pixels(made_HWC, loaded.spec.bands) if moved else None,
+        excited_HWC=to_pixels(made_HWC, spec.bands) if moved else None,
         excited_box=study.maxima_boxes_A4[position].tolist(),
         excited_note=f"gives {number(row['made'])}\nimages ≤ {number(row['max'])}",
         photos_NHWC=photos_NHWC,

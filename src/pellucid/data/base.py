@@ -104,6 +104,11 @@ class ImageData(LightningDataModule, ABC):
         Sets ``source``. Raises UserError.
         """
 
+    @property
+    def needs_download(self) -> bool:
+        """Whether its files are not where it looks for them, so that ``read`` would download them."""
+        return False
+
     def fingerprint(self) -> str:
         """A hash of every pixel and label of every split, once they are read."""
         assert self.splits

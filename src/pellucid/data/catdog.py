@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 AUTO_SIZE = 64
 DRAWN = {"train": 800, "test": 200}  # faces of each class
+PETS = "oxford-iiit-pet"  # torchvision's folder
 DRAWN_SOURCE = "drawn cat and dog faces, not photos"
 
 
@@ -74,6 +75,12 @@ class CatDog(ImageData):
         self.cache, self.cache_limit = Path(cache).expanduser(), cache_limit
         if self._is_folder():
             self._folder()  # a mistake in it is told at once
+
+    @property
+    def needs_download(self) -> bool:
+        if self.wanted == "drawn" or self._is_folder():
+            return False
+        return self.wanted == "folder" or not (self.root / PETS / "annotations" / "test.txt").is_file()
 
     def prepare_data(self) -> None:
         """Download before other processes start; what cannot be had is found again by ``read``."""
@@ -144,7 +151,7 @@ class CatDog(ImageData):
         )
 
     def _read_pets(self) -> dict[str, Split]:
-        splits, folder = {}, self.root / "oxford-iiit-pet"
+        splits, folder = {}, self.root / PETS
         rows: dict[str, list[list[str]]] = {}  # file name, breed, species (1 cat, 2 dog), number within it
         for name, part in (("train", "trainval"), ("test", "test")):
             self._fetch(part)

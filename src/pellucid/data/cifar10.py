@@ -49,6 +49,14 @@ class CIFAR10(ImageData):
         )
         self.root = Path(root).expanduser()
 
+    @property
+    def needs_download(self) -> bool:
+        try:
+            datasets.CIFAR10(str(self.root))
+        except RuntimeError:  # torchvision's, of files that lack or are not whole
+            return True
+        return False
+
     def prepare_data(self) -> None:
         self._fetch("train")  # all the files are in one archive
 

@@ -57,8 +57,12 @@ class FashionMNIST(ImageData):
         )
         self.root = Path(root).expanduser()
 
+    @property
+    def needs_download(self) -> bool:
+        return self._folder() is None
+
     def prepare_data(self) -> None:
-        if self._folder() is None:
+        if self.needs_download:
             download(
                 "Fashion-MNIST",
                 str(self.root),

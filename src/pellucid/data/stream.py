@@ -71,6 +71,25 @@ def of_split(data: ImageData, name: str) -> Stream:
     return Stream(name, data.source, len(split), read, again)
 
 
+def of_images(images: Images, source: str) -> Stream:
+    """Images that somebody has at hand."""
+
+    def read(batch_size: int) -> Iterator[Images]:
+        for index_B in torch.split(torch.arange(len(images)), batch_size):
+            rows = index_B.tolist()
+            yield Images(
+                images.pixels_BCHW[index_B],
+                images.labels_B[index_B],
+                [images.files[row] for row in rows],
+                [images.names[row] for row in rows],
+            )
+
+    def again(indices: Sequence[int]) -> Tensor:
+        return images.pixels_BCHW[torch.tensor(indices, dtype=torch.long)]
+
+    return Stream("images", source, len(images), read, again)
+
+
 def of_files(pattern: str, spec: Spec, option: str) -> Stream:
     """Image files; the class of one is known where the folder that it lies in is named by it.
 

@@ -1,0 +1,47 @@
+"""Every notebook runs from top to bottom, as who opens it for the first time has it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_stored_without_outputs(path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    first, last = notebook.cells[0].source, notebook.cells[-1].source
+    assert first.startswith("# ")
+    assert last.startswith("## To try")
+    assert "can mislead" in "\n".join(cell.source for cell in notebook.cells)
+
+
+def test_there_is_one_for_each_document() -> None:
+    assert len(NOTEBOOKS) >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::Warning")  # of Jupyter's own packages
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    notebook = nbformat.read(path, as_version=4)
+    start = time.perf_counter()
+    nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert time.perf_counter() - start < 120
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    pictures = [output for output in outputs if "data:image/png" in str(output.get("data", {}))]
+    assert len(pictures) >= 3
