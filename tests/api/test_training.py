@@ -68,6 +68,16 @@ def test_curves_grow_in_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not in_notebook()
 
 
+def test_quiet_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = pellucid.train(*LINE, "trainer.max_epochs=1", quiet=True)
+    shown = capfd.readouterr()
+    assert shown.out == shown.err == ""
+    assert "Best epoch 1" in (run.folder / "train.log").read_text(encoding="utf-8")
+
+
 def test_importing_is_cheap() -> None:
     code = (
         "import sys, pellucid; dir(pellucid); "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,17 @@ from pellucid.draw.figures import Figures
 from pellucid.errors import UserError
 from pellucid.run import folder as run_folder
 from pellucid.run.resume import resumed_config
+from pellucid.system.console import captured
 from pellucid.view.curves import curves
 
 SHARE = 0.05  # of the time that drawing curves in a cell may take
 
 
-def train(*overrides: str) -> Run:
+def train(*overrides: str, quiet: bool = False) -> Run:
     """Train by the overrides of ``pellucid train``, ``train("model=cnn", "data=digits")``; the run.
 
     Its folder is that of the command, and ``resume=<run>`` goes on with one. In a notebook curves grow in the
-    cell. Raises UserError for a mistake; a training that is interrupted raises KeyboardInterrupt and can be
+    cell; ``quiet``: nothing is shown, all is in its ``train.log``. Raises UserError for a mistake; a training that is interrupted raises KeyboardInterrupt and can be
     resumed.
     """
     conf = conf_folder()
@@ -48,11 +50,11 @@ def train(*overrides: str) -> Run:
         run = run_folder.Run.open(resumed)
         config = resumed_config(run, line, conf)
         if config is not None:
-            _train(config, run.folder, resume=True)
+            _train(config, run.folder, resume=True, quiet=quiet)
         return Run.load(run.folder, packages=packages)
     check(line, conf=conf, name="train")
     folder, config = _begin(with_additions(line, conf), conf)
-    _train(config, folder)
+    _train(config, folder, quiet=quiet)
     return Run.load(folder, packages=packages)
 
 
@@ -72,12 +74,13 @@ def _begin(line: CommandLine, conf: Path) -> tuple[Path, dict[str, Any]]:
     return folder, config
 
 
-def _train(config: Mapping[str, Any], folder: Path, *, resume: bool = False) -> None:
+def _train(config: Mapping[str, Any], folder: Path, *, resume: bool = False, quiet: bool) -> None:
     from pellucid.commands import train as training  # torch, only when the line was found right
 
-    live = LiveCurves() if in_notebook() else None
+    live = LiveCurves() if in_notebook() and not quiet else None
     try:
-        training.train(config, folder, resume=resume, watch=live)
+        with captured() if quiet else nullcontext():
+            training.train(config, folder, resume=resume, watch=live)
     except SystemExit:  # a signal's
         raise KeyboardInterrupt from None
     finally:
