@@ -33,8 +33,8 @@ def train(*overrides: str, quiet: bool = False) -> Run:
     """Train by the overrides of ``pellucid train``, ``train("model=cnn", "data=digits")``; the run.
 
     Its folder is that of the command, and ``resume=<run>`` goes on with one. In a notebook curves grow in the
-    cell; ``quiet``: nothing is shown, all is in its ``train.log``. Raises UserError for a mistake; a training that is interrupted raises KeyboardInterrupt and can be
-    resumed.
+    cell; ``quiet``: nothing is shown, all is in its ``train.log``. Raises UserError for a mistake; a training
+    that is interrupted raises KeyboardInterrupt and can be resumed.
     """
     conf = conf_folder()
     line = split(list(overrides)).with_conf_beside(conf)
