@@ -47,7 +47,7 @@ PHRASES = {  # of those that cannot say it themselves
     "docs/report.png": "The page of a run",
     "docs/run.svg": "The console of the first run",
     "docs/sweep.png": "The page of a sweep",
-    "notebooks": "A notebook for each teaching document, run by tests/test_notebooks.py",
+    "notebooks": "How to use it and read what it shows; tests/test_notebooks.py runs each",
     "outputs": "Where runs and sweeps go",
     "outputs/.gitkeep": "Keeps the folder in git",
     "pyproject.toml": "What is needed, and what ruff, mypy, pytest and import-linter are told",

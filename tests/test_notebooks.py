@@ -21,7 +21,7 @@ def test_it_is_stored_without_outputs(path: Path) -> None:
     assert not any(cell.outputs or cell.execution_count for cell in code)
     first, last = notebook.cells[0].source, notebook.cells[-1].source
     assert first.startswith("# ")
-    assert "## To try" in last
+    assert "## To try\n" in last
     assert "can mislead" in "\n".join(cell.source for cell in notebook.cells)
 
 

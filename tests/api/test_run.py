@@ -73,6 +73,7 @@ def test_layers_are_looked_at(folder: Path) -> None:
     run = pellucid.load(folder)
     found = run.embed(methods=["pca"], split="val")
     assert found.arrays["embed_val/features_ND"].shape == (179, 120)
+    assert not [name for name in found.figures if "sprite" in name]
     units = run.units("features.0", count=2, steps=2)
     assert len(units.rows) == 32
     assert units.rows[0]["unit"] == 0

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # torch
     from pellucid.engine.loaded_run import LoadedRun
 
 QUALITY = ("test/", "val/")
+SPRITE = "/sprite"  # the thumbnails of TensorBoard's projector, no picture to be looked at
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -270,7 +271,9 @@ def _asked(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> I
         for path in sorted(folder.rglob("*.npz")):
             name = path.relative_to(folder).with_suffix("").as_posix()
             arrays |= {f"{name}/{key}": values for key, values in read_arrays(path).items()}
-        yield Result(text, rows, arrays, Figures.of_folder(folder)), folder
+        pictures = Figures.of_folder(folder)
+        shown = {name: pictures.content(name) for name in pictures if not name.endswith(SPRITE)}
+        yield Result(text, rows, arrays, Figures(shown)), folder
 
 
 def _rows_of(path: Path) -> list[dict[str, Any]]:
