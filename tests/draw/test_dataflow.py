@@ -25,7 +25,7 @@ def test_a_chain_grows_downwards_and_then_to_the_right() -> None:
 def test_an_arrow_past_boxes_is_beside_them() -> None:
     without, skipping = (draw_dataflow(boxes, title="t") for boxes in (chain(5), chain(5, b4=0)))
     changed = np.argwhere((without != skipping).any(axis=2))
-    assert changed[:, 1].max() > 3.62 * DPI, "right of the boxes"
-    beside = skipping[:, round(3.7 * DPI) :]
+    assert changed[:, 1].max() > 3.85 * DPI, "right of the boxes"
+    beside = skipping[:, round(3.85 * DPI) :]
     assert (beside < 200).any()
-    assert not (without[:, round(3.7 * DPI) :] < 200).any()
+    assert not (without[:, round(3.85 * DPI) :] < 200).any()

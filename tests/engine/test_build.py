@@ -109,6 +109,20 @@ def test_a_net_comes_back_with_the_stem_that_it_had(weights: str, stem: str, com
     assert task.net.stem == comes_back
 
 
+@pytest.mark.parametrize(("arch", "told"), [("test_resnet", True), ("resnet18", False)])
+def test_a_stem_that_weights_do_not_show_is_told(
+    arch: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = ("model=timm", f"model.arch={arch}", "data.image_size=32")
+    _, task = assemble(compose(*line, "model.weights=none"))
+    assert task.net.stem == "small"
+    torch.save(task.net.state_dict(), tmp_path / "net.pth")
+    with caplog.at_level("INFO"):
+        _, again = assemble(compose(*line, f"model.weights={tmp_path / 'net.pth'}"))
+    assert again.net.stem == ("standard" if told else "small")
+    assert ("do not show whether the net had a stem" in caplog.text) == told
+
+
 def test_pretrained_weights_say_how_images_are_prepared(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "net.pth")
     line = ["model=timm", "model.arch=test_resnet", f"model.weights={tmp_path / 'net.pth'}"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from pellucid.errors import ImageTooSmallError, UserError
 from tests.model.zoo import make_timm as make
@@ -83,3 +84,14 @@ def test_without_a_network_the_remedy(
         make(weights="default")
     assert not caplog.records
     assert hub.level == level
+
+
+def test_a_package_that_the_net_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: Any, **__: Any) -> nn.Module:
+        raise ModuleNotFoundError("No module named 'natten'", name="natten")
+
+    monkeypatch.setattr("timm.create_model", lacking)
+    with pytest.raises(
+        UserError, match=r"^model\.arch=test_vit needs the package natten.*pip install natten"
+    ):
+        make("test_vit")

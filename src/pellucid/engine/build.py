@@ -20,6 +20,7 @@ from pellucid.errors import ImageTooSmallError, UserError
 from pellucid.explainer.base import Explainer
 from pellucid.model.loading import load_weights
 from pellucid.model.state_file import StateFile, preprocessing_of
+from pellucid.model.stem import MAX_SIDE, hides_stem
 from pellucid.model.transfer import TransferClassifier
 from pellucid.spec import CLASS, MULTILABEL, NUMBERS, Spec
 from pellucid.system.seeding import seed_global
@@ -141,6 +142,12 @@ def assemble(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
         load_weights(task.net, file, classes=classes)
         if stem == "auto" and getattr(task.net, "stem", "") == "small":
             log.info("The net's stem is for small images, as that of %s is.", file.given)
+        elif stem == "auto" and max(data.spec.image_shape[1:]) <= MAX_SIDE and hides_stem(task.net):
+            log.info(
+                "%s: its weights do not show whether the net had a stem for small images, as nets that are "
+                "trained on them get one; this one has the published. Set model.stem=small if it had.",
+                file.given,
+            )
     if config["model"].get("stem") == "auto" and getattr(task.net, "stem", "") == "small":
         log.info(
             "The net's stem is made for small images, of %d × %d pixels. As it was published: "

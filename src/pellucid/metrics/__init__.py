@@ -1,4 +1,4 @@
 """Numbers from arrays: predictions, confusion, calibration, intervals, significance, similarity, projection.
 
-Imports nothing of ours but ``errors``.
+Imports ``errors`` and ``system``.
 """

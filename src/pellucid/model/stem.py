@@ -153,6 +153,13 @@ def is_small(net: nn.Module, tensors: Mapping[str, Tensor]) -> bool:
     )
 
 
+def hides_stem(net: nn.Module) -> bool:
+    """Whether the weights of a net would be of the same shapes with a small stem: it begins by 3 × 3."""
+    layers = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1)
+    first = next(layers, None)
+    return first is not None and first.kernel_size[0] == 3
+
+
 def _is_smaller(layer: nn.Conv2d, end: str, tensors: Mapping[str, Tensor]) -> bool:
     found = [key for key in tensors if key == end or key.endswith(f".{end}")]
     if not found:

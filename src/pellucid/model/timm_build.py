@@ -16,7 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import OPTION_ERRORS, ImageTooSmallError, UserError, did_you_mean, first_line
+from pellucid.errors import (
+    OPTION_ERRORS,
+    ImageTooSmallError,
+    UserError,
+    did_you_mean,
+    first_line,
+    missing_package,
+)
 from pellucid.model.stem import Stem
 from pellucid.model.timm_source import TimmSource
 from pellucid.model.transfer import MAX_TRIED_SIDE, LibraryNet, smallest_side
@@ -115,6 +122,8 @@ class TimmBuild:
             try:  # a few nets do not run on meta tensors
                 return _width(self(image_shape), image_shape, "cpu")
             except FAILURES as error:
+                if needed := missing_package(error):
+                    raise UserError(f"model.arch={self.source.tagged}{needed}") from error
                 _check_names(self, error)
                 raise UserError(
                     f"model.arch={self.source.tagged}: not with these options and images of "

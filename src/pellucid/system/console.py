@@ -160,12 +160,12 @@ console.push_render_hook(_Plain())
 @contextmanager
 def captured() -> Iterator[io.StringIO]:
     """Within, what is shown on the console, without bars and colours, goes into the text that is given."""
-    before, text = console.file, _Kept()
+    before, text = console._file, _Kept()  # none: whatever standard output is then
     console.file = text
     try:
         yield text
     finally:
-        console.file = before
+        console._file = before
 
 
 def lines_of(text: str) -> str:

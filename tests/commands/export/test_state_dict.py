@@ -90,7 +90,7 @@ def test_a_stem_that_differs_is_told_and_put_in(of_library: Any) -> None:
 
 
 def test_timms_own_net_takes_it(of_library: Any) -> None:
-    run = of_library("model=timm", "model.arch=test_vit", "data.image_size=32")
+    run = of_library("model=timm", "model.arch=test_vit", "model.stem=standard", "data.image_size=32")
     net = timm.create_model("test_vit", num_classes=2, img_size=32)
     path = run_export(run, format="state_dict")
     net.load_state_dict(torch.load(path, weights_only=True))
