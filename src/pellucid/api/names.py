@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatch
 
 from pellucid.commands import list as listing
 from pellucid.commands.shell import conf_folder
@@ -39,4 +38,4 @@ def _matched(rows: Iterable[listing.Row], pattern: str) -> list[str]:
     from pellucid.system.process import quiet_warnings  # torch
 
     with quiet_warnings():  # of packages that are imported for their names
-        return list(dict.fromkeys(name for name, _, _ in rows if fnmatch(name.lower(), pattern.lower())))
+        return list(dict.fromkeys(name for name, _, _ in listing.matched(rows, pattern)))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,14 +28,14 @@ from pellucid.draw.maps import draw_feature_maps
 from pellucid.errors import UserError, counted, did_you_mean
 from pellucid.inside.dataflow import trace_dataflow
 from pellucid.inside.images import Images
-from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
+from pellucid.inside.layers import Layers
 from pellucid.inside.predictor import Predictor
 from pellucid.inside.summary import summarize
 from pellucid.inside.trace import traced
 from pellucid.inside.units import find_units
 from pellucid.view import feature_maps as maps_view
 from pellucid.view.explanations import applicable, attributions, explained_scores
-from pellucid.view.filters import kernels
+from pellucid.view.filters import chosen_convolutions, kernels
 from pellucid.view.units import study_units
 
 MAX_DRAWN = 16  # images of a picture
@@ -142,13 +141,7 @@ def filters(net: nn.Module, *, layers: Layers = "auto", shown: int = 256) -> Res
     ``layers``: names, or auto: the first, middle and last. ``shown``: so many are drawn. Arrays: kernels
     (outputs, inputs, height, width) by layer. Raises UserError.
     """
-    names = select_layers(net, layers_of_kind(net, nn.Conv2d), layers, limit=MAX_LAYERS)
-    found: dict[str, np.ndarray] = {}
-    for name in names:
-        layer = net.get_submodule(name)
-        if not isinstance(layer, nn.Conv2d):
-            raise UserError(f"layers: {name} is a {type(layer).__name__}. Expected a convolution (Conv2d).")
-        found[name] = kernels(net, name)
+    found = {name: kernels(net, name) for name in chosen_convolutions(net, layers)}
     if not found:
         raise UserError(f"{type(net).__name__} has no convolutions (Conv2d).")
     pictures = {

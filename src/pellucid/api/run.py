@@ -27,6 +27,7 @@ from pellucid.errors import UserError, did_you_mean
 from pellucid.run import folder as run_folder
 from pellucid.system.console import captured
 from pellucid.system.files import read_arrays, read_json
+from pellucid.system.number_text import metric
 from pellucid.view.curves import curves
 
 if TYPE_CHECKING:  # torch
@@ -203,8 +204,8 @@ class Run:
     def compare(self, other: Run | str | Path, *overrides: str, **options: Any) -> Result:
         """What another run does otherwise on the test images of both."""
         second = other.source if isinstance(other, Run) else Run.load(other).source
-        own = {"packages": list(self.packages)} if self.packages else {}
-        with _asked("compare", overrides, {"runs": [self.source, second], **own, **options}) as (found, _):
+        given = {"runs": [self.source, second], **self._own, **options}
+        with _asked("compare", overrides, given) as (found, _):
             return found
 
     def export(self, format: str = "onnx", **options: Any) -> Path:
@@ -213,7 +214,7 @@ class Run:
 
     def report(self, **options: Any) -> Path:
         """The run's page, written; its path."""
-        return Path(_call("report", (), {"run": self.source, **options})[0])
+        return Path(_call("report", (), self._with_own(options))[0])
 
     def _ask(self, verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> Result:
         with tempfile.TemporaryDirectory() as temporary:
@@ -234,13 +235,16 @@ class Run:
                     ],
                 )
 
+    @property
+    def _own(self) -> dict[str, Any]:
+        return {"packages": list(self.packages)} if self.packages else {}
+
     def _with_own(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        own = {"packages": list(self.packages)} if self.packages else {}
-        return {"run": self.source, **own, **options}
+        return {"run": self.source, **self._own, **options}
 
     def __repr__(self) -> str:
         figures = [
-            f"{name} {value:.4f}"
+            f"{name} {metric(value)}"
             for stage in QUALITY
             for name, value in self.metrics.items()
             if name.startswith(stage) and isinstance(value, float)

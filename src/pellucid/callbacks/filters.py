@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.filters import draw_filters
-from pellucid.errors import UserError
-from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
-from pellucid.view.filters import filters, kernels
+from pellucid.inside.layers import Layers
+from pellucid.view.filters import chosen_convolutions, filters, kernels
 
 MAX_KERNELS, START = 4096, "filters/start.npz"
 
@@ -33,12 +30,7 @@ class Filters(Visualizer):
         self.layer_names: list[str] = []
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        among = layers_of_kind(snapshot.net, nn.Conv2d)
-        self.layer_names = select_layers(snapshot.net, among, self.layers, limit=MAX_LAYERS)
-        for layer in self.layer_names:
-            if not isinstance(snapshot.net.get_submodule(layer), nn.Conv2d):
-                kind = type(snapshot.net.get_submodule(layer)).__name__
-                raise UserError(f"layers: {layer} is a {kind}. Expected a convolution (Conv2d).")
+        self.layer_names = chosen_convolutions(snapshot.net, self.layers)
         return None if self.layer_names else "no convolutions"
 
     def begin(self, snapshot: Snapshot) -> None:

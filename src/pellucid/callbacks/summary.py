@@ -13,7 +13,7 @@ from torch import nn
 
 from pellucid.errors import UserError, counted
 from pellucid.inside.summary import Layer, summarize
-from pellucid.system.console import FILE_ONLY, console
+from pellucid.system.console import FILE_ONLY, MAX_COLUMNS, console
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _size(total: Layer) -> str:
 def summary_text(layers: list[Layer], title: str) -> str:
     """Layers, and the whole net in the last row; as wide as their texts are."""
     file = io.StringIO()
-    Console(file=file, width=10_000, force_jupyter=False).print(_rich_table(layers, title))
+    Console(file=file, width=MAX_COLUMNS, force_jupyter=False).print(_rich_table(layers, title))
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatch
 
@@ -29,15 +29,20 @@ def list_names(*, models: NameText | None = None, datasets: NameText | None = No
         if pattern is None:
             continue
         all_rows = list(known())
-        matched = [row for row in all_rows if fnmatch(row[0].lower(), str(pattern).lower())]
-        if not matched:
+        found = matched(all_rows, str(pattern))
+        if not found:
             names = list(dict.fromkeys(name for name, _, _ in all_rows))
             hint = did_you_mean(str(pattern), names, limit=3) or f" Try {kind}='*{pattern}*'."
             raise UserError(f"{kind}={pattern}: no name of {len(names)} matches.{hint}")
-        rows += matched
+        rows += found
     _show(rows)
     console.print(f"\n{counted(len(rows), 'name')}", markup=False)
     return _named(rows)
+
+
+def matched(rows: Iterable[Row], pattern: str) -> list[Row]:
+    """Those whose names the pattern matches, of small and capital letters alike."""
+    return [row for row in rows if fnmatch(row[0].lower(), pattern.lower())]
 
 
 def _named(rows: list[Row]) -> list[dict[str, str]]:

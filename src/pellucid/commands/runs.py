@@ -15,6 +15,7 @@ from pellucid.errors import UserError, counted, plain, typed
 from pellucid.run.folder import Run, begun, quoted
 from pellucid.system.console import console
 from pellucid.system.lock import FileLock
+from pellucid.system.number_text import metric
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def _metric(metrics: Mapping[str, Any]) -> str:
     for split in ("test/", "val/"):
         names = sorted((n for n in metrics if n.startswith(split)), key=lambda n: (n.endswith("loss"), n))
         if names and metrics[names[0]] is not None:
-            return f"{names[0]} {metrics[names[0]]:.4f}"
+            return f"{names[0]} {metric(metrics[names[0]])}"
     return ""
 
 

@@ -15,7 +15,7 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import from_environment
 from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
-from pellucid.engine.evaluation import Evaluation, PredictionCollector, evaluation, with_macro
+from pellucid.engine.evaluation import Evaluation, evaluation, with_macro
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import typed
 from pellucid.inside.predictor import Predictor
@@ -38,16 +38,13 @@ class RunPage:
         trainer: Trainer,
         task: Task,
         data: ImageData,
-        collector: PredictionCollector,
+        seen: Evaluation | None,
         best: Mapping[str, Any],
     ) -> None:
-        """From the test that the trainer has just done of the ``best`` checkpoint."""
+        """From what the trainer has just ``seen`` of the ``best`` checkpoint; None with no test batches."""
         with self._timed():
             trained = self._trained(task, data, best, "auto")
-            tested = None
-            if collector.labels:  # none with limit_test_batches=0
-                tested = collector.evaluation(trainer, data.loader("test").sampler)
-                tested = with_macro(tested, trained.class_counts())
+            tested = None if seen is None else with_macro(seen, trained.class_counts())
             self._write(trained, trained.predictor(trainer), data, tested)
 
     def write_alone(self, task: Task, data: ImageData, best: Mapping[str, Any]) -> None:

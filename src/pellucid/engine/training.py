@@ -221,9 +221,9 @@ class Training:
         final = {**{k: v for k, v in row.items() if k.startswith("val/")}, **tested}
         if not self.main:
             return
-        if data.fold is not None and collector.labels:
-            tested_on = collector.evaluation(trainer, data.loader("test").sampler).predictions
-            rows = image_rows(data.splits["test"].files, tested_on, data.spec.classes)
+        seen = collector.evaluation(trainer, data.loader("test").sampler) if collector.labels else None
+        if data.fold is not None and seen is not None:
+            rows = image_rows(data.splits["test"].files, seen.predictions, data.spec.classes)
             write_csv(self.run.out_of_fold, [{"fold": data.fold.number, **row} for row in rows])
         self.record({**final, "best/epoch": row["epoch"], **self.account()})
         parameters = self.trial.parameters if self.trial else hyperparameters(self.config)
@@ -233,14 +233,14 @@ class Training:
             assert self.figures is not None
             page = RunPage(self.page, self.run, self.recorder.config, self.figures)
             if trainer.world_size == 1:
-                page.write_tested(trainer, task, data, collector, best)
+                page.write_tested(trainer, task, data, seen, best)
             else:
                 self._write_later = partial(page.write_alone, task, data, best)
         figures = "   ".join(f"{name} {metric(value)}" for name, value in final.items())
         log.info("Best epoch %d:   %s", row["epoch"], figures)
-        if self.trial is None and collector.labels:
-            seen = collector.evaluation(trainer, data.loader("test").sampler)
-            if said := chance(seen.predictions, data.spec.classes, seen.metrics, split="test"):
+        if self.trial is None and seen is not None:
+            said = chance(seen.predictions, data.spec.classes, seen.metrics, split="test")
+            if said:
                 log.warning("%s", said)
         log.info("%.1f seconds. Run folder: %s", time.perf_counter() - self.start, self.run.folder)
         if tensorboards(trainer.loggers):

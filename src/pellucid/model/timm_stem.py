@@ -20,20 +20,27 @@ def with_small_stem(build: TimmBuild, image_shape: tuple[int, int, int], *, aske
 
     Raises UserError where one is ``asked`` for and it has none.
     """
-    if "patch_size" in build.options:
-        found, why = None, "model.options.patch_size says how large its patches are"
-    else:
-        found = _with_patches(build, image_shape) or _with_first_layers(build, image_shape)
-        why = "its first layers cannot be made smaller for images of these sizes"
-    if found is None and asked and ("patch_size" in build.options or _stem(build)):
+    found, loses, why = None, True, "model.options.patch_size says how large its patches are"
+    if "patch_size" not in build.options:
+        patch, stem = _made_of(build)
+        found = _with_patches(build, image_shape, patch) or _with_first_layers(build, image_shape, stem)
+        loses, why = stem is not None, "its first layers cannot be made smaller for images of these sizes"
+    if found is None and asked and loses:
         raise UserError(f"model.stem=small: of {build.source.name} {why}. Set model.stem=standard.")
     return found
 
 
-def _with_patches(build: TimmBuild, image_shape: tuple[int, int, int]) -> TimmBuild | None:
+def _made_of(build: TimmBuild) -> tuple[int, Stem | None]:
+    """The side of the net's patches, 0 without, and its stem; neither of a net that needs real numbers."""
+    try:
+        net = build.empty(build.made_for)
+        return _patches(net)[0], Stem.find(net, build.made_for)
+    except FAILURES:
+        return 0, None
+
+
+def _with_patches(build: TimmBuild, image_shape: tuple[int, int, int], own: int) -> TimmBuild | None:
     """With the patches that ``patch_side`` would choose, of those that the net takes."""
-    net = _empty(build, build.made_for)
-    own, _ = (0, 0) if net is None else _patches(net)
     (needed, least), found = patch_limits(own), None
     for patch in range(own - 1, 0, -1):
         if image_shape[1] % patch or image_shape[2] % patch:
@@ -50,25 +57,14 @@ def _with_patches(build: TimmBuild, image_shape: tuple[int, int, int]) -> TimmBu
     return found
 
 
-def _with_first_layers(build: TimmBuild, image_shape: tuple[int, int, int]) -> TimmBuild | None:
-    stem = _stem(build)
+def _with_first_layers(
+    build: TimmBuild, image_shape: tuple[int, int, int], stem: Stem | None
+) -> TimmBuild | None:
     for candidate in [] if stem is None else [stem, stem.without_pool()]:  # which may be of a residual branch
         smaller = replace(build, stem=candidate)
         if isinstance(smaller.try_on(image_shape), int):
             return smaller
     return None
-
-
-def _stem(build: TimmBuild) -> Stem | None:
-    net = _empty(build, build.made_for)
-    return None if net is None else Stem.find(net, build.made_for)
-
-
-def _empty(build: TimmBuild, image_shape: tuple[int, int, int]) -> nn.Module | None:
-    try:
-        return build.empty(image_shape)
-    except FAILURES:
-        return None
 
 
 def _patches(net: nn.Module) -> tuple[int, int]:

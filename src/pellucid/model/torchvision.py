@@ -99,7 +99,7 @@ class TorchvisionClassifier(TransferClassifier):
 
     def _build(self, arch: str, weights: str, size: tuple[int, int]) -> tuple[nn.Module, list[str]]:
         """The net, and the names of the layers in which it differs from torchvision's."""
-        net = _build(arch, weights, size, self.stem)
+        net = _of_library(arch, weights, size, self.stem)
         changed = [] if self.channels == 3 else [widen_stem(net, self.channels)]
         if self.stem == "small":
             shrunk = shrink_stem(net, size, self.channels)
@@ -156,7 +156,7 @@ def _check_channels(arch: str, weights: str, channels: int) -> None:
         )
 
 
-def _build(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
+def _of_library(arch: str, weights: str, size: tuple[int, int], stem: str) -> nn.Module:
     options: dict[str, bool | int] = {**BUILD_OPTIONS.get(arch, {})}
     if arch.startswith("vit_") and weights == "none" and stem == "standard":
         patch = int(arch.rpartition("_")[2])

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from pellucid.errors import UserError
+from pellucid.inside.layers import MAX_LAYERS, Layers, layers_of_kind, select_layers
+
 
 @dataclass(frozen=True)
 class FilterChange:
@@ -18,6 +21,16 @@ class FilterChange:
     now_OIHW: np.ndarray
     start_OIHW: np.ndarray | None
     change: float | None
+
+
+def chosen_convolutions(net: nn.Module, layers: Layers) -> list[str]:
+    """Names of the chosen convolutions; none where the net has none. Raises UserError for another layer."""
+    names = select_layers(net, layers_of_kind(net, nn.Conv2d), layers, limit=MAX_LAYERS)
+    for name in names:
+        layer = net.get_submodule(name)
+        if not isinstance(layer, nn.Conv2d):
+            raise UserError(f"layers: {name} is a {type(layer).__name__}. Expected a convolution (Conv2d).")
+    return names
 
 
 def filters(net: nn.Module, layer: str, start_OIHW: np.ndarray | None) -> FilterChange:
