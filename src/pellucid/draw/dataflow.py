@@ -68,6 +68,7 @@ def _draw_box(axes: Axes, box: Box, x: float, y: float) -> None:
         linewidth=0.7,
     )
     axes.add_patch(shape)
+    shape.set_clip_on(False)  # the edge of the uppermost is on that of the axes
     middle = y + BOX / 2
     same = box.name.rpartition(".")[2] == box.kind
     for text, place, align, colour, room in (
