@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from pellucid.errors import did_you_mean
+from pellucid.errors import UserError, did_you_mean
 
 PACKAGE = Path(__file__).resolve().parents[1]
 USAGE = "pellucid <command> [<option>=<value> …]"
@@ -31,6 +31,8 @@ def main() -> None:
         from importlib.metadata import version
 
         print(f"pellucid {version('pellucid')}")
+    elif verb in ("completion", "--complete"):
+        _complete(verb, rest)
     elif verb in (known := verbs()):
         from pellucid.commands.command import run_command
 
@@ -41,6 +43,23 @@ def main() -> None:
         meant = did_you_mean(verb, known) or f" There are: {', '.join(known)}."
         print(f"error: {verb}: there is no such command.{meant} Expected: {USAGE}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _complete(verb: str, rest: list[str]) -> None:
+    """Answer a shell, or print what makes one ask."""
+    from pellucid.commands import completion
+
+    if verb == "--complete":
+        with suppress(BrokenPipeError):
+            print(*map("\t".join, completion.completions(" ".join(rest))), sep="\n", flush=True)
+    elif rest and rest[0] not in ("--help", "-h"):
+        try:
+            print(completion.shell_script(rest[0]), end="")
+        except UserError as error:
+            print(f"error: completion {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+    else:
+        print(completion.HOW)
 
 
 def conf_folder() -> Path:
@@ -70,6 +89,7 @@ def _overview() -> str:
             "",
             *(f"  {verb:{width}}  {what}" for verb, what in rows.items()),
             "",
-            "pellucid <command> --help tells the options of a command, pellucid --version which one this is.",
+            "pellucid <command> --help tells the options of a command, pellucid --version which one this is,",
+            "pellucid completion how the tab key completes a line.",
         ]
     )

@@ -109,7 +109,7 @@ class Command:
         if expected is None or (isinstance(value, str) and "${" in value):
             return ""
         got = "null" if value is None else repr(value)
-        return f"{name}: expected {expected}, got {got}.{did_you_mean(str(value), _choices(annotation))}"
+        return f"{name}: expected {expected}, got {got}.{did_you_mean(str(value), literals(annotation))}"
 
     def moot_problems(self, config: Mapping[str, Any], written: Collection[str]) -> Iterator[str]:
         """Of the options that were ``written``, those that others leave without effect."""
@@ -134,7 +134,7 @@ def _conditions(annotation: ast.expr | None) -> Iterator[OnlyIf]:
             yield kind(*map(ast.literal_eval, node.args))
 
 
-def _choices(annotation: ast.expr | None) -> list[str]:
+def literals(annotation: ast.expr | None) -> list[str]:
     """The texts of its ``Literal``."""
     return [
         node.value
