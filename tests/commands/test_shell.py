@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from omegaconf import OmegaConf
 
 from pellucid.commands import shell
 from tests.helpers import CONF, ROOT
@@ -86,6 +87,35 @@ def test_conf_beside_the_user_adds_choices(tmp_path: Path) -> None:
     assert "mine" in typed("train", "--help", cwd=tmp_path).stdout
     elsewhere = typed("train", "experiment=mine", "--cfg", "job", cwd=tmp_path / "conf")
     assert elsewhere.returncode != 0
+
+
+CNN = "_target_: pellucid.model.cnn.CNN\nchannels: [3, 5]\n"
+
+
+@pytest.mark.slow
+def test_of_two_choices_of_a_name_the_users_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "cnn.yaml").write_text(CNN)
+    done = typed("train", "trainer.max_epochs=1", "callbacks=none", "report=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "In the place of our own: conf/model/cnn.yaml." in done.stderr
+    (kept,) = tmp_path.glob("outputs/cnn_digits/*/.hydra/config.yaml")
+    model = OmegaConf.load(kept).model
+    assert (list(model.channels), "hidden" in model) == ([3, 5], False)
+    assert typed("evaluate", "run=last", cwd=tmp_path).returncode == 0
+
+
+def test_a_conf_folder_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "cnn.yaml").write_text(CNN)
+    (tmp_path / "conf" / "train.yaml").write_text("defaults:\n  - model: cnn\n")
+    done = typed("train", "model=bogus", cwd=tmp_path)
+    assert "by its train.yaml it is another program's" in done.stderr
+    shown = typed("train", "--cfg", "job", cwd=tmp_path).stdout
+    assert "dropout: 0.25" in shown
+    named = typed("train", "--config-dir", "conf", "--cfg", "job", cwd=tmp_path)
+    assert named.returncode == 2
+    assert "--config-dir=conf: its train.yaml would take the place of" in named.stderr
 
 
 @pytest.mark.slow

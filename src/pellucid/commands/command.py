@@ -25,10 +25,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from pellucid.commands import json_output
-from pellucid.config.choices import config_groups
+from pellucid.config.choices import config_groups, remarks
 from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine, check_readable, split
-from pellucid.config.compose import VERSION_BASE, container, options
+from pellucid.config.compose import VERSION_BASE, container, options, with_choices_of
 from pellucid.config.data_override import read_data, split_off
 from pellucid.config.help import help_text
 from pellucid.config.line_check import check, compose_line, with_additions, with_params
@@ -149,6 +149,8 @@ def _begin_training(line: CommandLine, conf: Path) -> Any:
     if line.multirun:
         line, conf = frozen_line(line, conf)
         line = with_params(line, conf)
+    for remark in remarks(line, conf):
+        print(lines_of(remark), file=sys.stderr)
     check(line, conf=conf, name="train")
     line = with_additions(line, conf)
     _check_places(line)
@@ -173,7 +175,7 @@ def _start_hydra(line: CommandLine, conf: Path, name: str) -> Any:
             values = container(config)
         found.append(_train(values, folder))
 
-    with ending():
+    with ending(), with_choices_of(Path(line.config_dir) if line.config_dir else None):
         job()
     return found[-1] if found else None
 

@@ -71,7 +71,9 @@ def _found(before: Sequence[str], word: str) -> Found:
     elif verb in verbs():
         command = Command(conf_folder(), verb)
         line = split([text for text in given if "=" in text or text.startswith("-")], command)
-        yield from _Options(command, line.with_conf_beside(command.conf)).found(word)
+        with suppress(UserError):
+            line = line.with_conf_beside(command.conf)
+        yield from _Options(command, line).found(word)
 
 
 class _Options:

@@ -19,11 +19,24 @@ OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/s
 
 def config_groups(line: CommandLine, conf: Path) -> dict[str, list[str]]:
     """Choices by config group, of the configuration files and of those that ``--config-dir`` adds."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, dict[str, None]] = {}
     for folder in (conf, *([Path(line.config_dir)] if line.config_dir else [])):
         for path in sorted(folder.glob("*/*.yaml")):
-            groups.setdefault(path.parent.name, []).append(path.stem)
-    return groups
+            groups.setdefault(path.parent.name, {})[path.stem] = None
+    return {group: list(names) for group, names in groups.items()}
+
+
+def remarks(line: CommandLine, conf: Path) -> Iterator[str]:
+    """What is to be told of the current folder's ``conf``: which files of it count in the place of ours, or
+    that none do.
+    """
+    beside = Path("conf")
+    if line.config_dir == str(beside):
+        same = [path.relative_to(beside) for path in sorted(beside.glob("*/*.yaml"))]
+        if names := [str(path) for path in same if (conf / path).is_file()]:
+            yield f"In the place of our own: {', '.join(str(beside / name) for name in names)}."
+    elif not line.config_dir and (others := sorted(beside.glob("*.yaml"))) and not beside.samefile(conf):
+        yield f"{beside} is left alone: by its {others[0].name} it is another program's."
 
 
 class Choices:

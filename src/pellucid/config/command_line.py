@@ -61,10 +61,21 @@ class CommandLine:
     def with_conf_beside(self, conf: Path) -> CommandLine:
         """The line with the current folder's ``conf`` for its ``--config-dir``, where it has choices.
 
-        Not where the line names a folder, nor in a clone, whose ``conf`` is that of the command.
+        Not where the line names a folder, nor in a clone, whose ``conf`` is that of the command, nor where it
+        has more than choices, as that of another program. Raises UserError for a named folder with files that
+        would take the place of commands.
         """
+        if self.config_dir:
+            theirs = {file.name for file in Path(self.config_dir).glob("*.yaml")}
+            of_commands = sorted(theirs & {file.name for file in conf.glob("*.yaml")})
+            if of_commands and not conf.samefile(self.config_dir):
+                raise UserError(
+                    f"--config-dir={self.config_dir}: its {', '.join(of_commands)} would take the place of our "
+                    "own. Expected choices alone, <group>/<choice>.yaml."
+                )
+            return self
         beside = Path("conf")
-        if self.config_dir or not any(beside.glob("*/*.yaml")) or beside.samefile(conf):
+        if any(beside.glob("*.yaml")) or not any(beside.glob("*/*.yaml")) or beside.samefile(conf):
             return self
         return replace(self, options=[*self.options, "--config-dir", str(beside)], config_dir=str(beside))
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hydra
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
@@ -28,10 +33,31 @@ _NONE = object()
 _register("unique", lambda name=None: name or secrets.token_hex(3), use_cache=True, replace=True)
 
 
+class _UserChoices(SearchPathPlugin):
+    """The user's folder of configuration files, before ours: of two files of a name theirs is meant."""
+
+    folder: ClassVar[Path | None] = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        if self.folder is not None:
+            search_path.prepend("user", str(self.folder.absolute()), anchor="main")
+
+
+@contextmanager
+def with_choices_of(folder: Path | None) -> Iterator[None]:
+    """Within, Hydra composes with that folder's configuration files, where there is one, before ours."""
+    Plugins.instance().register(_UserChoices)
+    before, _UserChoices.folder = _UserChoices.folder, folder
+    try:
+        yield
+    finally:
+        _UserChoices.folder = before
+
+
 def compose(conf: Path, name: str, overrides: list[str], *, added: Path | None = None) -> DictConfig:
     """The configuration ``name`` of the folder ``conf``, Hydra's own part with it, read-only.
 
-    ``added`` is a further folder of configuration files. It is remembered for as long as no file changes.
+    ``added`` is the user's folder of such files. It is remembered for as long as no file changes.
     """
     config = _compose(conf, name, tuple(overrides), added, _state(conf) + (_state(added) if added else ()))
     OmegaConf.clear_cache(config)  # of ${now:} and ${unique:}, which are others each time
@@ -49,10 +75,8 @@ def _compose(
     instance = GlobalHydra.instance()
     if instance.is_initialized():
         instance.clear()
-    with hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        # A path, as Hydra would not decode an URI.
-        more = [f"hydra.searchpath=[{in_quotes(str(added.absolute()))}]"] if added else []
-        config = hydra.compose(name, [*overrides, *more], return_hydra_config=True)
+    with with_choices_of(added), hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
+        config = hydra.compose(name, list(overrides), return_hydra_config=True)
     OmegaConf.set_readonly(config, True)
     return config
 
