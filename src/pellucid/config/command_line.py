@@ -70,8 +70,8 @@ class CommandLine:
             of_commands = sorted(theirs & {file.name for file in conf.glob("*.yaml")})
             if of_commands and not conf.samefile(self.config_dir):
                 raise UserError(
-                    f"--config-dir={self.config_dir}: its {', '.join(of_commands)} would take the place of our "
-                    "own. Expected choices alone, <group>/<choice>.yaml."
+                    f"--config-dir={self.config_dir}: its {', '.join(of_commands)} would take the place of "
+                    "our own. Expected choices alone, <group>/<choice>.yaml."
                 )
             return self
         beside = Path("conf")
