@@ -73,7 +73,7 @@ def test_a_function_is_as_its_class(tmp_path: Path, photo: Path) -> None:
     assert metrics(one)["val/loss"] == metrics(other)["val/loss"]
     check_commands(one, photo)
     targets.called.clear()
-    with pytest.raises(UserError, match=r"build_net is not allowed there.*packages=\[mypackage\]"):
+    with pytest.raises(UserError, match=r"build_net is not allowed there.*packages=\[tests\]"):
         restore(one)
     assert targets.called == [], "a run's folder alone has nothing called"
 

@@ -60,7 +60,7 @@ def test_a_class_that_came_from_elsewhere_is_refused() -> None:
 
 
 def test_packages_opens_the_door_for_a_users_own() -> None:
-    with pytest.raises(UserError, match=r"packages=\[mypackage\]"):
+    with pytest.raises(UserError, match=r"packages=\[tests\]"):
         locate("tests.engine.test_build.OwnNet", "model")
     assert locate("tests.engine.test_build.OwnNet", "model", ["tests"]).__name__ == "OwnNet"
     with pytest.raises(UserError, match="Expected a Callback of"):

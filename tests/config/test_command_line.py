@@ -11,6 +11,7 @@ from pellucid.config.command import Command
 from pellucid.config.command_line import assignment, quote_path, split
 from pellucid.config.compose import compose
 from pellucid.config.line_check import check, compose_line
+from pellucid.errors import UserError
 from tests.helpers import CONF
 
 
@@ -90,3 +91,24 @@ def test_losses_and_metrics_of_ones_own_are_added_without_a_sign() -> None:
     metric = "task.metrics.f1._target_=torchmetrics.classification.MulticlassF1Score"
     line = split([metric, "+task.loss._target_=torch.nn.NLLLoss", "task.focal=2.0"])
     assert line.overrides == [f"++{metric}", "+task.loss._target_=torch.nn.NLLLoss", "task.focal=2.0"]
+
+
+def test_a_file_beside_the_user_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mynet.py").touch()
+    (tmp_path / "torch").mkdir()  # whose name is that of an installed one
+    (tmp_path / "loss").mkdir()
+    monkeypatch.chdir(tmp_path)
+    line = split(
+        ["model._target_=mynet.Net", "task.loss._target_=loss.of.Mine", "optimizer._target_=torch.nn.X"]
+    )
+    assert line.with_user_files(CONF).value("packages") == ["mynet", "loss"]
+    named = split(["packages=[other]", "model._target_=mynet.Net"]).with_user_files(CONF)
+    assert named.value("packages") == ["other"]
+    monkeypatch.chdir(CONF)
+    assert split(["model._target_=mynet.Net"]).with_user_files(CONF).value("packages") is None
+
+
+def test_a_folder_with_files_of_commands_is_no_folder_of_choices(tmp_path: Path) -> None:
+    (tmp_path / "explain.yaml").touch()
+    with pytest.raises(UserError, match=r"its explain\.yaml would take the place of our own"):
+        split(["--config-dir", str(tmp_path)]).with_user_files(CONF)

@@ -104,7 +104,7 @@ def test_nothing_else_is_called(target: str, slot: str, packages: list[str]) -> 
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_a_function_of_a_named_package_stands_where_it_may(slot: str) -> None:
-    with pytest.raises(UserError, match=r"packages=\[mypackage\]"):
+    with pytest.raises(UserError, match=r"packages=\[tests\]"):
         locate(f"{OWN}.gives_nothing", slot)
     if slot in PLACES:
         assert locate(f"{OWN}.gives_nothing", slot, ["tests"]) is targets.gives_nothing

@@ -404,4 +404,4 @@ def test_every_command_works_with_a_run_on_ones_own_data(tmp_path: Path) -> None
         assert "Warning" not in done.stderr
     refused = command(run, script="scripts/evaluate.py", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "packages=[mypackage]" in refused.stderr
+    assert "packages=[mypkg]" in refused.stderr

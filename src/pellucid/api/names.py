@@ -29,7 +29,7 @@ def has_data(*overrides: str) -> bool:
 
     conf = conf_folder()
     name, *others = overrides
-    line = split([f"data={name}", *others]).with_conf_beside(conf)
+    line = split([f"data={name}", *others]).with_user_files(conf)
     check(line, conf=conf, name="train")
     return not make_data(container(compose_line(line, conf, "train"))).needs_download
 

@@ -302,7 +302,7 @@ def _call(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> tu
     argv = [*overrides, *(_override(name, value) for name, value in options.items() if value is not None)]
     if flags := [text for text in argv if text.startswith("-")]:
         raise UserError(f"{flags[0]}: expected group.key=value.")
-    line = split(argv, command).with_conf_beside(conf)
+    line = split(argv, command).with_user_files(conf)
     find_packages(own_packages(line, conf, training=False))
     with captured() as shown:
         value = work(command, line)

@@ -37,7 +37,7 @@ def train(*overrides: str, quiet: bool = False) -> Run:
     that is interrupted raises KeyboardInterrupt and can be resumed.
     """
     conf = conf_folder()
-    line = split(list(overrides)).with_conf_beside(conf)
+    line = split(list(overrides)).with_user_files(conf)
     if line.multirun or line.show_only or set(line.options) - {"--config-dir", line.config_dir}:
         raise UserError(
             "train(…) takes overrides, group=choice and group.key=value. For sweeps type pellucid train -m …"

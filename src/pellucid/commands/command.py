@@ -65,7 +65,7 @@ def run_command(script: str, conf: Path | None = None) -> None:
             _train(config, Path(folder), resume=True)  # from the checkpoint, if there is one
         else:
             with ending():
-                line = split(sys.argv[1:], command).with_conf_beside(command.conf)
+                line = split(sys.argv[1:], command).with_user_files(command.conf)
                 if as_json and (line.multirun or line.show_only):
                     raise UserError("--json: of one run; leave -m and what only shows options out.")
                 result = _run(command, line)

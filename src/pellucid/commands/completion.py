@@ -72,7 +72,7 @@ def _found(before: Sequence[str], word: str) -> Found:
         command = Command(conf_folder(), verb)
         line = split([text for text in given if "=" in text or text.startswith("-")], command)
         with suppress(UserError):
-            line = line.with_conf_beside(command.conf)
+            line = line.with_user_files(command.conf)
         yield from _Options(command, line).found(word)
 
 

@@ -191,9 +191,11 @@ def locate(target: str, slot: str, packages: Sequence[str] = ()) -> type | Funct
     kind, modules = SLOTS[slot]
     module, _, name = target.rpartition(".")
     package = target.split(".")[0]
+    of_libraries = {root.split(".")[0] for root in modules} | sys.stdlib_module_names
+    own = "mypackage" if package in of_libraries else package
     refused = UserError(
         f"{slot}: {target} is not allowed there. Expected {_kind_name(kind)} of {', '.join(modules)}, or of "
-        "a package of your own that you name on the command line: packages=[mypackage]."
+        f"a package of your own that you name on the command line: packages=[{own}]."
     )
     of_timm = slot in OF_NETS and (module in TIMM or _within(module, TIMM[1]))
     if not all(part.isidentifier() for part in target.split(".")) or not (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -58,7 +59,13 @@ class CommandLine:
         ]
         return replace(self, options=options, config_dir=str(folder))
 
-    def with_conf_beside(self, conf: Path) -> CommandLine:
+    def with_user_files(self, conf: Path) -> CommandLine:
+        """The line with the choices and the packages of the user's that lie in the current folder. Raises
+        UserError, as ``_with_conf_beside``.
+        """
+        return self._with_conf_beside(conf)._with_packages_beside()
+
+    def _with_conf_beside(self, conf: Path) -> CommandLine:
         """The line with the current folder's ``conf`` for its ``--config-dir``, where it has choices.
 
         Not where the line names a folder, nor in a clone, whose ``conf`` is that of the command, nor where it
@@ -79,9 +86,28 @@ class CommandLine:
             return self
         return replace(self, options=[*self.options, "--config-dir", str(beside)], config_dir=str(beside))
 
+    def _with_packages_beside(self) -> CommandLine:
+        """The line with ``packages`` naming those of its ``_target_`` that lie in the current folder.
+
+        Not where the line names packages. Files of others name none: it is the line that is the user's word.
+        """
+        tops = [text.partition("_target_=")[2].strip("'\"").partition(".")[0] for text in self.overrides]
+        beside = [top for top in dict.fromkeys(filter(None, tops)) if _lies_beside(top)]
+        if not beside or any(text.lstrip("+").startswith("packages=") for text in self.overrides):
+            return self
+        return replace(self, overrides=[*self.overrides, f"packages=[{','.join(beside)}]"])
+
     def parsed(self) -> list[Override]:
         """The overrides, parsed. Raises Hydra's error for one that cannot be."""
         return OverridesParser.create().parse_overrides(self.overrides)
+
+
+def _lies_beside(package: str) -> bool:
+    """Whether that is a module or package of the current folder, and not an installed one."""
+    if not (Path(f"{package}.py").is_file() or Path(package).is_dir()):
+        return False
+    spec = importlib.util.find_spec(package)  # which finds the current folder's, too, where it is on the path
+    return spec is None or spec.origin is None or Path(spec.origin).is_relative_to(Path.cwd())
 
 
 def split(argv: list[str], command: Command | None = None) -> CommandLine:
