@@ -41,6 +41,7 @@ def test_what_tells_stands_beside_the_choices() -> None:
         "sweep.trials=4",
         "hydra.run.dir=x",
     ]
+    written = [text.lstrip("+").partition("=")[0] for text in written]
     rows = overview(CONFIG, {"model": "own", "experiment": "mine", "hydra/launcher": "basic"}, written)
     assert rows == [
         ("model", "own", "hidden=[3,4]"),

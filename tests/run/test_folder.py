@@ -137,3 +137,18 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     one.unlock()
     other.lock()
     other.unlock()
+
+
+def test_what_an_experiment_sets_is_known(tmp_path: Path) -> None:
+    run, sources = Run(tmp_path), [{"schema": "pkg", "path": "hydra.conf"}]
+    for folder, epochs in (("mine", "{max_epochs: 3}"), ("ours", "{devices: 1}")):
+        (tmp_path / folder / "experiment").mkdir(parents=True)
+        (tmp_path / folder / "experiment" / "a.yaml").write_text(
+            f"defaults: [b]\ntrainer: {epochs}\nseed: 1\n"
+        )
+        sources.append({"schema": "file", "path": str(tmp_path / folder)})
+    (tmp_path / ".hydra").mkdir()
+    kept = {"hydra": {"runtime": {"choices": {"experiment": "a", "debug": None}, "config_sources": sources}}}
+    OmegaConf.save(OmegaConf.create(kept), tmp_path / ".hydra" / "hydra.yaml")
+    assert run.preset_options(("experiment", "debug")) == ["trainer", "trainer.max_epochs", "seed"]
+    assert run.preset_options(("debug",)) == []

@@ -10,7 +10,7 @@ import pytest
 from pellucid.config.command_line import split
 from pellucid.errors import UserError
 from pellucid.run.folder import Run
-from pellucid.run.resume import resumed_config
+from pellucid.run.resume import resumed_config, with_weights_of_run
 from tests.commands.runs import QUIET, wait_for_epochs
 from tests.helpers import CONF, command, compose, metrics, start
 
@@ -135,3 +135,15 @@ def test_a_run_that_is_training_cannot_be_resumed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_weights_may_be_a_run_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "outputs" / "cnn_digits" / "2026-01-01_00-00-00_deeper"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "config.yaml").write_text("name: deeper\n")
+    (run / ".hydra" / "overrides.yaml").write_text("[]\n")
+    monkeypatch.chdir(tmp_path)
+    for typed in ("deeper", "last", "outputs/cnn_digits", str(run)):
+        assert with_weights_of_run(split([f"weights={typed}"])).value("weights") == str(run), typed
+    for typed in ("deepest", "outputs/net.pt", "none"):
+        assert with_weights_of_run(line := split([f"weights={typed}"])) is line

@@ -22,7 +22,7 @@ from pellucid.draw.curves import draw_curves
 from pellucid.draw.figures import Figures
 from pellucid.errors import UserError
 from pellucid.run import folder as run_folder
-from pellucid.run.resume import resumed_config
+from pellucid.run.resume import resumed_config, with_weights_of_run
 from pellucid.system.console import captured
 from pellucid.view.curves import curves
 
@@ -52,6 +52,7 @@ def train(*overrides: str, quiet: bool = False) -> Run:
         if config is not None:
             _train(config, run.folder, resume=True, quiet=quiet)
         return Run.load(run.folder, packages=packages)
+    line = with_weights_of_run(line)
     check(line, conf=conf, name="train")
     folder, config = _begin(with_additions(line, conf), conf)
     _train(config, folder, quiet=quiet)

@@ -35,7 +35,7 @@ from pellucid.config.line_check import check, compose_line, with_additions, with
 from pellucid.config.trust import own_packages
 from pellucid.errors import UserError, typed
 from pellucid.run.folder import Run, check_new_folder
-from pellucid.run.resume import resumed_config
+from pellucid.run.resume import resumed_config, with_weights_of_run
 from pellucid.sweep.folder import begin, frozen_line
 from pellucid.system.console import console, lines_of, start_logging, steady_streams
 from pellucid.system.files import check_writable, disk_error
@@ -146,6 +146,7 @@ def _begin_training(line: CommandLine, conf: Path) -> Any:
     """Start a run or, with -m, a sweep; one that is continued with the files of its beginning. What a run
     found.
     """
+    line = with_weights_of_run(line)
     if line.multirun:
         line, conf = frozen_line(line, conf)
         line = with_params(line, conf)

@@ -13,13 +13,12 @@ SHORT = ("optimizer", "scheduler")  # of which every option is told
 ALWAYS = ("data.batch_size", "trainer.max_epochs", "seed")
 
 
-def overview(config: Mapping[str, Any], choices: Mapping[str, str], overrides: Sequence[str]) -> list[Row]:
+def overview(config: Mapping[str, Any], choices: Mapping[str, str], written: Sequence[str]) -> list[Row]:
     """A row for each config group, and a last one for options of none.
 
-    ``choices`` are by group, those that are not known are told by their class; ``overrides`` are those of the
-    line: what they say is told beside the usual.
+    ``choices`` are by group, those that are not known are told by their class; ``written`` are options that
+    somebody has set, which are told beside the usual.
     """
-    written = [override.lstrip("+").partition("=")[0] for override in overrides]
     rows = [
         (group, _choice(config.get(group), choices.get(group)), _options(group, config, written))
         for group in GROUPS

@@ -25,7 +25,7 @@ from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
 from pellucid.engine.host import RunHost
 from pellucid.engine.loggers import log_final
-from pellucid.engine.overview import overview
+from pellucid.engine.overview import PRESETS, overview
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.recorder import Recorder, Watch
@@ -195,7 +195,9 @@ class Training:
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
         if not is_quiet():
-            console.rows(overview(self.config, self.run.choices(), self.run.overrides()))
+            of_line = [override.lstrip("+").partition("=")[0] for override in self.run.overrides()]
+            set_options = [*self.run.preset_options(PRESETS), *of_line]
+            console.rows(overview(self.config, self.run.choices(), set_options))
         written = OmegaConf.to_yaml(self._own_config()).rstrip()
         log.info("The whole configuration:\n" + written, extra=FILE_ONLY)  # lines of its own
 

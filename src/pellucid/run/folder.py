@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pellucid.config.compose import container, load
+from pellucid.config.keys import keys_of
 from pellucid.config.trust import config_problem
 from pellucid.errors import UserError, did_you_mean, encodable, first_line
 from pellucid.system.files import (
@@ -148,6 +149,18 @@ class Run:
             return [str(text) for text in OmegaConf.to_container(load(path)) or []]
         except (OSError, ValueError):
             return []
+
+    def preset_options(self, presets: Sequence[str]) -> list[str]:
+        """Options that the files chosen from those config groups set, dotted, while the files are there."""
+        path, choices = self.folder / ".hydra" / "hydra.yaml", self.choices()
+        found: dict[str, None] = {}
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+            sources: Any = OmegaConf.to_container(load(path))["hydra"]["runtime"]["config_sources"]  # type: ignore[index,call-overload]
+            folders = [Path(source["path"]) for source in sources if source["schema"] == "file"]
+            for name in (f"{preset}/{choices[preset]}.yaml" for preset in presets if preset in choices):
+                file = next(folder / name for folder in folders if (folder / name).is_file())
+                found |= dict.fromkeys(keys_of(OmegaConf.to_container(load(file))))  # type: ignore[arg-type]
+        return [key for key in found if key != "defaults"]
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         write_atomically(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config).encode())

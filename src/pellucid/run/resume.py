@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pellucid.config.build import flatten
 from pellucid.config.check import check_targets, kind_problem
-from pellucid.config.command_line import CommandLine
+from pellucid.config.command_line import CommandLine, assignment
 from pellucid.config.compose import compose
 from pellucid.config.keys import takes
 from pellucid.config.trust import check_writers, own_packages, packages_option
@@ -20,6 +21,22 @@ DEVICES = {"trainer.accelerator", "trainer.devices", "trainer.strategy"}
 FREE = {"device_images": 0.0, "report": True, "share": 0.1}  # and a value of the right kind
 PATHS = {"data.path", "data.root", "data.cache"}  # where the same images are now
 OF_LINE = {"resume", "packages"}
+
+
+def with_weights_of_run(line: CommandLine) -> CommandLine:
+    """The line with the folder of the run that ``weights`` means by its name, by last or as the newest in a
+    folder; as it is where it means none.
+    """
+    value = line.value("weights")
+    path = Path(value) if isinstance(value, str) else None
+    if path is None or path.is_file():
+        return line
+    is_name = path.parent == Path.cwd() and not path.exists()
+    try:
+        folder = Run.open(path.name if is_name else path).folder
+    except UserError:
+        return line
+    return replace(line, overrides=[*line.overrides, assignment("weights", str(folder))])
 
 
 def resumed_config(run: Run, line: CommandLine, conf: Path) -> dict[str, Any] | None:
