@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
+def _log_reaches_caplog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our log reaches ``caplog``, also where a command in a test before has turned its propagation off."""
     monkeypatch.setattr(logging.getLogger("pellucid"), "propagate", True)
 
