@@ -9,6 +9,7 @@ folder of a sweep whose report is shown, else forty small nets are trained on di
 import argparse
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 from selenium.webdriver import Chrome, ChromeOptions
@@ -77,17 +79,18 @@ def draw_console() -> None:
     """``run.svg``: what the first run shows."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, ROOT / "train.py", "callbacks.summary.depth=1", "trainer=cpu"],
+            [sys.executable, ROOT / "train.py", "trainer=cpu"],
             cwd=folder,
             env={**os.environ, "FORCE_COLOR": "1", "TTY_COMPATIBLE": "0", "COLUMNS": str(WIDTH)},
             capture_output=True,
             text=True,
             check=True,
         )
-        shown = done.stdout[done.stdout.index("CNN for images") :].replace(f"{Path(folder).resolve()}/", "")
+        shown = done.stdout.replace(f"{Path(folder).resolve()}/", "")
     console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(Text("$ python train.py\n", style="bold green"), Text.from_ansi(shown), sep="")
-    console.save_svg(str(ROOT / "docs" / "run.svg"), title="pellucid")
+    of_machine = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # none is fetched
+    console.save_svg(str(ROOT / "docs" / "run.svg"), title="pellucid", code_format=of_machine)
 
 
 def draw_sweep(sweep: Path | None) -> None:
