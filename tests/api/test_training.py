@@ -14,7 +14,7 @@ import pellucid
 from pellucid.api.training import LiveCurves, in_notebook
 from tests.helpers import same, weights
 
-LINE = ("data=digits", "report=false", "callbacks=none", "logger=none")
+LINE = ("model=dnn", "data=digits", "report=false", "callbacks=none", "logger=none")
 
 
 def test_twice_in_one_process_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_twice_in_one_process_from_any_folder(tmp_path: Path, monkeypatch: pytes
     line = (*LINE, "trainer.max_epochs=1", "optimizer.weight_decay=1e-4")
     first, second = (pellucid.train(*line) for _ in range(2))
     assert first.folder != second.folder
-    assert first.folder.parent == tmp_path / "outputs" / "cnn_digits"
+    assert first.folder.parent == tmp_path / "outputs" / "dnn_digits"
     assert same(weights(first.folder), weights(second.folder))
     assert first.metrics["status"] == "finished"
     assert "weight_decay: 0.0001" in (first.folder / ".hydra" / "config.yaml").read_text(encoding="utf-8")

@@ -40,8 +40,9 @@ def test_values_as_json_has_them() -> None:
     assert json.loads(mistaken("x", "schön")) == {"format": 1, "command": "x", "error": "schön"}
 
 
+@pytest.mark.slow
 def test_a_training_and_a_question(tmp_path: Path) -> None:
-    line = ("trainer.max_epochs=1", "report=false", "callbacks=none", "logger=none")
+    line = ("model=dnn", "trainer.max_epochs=1", "report=false", "callbacks=none", "logger=none")
     code, content, told = typed("train.py", *line, cwd=tmp_path)
     folder = Path(content["result"]["folder"])
     assert (code, content["command"]) == (0, "train")

@@ -18,6 +18,7 @@ import yaml
 from pellucid.config.check import type_problem
 from pellucid.config.signature import read_signature
 from pellucid.errors import did_you_mean
+from pellucid.system.files import YAML_LOADER
 
 PathText: TypeAlias = str  # a path, taken to the letter: it may contain =, spaces, brackets
 NameText: TypeAlias = str  # a text with any sign in it; 1.10 is no number
@@ -28,7 +29,6 @@ DataOverride: TypeAlias = Mapping[str, Any]
 KEPT_PATHS = {"data.path", "data.root", "data.cache", "weights", "model.weights"}
 TRAINING_PATHS = {"hydra.run.dir", "hydra.sweep.dir", "resume"} | KEPT_PATHS
 TRAINING_TEXTS = {"sweep.storage", "sweep.name", "name"}
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of libyaml is 20 times as fast
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Command:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The YAML as it stands, nothing composed or resolved."""
-        return yaml.load(self.file.read_bytes(), LOADER)  # type: ignore[no-any-return]
+        return yaml.load(self.file.read_bytes(), YAML_LOADER)  # type: ignore[no-any-return]
 
     @property
     def target(self) -> str | None:
