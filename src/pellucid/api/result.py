@@ -21,13 +21,15 @@ from pellucid.system.files import write_atomically, write_csv
 class Result:
     """What was found: ``rows`` of a table, ``arrays`` and ``figures`` by their names.
 
-    ``text``: what a terminal shows of it. A notebook shows text and figures.
+    ``text``: what a terminal shows of it. A notebook shows text and figures. ``texts``: files' contents
+    by their endings.
     """
 
     text: str
     rows: Sequence[Mapping[str, Any]] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     figures: Figures = field(default_factory=lambda: Figures({}))
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def figure(self, name: str | None = None) -> Image.Image:
         """The picture of that name, by default the first. Raises UserError where there is none."""
@@ -49,6 +51,8 @@ class Result:
         if path.suffix == ".png":
             self.figure()  # told where there is none
             write_atomically(path, self.figures.content(next(iter(self.figures))))
+        elif path.suffix in self.texts:
+            write_atomically(path, f"{self.texts[path.suffix]}\n".encode())
         elif path.suffix == ".csv":
             if not self.rows:
                 raise UserError(f"{path}: there is no table of this.")

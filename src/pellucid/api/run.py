@@ -178,7 +178,13 @@ class Run:
                 return Evaluation(found.text, found.rows, figures=found.figures)
             facts = read_json(file)
             rows = _rows_of(file.with_name("images.csv"))
-        return Evaluation(found.text, rows, {}, found.figures, facts["metrics"], facts["intervals"])
+        return Evaluation(
+            found.text,
+            rows,
+            figures=found.figures,
+            metrics=facts["metrics"],
+            intervals=facts["intervals"],
+        )
 
     def predict(self, images: str | Path | Images, **options: Any) -> Result:
         """Class and confidence of image files, or of ``run.images()``, labels or numbers; a row each."""
@@ -210,11 +216,11 @@ class Run:
 
     def export(self, format: str = "onnx", **options: Any) -> Path:
         """The net as a file for other programs, by default in ``export/`` of the run's folder; its path."""
-        return Path(_call("export", (), self._with_own({"format": format, **options}))[0])
+        return Path(call("export", (), self._with_own({"format": format, **options}))[0])
 
     def report(self, **options: Any) -> Path:
         """The run's page, written; its path."""
-        return Path(_call("report", (), self._with_own(options))[0])
+        return Path(call("report", (), self._with_own(options))[0])
 
     def _ask(self, verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> Result:
         with tempfile.TemporaryDirectory() as temporary:
@@ -268,7 +274,7 @@ def _asked(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> I
     """What a command finds, and the folder of its files, which stays where ``out`` names one."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.get("out", temporary)).expanduser()
-        value, text = _call(verb, overrides, {**options, "out": folder})
+        value, text = call(verb, overrides, {**options, "out": folder})
         text = "\n".join(line for line in text.splitlines() if temporary not in line)
         rows = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
         arrays: dict[str, np.ndarray] = {}
@@ -295,7 +301,7 @@ def _value(text: str) -> int | float | str:
     return text
 
 
-def _call(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> tuple[Any, str]:
+def call(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> tuple[Any, str]:
     """What a command returns and what it shows, by its own check of the line. Raises UserError."""
     conf = conf_folder()
     command = Command(conf, verb)

@@ -32,7 +32,7 @@ from pellucid.config.keys import (
     mapping_problems,
     required_problems,
 )
-from pellucid.config.space import option_problems, read_space, space_problems
+from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
 from pellucid.errors import UserError, did_you_mean, first_line
@@ -156,7 +156,7 @@ class _LineCheck:
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.choices.groups)
-        yield from space_problems(space, sampled=base.sweep.sampler is not None)
+        yield from space_problems(searched(space), sampled=base.sweep.sampler is not None)
         if valid:
             yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
 
