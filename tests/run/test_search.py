@@ -55,4 +55,6 @@ def test_short_names_tell_runs_apart() -> None:
     assert short_names([("", a), ("", c)]) == ["cnn_digits", "dnn_digits"]
     assert short_names([("deeper", a), ("", c)]) == ["deeper", "dnn_digits"]
     assert short_names([("", a), ("", b), ("", c)]) == ["cnn_digits/x", "cnn_digits/y", "dnn_digits"]
+    seeds = [("", Path(f"sweeps/first/0/seed_{seed}")) for seed in (0, 1)]
+    assert short_names(seeds) == ["first/0/seed_0", "first/0/seed_1"]
     assert short_names([("deeper", a), ("deeper", c)]) == ["deeper/x (1)", "deeper/x (2)"]

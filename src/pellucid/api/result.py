@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.draw.figures import Figures
+from pellucid.draw.formats import FORMATS
 from pellucid.errors import UserError, did_you_mean
 from pellucid.system.files import write_atomically, write_csv
 
@@ -44,13 +45,14 @@ class Result:
         return self.figures[name]
 
     def save(self, path: str | Path) -> Path:
-        """Write it: the first picture to a ``.png``, the rows to a ``.csv``, the arrays to an ``.npz``, all
-        of them into a folder. The path. Raises UserError where there is none of that kind.
+        """Write it: the first picture to a ``.png``, ``.pdf`` or ``.svg``, the rows to a ``.csv``, the arrays
+        to an ``.npz``, all of them into a folder. The path. Raises UserError where there is none of that kind.
         """
         path = Path(path).expanduser()
-        if path.suffix == ".png":
+        if path.suffix.removeprefix(".") in FORMATS:
             self.figure()  # told where there is none
-            write_atomically(path, self.figures.content(next(iter(self.figures))))
+            name = next(iter(self.figures))
+            write_atomically(path, self.figures.content(name, path.suffix.removeprefix(".")))
         elif path.suffix in self.texts:
             write_atomically(path, f"{self.texts[path.suffix]}\n".encode())
         elif path.suffix == ".csv":

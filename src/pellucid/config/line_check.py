@@ -35,6 +35,7 @@ from pellucid.config.keys import (
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
+from pellucid.draw.formats import format_problem
 from pellucid.errors import UserError, did_you_mean, first_line
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
@@ -191,6 +192,8 @@ class _LineCheck:
             return
         yield from trainer_problems(config.get("trainer") or {})
         if self.name == "train" and (problem := _name_problem(config.get("name"))):
+            yield problem
+        if self.name == "train" and (problem := format_problem(config.get("figures", "png"))):
             yield problem
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)

@@ -20,6 +20,7 @@ from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
+from pellucid.draw.formats import vector_formats
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
@@ -140,6 +141,7 @@ class Training:
             seed=config["seed"],
             explainers=make_explainers(config),
             share=config.get("share"),  # older runs had no limit
+            formats=vector_formats(config.get("figures", "png")),  # which they did not know, either
         )
         self.figures.go_on(run.metrics())
         self.pruning = make_pruning(self.config.get("sweep"), self.trial, task)

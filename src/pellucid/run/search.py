@@ -74,7 +74,7 @@ def short_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
 
     ``runs``: the name that each was given, or the empty text, and its folder.
     """
-    names = [name or folder.parent.name or folder.name for name, folder in runs]
+    names = [name or _short(folder) for name, folder in runs]
     longer = [
         name if names.count(name) == 1 else f"{name}/{folder.name}"
         for name, (_, folder) in zip(names, runs, strict=True)
@@ -83,3 +83,10 @@ def short_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
         name if longer.count(name) == 1 else f"{name} ({longer[: index + 1].count(name)})"
         for index, name in enumerate(longer)
     ]
+
+
+def _short(folder: Path) -> str:
+    """The folder of runs that it is in; of a sweep's run its name, trial and seed."""
+    if folder.name.isdecimal() or folder.parent.name.isdecimal():
+        return "/".join(folder.parts[-3:] if folder.parent.name.isdecimal() else folder.parts[-2:])
+    return folder.parent.name or folder.name
