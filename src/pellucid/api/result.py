@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pellucid.draw.figures import Figures
-from pellucid.draw.formats import FORMATS
 from pellucid.errors import UserError, did_you_mean
+from pellucid.system.figure_formats import FORMATS
 from pellucid.system.files import write_atomically, write_csv
 
 
@@ -46,7 +46,7 @@ class Result:
 
     def save(self, path: str | Path) -> Path:
         """Write it: the first picture to a ``.png``, ``.pdf`` or ``.svg``, the rows to a ``.csv``, the arrays
-        to an ``.npz``, all of them into a folder. The path. Raises UserError where there is none of that kind.
+        to an ``.npz``, all into a folder. The path. Raises UserError where there is none of that kind.
         """
         path = Path(path).expanduser()
         if path.suffix.removeprefix(".") in FORMATS:

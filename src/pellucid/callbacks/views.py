@@ -46,13 +46,13 @@ from pellucid.discovery.net import candidates
 from pellucid.discovery.normalization import given_normalization
 from pellucid.discovery.output import Score
 from pellucid.discovery.pool import given_pool
-from pellucid.draw.formats import vector_formats
 from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.explainer.base import Explainer
 from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.explainer.occlusion import Occlusion
 from pellucid.explainer.saliency import Saliency
+from pellucid.system.figure_formats import vector_formats
 from pellucid.system.files import check_writable
 
 log = logging.getLogger(__name__)

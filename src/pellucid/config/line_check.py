@@ -35,8 +35,8 @@ from pellucid.config.keys import (
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
-from pellucid.draw.formats import format_problem
 from pellucid.errors import UserError, did_you_mean, first_line
+from pellucid.system.figure_formats import format_problem
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 

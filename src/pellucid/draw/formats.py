@@ -1,44 +1,22 @@
-"""In which formats figures are written: PNG always, PDF and SVG beside it where they are asked for.
-
-Nothing here imports matplotlib: formats are checked where a line is.
-"""
+"""In which formats a command writes its figures, and which pictures it has written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pellucid.errors import UserError, did_you_mean
+from pellucid.system.figure_formats import vector_formats
 
 if TYPE_CHECKING:
     from pellucid.draw.sheet import Picture
 
-FORMATS = ("png", "pdf", "svg")
 Function = TypeVar("Function", bound=Callable[..., Any])
 _vectors: ContextVar[tuple[str, ...]] = ContextVar("vectors", default=())
 _drawn: ContextVar[dict[Path, Picture] | None] = ContextVar("drawn", default=None)
-
-
-def format_problem(figures: Any) -> str:
-    """Why that is no choice of formats; the empty text where it is one."""
-    names = figures if isinstance(figures, list | tuple) else [figures]
-    for name in names:
-        if name not in FORMATS:
-            hint = did_you_mean(str(name), FORMATS)
-            return f"figures={name}: expected png, pdf, svg or a list of them, [png,pdf].{hint}"
-    return ""
-
-
-def vector_formats(figures: str | Sequence[str]) -> tuple[str, ...]:
-    """Those beside PNG. Raises UserError for what is no format."""
-    if problem := format_problem(figures):
-        raise UserError(problem)
-    names = [figures] if isinstance(figures, str) else figures
-    return tuple(dict.fromkeys(name for name in names if name != "png"))
 
 
 def in_formats(command: Function) -> Function:

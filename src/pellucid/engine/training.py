@@ -20,7 +20,6 @@ from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
-from pellucid.draw.formats import vector_formats
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
@@ -39,6 +38,7 @@ from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.spec import Spec
 from pellucid.system.console import FILE_ONLY, console, is_quiet
+from pellucid.system.figure_formats import vector_formats
 from pellucid.system.files import write_csv
 from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
