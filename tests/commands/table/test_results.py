@@ -101,7 +101,20 @@ def test_folds_have_no_interval(tmp_path: Path) -> None:
     made = tabulate(found, ["model"], ["loss"], HIGHER, {})
     spread = made.rows[0].spreads["test", "loss"]
     assert (spread.mean, spread.std, spread.half) == (2, 1, None)
-    assert "folds share" in made.notes[0]
+    assert "folds or splits alone share" in made.notes[0]
+
+
+def test_splits_alone_have_no_interval_and_seeds_with_splits_are_told(tmp_path: Path) -> None:
+    for kind, half in (("splits", None), ("both", 12.7062 * 0.5)):
+        seeds = (0, 0) if kind == "splits" else (0, 1)
+        runs = [
+            fake_run(tmp_path / kind / str(split), seed=seed, data={"seed": split})
+            for split, seed in enumerate(seeds)
+        ]
+        found = [read_result(Run(run), {("test", "loss"): 1.0 + index}) for index, run in enumerate(runs)]
+        (row,) = tabulate(found, ["model"], ["loss"], HIGHER, {}).rows
+        expected = half if half is None else pytest.approx(half, rel=1e-5)
+        assert row.spreads["test", "loss"].half == expected
 
 
 def test_unknown_options_and_metrics_are_told_with_the_nearest(tmp_path: Path) -> None:

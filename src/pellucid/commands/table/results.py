@@ -221,14 +221,23 @@ def _mixed(by: Sequence[str], labels: Sequence[str], members: Sequence[Result]) 
 
 
 def _split_notes(rows: Sequence[Row]) -> Iterator[str]:
-    if any(len({result.options.get("data.fold") for result in row.results}) > 1 for row in rows):
-        yield "Runs over folds share their training images, and have no interval."
+    if any(_only_divided(row.results) for row in rows):
+        yield "Runs over folds or splits alone share their images, and have no interval."
     elif any(len({result.fingerprint for result in row.results}) > 1 for row in rows):
-        yield "Each seed has splits of its own, so the intervals are over seeds and splits."
+        yield (
+            "Each seed has splits of its own, over which the intervals are too; as splits share images, they "
+            "may be too narrow."
+        )
+
+
+def _only_divided(members: Sequence[Result]) -> bool:
+    """Whether the runs are over folds, or over splits with one seed: no independent repetitions."""
+    seeds, splits, folds = (len({m.options.get(name) for m in members}) for name in REPEATING)
+    return folds > 1 or (splits > 1 and seeds == 1)
 
 
 def _spreads(members: Sequence[Result], metrics: Sequence[str]) -> dict[Key, Spread]:
-    over_folds = len({member.options.get("data.fold") for member in members}) > 1
+    divided = _only_divided(members)
     found = {}
     for name in metrics:
         for stage in STAGES:
@@ -236,7 +245,7 @@ def _spreads(members: Sequence[Result], metrics: Sequence[str]) -> dict[Key, Spr
             if values:
                 finite = len(values) > 1 and all(map(math.isfinite, values))
                 std = statistics.stdev(values) if finite else None
-                half = None if over_folds else mean_interval(values)
+                half = None if divided else mean_interval(values)
                 found[stage, name] = Spread(values, statistics.fmean(values), std, half)
     return found
 

@@ -21,6 +21,8 @@ const pairs = (entries, kind) =>
 // A name that may be broken after its dots and equals signs.
 const breakable = (name) => name.split(/(?<=[.=,/])/).flatMap((part) => [html("wbr"), part]);
 
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");
+
 function drawBest() {
   if (!best)
     return section("best").replaceChildren(
@@ -51,8 +53,10 @@ function drawBest() {
       pairs(
         tests.map(([name, value]) => [
           name,
-          withDeviation(value, best.testDeviations[name]) +
-            (isNumber(best.testIntervals[name]) ? `  (${intervalOf(value, best.testIntervals[name])})` : ""),
+          unbroken(withDeviation(value, best.testDeviations[name])) +
+            (isNumber(best.testIntervals[name])
+              ? ` ${unbroken(`(${intervalOf(value, best.testIntervals[name])})`)}`
+              : ""),
         ]),
         "tests",
       ),
