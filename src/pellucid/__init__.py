@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pellucid.api.names import has_data, list_data, list_models
     from pellucid.api.net import explain, feature_maps, filters, graph, summary, units
     from pellucid.api.run import Run
+    from pellucid.api.table import table
     from pellucid.api.training import train
     from pellucid.callbacks.look import look
     from pellucid.callbacks.views import Views
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "look",
     "summary",
+    "table",
     "train",
     "units",
 ]
@@ -52,6 +54,7 @@ PLACES = {
     "load": "pellucid.api.run",
     "look": "pellucid.callbacks.look",
     "summary": "pellucid.api.net",
+    "table": "pellucid.api.table",
     "train": "pellucid.api.training",
     "units": "pellucid.api.net",
 }

@@ -79,11 +79,14 @@ def test_layers_are_looked_at(folder: Path) -> None:
     assert units.rows[0]["unit"] == 0
 
 
-def test_runs_are_compared(folder: Path) -> None:
+def test_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     run = pellucid.load(folder)
     found = run.compare(pellucid.load(folder / "checkpoints" / "last.ckpt"))
     assert "+0.0000" in repr(found) or "accuracy" in repr(found)
     assert found.rows
+    assert found.save(tmp_path / "curves.pdf").read_bytes().startswith(b"%PDF")
+    three = run.compare(pellucid.load(folder), folder / "checkpoints" / "last.ckpt", out=tmp_path / "out")
+    assert len(three.rows[0]["names"]) == 3
 
 
 def test_it_is_exported(folder: Path, tmp_path: Path) -> None:

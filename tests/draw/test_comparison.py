@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from pellucid.draw.comparison import RUNS, compared_curves, compared_reconstructions, similarity_map
+from pellucid.draw.comparison import (
+    RUNS,
+    agreement_map,
+    compared_curves,
+    compared_reconstructions,
+    similarity_map,
+)
 from pellucid.view.curves import curves
 
 RANDOM = np.random.default_rng(0)
@@ -97,3 +103,17 @@ def test_redrawn(counts: tuple[int, int]) -> None:
         for name, count in zip(("1 is better", "2 is better"), counts, strict=True)
     }
     assert uncut(compared_reconstructions(groups, NAMES, title="t"))
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 12])
+def test_any_number_of_runs(count: int) -> None:
+    names = [*NAMES, *(f"run {index}" for index in range(count - 2))]
+    values = np.clip(RANDOM.random((count, count)), 0.2, 1)
+    picture = agreement_map(values, names, title="t", note="n")
+    assert uncut(picture)
+    metrics = [
+        curves([{"epoch": e, "val/loss": index / e} for e in (1, 2)]).metrics for index in range(count)
+    ]
+    lines = compared_curves(metrics, names, title="t")
+    assert uncut(lines)
+    assert lines.shape[0] > compared_curves(metrics[:1], names[:1], title="t").shape[0]

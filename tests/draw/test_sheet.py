@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import rcParams
 from matplotlib.colors import to_rgb
 
 from pellucid.draw.sheet import (
@@ -14,6 +15,7 @@ from pellucid.draw.sheet import (
     DPI,
     MARKERS,
     WRONG,
+    Page,
     Sheet,
     colour_of,
     colourise,
@@ -165,3 +167,50 @@ def test_a_long_heading_takes_more_lines_and_is_not_cut() -> None:
     lower = len(other) - len(one)
     assert lower == pytest.approx(0.15 * (len(lines) - 1) * DPI, abs=1)
     assert (other[round(0.7 * DPI) + lower, round(1.15 * DPI)] == 0).all(), "what follows lies lower"
+
+
+def page_of_all() -> Sheet:
+    """Text, lines and images, with a name in an alphabet that no font has."""
+    sheet = Sheet(3, 3)
+    sheet.title("A title", "a note of 한 글")
+    sheet.axes(0.5, 1, 1, 1).plot([0, 1], [0, 1])
+    small = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    sheet.image(small, 1.8, 1, 0.8, 1, frame=WRONG)
+    sheet.image(np.zeros((900, 900, 3), np.uint8), 1.8, 2.2, 0.5, 0.5)
+    return sheet
+
+
+def test_a_pdf_has_its_fonts_and_its_images() -> None:
+    sheet = page_of_all()
+    content = sheet.vector("pdf")
+    assert content.startswith(b"%PDF")
+    assert b"/FontFile2" in content, "TrueType, as journals ask for"
+    assert b"/Type3" not in content
+    assert content.count(b"/Subtype /Image") == 2
+    assert content == sheet.vector("pdf"), "the same page, the same file"
+
+
+def test_text_stays_text_in_svg() -> None:
+    content = page_of_all().vector("svg").decode()
+    assert ">A title</text>" in content
+    assert content.count("<image ") == 2
+
+
+def test_vectors_leave_the_picture_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rcParams, "savefig.bbox", "tight")  # as notebooks set it
+    sheet = page_of_all()
+    before = np.array(sheet.picture())
+    content = sheet.vector("pdf")
+    assert b"/MediaBox [ 0 0 216 216 ]" in content, "3 inches"
+    assert rcParams["pdf.fonttype"] != 42, "the user's own"
+    assert np.array_equal(sheet.picture(), before)
+
+
+def test_a_picture_knows_its_sheet_and_a_part_of_it_does_not() -> None:
+    sheet = page_of_all()
+    picture = sheet.picture()
+    assert isinstance(picture, Page)
+    assert picture.sheet is sheet
+    part = picture[:5]
+    assert isinstance(part, Page)
+    assert part.sheet is None

@@ -7,7 +7,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from pellucid.metrics.intervals import RESAMPLES, auroc_interval, bootstrap, paired_interval, wilson
+from pellucid.metrics.intervals import (
+    RESAMPLES,
+    auroc_interval,
+    bootstrap,
+    mean_interval,
+    paired_interval,
+    wilson,
+)
 
 
 def test_the_interval_of_a_share_is_the_binomial_one() -> None:
@@ -68,3 +75,14 @@ def test_the_interval_of_an_auroc() -> None:
     assert perfect == pytest.approx([v[0] for v in wilson(np.array([1.0]), np.array([200]))])
     with pytest.raises(ValueError, match="both sides"):
         auroc_interval(scores, np.ones(600, bool), seed=0)
+
+
+def test_the_interval_of_a_mean_is_that_of_students_t() -> None:
+    # Mean 4, squared deviations 4 + 0 + 4, standard deviation 2; t is 4.3027 with two degrees of freedom.
+    assert mean_interval([2, 4, 6]) == pytest.approx(4.30265 * 2 / 3**0.5, rel=1e-5)
+    values = np.random.default_rng(0).random(7)
+    low, high = stats.t.interval(0.95, 6, loc=values.mean(), scale=stats.sem(values))
+    assert mean_interval(values.tolist()) == pytest.approx((high - low) / 2)
+    assert mean_interval([0.5, 0.5]) == 0
+    for none in ([], [0.5], [0.5, float("nan")], [0.5, float("inf")]):
+        assert mean_interval(none) is None

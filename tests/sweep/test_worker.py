@@ -79,6 +79,54 @@ def test_the_mean_over_seeds_is_optimised(sweep: Sweep, training: FakeTraining) 
 
 
 @pytest.mark.parametrize(
+    ("line", "seeds"),
+    [
+        (("sweep.seeds=3",), (0, 1, 2)),
+        (("seed=0,1,2",), (0, 1, 2)),
+        pytest.param(("seed=range(3,6)",), (3, 4, 5), marks=pytest.mark.slow),
+        pytest.param(("seed=3", "sweep.seeds=3"), (3, 4, 5), marks=pytest.mark.slow),
+        (("seed=7,1,42",), (7, 1, 42)),
+        (("data.seed=0,1,2",), (0, 1, 2)),
+    ],
+)
+def test_seeds_repeat_a_trial_and_none_is_chosen(
+    sweep: Sweep, training: FakeTraining, line: tuple[str, ...], seeds: tuple[int, ...]
+) -> None:
+    split = line[0].startswith("data.")
+    training.result = lambda config: (
+        config["optimizer"]["lr"] + seeds.index(config["data"]["seed"] if split else config["seed"]) / 10
+    )
+    ended = sweep("optimizer.lr=1e-3,1e-2", *line, "sweep.name=a")
+    assert ended.code == 0, ended.err
+    kind = "split" if split else "seed"
+    names = [call["folder"].relative_to(folder("a").absolute()).as_posix() for call in training.calls]
+    assert names == [f"{trial}/{kind}_{seed}" for trial in (0, 1) for seed in seeds]
+    assert [float(row["val/accuracy"]) for row in rows("a")] == pytest.approx([0.101, 0.11])
+    assert [float(row["val/accuracy std"]) for row in rows("a")] == pytest.approx([0.1, 0.1])
+    assert [row["n"] for row in rows("a")] == ["3", "3"]
+    if not split:  # 0.1 / √3 by t of two degrees of freedom
+        assert float(rows("a")[0]["val/accuracy ci95"]) == pytest.approx(4.30265 * 0.1 / 3**0.5, rel=1e-5)
+    assert not any("seed" in name for name in rows("a")[0])
+    (best,) = [line for line in ended.out.splitlines() if line.startswith("Best")]
+    assert best.split() == ["Best:", "trial", "1", "mean", "val/accuracy", "0.1100", "optimizer.lr=0.01"]
+    assert f"Spread over {kind}s" in (folder("a") / "report.html").read_text()
+    assert all(set(call["trial"].parameters) == {"optimizer.lr"} for call in training.calls)
+    assert sweep("optimizer.lr=1e-3,1e-2", *line, "sweep.name=a").code == 0, "continued"
+    assert len(training.calls) == 6
+    assert sweep("optimizer.lr=1e-3,1e-2", "seed=1,7,42", "sweep.name=a").code == 2, "begun otherwise"
+
+
+def test_seeds_alone_have_no_best(sweep: Sweep, training: FakeTraining) -> None:
+    training.result = lambda config: 0.5 + config["seed"] / 10
+    ended = sweep("seed=0,1,2", "sweep.name=a")
+    assert ended.code == 0, ended.err
+    assert "Best" not in ended.out
+    assert [row["state"] for row in rows("a")] == ["finished"]
+    # 0.6 ± 4.3027 × 0.1 / √3
+    assert "0.3516 to 0.8484" in ended.out
+
+
+@pytest.mark.parametrize(
     "line",
     [
         ("sweep=folds", "data.folds=3"),

@@ -49,7 +49,7 @@ def test_without_classes_the_smaller_loss_is_the_better() -> None:
 def test_the_surest_disagreements_come_first() -> None:
     first = predictions([0, 1, 1, 0], [0.5, 0.9, 0.9, 1.0])
     second = predictions([1, 0, 1, 1], [0.8, 0.8, 0.9, 0.1])
-    assert disagreements(first, second).tolist() == [1, 0, 3]
+    assert disagreements([first, second]).tolist() == [1, 0, 3]
 
 
 def test_the_greatest_gains_of_a_net_come_first() -> None:

@@ -85,6 +85,6 @@ def images_of(data: ImageData, split: str, count: int, seed: int, *, title: str)
         rows,
         {"pixels": pixels_NCHW.numpy(), "labels": chosen.labels_B.numpy()},
         Figures.drawn({"images": picture}),
-        pixels_NCHW,
-        chosen.labels_B,
+        pixels=pixels_NCHW,
+        labels=chosen.labels_B,
     )

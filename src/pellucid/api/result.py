@@ -14,6 +14,7 @@ from PIL import Image
 
 from pellucid.draw.figures import Figures
 from pellucid.errors import UserError, did_you_mean
+from pellucid.system.figure_formats import FORMATS
 from pellucid.system.files import write_atomically, write_csv
 
 
@@ -21,13 +22,15 @@ from pellucid.system.files import write_atomically, write_csv
 class Result:
     """What was found: ``rows`` of a table, ``arrays`` and ``figures`` by their names.
 
-    ``text``: what a terminal shows of it. A notebook shows text and figures.
+    ``text``: what a terminal shows of it. A notebook shows text and figures. ``texts``: files' contents
+    by their endings.
     """
 
     text: str
     rows: Sequence[Mapping[str, Any]] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     figures: Figures = field(default_factory=lambda: Figures({}))
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def figure(self, name: str | None = None) -> Image.Image:
         """The picture of that name, by default the first. Raises UserError where there is none."""
@@ -42,13 +45,16 @@ class Result:
         return self.figures[name]
 
     def save(self, path: str | Path) -> Path:
-        """Write it: the first picture to a ``.png``, the rows to a ``.csv``, the arrays to an ``.npz``, all
-        of them into a folder. The path. Raises UserError where there is none of that kind.
+        """Write it: the first picture to a ``.png``, ``.pdf`` or ``.svg``, the rows to a ``.csv``, the arrays
+        to an ``.npz``, all into a folder. The path. Raises UserError where there is none of that kind.
         """
         path = Path(path).expanduser()
-        if path.suffix == ".png":
+        if path.suffix.removeprefix(".") in FORMATS:
             self.figure()  # told where there is none
-            write_atomically(path, self.figures.content(next(iter(self.figures))))
+            name = next(iter(self.figures))
+            write_atomically(path, self.figures.content(name, path.suffix.removeprefix(".")))
+        elif path.suffix in self.texts:
+            write_atomically(path, f"{self.texts[path.suffix]}\n".encode())
         elif path.suffix == ".csv":
             if not self.rows:
                 raise UserError(f"{path}: there is no table of this.")

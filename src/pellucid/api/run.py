@@ -23,6 +23,7 @@ from pellucid.config.compose import in_quotes
 from pellucid.config.trust import own_packages
 from pellucid.draw.curves import draw_curves
 from pellucid.draw.figures import Figures
+from pellucid.draw.formats import by_name, keeping_pictures
 from pellucid.errors import UserError, did_you_mean
 from pellucid.run import folder as run_folder
 from pellucid.system.console import captured
@@ -166,7 +167,7 @@ class Run:
         if not chosen:
             after = ", ".join(map(str, sorted(set(epochs.values()))))
             raise UserError(f"epoch={epoch}: {name} was drawn after {after}.")
-        return Figures({each: drawn.content(each) for each in chosen})
+        return drawn.chosen(chosen)
 
     def evaluate(self, *overrides: str, **options: Any) -> Evaluation:
         """Metrics with intervals, by class and by image; ``split="val"``. Other data by overrides,
@@ -178,7 +179,13 @@ class Run:
                 return Evaluation(found.text, found.rows, figures=found.figures)
             facts = read_json(file)
             rows = _rows_of(file.with_name("images.csv"))
-        return Evaluation(found.text, rows, {}, found.figures, facts["metrics"], facts["intervals"])
+        return Evaluation(
+            found.text,
+            rows,
+            figures=found.figures,
+            metrics=facts["metrics"],
+            intervals=facts["intervals"],
+        )
 
     def predict(self, images: str | Path | Images, **options: Any) -> Result:
         """Class and confidence of image files, or of ``run.images()``, labels or numbers; a row each."""
@@ -201,20 +208,28 @@ class Run:
         """What each unit of a layer responds to, a row each."""
         return self._ask("units", overrides, {"layer": layer, **options})
 
-    def compare(self, other: Run | str | Path, *overrides: str, **options: Any) -> Result:
-        """What another run does otherwise on the test images of both."""
-        second = other.source if isinstance(other, Run) else Run.load(other).source
-        given = {"runs": [self.source, second], **self._own, **options}
+    def compare(self, *others: Run | str | Path, **options: Any) -> Result:
+        """What one other run or more do otherwise on the test images of all, ``run.compare(a, "deeper")``.
+
+        Other data by overrides among them, ``"data.root=/my/photos"``. Raises UserError.
+        """
+        overrides = [text for text in others if isinstance(text, str) and _is_override(text)]
+        runs = [
+            other.source if isinstance(other, Run) else Run.load(other).source
+            for other in others
+            if other not in overrides
+        ]
+        given = {"runs": [self.source, *runs], **self._own, **options}
         with _asked("compare", overrides, given) as (found, _):
             return found
 
     def export(self, format: str = "onnx", **options: Any) -> Path:
         """The net as a file for other programs, by default in ``export/`` of the run's folder; its path."""
-        return Path(_call("export", (), self._with_own({"format": format, **options}))[0])
+        return Path(call("export", (), self._with_own({"format": format, **options}))[0])
 
     def report(self, **options: Any) -> Path:
         """The run's page, written; its path."""
-        return Path(_call("report", (), self._with_own(options))[0])
+        return Path(call("report", (), self._with_own(options))[0])
 
     def _ask(self, verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> Result:
         with tempfile.TemporaryDirectory() as temporary:
@@ -268,7 +283,8 @@ def _asked(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> I
     """What a command finds, and the folder of its files, which stays where ``out`` names one."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.get("out", temporary)).expanduser()
-        value, text = _call(verb, overrides, {**options, "out": folder})
+        with keeping_pictures() as drawn:
+            value, text = call(verb, overrides, {**options, "out": folder})
         text = "\n".join(line for line in text.splitlines() if temporary not in line)
         rows = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
         arrays: dict[str, np.ndarray] = {}
@@ -276,8 +292,13 @@ def _asked(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> I
             name = path.relative_to(folder).with_suffix("").as_posix()
             arrays |= {f"{name}/{key}": values for key, values in read_arrays(path).items()}
         pictures = Figures.of_folder(folder)
-        shown = {name: pictures.content(name) for name in pictures if not name.endswith(SPRITE)}
-        yield Result(text, rows, arrays, Figures(shown)), folder
+        shown = [name for name in pictures if not name.endswith(SPRITE)]
+        yield Result(text, rows, arrays, pictures.chosen(shown, by_name(drawn, folder))), folder
+
+
+def _is_override(text: str) -> bool:
+    """Whether it sets an option, and is no path with an equals sign in it."""
+    return "=" in text and not Path(text).expanduser().exists()
 
 
 def _rows_of(path: Path) -> list[dict[str, Any]]:
@@ -295,7 +316,7 @@ def _value(text: str) -> int | float | str:
     return text
 
 
-def _call(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> tuple[Any, str]:
+def call(verb: str, overrides: Iterable[str], options: Mapping[str, Any]) -> tuple[Any, str]:
     """What a command returns and what it shows, by its own check of the line. Raises UserError."""
     conf = conf_folder()
     command = Command(conf, verb)

@@ -16,7 +16,8 @@ from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorB
 
 from pellucid.callbacks.host import Host
 from pellucid.callbacks.share import TimeShare
-from pellucid.draw.png import png
+from pellucid.draw.formats import keep as keep_picture
+from pellucid.draw.png import png, write_vectors
 from pellucid.errors import first_line
 from pellucid.explainer.base import Explainer
 from pellucid.system.files import read_arrays, write_atomically
@@ -31,7 +32,10 @@ COUNTED = ("look/seconds/", "look/bytes/", "look/failed/")
 
 
 class FigureLogger:
-    """One a training, shared by its views: ``explainers`` by their names, ``share`` of time or None."""
+    """One a training, shared by its views: ``explainers`` by their names, ``share`` of time or None.
+
+    ``formats``: those in which files are written beside PNG, pdf and svg.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,9 @@ class FigureLogger:
         seed: int,
         explainers: Mapping[str, Explainer],
         share: float | None = None,
+        formats: Sequence[str] = (),
     ) -> None:
+        self.formats = tuple(formats)
         self.host, self.seed, self.explainers = host, seed, dict(explainers)
         self.share = TimeShare(share)
         self._told: set[str] = set()
@@ -64,7 +70,8 @@ class FigureLogger:
     def forget(self, pattern: str) -> None:
         """Remove files of ``figures`` that an older training has kept for its later epochs."""
         for path in self.folder.glob(pattern):
-            path.unlink()
+            for suffix in ("", *(f".{name}" for name in self.formats)):
+                (path.with_suffix(suffix) if suffix else path).unlink(missing_ok=True)
 
     def tell_left_out(self) -> None:
         """Say which views do not apply, and why."""
@@ -77,6 +84,8 @@ class FigureLogger:
         """Write a picture to a file of ``figures``; the file's content."""
         content = png(picture)
         self._write(view, self.folder / name, content)
+        self.spent(view, size=write_vectors(self.folder / name, picture, self.formats))
+        keep_picture(self.folder / name, picture)
         return content
 
     def keep_arrays(self, view: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:

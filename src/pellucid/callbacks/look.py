@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.callbacks.views import OF_TRAINERS, VIEWS, Views
 from pellucid.discovery.output import Score
 from pellucid.draw.figures import Figures
+from pellucid.draw.formats import by_name, keeping_pictures
 
 
 def look(
@@ -28,6 +29,7 @@ def look(
     score: Score | None = None,
     only: Sequence[str] | None = None,
     folder: str | Path | None = None,
+    figures: str | Sequence[str] = "png",
     seed: int = 0,
     **views: Mapping[str, Any],
 ) -> Figures:
@@ -38,7 +40,7 @@ def look(
     it was found. Raises UserError for what does not fit.
     """
     chosen = [name for name in VIEWS if name not in (*OF_TRAINERS, "film_strip")] if only is None else only
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, keeping_pictures() as drawn:
         place = Path(temporary if folder is None else folder)
         Views(
             net=net,
@@ -51,7 +53,9 @@ def look(
             only=chosen,
             share=None,
             folder=place,
+            figures=figures,
             seed=seed,
             **views,  # type: ignore[arg-type]
         ).look(0, title=f"of {type(net).__name__}")
-        return Figures.of_folder(place)
+        found = Figures.of_folder(place)
+        return found.chosen(list(found), by_name(drawn, place))

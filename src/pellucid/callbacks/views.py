@@ -52,6 +52,7 @@ from pellucid.explainer.grad_cam import GradCAM
 from pellucid.explainer.integrated_gradients import IntegratedGradients
 from pellucid.explainer.occlusion import Occlusion
 from pellucid.explainer.saliency import Saliency
+from pellucid.system.figure_formats import vector_formats
 from pellucid.system.files import check_writable
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,8 @@ class Views(Callback):
     ``share``: of the time trained so far that pictures may take, beside the cheap ones of the first and last
     epoch; None draws everything. ``only``: names of views; the options of each by its name,
     ``feature_maps=dict(layers=["layer3"])``. ``folder`` takes PNG files, by default ``figures`` beside the
-    logs. For a loop without Lightning give ``net``, ``images`` (N, C, H, W) and ``labels`` (N,), and call
-    ``look`` after each epoch.
+    logs; ``figures``: png, pdf, svg or a list of them, written beside those. For a loop without Lightning
+    give ``net``, ``images`` (N, C, H, W) and ``labels`` (N,), and call ``look`` after each epoch.
 
     Training is bitwise what it is without; what goes wrong is told once and stops nothing. Raises UserError
     for options that do not fit.
@@ -106,6 +107,7 @@ class Views(Callback):
         every_n_epochs: int | None = None,
         share: float | None = 0.1,
         folder: str | Path | None = None,
+        figures: str | Sequence[str] = "png",
         seed: int = 0,
         **views: Mapping[str, Any],
     ) -> None:
@@ -117,6 +119,7 @@ class Views(Callback):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None:
             check_writable(self.folder, f"The folder {self.folder}", "folder=…")
+        self.formats = vector_formats(figures)
         self.every_n_epochs, self.share = every_n_epochs, TimeShare(share).part
         if only is not None:
             only = _listed("only", only)
@@ -276,7 +279,13 @@ class Views(Callback):
 
     def _figures(self, host: Any) -> FigureLogger:
         explainers = {name: make() for name, make in EXPLAINERS.items()}
-        return FigureLogger(host=host, seed=self.given.seed, explainers=explainers, share=self.share)
+        return FigureLogger(
+            host=host,
+            seed=self.given.seed,
+            explainers=explainers,
+            share=self.share,
+            formats=self.formats,
+        )
 
     def _schedule(self, host: FoundHost) -> ViewScheduler:
         figures = self._figures(host)

@@ -19,6 +19,7 @@ from pellucid.data.base import ImageData
 from pellucid.draw.calibration import draw_calibration
 from pellucid.draw.confusion import draw_confusion
 from pellucid.draw.curves import draw_curves
+from pellucid.draw.formats import in_formats
 from pellucid.draw.grid import image_grid
 from pellucid.draw.labels import draw_labels
 from pellucid.draw.numbers import draw_numbers
@@ -49,6 +50,7 @@ MAX_MISTAKES = 24
 MAX_CLASSES = 30  # in the console's table
 
 
+@in_formats
 def evaluate(
     run: PathText,
     *,
@@ -58,6 +60,7 @@ def evaluate(
     data: DataOverride | None = None,
     accelerator: str = "auto",
     packages: Sequence[str] = (),
+    figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
     out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluation of a run's checkpoints, printed and written; one row of metrics for each checkpoint.

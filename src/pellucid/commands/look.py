@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -42,6 +42,7 @@ def look(
     only: Sequence[str] | None = None,
     accelerator: str = "auto",
     packages: Sequence[str] = (),
+    figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
     out: PathText = "outputs/look",
 ) -> Figures:
     """Draw what can be seen in a net without its history, as PNG files.
@@ -85,7 +86,7 @@ def look(
     if not batches:
         raise UserError(f"images={images}: {counted(len(files), 'file')}, no image that can be read.")
     label_of_file = dict(zip(files, labels_N.tolist(), strict=True))
-    figures = look_into(
+    found = look_into(
         net.to(device).eval(),
         torch.cat([pixels_BCHW for _, pixels_BCHW in batches]),
         torch.tensor([label_of_file[file] for read, _ in batches for file in read]),
@@ -94,7 +95,8 @@ def look(
         std=std,
         only=only,
         folder=Path(out).expanduser(),
+        figures=figures,
     )
-    log.info("Written: %s in %s", counted(len(figures), "picture"), out)
+    log.info("Written: %s in %s", counted(len(found), "picture"), out)
     check_folders(pictures.unreadable)
-    return figures
+    return found

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText
 from pellucid.data.stream import Stream, of_files, of_split
+from pellucid.draw.formats import in_formats
 from pellucid.draw.png import write_png
 from pellucid.draw.sheet import Picture
 from pellucid.draw.units import UnitRow, unit_sheet
@@ -36,6 +37,7 @@ BATCH_SIZE = 32
 UNITS_PER_SHEET = 8
 
 
+@in_formats
 def units(
     run: PathText,
     *,
@@ -52,6 +54,7 @@ def units(
     checkpoint: PathText = "best",
     accelerator: str = "auto",
     packages: Sequence[str] = (),
+    figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
     out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """Pictures of a layer's units, a table, and all that is known of each as files; the table's rows.

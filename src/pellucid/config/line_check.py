@@ -32,10 +32,11 @@ from pellucid.config.keys import (
     mapping_problems,
     required_problems,
 )
-from pellucid.config.space import option_problems, read_space, space_problems
+from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
 from pellucid.errors import UserError, did_you_mean, first_line
+from pellucid.system.figure_formats import format_problem
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
 
@@ -156,7 +157,7 @@ class _LineCheck:
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.choices.groups)
-        yield from space_problems(space, sampled=base.sweep.sampler is not None)
+        yield from space_problems(searched(space), sampled=base.sweep.sampler is not None)
         if valid:
             yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
 
@@ -191,6 +192,8 @@ class _LineCheck:
             return
         yield from trainer_problems(config.get("trainer") or {})
         if self.name == "train" and (problem := _name_problem(config.get("name"))):
+            yield problem
+        if self.name == "train" and (problem := format_problem(config.get("figures", "png"))):
             yield problem
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)

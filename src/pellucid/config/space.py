@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 Scalar = str | int | float | bool | None
+SEEDS = ("seed", "data.seed")  # options that repeat a trial, and are not chosen among
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ def read_space(overrides: Iterable[Override], groups: Mapping[str, list[str]]) -
     return tuple(space.values())
 
 
+def searched(space: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """The parameters that are chosen among: all but the seeds, which repeat a trial."""
+    return tuple(parameter for parameter in space if parameter.name not in SEEDS)
+
+
 def combinations(space: tuple[Parameter, ...]) -> Iterator[dict[str, Scalar]]:
     """The grid of all values, the last parameter changing fastest."""
     names = [parameter.name for parameter in space]
@@ -126,8 +132,16 @@ def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[s
 
 def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) -> Iterator[str]:
     """Problems of the sweep's own options, one line each."""
-    if options["seeds"] != 1 and any(parameter.name == "seed" for parameter in space):
-        yield "seed: searched, and repeated by sweep.seeds; leave one of the two out."
+    repeating = [parameter for parameter in space if parameter.name in SEEDS]
+    names = ["sweep.seeds"] * (options["seeds"] != 1) + [parameter.name for parameter in repeating]
+    if len(names) > 1:
+        yield f"{' and '.join(names)} both repeat a trial; leave one of the two out."
+    for parameter in repeating:
+        if not all(type(value) is int for value in parameter.values or (None,)):
+            yield (
+                f"{parameter.name}={parameter}: seeds repeat a trial, and none is chosen. List them: "
+                f"{parameter.name}=0,1,2."
+            )
     for key, minimum, alternative in (
         *(("trials", 1, "null" if options["sampler"] is None else ""), ("seeds", 1, ""), ("retries", 0, "")),
         *(("max_failures", 1, "null"), ("workers", 1, "auto"), ("threads", 1, "auto"), ("folds", 2, "null")),

@@ -43,6 +43,7 @@ VALUES: dict[str, tuple[type, ...]] = {  # with what a configuration holds besid
     "seed": (int,),
     "name": (str, type(None)),
     "keep_every": (int,),
+    "figures": (str, list),
     "share": (float, int, type(None)),
     "compile": (bool,),
     "report": (bool,),

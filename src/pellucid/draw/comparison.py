@@ -1,11 +1,12 @@
-"""Two runs in one picture.
+"""Runs in one picture.
 
-Axes: P and Q layers of two nets, N images, H × W pixels, C channels.
+Axes: R runs, P and Q layers of two nets, N images, H × W pixels, C channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,8 @@ from pellucid.draw.sheet import COLOURS, FAINT, Picture, Sheet, fit, length, rgb
 from pellucid.metrics.curves import MetricPoints, Points
 from pellucid.system.number_text import number
 
-RUNS = (COLOURS[0], COLOURS[2])
+RUNS = tuple(COLOURS[index] for index in (0, 2, 1, 4, 5, 9, 8, 7, 6, 3))
+LEGEND = 0.15  # inches: a line of the legend
 STYLES = {"val": "-", "train": (0, (2, 1.5))}
 CELL, GAP = 1.0, 0.07  # inches
 NUMBERED = 0.28  # inches: in cells as large as that the number stands
@@ -25,16 +27,18 @@ Reconstructions = tuple[
 
 
 def compared_curves(runs: Sequence[MetricPoints], names: Sequence[str], *, title: str) -> Picture:
-    """A panel for each metric: validation of both runs as lines, training dotted."""
+    """A panel for each metric: validation of all runs as lines, training dotted."""
     panels = list(dict.fromkeys(metric for metrics in runs for metric in metrics))
     width, height, gap = 3.0, 2.4, 0.75
-    sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.65)
+    below = LEGEND * len(runs)
+    sheet = Sheet(max(0.3 + len(panels) * (width + gap), 6.2), height + 1.35 + below)
     sheet.title(title, "lines: validation, dotted: training")
-    for index, (name, colour) in enumerate(zip(names, RUNS, strict=True)):
-        sheet.text(f"● {name}", 0.12, 0.52 + 0.15 * index, width=sheet.width - 0.24, size=7.5, colour=colour)
+    for index, (name, colour) in enumerate(zip(names, cycle(RUNS), strict=False)):
+        sheet.text("●", 0.12, 0.52 + LEGEND * index, size=7.5, colour=colour)
+        sheet.text(name, 0.27, 0.52 + LEGEND * index, width=sheet.width - 0.39, size=7.5)
     for index, metric in enumerate(panels):
-        axes = epoch_axes(sheet, 0.6 + index * (width + gap), 1.08, width, height, metric)
-        for metrics, colour in zip(runs, RUNS, strict=True):
+        axes = epoch_axes(sheet, 0.6 + index * (width + gap), 0.78 + below, width, height, metric)
+        for metrics, colour in zip(runs, cycle(RUNS), strict=False):
             _lines(axes, metrics.get(metric, {}), colour)
     return sheet.picture()
 
@@ -84,6 +88,27 @@ def similarity_map(
             axes.text(column, row, text, ha="center", va="center", size=5.5, color=ink)
     sheet.text("unlike … alike:", 0.12, sheet.height - 0.34, size=7, colour=FAINT)
     sheet.scale(1.05, sheet.height - 0.33, 1.6, 0, 1, "magma")
+    return sheet.picture()
+
+
+def agreement_map(values_RR: np.ndarray, names: Sequence[str], *, title: str, note: str) -> Picture:
+    """The share of images of which each two runs say the same, a cell each pair; darker where more often."""
+    cell, size = 0.5, 7.5
+    labels = [fit(name, 2.2, size) for name in names]
+    wide = max(length(label, size) for label in labels) / 72 * 1.05 + 0.25
+    side = cell * len(names)
+    sheet = Sheet(max(wide + side + 0.4, 5.2), 0.75 + side + 0.35)
+    sheet.title(title, note)
+    axes = sheet.axes(wide, 0.65, side, side)
+    low = float(values_RR.min())
+    axes.imshow(values_RR, cmap="Blues", vmin=low - 0.25 * (1 - low), vmax=1, interpolation="nearest")
+    axes.set_yticks(range(len(names)), labels, size=size, parse_math=False)
+    axes.set_xticks(range(len(names)), [str(index) for index in range(1, len(names) + 1)], size=size)
+    axes.set_yticklabels([f"{label}  {index}" for index, label in enumerate(labels, start=1)])
+    axes.tick_params(length=0)
+    for (row, column), value in np.ndenumerate(values_RR):
+        ink = "white" if value > 0.4 + 0.6 * low else "black"
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", size=7, color=ink)
     return sheet.picture()
 
 

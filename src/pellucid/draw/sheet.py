@@ -6,6 +6,7 @@ Axes: N images, H × W pixels, C channels.
 
 from __future__ import annotations
 
+import io
 import unicodedata
 import warnings
 from collections.abc import Sequence
@@ -13,12 +14,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from pellucid.errors import plain
@@ -26,7 +28,16 @@ from pellucid.system.number_text import number
 
 Picture = np.ndarray  # uint8, (height, width, 3)
 
+
+class Page(np.ndarray):
+    """The pixels of a sheet as a picture, with the sheet itself, None of a part of them."""
+
+    sheet: Sheet | None = None
+
+
 DPI = 130
+FRAME = 3  # pixels of an image's frame
+MAX_TIMES = 40  # by which an image is enlarged on a page of vectors
 INK, FAINT, LINE = "#1f1f1f", "#6b6b6b", "#c9c9c9"
 RIGHT, WRONG = "#00795c", "#c4450c"  # told apart by every kind of colour blindness
 # Petroff, "Accessible color sequences for data visualization", 2021.
@@ -34,6 +45,12 @@ COLOURS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
+VECTOR_DPI = 300  # of images on a page of vectors
+VECTORS = {  # how pages are written as PDF and SVG, whatever the user's own settings are
+    **{"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "pellucid"},
+    **{"savefig.bbox": None, "savefig.facecolor": "auto", "savefig.transparent": False},
+}
+UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}  # the same page, the same file
 MARKERS = "o^sDP"  # with the colours, fifty classes differ
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 DEAD = (0.80, 0.80, 0.80)
@@ -51,6 +68,7 @@ class Sheet:
         self._figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         self._canvas = FigureCanvasAgg(self._figure)
         self._images: list[tuple[int, int, np.ndarray, str | None]] = []
+        self._originals: list[tuple[tuple[float, float, float, float], np.ndarray]] = []  # in inches
 
     def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
         """Axes for a plot: thin, without the upper and right line."""
@@ -94,6 +112,7 @@ class Sheet:
         how = Image.Resampling.NEAREST if size[0] >= picture.shape[1] else Image.Resampling.BOX
         pixels = np.asarray(Image.fromarray(picture).resize(size, how))
         self._images.append((round(x * DPI), round(y * DPI), pixels, frame))
+        self._originals.append(((x, y, width, height), picture))
 
     def text(
         self,
@@ -155,11 +174,66 @@ class Sheet:
         for left, top, picture, frame in self._images:
             bottom, right = top + picture.shape[0], left + picture.shape[1]
             if frame is not None:
-                border = 3
+                border = FRAME
                 colour = np.round(255 * np.array(to_rgb(frame))).astype(np.uint8)
                 page[top - border : bottom + border, left - border : right + border] = colour
             page[top:bottom, left:right] = picture
-        return page
+        drawn = page.view(Page)
+        drawn.sheet = self
+        return drawn
+
+    def vector(self, kind: str) -> bytes:
+        """The page as the content of a ``pdf`` or ``svg`` file: lines and text as such, images as images.
+
+        A PDF's fonts are in it (TrueType); an SVG's text is text, which needs DejaVu Sans where it is shown.
+        """
+        placed = [
+            self._place(box, picture, frame)
+            for (box, picture), (*_, frame) in zip(self._originals, self._images, strict=True)
+        ]
+        content = io.BytesIO()
+        try:
+            with rc_context(VECTORS), warnings.catch_warnings():  # type: ignore[arg-type]
+                warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+                self._figure.savefig(content, format=kind, metadata=UNDATED[kind])
+        finally:
+            for axes in placed:
+                self._figure.delaxes(axes)
+        return content.getvalue()
+
+    def _place(self, box: tuple[float, float, float, float], picture: np.ndarray, frame: str | None) -> Axes:
+        """An image as a part of the figure; a small one enlarged, as many programs blur what they enlarge."""
+        x, y, width, height = box
+        high = self.height + self._lower
+        axes = self._figure.add_axes(
+            (x / self.width, 1 - (y + height) / high, width / self.width, height / high), zorder=10
+        )
+        axes.set_axis_off()
+        rows, columns = picture.shape[:2]
+        wanted = max(1, round(width * VECTOR_DPI)), max(1, round(height * VECTOR_DPI))
+        if columns > wanted[0]:
+            picture = np.asarray(Image.fromarray(picture).resize(wanted, Image.Resampling.BOX))
+        else:
+            times = -(-wanted[0] // columns), -(-wanted[1] // rows)
+            picture = picture.repeat(min(times[1], MAX_TIMES), axis=0).repeat(
+                min(times[0], MAX_TIMES), axis=1
+            )
+        axes.imshow(picture, aspect="auto", interpolation="none")
+        if frame is not None:
+            line = 2 * FRAME * 72 / DPI
+            edge = Rectangle(
+                (0, 0),
+                1,
+                1,
+                fill=False,
+                transform=axes.transAxes,
+                clip_on=False,
+                color=frame,
+                lw=line,
+                zorder=-1,
+            )
+            axes.add_patch(edge)
+        return axes
 
 
 def fit(text: str, width: float, size: float) -> str:

@@ -38,6 +38,7 @@ from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.spec import Spec
 from pellucid.system.console import FILE_ONLY, console, is_quiet
+from pellucid.system.figure_formats import vector_formats
 from pellucid.system.files import write_csv
 from pellucid.system.number_text import metric
 from pellucid.system.process import check_device
@@ -140,6 +141,7 @@ class Training:
             seed=config["seed"],
             explainers=make_explainers(config),
             share=config.get("share"),  # older runs had no limit
+            formats=vector_formats(config.get("figures", "png")),  # which they did not know, either
         )
         self.figures.go_on(run.metrics())
         self.pruning = make_pruning(self.config.get("sweep"), self.trial, task)

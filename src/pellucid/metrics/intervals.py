@@ -1,11 +1,14 @@
-"""Confidence intervals of figures over images.
+"""Confidence intervals of figures over images, and of means over seeds.
 
 Axes: N images, R resamples, M shares, G values that differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import statistics
+from collections.abc import Callable, Collection
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,6 +48,25 @@ def paired_interval(first: int, second: int, count: int) -> tuple[float, float]:
     middle = differ / images
     half = Z * np.sqrt(first + second + 1 - differ**2 / images) / images
     return float(max(middle - half, -1)), float(min(middle + half, 1))
+
+
+def mean_interval(values_N: Collection[float]) -> float | None:
+    """Half the width of the 95 % interval of a mean of independent, nearly normal values (Student 1908).
+
+    None of fewer than two values, which have none, or where one is not finite.
+    """
+    count = len(values_N)
+    if count < 2 or not all(map(math.isfinite, values_N)):
+        return None
+    return _student(count - 1) * statistics.stdev(values_N) / math.sqrt(count)
+
+
+@lru_cache
+def _student(freedom: int) -> float:
+    """Standard errors to either end of a 95 % interval."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))
 
 
 def auroc_interval(

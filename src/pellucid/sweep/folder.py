@@ -209,6 +209,8 @@ def _check(definition: Any) -> None:
         isinstance(text, str) for text in definition["fixed"]
     ):
         raise ValueError("its seeds, folds or fixed options are none")
+    if sweep.get("repeat", "seed") not in ("seed", "split"):
+        raise ValueError(f"it repeats {sweep['repeat']!r:.60}")
 
 
 def _is_parameter(entry: Mapping[str, Any]) -> bool:

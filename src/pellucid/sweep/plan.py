@@ -16,14 +16,16 @@ from omegaconf import DictConfig
 
 from pellucid.config.command_line import assignment
 from pellucid.config.compose import container
-from pellucid.config.space import Parameter, read_space
+from pellucid.config.space import SEEDS, Parameter, read_space, searched
 from pellucid.engine.build import assemble
 from pellucid.errors import UserError, typed
+from pellucid.report.sweep.page import Repeat
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.journal import without_password
 from pellucid.task.base import Task
 
 Direction = Literal["maximize", "minimize"]
+REPEATED: dict[Repeat, str] = {"seed": "seed", "split": "data.seed", "fold": "data.fold"}
 BUILT = ("model", "task", "data", "experiment")  # config groups whose values are built before the first trial
 
 
@@ -31,6 +33,7 @@ BUILT = ("model", "task", "data", "experiment")  # config groups whose values ar
 class Plan:
     """``options`` is the configuration's ``sweep``; ``config`` that of one run, resolved.
 
+    ``repeat_values`` are the seeds, folds or splits of a trial's runs, none where each is one run.
     ``fixed`` are the overrides that all runs share; ``line`` is the command that continues the sweep.
     """
 
@@ -43,6 +46,8 @@ class Plan:
     direction: Direction
     packages: tuple[str, ...]
     line: str
+    repeat: Repeat = "seed"
+    repeat_values: tuple[int, ...] = ()
     threads: int | None = None
 
     @property
@@ -66,12 +71,10 @@ class Plan:
     @property
     def repeats(self) -> dict[str, tuple[str, ...]]:
         """The runs of each trial: a folder in the trial's, "" where there is one, and what that run sets."""
-        if folds := self.options["folds"]:
-            return {f"fold_{fold}": (f"data.fold={fold}",) for fold in range(folds)}
-        first: int = self.config["seed"]
-        if self.options["seeds"] == 1:
+        if not self.repeat_values:
             return {"": ()}
-        return {f"seed_{seed}": (f"seed={seed}",) for seed in range(first, first + self.options["seeds"])}
+        name = REPEATED[self.repeat]
+        return {f"{self.repeat}_{value}": (f"{name}={value}",) for value in self.repeat_values}
 
     @property
     def max_failures(self) -> int | None:
@@ -106,12 +109,15 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
 
     config, options = compose({}), container(master)["sweep"]
     space, options["folds"] = _folds(space, config["data"], options.get("folds"))  # not of older ones
-    if options["folds"]:
-        if options["seeds"] != 1:
-            raise UserError("sweep.seeds and folds both repeat a trial: leave one of the two out.")
-        if config["data"].get("folds") != options["folds"]:
-            fixed.append(f"data.folds={options['folds']}")
-            config = compose({})
+    if options["folds"] and (options["seeds"] != 1 or space != searched(space)):
+        raise UserError("Seeds and folds both repeat a trial: leave one of the two out.")
+    repeat, values = _repetition(space, config["seed"], options)
+    space = searched(space)
+    if repeat == "fold" and config["data"].get("folds") != options["folds"]:
+        fixed.append(f"data.folds={options['folds']}")
+    elif compose({})["seed"] != config["seed"]:  # the line's first, as sweep.seeds begins with one
+        fixed.append(f"seed={values[0]}")
+    config = compose({})
     storage = str(options["storage"])
     if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):  # found from any folder
         options["storage"] = f"sqlite:///{Path(storage.removeprefix('sqlite:///')).absolute()}"
@@ -125,6 +131,8 @@ def make_plan(folder: SweepFolder, master: DictConfig, context: HydraContext, ar
         metric=metric,
         direction=direction,
         packages=tuple(config["packages"]),
+        repeat=repeat,
+        repeat_values=values,
         line=_line(folder, master, arguments),
     )
 
@@ -138,6 +146,23 @@ def _folds(
     if count and values and sorted(map(str, values)) == sorted(map(str, range(count))):
         return tuple(parameter for parameter in space if parameter.name != "data.fold"), count
     return space, (count or asked) if asked else None
+
+
+def _repetition(
+    space: tuple[Parameter, ...], first: int, options: dict[str, Any]
+) -> tuple[Repeat, tuple[int, ...]]:
+    """What the runs of a trial differ in, and its values: folds, the seeds of the line, or ``sweep.seeds``.
+
+    ``options`` says how many there are.
+    """
+    if options["folds"]:
+        return "fold", tuple(range(options["folds"]))
+    for parameter in space:
+        if parameter.name in SEEDS:
+            values = tuple(value for value in parameter.values or () if isinstance(value, int))
+            options["seeds"] = len(values)
+            return "seed" if parameter.name == "seed" else "split", values if len(values) > 1 else ()
+    return "seed", tuple(range(first, first + options["seeds"])) if options["seeds"] > 1 else ()
 
 
 def _first(parameter: Parameter) -> Any:

@@ -49,7 +49,8 @@ class SweepSummary:
         self.definition = folder.definition()
         self.metric: str = self.definition["sweep"]["metric"]
         self.space = [Parameter.from_dict(entry) for entry in self.definition["space"].values()]
-        self.repeat: report.Repeat = "fold" if "folds" in self.definition["sweep"] else "seed"
+        options = self.definition["sweep"]
+        self.repeat: report.Repeat = "fold" if "folds" in options else options.get("repeat", "seed")
         self._done: dict[int, report.TrialRecord] = {}
 
     def write(self, *, wait: bool) -> None:
@@ -108,7 +109,7 @@ class SweepSummary:
         runs = [Run(folder) for folder in sorted(home.glob(f"{self.repeat}_*"), key=_number) or [home]]
         figures = [run.metrics() for run in runs]
         pairs = [
-            (_number(run.folder) if self.repeat == "fold" else f.get("seed"), f.get(self.metric))
+            (f.get("seed") if self.repeat == "seed" else _number(run.folder), f.get(self.metric))
             for run, f in zip(runs, figures, strict=True)
         ]
         values = {seed: value for seed, value in pairs if seed is not None and value is not None}

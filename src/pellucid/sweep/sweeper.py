@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from pellucid.errors import UserError, counted, first_line
-from pellucid.report.sweep.page import Sweep, deviation
+from pellucid.report.sweep.page import Sweep, deviation, mean
 from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
 from pellucid.sweep.plan import Plan, make_plan
@@ -36,6 +37,7 @@ from pellucid.system.number_text import metric
 log = logging.getLogger(__name__)
 DEFAULT_WORKERS = 4  # where neither the sweep nor its launcher says how many
 POLL_SECONDS = 1.0  # seconds between looks at what others are running
+MAX_SHOWN = 20  # configurations in the table of the end
 MAX_FRUITLESS = 3  # launches without any progress, after which the launcher is at fault
 
 
@@ -186,16 +188,44 @@ def _report(sweep: Sweep, plan: Plan, stopped: str) -> None:
     if stopped:
         log.warning("Stopped: %s. Continue, with another limit, by: %s", stopped, plan.line)
     if (best := sweep.best()) and best.value is not None:
-        values = "  ".join(f"{name}={shown_value(value)}" for name, value in best.parameters.items())
-        log.info("Best: trial %d   %s %s   %s", best.number, sweep.metric, metric(best.value), values)
-        for name, figures in best.tests.items() if sweep.seeds > 1 else ():
-            if (spread := deviation(figures)) is not None:
-                log.info(
-                    "%s %s ± %s over %s",
-                    name,
-                    metric(best.test[name]),
-                    metric(spread),
-                    counted(len(figures), sweep.repeat),
-                )
+        if sweep.seeds > 1:
+            _show_means(sweep)
+        if sweep.total > 1:
+            values = "  ".join(f"{name}={shown_value(value)}" for name, value in best.parameters.items())
+            what = f"mean {sweep.metric}" if sweep.seeds > 1 else sweep.metric
+            log.info("Best: trial %d   %s %s   %s", best.number, what, metric(best.value), values)
         console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)
     log.info("Report: %s", quoted(plan.folder / "report.html"))
+
+
+def _show_means(sweep: Sweep) -> None:
+    """A table of the means over each configuration's runs, the best first; none of the runs is chosen."""
+    ranked = sweep.ranked()
+    searched = [parameter.name for parameter in sweep.parameters]
+    heads = ("trial", *searched, "metric", "n", "mean", "std", "95 % interval")
+    table = console.table(
+        f"Means over {counted(sweep.seeds, sweep.repeat)}", heads, left=[*searched, "metric"], no_wrap=True
+    )
+    tested = f"test/{sweep.metric.removeprefix('val/')}"
+    for trial in ranked[:MAX_SHOWN]:
+        options = [shown_value(trial.parameters.get(name)) for name in searched]
+        table.add_row(str(trial.number), *options, sweep.metric, *_spread(sweep, trial.seeds.values()))
+        if values := trial.tests.get(tested):
+            table.add_row("", *("" for _ in searched), tested, *_spread(sweep, values))
+    console.print(table)
+    if len(ranked) > MAX_SHOWN:
+        log.info("… and %d more in trials.csv.", len(ranked) - MAX_SHOWN)
+    kind = (
+        "that of the mean, by Student's t"
+        if sweep.repeat == "seed"
+        else f"none, as {sweep.repeat}s share images"
+    )
+    log.info("std: standard deviation over %ss; 95 %% interval: %s.", sweep.repeat, kind)
+
+
+def _spread(sweep: Sweep, values: Collection[float]) -> tuple[str, str, str, str]:
+    """How many values, their mean, standard deviation and interval, as cells."""
+    middle, spread, half = mean(values), deviation(values), sweep.interval(values)
+    ends = "–" if half is None or middle is None else f"{metric(middle - half)} to {metric(middle + half)}"
+    texts = ["–" if value is None else metric(value) for value in (middle, spread)]
+    return str(len(values)), texts[0], texts[1], ends

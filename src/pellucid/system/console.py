@@ -104,7 +104,7 @@ class _Console(Console):
 
         for column in table.columns:
             if column.no_wrap:
-                column.min_width = max((cell_len(str(cell)) for cell in column.cells), default=0)
+                column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
         least = Measurement.get(self, self.options.update(width=MAX_COLUMNS), table).minimum
         if least > self.width:
             table.width = least

@@ -52,10 +52,11 @@ def paired_test(first: Predictions, second: Predictions) -> PairedTest:
     return PairedTest(len(first), only_first, only_second, p, both_right)
 
 
-def disagreements(first: Predictions, second: Predictions) -> Tensor:
-    """Indices (M,) of images of which other classes are predicted, of which both are surest first."""
-    index_M = torch.nonzero(first.predicted != second.predicted).flatten()
-    sure_M = (first.confidence * second.confidence)[index_M]
+def disagreements(predictions: Sequence[Predictions]) -> Tensor:
+    """Indices (M,) of images of which not all predict the same class, those of which all are surest first."""
+    predicted_RN = torch.stack([each.predicted for each in predictions])
+    index_M = torch.nonzero((predicted_RN != predicted_RN[0]).any(dim=0)).flatten()
+    sure_M = torch.stack([each.confidence for each in predictions]).prod(dim=0)[index_M]
     return index_M[sure_M.argsort(descending=True, stable=True)]
 
 

@@ -40,13 +40,13 @@ def test_layers_by_name(dnn: Path, cnn: Path, tmp_path: Path) -> None:
 def test_runs_that_cannot_be_compared(
     dnn: Path, cnn: Path, redrawing: list[Path], photos: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"two nets of one task, got .*classification.*reconstruction"):
+    with pytest.raises(UserError, match=r"nets of one task, got .*classification.*reconstruction"):
         run_compare(dnn, redrawing[0])
     data = ("data=catdog", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}", "data.image_size=8")
     photographed = make_run(tmp_path / "run", "model=dnn", *data)
     with pytest.raises(UserError, match=r"same classes .* 10 \(0, 1, .*\) and 2 \(cat, dog\)"):
         run_compare(dnn, photographed)
-    for runs in ([dnn], [dnn, cnn, dnn], []):
+    for runs in ([dnn], []):
         with pytest.raises(UserError, match=r"runs=\[.*\]: expected two runs"):
             run_compare(*runs)
     with pytest.raises(UserError, match="expected two runs"):
@@ -79,7 +79,7 @@ def test_files_of_the_same_names_are_not_taken_for_the_same(photos: Path, tmp_pa
     assert run_compare(*runs, data=asked(f"data.root={photos}"))["images"] == 16
     for file in (tmp_path / "photos" / "test").glob("*/*"):
         file.rename(file.with_name(f"other {file.name}"))
-    with pytest.raises(UserError, match=r"no test image of the one .* neither was trained on"):
+    with pytest.raises(UserError, match=r"no test image of the one .* none was trained on"):
         run_compare(*runs)
 
 

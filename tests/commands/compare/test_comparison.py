@@ -88,6 +88,29 @@ def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     run = restore(dnn, accelerator="cpu")
     other = replace(run, config={**run.config, "seed": 7, "extra": {f"key{n}": n for n in range(300)}})
     one = replace(run, config={**run.config, "extra": {f"key{n}": -n - 1 for n in range(300)}})
-    write_option_differences(tmp_path, [one, other])
+    write_option_differences(tmp_path, [one, other], ["one", "other"])
     assert len(rows(tmp_path / "options.csv")) == 301
     assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == MAX_OPTIONS - 1
+
+
+def test_three_classifiers(dnn: Path, cnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_compare(dnn, cnn, dnn, out=str(tmp_path))
+    two = run_compare(dnn, cnn, out=str(tmp_path / "two"))
+    assert found["metrics"]["accuracy"] == [*two["metrics"]["accuracy"], two["metrics"]["accuracy"][0]]
+    assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [(0, 1), (0, 2), (1, 2)]
+    first, itself, back = found["pairs"]
+    assert (first["only_first"], first["only_second"]) == (two["only_first"], two["only_second"])
+    assert (back["only_first"], back["only_second"]) == (two["only_second"], two["only_first"])
+    assert first["p"] == back["p"] == two["p"] < itself["p"] == 1
+    assert first["p_holm"] == back["p_holm"] == pytest.approx(min(1, 3 * two["p"]))
+    low, high = found["metric_intervals"]["accuracy"][0]
+    assert low < found["metrics"]["accuracy"][0] < high
+    assert len(set(found["names"])) == 3
+    differ = rows(tmp_path / "disagreements.csv")
+    assert len(differ) == len(rows(tmp_path / "two" / "disagreements.csv"))
+    assert list(differ[0])[2::2] == found["names"]
+    assert {row["option"] for row in rows(tmp_path / "options.csv")} >= {"seed", "model.channels"}
+    assert len(list((tmp_path / "layers").glob("*.png"))) == 3
+    for name in ("curves", "agreement", "disagreements"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert picture.width > 300

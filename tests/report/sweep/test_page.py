@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -150,17 +151,39 @@ def test_table_comes_back() -> None:
     text = table(sweep(first, second, third, seeds=2))
     head, *rows = csv.reader(io.StringIO(text, newline=""))
     assert head == [
-        *("number", "state", "val/accuracy", "val/accuracy std", "optimizer.lr", "model"),
-        *("test/accuracy", "test/accuracy std", "seconds", "folder", "error"),
+        *(
+            "number",
+            "state",
+            "val/accuracy",
+            "val/accuracy std",
+            "val/accuracy ci95",
+            "optimizer.lr",
+            "model",
+        ),
+        *("test/accuracy", "test/accuracy std", "test/accuracy ci95", "n", "seconds", "folder", "error"),
     ]
     assert rows == [
-        ["0", "failed", "", "", "0.001", odd, "", "", "", "0", odd],
-        ["1", "finished", repr(0.1 + 0.2), rows[1][3], "1e-05", "null", "0.25", rows[1][7], "12.5", "1", ""],
-        ["2", "waiting", "", "", "", "", "", "", "12.5", "a,b", ""],
+        ["0", "failed", "", "", "", "0.001", odd, "", "", "", "0", "", "0", odd],
+        [
+            *("1", "finished", repr(0.1 + 0.2), *rows[1][3:5], "1e-05", "null"),
+            *("0.25", *rows[1][8:10], "2", "12.5", "1", ""),
+        ],
+        ["2", "waiting", "", "", "", "", "", "", "", "", "1", "12.5", "a,b", ""],
     ]
-    for column in (3, 7):
+    for column in (3, 8):
         assert float(rows[1][column]) == pytest.approx(0.1 / math.sqrt(2)), "n - 1 in the denominator"
+    for column in (4, 9):  # t is 12.706 with one degree of freedom; 0.1 / √2 / √2
+        assert float(rows[1][column]) == pytest.approx(12.706 * 0.05, rel=1e-4)
     assert text.count("\r\n") == 4, "RFC 4180's line ends"
+
+
+def test_splits_and_folds_have_no_interval_as_they_share_images() -> None:
+    values = [0.5, 0.7, 0.9]
+    assert sweep(seeds=3).interval(values) == pytest.approx(4.30265 * 0.2 / math.sqrt(3), rel=1e-5)
+    for repeat in ("split", "fold"):
+        found = dataclasses.replace(sweep(trial(0), seeds=3), repeat=repeat)
+        assert found.interval(values) is None
+        assert "ci95" not in table(found)
 
 
 def test_table_of_single_runs_has_no_deviation() -> None:

@@ -1,1 +1,1 @@
-"""The command ``compare``: two runs side by side."""
+"""The command ``compare``: runs side by side."""

@@ -13,6 +13,7 @@ from pellucid.commands.embed.files import EmbeddingFiles
 from pellucid.commands.embed.neighbours import NeighbourSearch
 from pellucid.config.command import DataOverride, NameText, OnlyIf, PathText, Unless
 from pellucid.data.stream import Stream, of_files, of_split
+from pellucid.draw.formats import in_formats
 from pellucid.draw.projector import MAX_PIXELS, MAX_POINTS
 from pellucid.engine.loaded_run import LoadedRun, restore
 from pellucid.errors import UserError
@@ -24,6 +25,7 @@ from pellucid.view.embedding import Observed, Watch, check_layer, observe
 log = logging.getLogger(__name__)
 
 
+@in_formats
 def embed(
     run: PathText,
     *,
@@ -46,6 +48,7 @@ def embed(
     checkpoint: PathText = "best",
     accelerator: str = "auto",
     packages: Sequence[str] = (),
+    figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
     out: PathText | None = None,
 ) -> dict[str, Any]:
     """The vectors that ``layer`` makes of a split, or of ``images``, as files; figures of them.
@@ -72,14 +75,14 @@ def embed(
     observed = _observe(trained, predictor, stream, layer, points=points, watch=watch)
     anomaly_report = report_anomalies(trained, scorer, observed.embedding) if scorer else None
     files = EmbeddingFiles(trained, stream, observed, methods, tsne_points)
-    console.print(files.table(figures := files.write(folder)))
+    console.print(files.table(found := files.write(folder)))
     if nearest_images is not None:
         nearest_images.write(folder)
     if anomaly_report is not None:
-        figures |= anomaly_report.write(folder, stream)
+        found |= anomaly_report.write(folder, stream)
     log.info("Written: %s", folder)
     log.info("In the projector: tensorboard --logdir %s", shlex.quote(str(folder / "projector")))
-    return figures
+    return found
 
 
 def _observe(

@@ -12,6 +12,7 @@ from pellucid.commands.explain.names import OutputNames, folder_of
 from pellucid.commands.explain.writer import ErrorWriter, FeatureMapWriter, Writer
 from pellucid.config.command import NameText, PathText
 from pellucid.data.pictures import Pictures, check_folders, find_base, find_pictures
+from pellucid.draw.formats import in_formats
 from pellucid.engine.build import make_explainers
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError, counted, did_you_mean
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 BATCH_SIZE = 16
 
 
+@in_formats
 def explain(
     run: PathText,
     *,
@@ -37,6 +39,7 @@ def explain(
     checkpoint: PathText = "best",
     accelerator: str = "auto",
     packages: Sequence[str] = (),
+    figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
     out: PathText | None = None,
 ) -> list[dict[str, Any]]:
     """A picture and the raw maps of each image, and a table of how far to trust the methods; its rows.

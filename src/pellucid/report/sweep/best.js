@@ -21,6 +21,8 @@ const pairs = (entries, kind) =>
 // A name that may be broken after its dots and equals signs.
 const breakable = (name) => name.split(/(?<=[.=,/])/).flatMap((part) => [html("wbr"), part]);
 
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");
+
 function drawBest() {
   if (!best)
     return section("best").replaceChildren(
@@ -38,12 +40,24 @@ function drawBest() {
       { class: "label" },
       isNumber(best.deviation) ? `mean ± standard deviation, n = ${plural(seeds, sweep.repeat)}` : "one run",
     ),
+    isNumber(best.interval) &&
+      html(
+        "p",
+        { class: "label" },
+        `95 % interval of the mean ${intervalOf(best.value, best.interval)} (Student's t, ${plural(seeds - 1, "degree")} of freedom)`,
+      ),
   );
   const tests = Object.entries(best.test);
   if (tests.length)
     figure.append(
       pairs(
-        tests.map(([name, value]) => [name, withDeviation(value, best.testDeviations[name])]),
+        tests.map(([name, value]) => [
+          name,
+          unbroken(withDeviation(value, best.testDeviations[name])) +
+            (isNumber(best.testIntervals[name])
+              ? ` ${unbroken(`(${intervalOf(value, best.testIntervals[name])})`)}`
+              : ""),
+        ]),
         "tests",
       ),
       html(
@@ -51,7 +65,7 @@ function drawBest() {
         { class: "label" },
         sweep.metric.startsWith("test")
           ? ""
-          : `Chosen on validation, reported on test${seeds > 1 ? `: mean ± standard deviation over ${plural(seeds, sweep.repeat)}` : ""}.`,
+          : `Chosen on validation, reported on test${seeds > 1 ? `: mean ± standard deviation over ${plural(seeds, sweep.repeat)}${sweep.repeat === "seed" ? " (95 % interval)" : ""}` : ""}.`,
       ),
     );
   const options = pairs(
@@ -73,7 +87,10 @@ function drawBest() {
     html("p", { class: "label" }, "To repeat it as a single run"),
     commandBox(best.command),
   );
+  const only = sweep.total === 1;
+  if (only) section("best").firstChild.textContent = `Over ${plural(seeds, sweep.repeat)}`;
   if (
+    !only &&
     !sweep.trials.some((trial) => ["running", "waiting"].includes(trial.state)) &&
     sweep.trials.length >= sweep.total
   )

@@ -55,6 +55,13 @@ function withDeviation(mean, deviation, alone = digits) {
   return `${minus(mean.toFixed(decimals))} ± ${deviation.toFixed(decimals)}`;
 }
 
+// 0.9079 to 0.9167, with a digit more than half its width needs.
+function intervalOf(mean, half) {
+  if (!isNumber(mean) || !isNumber(half)) return "–";
+  const decimals = half === 0 ? 4 : clamp(1 - Math.floor(Math.log10(half)), 0, 8);
+  return `${minus((mean - half).toFixed(decimals))} to ${minus((mean + half).toFixed(decimals))}`;
+}
+
 function duration(seconds) {
   if (!isNumber(seconds)) return "–";
   if (seconds < 99.5) return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)} s`;

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pellucid.errors import encodable
 from pellucid.report.html import as_json, beside, embedded, link, template
 
-Repeat = Literal["seed", "fold"]
+Repeat = Literal["seed", "split", "fold"]
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("finished", "pruned", "failed", "running", "waiting")
 SCRIPTS = (
@@ -79,7 +79,8 @@ class TrialRecord:
 class Sweep:
     """All trials so far. ``total`` is how many it is to have, ``seeds`` how many runs each of them.
 
-    The runs of a trial differ in their seed, or the fold of the data that they are tested on: ``repeat``.
+    The runs of a trial differ in their seed, or the split or fold of the data that they are tested on:
+    ``repeat``. None of them is chosen; of a trial their mean is.
 
     ``importance`` has fractions of 1 by parameter, and is empty while unknown; ``description`` short facts
     for the page's head; ``command`` continues the sweep.
@@ -99,13 +100,23 @@ class Sweep:
 
     def best(self) -> TrialRecord | None:
         """The best finished trial whose value is a finite number, of equal ones the earliest."""
+        return next(iter(self.ranked()), None)
+
+    def ranked(self) -> list[TrialRecord]:
+        """The finished trials whose value is a finite number, the best first, of equal ones the earliest."""
         sign = {"maximize": -1, "minimize": 1}[self.direction]
         ranked = [
             (sign * trial.value, trial.number, trial)
             for trial in self.trials
             if trial.state == "finished" and trial.value is not None and math.isfinite(trial.value)
         ]
-        return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
+        return [trial for _, _, trial in sorted(ranked, key=lambda entry: entry[:2])]
+
+    def interval(self, values: Collection[float]) -> float | None:
+        """Half the 95 % interval of a mean over seeds; None over folds and splits, which share images."""
+        from pellucid.metrics.intervals import mean_interval  # numpy, and scipy behind it
+
+        return mean_interval(values) if self.repeat == "seed" else None
 
 
 def page(sweep: Sweep) -> str:
@@ -128,22 +139,26 @@ def page(sweep: Sweep) -> str:
 def table(sweep: Sweep) -> str:
     """CSV after RFC 4180, a row for each trial by number; write it to a file with ``newline=""``.
 
-    Parameters stand there as on the command line (true, null); what a trial lacks is an empty field.
+    Of ``n`` runs ``std`` is the sample's standard deviation, ``ci95`` half the 95 % interval of the mean over
+    seeds. Parameters stand there as on the command line (true, null); what a trial lacks is an empty field.
     """
     searched = [parameter.name for parameter in sweep.parameters]
     tested = list(dict.fromkeys(name for trial in _by_number(sweep) for name in trial.test))
-    deviations = [f"{sweep.metric} std"] if sweep.seeds > 1 else []
-    spread = [f"{name} std" for name in tested] if sweep.seeds > 1 else []
+    kinds = [] if sweep.seeds < 2 else ["std"] if sweep.repeat != "seed" else ["std", "ci95"]
+    deviations = [f"{sweep.metric} {kind}" for kind in kinds]
+    spread = [f"{name} {kind}" for kind in kinds for name in tested]
+    measures = {"std": deviation, "ci95": sweep.interval}
     file = io.StringIO()
     writer = csv.writer(file)
-    names = [sweep.metric, *deviations, *searched, *tested, *spread]
+    names = [sweep.metric, *deviations, *searched, *tested, *spread, *(["n"] if kinds else [])]
     writer.writerow(["number", "state", *names, "seconds", "folder", "error"])
     for trial in _by_number(sweep):
-        figures = [trial.value, deviation(trial.seeds.values())] if deviations else [trial.value]
+        figures = [trial.value, *(measures[kind](trial.seeds.values()) for kind in kinds)]
         options = [_option(trial.parameters[name]) if name in trial.parameters else "" for name in searched]
         tests = [trial.test.get(name) for name in tested]
-        if spread:
-            tests += [deviation(trial.tests.get(name, ())) for name in tested]
+        tests += [measures[kind](trial.tests.get(name, ())) for kind in kinds for name in tested]
+        if kinds:
+            tests.append(len(trial.seeds))
         writer.writerow(
             [trial.number, trial.state, *figures, *options, *tests, trial.seconds, trial.folder, trial.error]
         )
@@ -180,19 +195,21 @@ def _data(sweep: Sweep) -> dict[str, Any]:
     return {
         **as_json(fields),
         "parameters": [as_json(vars(parameter)) for parameter in sweep.parameters],
-        "trials": [_trial(trial) for trial in _by_number(sweep)],
+        "trials": [_trial(sweep, trial) for trial in _by_number(sweep)],
         "best": None if best is None else best.number,
     }
 
 
-def _trial(trial: TrialRecord) -> dict[str, Any]:
+def _trial(sweep: Sweep, trial: TrialRecord) -> dict[str, Any]:
     fields = {name: value for name, value in vars(trial).items() if name != "curves"}
     return {
         **as_json(fields),
         "curves": [[[epoch, _rounded(value)] for epoch, value in curve] for curve in trial.curves],
         "deviation": deviation(trial.seeds.values()),
+        "interval": sweep.interval(trial.seeds.values()),
         "test": as_json(trial.test),
         "testDeviations": {name: deviation(values) for name, values in trial.tests.items()},
+        "testIntervals": {name: sweep.interval(values) for name, values in trial.tests.items()},
         "folderLink": link(trial.folder, "/"),
         "pageLink": None if trial.page is None else link(trial.page),
     }

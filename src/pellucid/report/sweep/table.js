@@ -27,6 +27,20 @@ function columns() {
       falling: higher,
       metric: true,
     },
+    ...(sweep.trials.some((trial) => isNumber(trial.interval))
+      ? [
+          {
+            name: `95 % interval`,
+            key: (trial) => trial.interval,
+            cell: (trial) => intervalOf(trial.value, trial.interval),
+          },
+          {
+            name: "n",
+            key: (trial) => Object.keys(trial.seeds).length,
+            cell: (trial) => String(Object.keys(trial.seeds).length),
+          },
+        ]
+      : []),
     ...ranges.map(({ name, numeric, format }) => ({
       name,
       key: (trial) => trial.parameters[name],
@@ -36,7 +50,10 @@ function columns() {
     ...tests.map(({ name, format }) => ({
       name,
       key: (trial) => trial.test[name],
-      cell: (trial) => format(trial.test[name]),
+      cell: (trial) =>
+        isNumber(trial.testDeviations[name])
+          ? withDeviation(trial.test[name], trial.testDeviations[name], format)
+          : format(trial.test[name]),
       falling: true,
     })),
     { name: "time", key: (trial) => trial.seconds, cell: (trial) => duration(trial.seconds) },
@@ -109,7 +126,7 @@ function drawTable() {
   show(
     "trials",
     "note",
-    `Click a column's name to sort by it. ${sweep.metric}${sweep.seeds > 1 ? ` and the test figures are means over ${sweep.repeat}s` : " is each trial's own figure"}; of a pruned trial it is what it had reached.`,
+    `Click a column's name to sort by it. ${sweep.metric}${sweep.seeds > 1 ? ` and the test figures are means ± standard deviations over ${sweep.repeat}s${sweep.repeat === "seed" ? ", the interval that of the mean (Student's t)" : ""}` : " is each trial's own figure"}; of a pruned trial it is what it had reached.`,
   );
   sortBy(body, heads, heads[finished.length ? 2 : 0], all[finished.length ? 2 : 0]);
 }

@@ -1,0 +1,1 @@
+"""The command ``table``: means over seeds, as a paper shows them."""

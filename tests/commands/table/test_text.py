@@ -1,0 +1,75 @@
+"""A table as Markdown, LaTeX and CSV, sign by sign."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from pellucid.commands.table.results import Results, tabulate
+from pellucid.commands.table.text import left_out_lines, to_csv, to_latex, to_markdown
+from tests.commands.table.test_results import HIGHER, results
+
+
+def made(folder: Path, **values: tuple[float, ...]) -> Results:
+    return tabulate(results(folder, **values), ["model"], ["accuracy"], HIGHER, {})
+
+
+def test_markdown(tmp_path: Path) -> None:
+    lines = to_markdown(made(tmp_path, a_b=(0.40, 0.60, 0.80), cnn=(0.50, 0.71, 0.92))).splitlines()
+    # 4.30265 × 0.2 / √3 = 0.497 and 4.30265 × 0.21 / √3 = 0.522; validation is half of all.
+    assert lines[:4] == [
+        "| model |   n | accuracy ↑, validation | accuracy ↑, test |",
+        "| ----- | --: | ---------------------: | ---------------: |",
+        "| a_b   |   3 |            0.30 ± 0.25 |      0.60 ± 0.50 |",
+        "| cnn   |   3 |        **0.35 ± 0.26** |  **0.71 ± 0.52** |",
+    ]
+    assert lines[4] == ""
+    assert lines[5].startswith("Mean ± half the 95 % interval of the mean (Student's t) over seeds, n = 3. ")
+    for text in ("chosen on validation", "Bold:", "Holm-corrected", "Data: digits.", "splits of its own"):
+        assert text in lines[5]
+
+
+def test_latex(tmp_path: Path) -> None:
+    text = to_latex(made(tmp_path, a_b=(0.40, 0.60, 0.80), cnn=(0.50, 0.71, 0.92)))
+    rows = [line.strip() for line in text.splitlines()]
+    assert r"a\_b & 3 & $0.30 \pm 0.25$ & $0.60 \pm 0.50$ \\" in rows
+    assert r"cnn & 3 & $\mathbf{0.35 \pm 0.26}$ & $\mathbf{0.71 \pm 0.52}$ \\" in rows
+    assert r"& & \multicolumn{2}{c}{accuracy $\uparrow$} \\" in rows
+    assert r"\begin{tabular}{lrcc}" in rows
+    assert r"\cmidrule(lr){3-4}" in rows
+    (caption,) = [row for row in rows if row.startswith(r"\caption{")]
+    assert r"95 \% interval" in caption
+    assert r"p $<$ 0.05" in caption
+    assert all(rule in rows for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    for opening, closing in (("{", "}"), (r"\begin", r"\end")):
+        assert text.count(opening) == text.count(closing)
+    assert text.isascii()
+
+
+def test_csv_has_all_digits(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(made(tmp_path, cnn=(0.1, 0.2), dnn=(0.3,))))))
+    assert [row["model"] for row in rows] == ["cnn", "dnn"]
+    assert float(rows[0]["test/accuracy"]) == 0.15000000000000002
+    assert [row["test/accuracy ci95"] != "" for row in rows] == [True, False]
+
+
+def test_a_single_seed_has_no_interval_and_it_is_said(tmp_path: Path) -> None:
+    both = to_markdown(made(tmp_path / "a", cnn=(0.1, 0.3), dnn=(0.3,)))
+    assert "0.3 ± –" in both
+    assert "n = 1 to 2" in both
+    assert "A single seed has no interval: –." in both
+    assert "No value is bold" in both
+    single = to_markdown(made(tmp_path / "b", cnn=(0.1,), dnn=(0.3,)))
+    assert "±" not in single
+    assert "One seed each, which has no interval." in single
+    latex = to_latex(made(tmp_path / "c", cnn=(0.1, 0.3), dnn=(0.3,)))
+    assert r"dnn & 1 & $0.15 \pm$ -- & $0.3 \pm$ -- \\" in latex
+
+
+def test_reasons_are_told_once_each(tmp_path: Path) -> None:
+    left_out = {f"outputs/cnn/{number}": "failed" for number in range(6)} | {"outputs/dnn/1": "pruned"}
+    lines = left_out_lines(tabulate(results(tmp_path, cnn=(0.1,)), ["model"], ["accuracy"], {}, left_out))
+    assert lines[0].startswith("Left out, failed: outputs/cnn/0, ")
+    assert lines[0].endswith(", ….")
+    assert lines[1] == "Left out, pruned: outputs/dnn/1."
