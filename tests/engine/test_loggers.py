@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +101,7 @@ class Broken(Service, DummyLogger):
         if len(self.asked) > 1:
             raise ConnectionError("no route to the host\nand more")
 
-    def log_image(self, key: str, images: Sequence[Any], step: int | None = None) -> None:
+    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
         self.log_metrics()
 
     def finish(self, status: str) -> None:

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def wandb_runs(folder: Path) -> list[Seen]:
 
 
 def _wandb_run(path: Path) -> Seen:
-    from wandb.proto.wandb_internal_pb2 import Record
+    Record: Any = import_module("wandb.proto.wandb_internal_pb2").Record
 
     seen = Seen()
     for content in _records(path.read_bytes()):

@@ -35,7 +35,7 @@ def check_metrics(folder: Path, seen: Mapping[str, Mapping[int, float]]) -> None
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """A service has the run's options, those that TensorBoard's HPARAMS show."""
-    some = {"model": "DNN", "data.batch_size": 128, "optimizer.lr": 0.001, "name": "deeper"}
+    some: dict[str, Any] = {"model": "DNN", "data.batch_size": 128, "optimizer.lr": 0.001, "name": "deeper"}
     assert {key: type(value)(parameters[key]) for key, value in some.items()} == some
 
 

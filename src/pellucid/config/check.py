@@ -51,8 +51,8 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
     """Problems of every ``_target_`` node against its class's signature, by dotted key."""
     problems = {}
     for where, node in targets(config):
-        if problem := _missing_package(where, str(node["_target_"])):
-            problems[where] = problem
+        if missing := _missing_package(where, str(node["_target_"])):
+            problems[where] = missing
         signature = signature_of(where, node)
         if signature is None:  # not readable as text: building it will tell
             continue

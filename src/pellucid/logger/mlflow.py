@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import MLFlowLogger
-from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 
 from pellucid.errors import UserError
@@ -96,13 +96,15 @@ class MLflow(MLFlowLogger, Service):
         from mlflow.exceptions import MlflowException
 
         client, name = self._mlflow_client, self._experiment_name
-        if client.get_experiment_by_name(name) is None:
+        found = client.get_experiment_by_name(name)
+        if found is None:
             try:
                 return str(client.create_experiment(name, artifact_location=self._files))
             except MlflowException:
-                if client.get_experiment_by_name(name) is None:
+                found = client.get_experiment_by_name(name)
+                if found is None:
                     raise
-        return str(client.get_experiment_by_name(name).experiment_id)
+        return str(found.experiment_id)
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pellucid.system.files import read_json, write_atomically
 
@@ -21,8 +18,8 @@ class Service(ABC):
     """A logger whose runs have a beginning, an end, and an id by which they go on."""
 
     @abstractmethod
-    def log_image(self, key: str, images: Sequence[np.ndarray], step: int | None = None) -> None:
-        """Log pictures, uint8 (H, W, 3), of one name and step."""
+    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
+        """Log pictures, arrays of uint8 (H, W, 3), of one name and step; as Lightning's for W&B does."""
 
     @abstractmethod
     def finish(self, status: str) -> None:
