@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from tests.logger.read import trackio_runs
 from tests.logger.runs import check_metrics, check_parameters, expected_pictures, train_twice
 
-pytest.importorskip("trackio", reason="Trackio wants an older Pillow, so it is not among the tests' packages")
+LACKING = "Trackio wants an older Pillow, so it is not among the tests' packages"
 
 
+@pytest.mark.skipif(find_spec("trackio") is None, reason=LACKING)  # it reads its folder when imported
 @pytest.mark.slow
 def test_a_run_that_goes_on_is_one_with_its_metrics_pictures_and_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -42,6 +42,7 @@ class Trackio(Logger, Service):
         self._known = kept_id(self._folder, "trackio")
         self._run_name = self._known or unique
         self._run: Any = None
+        self._store = os.environ.get("TRACKIO_DIR", str(store_of(self._folder) / "trackio"))
 
     @property
     def name(self) -> str:
@@ -53,16 +54,18 @@ class Trackio(Logger, Service):
 
     @property
     def save_dir(self) -> str:
-        return os.environ.get("TRACKIO_DIR", str(store_of(self._folder) / "trackio"))
+        return self._store
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
         """Trackio's run, begun when it is first asked for."""
         if self._run is None:
-            os.environ["TRACKIO_DIR"] = self.save_dir  # which it reads as it is imported
+            os.environ["TRACKIO_DIR"] = self._store  # which it reads as it is imported
             import trackio
+            from trackio.utils import TRACKIO_DIR
 
+            self._store = str(TRACKIO_DIR)  # which was another where it had been imported before
             with redirect_stdout(StringIO()):  # where it is, and how to show it, in many lines
                 self._run = trackio.init(
                     project=self._project,
