@@ -17,5 +17,7 @@ def test_the_oldest_environment_has_the_lower_bounds() -> None:
         re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints" / "oldest.txt").read_text(), re.MULTILINE)
     )
     assert len(asked) > 25
-    for name, bound in asked:
+    others = {"mlflow": "mlflow-skinny", "trackio": None}  # the whole does not go with all that is tested
+    installed = [(others.get(name, name), bound) for name, bound in asked]
+    for name, bound in ((name, bound) for name, bound in installed if name is not None):
         assert Version(pinned[canonicalize_name(name)]) == Version(bound), name

@@ -43,7 +43,7 @@ def test_every_logger_that_takes_images_gets_them() -> None:
     board, flow, comet = Board(), Flow(), Comet()
     assert all(send(logger, "maps/a", picture, b"", 5) for logger in (board, flow, comet))
     assert board.images == [("maps/a", picture, 5)]
-    assert flow.experiment.images == [("7", picture, "maps/a/step_000005.png")]
+    assert flow.experiment.images == [("7", picture, "maps/a", 5)]
     assert comet.experiment.images == [(picture, "maps/a", 5)]
 
     class Other(CSVLogger):

@@ -25,8 +25,8 @@ from tests.data.tables import write_photo_table
 from tests.fakes import write_photos
 from tests.helpers import CONF, ROOT, compose
 
-OURS = ["model", "task", "data", "callbacks", "explainer"]
-THIRD_PARTY = ["optimizer", "scheduler", "trainer", "logger", "sweep"]
+OURS = ["model", "task", "data", "callbacks", "explainer", "logger"]
+THIRD_PARTY = ["optimizer", "scheduler", "trainer", "sweep"]
 # What the wiring gives beside the YAML.
 OFFERED = {
     *(
@@ -40,6 +40,9 @@ OFFERED = {
         "std",
         "config",
         "figures",
+        "run_name",
+        "group",
+        "save_dir",
     )
 }
 

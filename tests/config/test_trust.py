@@ -65,6 +65,7 @@ def test_whose_packages_may_be_imported(tmp_path: Path) -> None:
 
 
 CSV, MODEL = "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks.ModelCheckpoint"
+WANDB = "pellucid.logger.wandb.Wandb"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,13 @@ CSV, MODEL = "lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.callbacks
         ({"_target_": CSV, "name": ["a"]}, [], True),
         ({"_target_": CSV, "save_dir": "a"}, [f"+logger.mine._target_={CSV}"], False),
         ({"_target_": MODEL}, [], True),
+        ({"_target_": WANDB, "project": "a", "offline": True, "tags": ["b"], "entity": None}, [], False),
+        ({"_target_": WANDB, "offline": False}, [], True),
+        ({"_target_": WANDB, "offline": False}, [f"+logger.mine._target_={WANDB}"], False),
+        ({"_target_": WANDB, "tags": ["../b"]}, [], True),
+        ({"_target_": "pellucid.logger.mlflow.MLflow", "tracking_uri": None}, [], False),
+        ({"_target_": "pellucid.logger.mlflow.MLflow", "tracking_uri": "databricks"}, [], True),
+        ({"_target_": "pellucid.logger.trackio.Trackio", "space_id": "mine"}, [], True),
         ({"_target_": "theirs.Logger"}, [], False),
         ({"_target_": "pellucid.callbacks.graph.Graph"}, [], False),
         ({"_target_": "pellucid.callbacks.graph.Graph", "inner": {"_target_": CSV}}, [], True),

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers.logger import DummyLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pellucid.engine.loggers import go_on, log_final
+from pellucid.engine.loggers import (
+    MAX_FAILURES,
+    finish,
+    go_on,
+    guard,
+    log_final,
+    log_start,
+    names_in_services,
+)
+from pellucid.logger.service import Service
+from pellucid.run.folder import Run
 from tests.engine.runs import run
 from tests.helpers import metrics
 
@@ -66,8 +79,75 @@ def test_a_csv_file_without_rows_of_before_begins_anew(content: bytes | None, tm
     assert not path.exists()
 
 
-def test_at_the_end_figures_of_the_test_and_in_tensorboard_the_best_of_validation(tmp_path: Path) -> None:
+def test_options_are_logged_at_the_start_and_figures_of_the_best_epoch_at_the_end(tmp_path: Path) -> None:
     logger = CSVLogger(tmp_path, name="csv", version="")
+    log_start([logger], {"seed": 0, "model.hidden": "[3]"})
     log_final([logger], {"val/loss": 0.5, "test/loss": 0.25}, {"seed": 0}, step=7)
     (row,) = csv.DictReader((Path(logger.log_dir) / "metrics.csv").read_text().splitlines())
-    assert row == {"step": "7", "test/loss": "0.25"}
+    assert row == {"step": "7", "best/val/loss": "0.5", "test/loss": "0.25"}
+    options = yaml.safe_load((Path(logger.log_dir) / "hparams.yaml").read_text())
+    assert options == {"seed": 0, "model.hidden": "[3]"}
+
+
+class Broken(Service, DummyLogger):
+    """A service that is down from its second value on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def log_metrics(self, *args: Any, **kwargs: Any) -> None:
+        self.asked.append("metrics")
+        if len(self.asked) > 1:
+            raise ConnectionError("no route to the host\nand more")
+
+    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
+        self.log_metrics()
+
+    def finish(self, status: str) -> None:
+        self.asked.append(status)
+
+    def where(self) -> str:
+        return ""
+
+
+def test_a_logger_that_fails_costs_a_warning_and_no_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = Broken()
+    guard(logger)
+    for _ in range(6):
+        logger.log_metrics({"a": 1.0}, step=1)
+    assert logger.asked == ["metrics"] * (1 + MAX_FAILURES), "then it is left alone"
+    (message,) = caplog.messages
+    assert message.startswith("The logger Broken has failed (ConnectionError: no route to the host).")
+    logger = Broken()
+    guard(logger)
+    logger.log_metrics({})
+    logger.log_image("a", [])
+    finish([logger, CSVLogger(tmp_path)], "finished")
+    assert logger.asked == ["metrics", "metrics", "finished"]
+
+
+def test_errors_of_the_run_s_own_files_are_told(tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path, name="csv", version="")
+    guard(logger)
+    Path(logger.log_dir).parent.joinpath("csv").write_text("no folder")
+    with pytest.raises(OSError, match="csv"):
+        logger.log_metrics({"a": 1.0}, step=1)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "sweep", "expected"),
+    [
+        ("outputs/cnn_digits/2026_deeper", "deeper", None, ("deeper", None)),
+        ("outputs/cnn_digits/2026_abc", None, None, ("2026_abc", None)),
+        ("outputs/sweeps/lr/3", None, "lr", ("lr_3", "lr")),
+        ("outputs/sweeps/lr/3/seed_1", None, "lr", ("lr_3_seed_1", "lr")),
+    ],
+)
+def test_what_a_run_is_called_in_services(
+    folder: str, name: str | None, sweep: str | None, expected: tuple[str, str | None]
+) -> None:
+    names = names_in_services(Run(Path("/home") / folder), name, sweep)
+    assert (names["run_name"], names["group"]) == expected

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger
 
 from pellucid.callbacks.host import Host
 from pellucid.callbacks.share import TimeShare
@@ -142,14 +142,12 @@ def send(logger: Logger, tag: str, picture: Picture, content: bytes, step: int) 
     """Whether the logger takes pictures, and so has taken this one; ``content`` is its PNG file."""
     if isinstance(logger, TensorBoardLogger):
         _send_to_tensorboard(logger.experiment, tag, picture, content, step)
-    elif isinstance(logger, WandbLogger):
-        logger.log_image(key=tag, images=[picture], step=step)
-    elif isinstance(logger, MLFlowLogger):
-        logger.experiment.log_image(logger.run_id, picture, f"{tag}/step_{step:06d}.png")
-    elif isinstance(logger, CometLogger):
-        logger.experiment.log_image(picture, name=tag, step=step)
     elif callable(log_image := getattr(logger, "log_image", None)):  # as W&B's, which others have taken up
         log_image(key=tag, images=[picture], step=step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, picture, key=tag, step=step)
+    elif isinstance(logger, CometLogger):
+        logger.experiment.log_image(picture, name=tag, step=step)
     else:
         return False
     return True

@@ -53,7 +53,7 @@ SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "optimizer": ("torch.optim.Optimizer", ("torch.optim",)),
     "scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("torch.optim",)),
     "callbacks": ("lightning.pytorch.Callback", ("pellucid.callbacks", "lightning.pytorch.callbacks")),
-    "logger": ("lightning.pytorch.loggers.Logger", ("lightning.pytorch.loggers",)),
+    "logger": ("lightning.pytorch.loggers.Logger", ("pellucid.logger", "lightning.pytorch.loggers")),
     "explainer": ("pellucid.explainer.base.Explainer", ("pellucid.explainer",)),
     "trainer": ("lightning.pytorch.Trainer", ("lightning.pytorch.trainer",)),
     "sampler": ("optuna.samplers.BaseSampler", ("optuna.samplers",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ CERTAIN = 0.8  # a name as near is meant, whatever else there is
 SPECIAL = {"_target_", "_partial_"}
 OWN_DATA = "pellucid.data.own.Own"
 NULLABLE = ("share",)  # options of trainings: a number, or null
+# The packages of our loggers, by their modules, which are their extras as well.
+LOGGERS = {"wandb": "wandb", "mlflow": "mlflow", "comet": "comet_ml", "trackio": "trackio"}
 # What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
 ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
@@ -48,6 +51,8 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
     """Problems of every ``_target_`` node against its class's signature, by dotted key."""
     problems = {}
     for where, node in targets(config):
+        if missing := _missing_package(where, str(node["_target_"])):
+            problems[where] = missing
         signature = signature_of(where, node)
         if signature is None:  # not readable as text: building it will tell
             continue
@@ -73,6 +78,18 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
                     where, key, node, signature, others={w: n for w, n in targets(config) if w != where}
                 )
     return problems
+
+
+def _missing_package(where: str, target: str) -> str:
+    """Which package a logger of ours needs and does not find; the empty text where it does."""
+    extra = target.removeprefix("pellucid.logger.").partition(".")[0]
+    package = LOGGERS.get(extra) if target.startswith("pellucid.logger.") else None
+    if package is None or importlib.util.find_spec(package) is not None:
+        return ""
+    return (
+        f"{where} needs the package {package}, which is not installed. Install it by "
+        f"pip install 'pellucid[{extra}]', or leave that logger out."
+    )
 
 
 def signature_of(where: str, node: Mapping[str, Any]) -> Signature | None:

@@ -30,7 +30,10 @@ HARMLESS = {
         *("StochasticWeightAveraging", "TQDMProgressBar", "WeightAveraging"),
     },
     "lightning.pytorch.loggers.": {"CSVLogger", "TensorBoardLogger"},
+    **{f"pellucid.logger.{name.lower()}.": {name} for name in ("Wandb", "MLflow", "Comet", "Trackio")},
 }
+# Options of loggers by which nothing leaves this machine, unless the user's environment says so.
+STAYING = {"offline": True, "tracking_uri": None, "space_id": None}
 CHOSEN = "${hydra:runtime.choices.model}_${hydra:runtime.choices.data}"
 OF_BEFORE = {
     f"hydra.run.dir=outputs/{CHOSEN}/${{now:%Y-%m-%d}}_${{now:%H-%M-%S}}_${{unique:}}",  # runs had no names
@@ -208,8 +211,11 @@ def _is_harmless(target: str, node: Mapping[str, Any]) -> bool:
     for prefix, names in HARMLESS.items():
         if target.startswith(prefix) and target.rpartition(".")[2] in names:
             options = {key: value for key, value in node.items() if key != "_target_"}
-            return ".loggers." not in prefix or all(
-                not key.endswith("_dir") and _is_name(value) for key, value in options.items()
+            return ".logger" not in prefix or all(
+                not key.endswith("_dir")
+                and STAYING.get(key, value) is value
+                and all(map(_is_name, value if key == "tags" and isinstance(value, list) else [value]))
+                for key, value in options.items()
             )
     return False
 

@@ -66,6 +66,7 @@ def train(
             raise
         wrapped = as_user_error(error)
         if isinstance(wrapped, UserError) and not session.has_trained() and trial is None:
+            session.finish_loggers("failed")
             stop_logging()
             if main and not resume:
                 run.discard()

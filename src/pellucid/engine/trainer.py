@@ -17,7 +17,7 @@ from pellucid.data.base import ImageData
 from pellucid.engine.checkpoint import CheckpointKeeper
 from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.host import RunHost
-from pellucid.engine.loggers import go_on
+from pellucid.engine.loggers import go_on, guard, names_in_services
 from pellucid.engine.pruning import Pruning
 from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError, did_you_mean, first_line
@@ -44,24 +44,29 @@ def make_trainer(
     last: Mapping[str, Any] | None,
     resume: bool,
     main: bool,
+    sweep: str | None = None,
 ) -> Trainer:
     """The Trainer that the configuration describes. Raises UserError.
 
     ``last``: the checkpoint that the training goes on from; the loggers forget what came after it.
-    ``main``: in the run's first process.
+    ``main``: in the run's first process, which alone speaks to services. ``sweep``: its name, within one.
     """
     packages, folder = config["packages"], str(run.folder)
     offered = {"image_shape": image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
+    offered |= names_in_services(run, config.get("name"), sweep)
     callbacks, loggers = (
         [
             build(_watching(node, config, task), group, packages=packages, **offered)
             for node in (config[group] or {}).values()
+            if main or not str(node["_target_"]).startswith("pellucid.logger.")
         ]
         for group in ("callbacks", "logger")
     )
     views = [callback for callback in callbacks if isinstance(callback, Visualizer)]
     for view in views:
         view.check()
+    for logger in loggers:
+        guard(logger)
     if main:
         last_step = last["global_step"] if last else -1
         go_on(loggers, last_step if resume else None)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
@@ -24,7 +25,7 @@ from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
 from pellucid.engine.host import RunHost
-from pellucid.engine.loggers import log_final
+from pellucid.engine.loggers import finish, log_final, log_start
 from pellucid.engine.overview import PRESETS, overview
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
@@ -34,6 +35,7 @@ from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_tas
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
+from pellucid.logger.service import Service
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.spec import Spec
@@ -72,6 +74,7 @@ class Training:
         self.pruning: Pruning | None = None
         self.recorder: Recorder | None = None
         self.figures: FigureLogger | None = None
+        self.loggers: list[Logger] = []
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
         self.chosen_task = ""  # where the images' labels have chosen it
@@ -93,6 +96,13 @@ class Training:
 
     def close(self, status: str, **more: Any) -> None:
         self.record({"status": status, **more, **self.account()})
+        self.finish_loggers(status)
+
+    def finish_loggers(self, status: str) -> None:
+        """Tell services that the run has ended, once."""
+        if self.main:
+            finish(self.loggers, status)
+        self.loggers = []
 
     def interrupted(self) -> None:
         """Note it, and say how to continue; in a sweep, that says so itself."""
@@ -157,7 +167,9 @@ class Training:
             last=self.last,
             resume=self.resume,
             main=self.main,
+            sweep=(self.config.get("sweep") or {}).get("name") if self.trial else None,
         )
+        self.loggers = trainer.loggers
         if self.main:
             self._note_start(trainer, data)
         # For the other processes of a ddp run, which believe this one, and not the files of the run.
@@ -194,6 +206,7 @@ class Training:
         if self.last is None:
             for logger in tensorboards(trainer.loggers):
                 logger.experiment.add_text("data/source", encodable(data.source), 0)
+        log_start(trainer.loggers, hyperparameters(self.config))
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
         if not is_quiet():
@@ -252,6 +265,9 @@ class Training:
                 "Look at it: tensorboard --logdir %s --samples_per_plugin images=1000",
                 quoted(self.run.folder),
             )
+        for logger in trainer.loggers:
+            if isinstance(logger, Service) and self.trial is None and (where := logger.where()):
+                log.info("Look at it: %s", where)
 
     def _reports(self) -> bool:
         """Whether it writes its page: not as a trial of a sweep."""

@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2  # of the run folder and of what a checkpoint holds of ours; 1: images are split by their position
 MAX_NAMED = 100  # runs among whose names the nearest is looked for
-OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "figures")
-OUR_FILES = ("metrics.csv", "metrics.json", "out_of_fold.csv", "splits.npz", "train.log")
+OUR_FOLDERS = (".hydra", "checkpoints", "tensorboard", "csv", "wandb", "comet", "figures")
+OUR_FILES = ("loggers.json", "metrics.csv", "metrics.json", "out_of_fold.csv", "splits.npz", "train.log")
 # What the entries of metrics.json are, by name or by what it begins with.
 INTEGERS = ("format", "epochs", "seed", "best/epoch", "devices", "data/train", "data/val", "data/test")
 NUMBERS = ("train/", "val/", "test/", "seconds/", "look/")
