@@ -24,11 +24,12 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))  # of this tree, not of another that is installed
 
-import pellucid
-from pellucid.commands.shell import verbs
-from pellucid.config.command import Command
-from pellucid.config.command_line import split
-from pellucid.config.help import Option, read_help
+import pellucid  # noqa: E402
+from pellucid.commands.shell import verbs  # noqa: E402
+from pellucid.config.command import Command  # noqa: E402
+from pellucid.config.command_line import split  # noqa: E402
+from pellucid.config.help import Option, read_help  # noqa: E402
+from pellucid.system.files import write_atomically  # noqa: E402
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -39,6 +40,7 @@ CONF = ROOT / "conf"
 EXECUTED = ROOT / "outputs" / "notebooks"
 TOP = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?(\))")
+PICTURE = re.compile(r'(<img [^>]*src="((?!data:)[^"]+)"[^>]*>)')
 FENCED = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".css": "css"}
 # Of the Python interface, what belongs together; a name that is in none of them is told by a test.
@@ -54,8 +56,14 @@ RESULTS = ("api.result.Result", "api.run.Evaluation", "api.images.Images", "draw
 # MkDocs calls these.
 
 
+def on_config(config: MkDocsConfig) -> None:
+    """Put each command into the navigation, behind the page of all."""
+    (reference,) = (section["Reference"] for section in config.nav or [] if "Reference" in section)
+    reference[1:1] = [f"reference/{verb}.md" for verb in verbs()]
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add every page and script that is made here."""
+    """Add every page that is made here."""
     from mkdocs.structure.files import File
 
     made: dict[str, str | Callable[[], str]] = {
@@ -82,6 +90,11 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     change = partial(_turned, uri=uri)
     parts = FENCED.split(markdown)
     return "".join(part if index % 2 else LINK.sub(change, part) for index, part in enumerate(parts))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Let each picture open at its own size."""
+    return PICTURE.sub(r'<a href="\2">\1</a>', html)
 
 
 # Links
@@ -136,10 +149,16 @@ def notebooks() -> list[Path]:
 def run_notebook(path: Path, folder: Path, executed: Path = EXECUTED) -> nbformat.NotebookNode:
     """The notebook with what it gave in a folder; kept in ``executed`` for the site."""
     notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
     executed.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, executed / path.name)
+    text = nbformat.writes(notebook).replace(f"{folder.resolve()}/", "")  # a name of this machine alone
+    write_atomically(executed / path.name, text.encode())
     return notebook
 
 
@@ -199,7 +218,7 @@ def _one_line(html: str) -> str:
 
 def commands_page() -> str:
     rows = [f"| [`{verb}`]({verb}.md) | {what} |" for verb, what in verbs().items()]
-    head = "# Commands\n\nEach is `pellucid <command>`; in a clone `python train.py`, `python scripts/<command>.py`."
+    head = "# Commands\n\nEach is `pellucid <command>`, in a clone `python scripts/<command>.py`."
     more = "What they print stands in [what each command does](../docs/commands.md)."
     return "\n".join([f"{head} {more}", "", "| command | what it does |", "|---|---|", *rows, ""])
 

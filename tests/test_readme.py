@@ -11,6 +11,7 @@ import pytest
 from pellucid.commands.json_output import FLAG
 from pellucid.commands.shell import verbs
 from pellucid.commands.train import train
+from pellucid.config.command import Command
 from pellucid.config.command_line import split
 from pellucid.config.compose import compose, container
 from pellucid.config.line_check import check
@@ -18,7 +19,7 @@ from tests.helpers import CONF, ROOT
 
 PAGES = {
     path.relative_to(ROOT): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 }
 README = PAGES[Path("README.md")]
 TEXT = "\n".join(PAGES.values())
@@ -40,7 +41,7 @@ def test_it_is_short() -> None:
 def test_a_command_is_accepted(command: str) -> None:
     script, *argv = shlex.split(re.sub(r"<[^>]+>", "run", command))
     name = script.removesuffix(".py").rpartition("/")[2]
-    line = split([word for word in argv if word != FLAG])
+    line = split([word for word in argv if word != FLAG], Command(CONF, name))
     if name == "report":
         assert (line.value("sweep") is None) != (line.value("run") is None)
     elif not line.show_only:

@@ -32,10 +32,11 @@ class Figures(Mapping[str, Image.Image]):
 
     @classmethod
     def drawn(cls, pictures: Mapping[str, Picture]) -> Figures:
+        """Those of drawn figures, or of pixels uint8 (H, W, 3), by their names."""
         return cls({name: png(picture) for name, picture in pictures.items()})
 
     def content(self, name: str) -> bytes:
-        """That of a PNG file."""
+        """The bytes of a picture's PNG file. Raises KeyError for a name that there is not."""
         return self._contents[name]
 
     def __getitem__(self, name: str) -> Image.Image:
