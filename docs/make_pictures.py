@@ -1,7 +1,8 @@
-"""The README's pictures: ``python docs/make_pictures.py --catdog <folder> --fashion <folder>``.
+"""The pictures of README and pages: ``python docs/make_pictures.py --catdog <folder> --fashion <folder>``.
 
 The folders hold the data as ``data.root`` describes it; without them the project's own default is taken.
-An XAI net is trained for 16 epochs, a CNN for 5 and an autoencoder for 10: half an hour on two CPU cores.
+An XAI net is trained for 16 epochs, a CNN for 5 and an autoencoder for 10: half an hour on two CPU cores; two
+small nets on digits are compared and looked into.
 ``--runs`` keeps the runs in a folder; those that are there are not trained again. ``--sweep`` names the
 folder of a sweep whose report is shown, else forty small nets are trained on digits; Chromium opens it.
 """
@@ -23,6 +24,8 @@ from rich.text import Text
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
+import pellucid
+
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 112
 LAYERS = {"early": "features.0", "middle": "features.20", "late": "features.40"}
@@ -33,13 +36,30 @@ RUNS = {
     ],
     "cnn": ["experiment=fashion_cnn"],
     "autoencoder": ["experiment=fashion_autoencoder"],
+    "small": ["trainer=cpu", "keep_every=1", "callbacks=none"],
+    "other": ["trainer=cpu", "model=dnn", "callbacks=none"],
 }
+DATA = {"xai": "catdog", "cnn": "fashion", "autoencoder": "fashion"}
 PICTURES = {
     **{f"maps_{name}": ("xai", f"feature_maps/{layer}") for name, layer in LAYERS.items()},
     "explanations": ("xai", "explanations"),
     "embedding": ("cnn", "embeddings/tsne"),
     "reconstructions": ("autoencoder", "reconstructions"),
+    **{
+        f"pictures/{name}": ("cnn", name)
+        for name in ("samples", "predictions", "filters/features.0", "confusion", "activations")
+    },
+    "pictures/mistakes": ("cnn", "predictions/mistakes"),
+    "pictures/latent": ("autoencoder", "latent"),
 }
+COMMANDS = {  # what a command draws, and the file of it
+    "calibration": ("evaluate.py run={runs}/cnn", "calibration.png"),
+    "units": ("units.py run={runs}/small layer=features.4 count=6", "units_000_005.png"),
+    "comparison": ("compare.py runs=[{runs}/small,{runs}/other]", "layers.png"),
+    "neighbours": ("embed.py run={runs}/small neighbours={query}", "embed_neighbours.png"),
+    "anomalies": ("embed.py run={runs}/autoencoder anomalies=20", "anomalies_test.png"),
+}
+MAX_BYTES = 150_000
 
 
 def main() -> None:
@@ -52,16 +72,42 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()
         for name, options in RUNS.items():
-            root = given.catdog if name == "xai" else given.fashion
+            root = getattr(given, DATA[name]) if name in DATA else None
             options = [*options, f"data.root={root.absolute()}"] if root else options
             if not (runs / name / "metrics.json").exists():
                 line = [sys.executable, ROOT / "train.py", *options, f"hydra.run.dir={runs / name}"]
                 subprocess.run(line, cwd=folder, check=True)
         for name, (run, what) in PICTURES.items():
             last = sorted((runs / run / "figures" / what).glob("epoch_*.png"))[-1]
-            Image.open(last).save(ROOT / "docs" / f"{name}.png", optimize=True)
+            save(Image.open(last), name.split("/features")[0])
+        save(Image.open(runs / "cnn" / "figures" / "curves.png"), "pictures/curves")
+        save(Image.open(runs / "cnn" / "figures" / "film_strip" / "probe_0.png"), "pictures/film_strip")
+        draw_commands(runs)
         shoot(runs / "cnn" / "report.html", "report", "body", "Layer by layer")
         draw_explained(runs / "xai", given.catdog)
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """``<name>.png``; with fewer colours where the file would be large."""
+    path = ROOT / "docs" / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path, optimize=True)
+    if path.stat().st_size > MAX_BYTES:
+        picture.convert("RGB").quantize(255).save(path, optimize=True)
+
+
+def draw_commands(runs: Path) -> None:
+    """What the commands draw, and the graph of a net."""
+    small = pellucid.load(runs / "small")
+    save(small.graph().figure(), "pictures/graph")
+    with tempfile.TemporaryDirectory() as folder:
+        small.images(3).save(f"{folder}/query")
+        for name, (line, file) in COMMANDS.items():
+            script, *options = line.format(runs=runs, query=f"{folder}/query").split()
+            path = Path(folder) / name
+            command = [sys.executable, ROOT / "scripts" / script, *options, f"out={path}"]
+            subprocess.run(command, check=True)
+            save(Image.open(next(path.rglob(file))), f"pictures/{name}")
 
 
 def draw_explained(run: Path, catdog: Path | None) -> None:
@@ -72,7 +118,7 @@ def draw_explained(run: Path, catdog: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, ROOT / "scripts" / "explain.py", f"run={run}", f"images={photos[0]}"]
         subprocess.run([*line, f"out={folder}"], check=True)
-        Image.open(next(Path(folder).glob("*.png"))).save(ROOT / "docs" / "explain.png", optimize=True)
+        save(Image.open(next(Path(folder).glob("*.png"))), "explain")
 
 
 def draw_console() -> None:
@@ -121,7 +167,7 @@ def shoot(page: Path, name: str, top: str, bottom: str) -> None:
             browser.save_screenshot(f"{folder}/page.png")
             ends = [int(browser.execute_script(place, heading)) for heading in (top, bottom)]
         picture = Image.open(f"{folder}/page.png").crop((0, max(0, ends[0] - 20), 1280, ends[1] - 30))
-        picture.save(ROOT / "docs" / f"{name}.png", optimize=True)
+        save(picture, name)
 
 
 if __name__ == "__main__":

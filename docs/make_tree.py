@@ -47,6 +47,10 @@ PHRASES = {  # of those that cannot say it themselves
     "docs/report.png": "The page of a run",
     "docs/run.svg": "The console of the first run",
     "docs/sweep.png": "The page of a sweep",
+    "docs/guides": "One page a task",
+    "docs/pictures": "The pictures of docs/pictures.md",
+    "docs/site": "How the site looks",
+    "docs/site/icon.svg": "The icon",
     "notebooks": "How to use it and read what it shows; tests/test_notebooks.py runs each",
     "outputs": "Where runs and sweeps go",
     "outputs/.gitkeep": "Keeps the folder in git",
@@ -60,7 +64,7 @@ PHRASES = {  # of those that cannot say it themselves
     "tests/sweep/format_2.tar.gz": "A stored sweep of one trial, of format 2",
 }
 OTHERS = {".css": "Styles", ".html": "Template"}
-WHOLE = "tests/runs/"  # folders in here are runs: their files are told in docs/runs.md
+WHOLE = ("tests/runs/", "docs/pictures")  # folders whose files are told elsewhere: docs/runs.md, their page
 
 
 def phrase(path: str) -> str:

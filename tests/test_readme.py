@@ -11,14 +11,17 @@ import pytest
 from pellucid.commands.json_output import FLAG
 from pellucid.commands.shell import verbs
 from pellucid.commands.train import train
+from pellucid.config.choices import config_groups
+from pellucid.config.command import Command
 from pellucid.config.command_line import split
 from pellucid.config.compose import compose, container
+from pellucid.config.data_override import split_off
 from pellucid.config.line_check import check
 from tests.helpers import CONF, ROOT
 
 PAGES = {
     path.relative_to(ROOT): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 }
 README = PAGES[Path("README.md")]
 TEXT = "\n".join(PAGES.values())
@@ -40,10 +43,14 @@ def test_it_is_short() -> None:
 def test_a_command_is_accepted(command: str) -> None:
     script, *argv = shlex.split(re.sub(r"<[^>]+>", "run", command))
     name = script.removesuffix(".py").rpartition("/")[2]
-    line = split([word for word in argv if word != FLAG])
+    command_file = Command(CONF, name)
+    line = split([word for word in argv if word != FLAG], command_file)
     if name == "report":
         assert (line.value("sweep") is None) != (line.value("run") is None)
     elif not line.show_only:
+        if command_file.target is not None:  # other data, which a command checks by themselves
+            for group in command_file.apart_from(config_groups(line, CONF)):
+                line, _ = split_off(line, group)
         check(line, conf=CONF, name=name)
 
 

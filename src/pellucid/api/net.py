@@ -112,8 +112,9 @@ def feature_maps(
 ) -> Result:
     """What convolutions give of images, a picture each.
 
-    ``images``: see ``explain``. ``layers``: names of ``named_modules``, or auto: the first, middle and last
-    convolution. ``shown``: so many maps are drawn. Arrays: maps (N, M, h, w) by layer. Raises UserError.
+    ``images`` (N, C, H, W): see ``explain``. ``layers``: names of ``named_modules``, or auto: the first,
+    middle and last convolution. ``shown``: so many maps are drawn. Arrays: maps (N, M, h, w) by layer.
+    Raises UserError.
     """
     predictor, inputs_NCHW = _looked(net, images, None, mean, std)
     with predictor.reading():
@@ -215,7 +216,8 @@ def units(
 ) -> Result:
     """What the units of a layer respond to: the images that activate each most, one made to excite it.
 
-    ``images``, ``mean``, ``std``: see ``explain``; a made image needs to know them, or pixels in [0, 1].
+    ``images`` (N, C, H, W), ``mean``, ``std``: see ``explain``; a made image needs to know them, or pixels
+    in [0, 1].
     ``layer``: a name, or auto, the last convolution. ``count``: of its first units are drawn; a row each
     unit. ``labels`` (N,), ``classes``: of the images. ``steps``, ``seed``: of the made images. Raises
     UserError.

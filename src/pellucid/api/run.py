@@ -62,7 +62,7 @@ class Run:
 
     @classmethod
     def load(cls, source: str | Path, *, packages: Sequence[str] = ()) -> Run:
-        """See ``load``."""
+        """The run of that folder or checkpoint; see ``pellucid.load``."""
         path = Path(source).expanduser()
         if path.is_file():
             return cls(path.absolute(), path.absolute().parent.parent, packages)
@@ -83,6 +83,7 @@ class Run:
 
     @property
     def name(self) -> str:
+        """Its folder with the folder of its like, ``cnn_digits/<run>``."""
         return "/".join(self.folder.parts[-2:])
 
     @cached_property

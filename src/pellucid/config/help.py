@@ -53,18 +53,33 @@ class Option:
         return "; ".join(filter(None, [self.choices, PLACEHOLDER.sub("", self.comment, count=1), required]))
 
 
-def help_text(line: CommandLine, command: Command) -> str:
-    """What the command does, its options with their values and explanations, and examples."""
+@dataclass
+class Help:
+    """What a command does, its options in their order, and examples, a line each."""
+
+    about: str
+    options: list[Option]
+    examples: list[str]
+
+
+def read_help(line: CommandLine, command: Command) -> Help:
+    """What the command's YAML tells, with the choices of its config groups."""
     rows = command.file.read_text(encoding="utf-8").splitlines()
     head = [row[2:] for row in takewhile(lambda row: row.startswith("#"), rows)]
     about, examples = (
         [row for row in head if row.startswith("  ") is of_examples] for of_examples in (False, True)
     )
     options = list(_options(rows[len(head) :], config_groups(line, command.conf)))
-    column = 4 + max(len(option.usage) for option in options if len(option.usage) <= MAX_USAGE)
     options.append(Option("--json", "", "what is found, or a mistake, as one JSON object on standard output"))
-    option_lines = [text for option in options for text in _shown(option, column)]
-    return "\n".join(["\n".join(about).strip(), "", *option_lines, "", "Examples", "", *examples])
+    return Help("\n".join(about).strip(), options, examples)
+
+
+def help_text(line: CommandLine, command: Command) -> str:
+    """What the command does, its options with their values and explanations, and examples."""
+    told = read_help(line, command)
+    column = 4 + max(len(option.usage) for option in told.options if len(option.usage) <= MAX_USAGE)
+    option_lines = [text for option in told.options for text in _shown(option, column)]
+    return "\n".join([told.about, "", *option_lines, "", "Examples", "", *told.examples])
 
 
 def described(command: Command, groups: Mapping[str, Sequence[str]]) -> list[Option]:

@@ -40,6 +40,7 @@ class Figures(Mapping[str, Image.Image]):
 
     @classmethod
     def drawn(cls, pictures: Mapping[str, Picture]) -> Figures:
+        """Those of drawn figures, or of pixels uint8 (H, W, 3), by their names."""
         vectors = {name: sheet.vector for name, p in pictures.items() if (sheet := sheet_of(p)) is not None}
         return cls({name: png(picture) for name, picture in pictures.items()}, vectors)
 
@@ -53,7 +54,9 @@ class Figures(Mapping[str, Image.Image]):
         )
 
     def content(self, name: str, kind: str = "png") -> bytes:
-        """That of a PNG, PDF or SVG file. Raises UserError where only pixels are known."""
+        """The bytes of a picture's PNG, PDF or SVG file. Raises KeyError for a name that there is not, and
+        UserError where only pixels are known.
+        """
         if kind == "png":
             return self._contents[name]
         if name not in self._vectors:
