@@ -45,7 +45,7 @@ FENCED = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".css": "css"}
 # Of the Python interface, what belongs together; a name that is in none of them is told by a test.
 INTERFACE = {
-    "Train and load": ("train", "load", "Run", "has_data", "list_data", "list_models"),
+    "Train and load": ("train", "load", "Run", "table", "has_data", "list_data", "list_models"),
     "Any net": ("explain", "feature_maps", "filters", "graph", "look", "summary", "units"),
     "In a project of your own": ("Views",),
     "Mistakes": ("UserError",),
