@@ -69,6 +69,7 @@ def test_images_are_predicted_and_explained(folder: Path, images: Path) -> None:
     assert list(found.figures) == ["0.png"]
 
 
+@pytest.mark.slow
 def test_layers_are_looked_at(folder: Path) -> None:
     run = pellucid.load(folder)
     found = run.embed(methods=["pca"], split="val")
@@ -79,6 +80,7 @@ def test_layers_are_looked_at(folder: Path) -> None:
     assert units.rows[0]["unit"] == 0
 
 
+@pytest.mark.slow
 def test_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     run = pellucid.load(folder)
     found = run.compare(pellucid.load(folder / "checkpoints" / "last.ckpt"))

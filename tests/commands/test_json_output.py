@@ -59,6 +59,34 @@ def test_a_mistake(tmp_path: Path) -> None:
     assert (code, content["command"]) == (2, "evaluate")
     assert content["error"].startswith("nowhere: this folder does not exist")
     assert "error: nowhere" in told
-    code, content, _ = typed("train.py", "-m", "seed=1,2", cwd=tmp_path)
+    code, content, _ = typed("train.py", "--cfg", "job", cwd=tmp_path)
     assert code == 2
-    assert content["error"].startswith("--json: of one run")
+    assert content["error"].startswith("--json: of what is done")
+
+
+@pytest.mark.slow
+def test_a_sweep_and_one_with_a_failed_trial(tmp_path: Path) -> None:
+    line = (
+        "model=dnn",
+        "trainer.max_epochs=1",
+        "report=false",
+        "callbacks=none",
+        "logger=none",
+        "sweep.name=a",
+    )
+    rates = "optimizer.lr=1e-3,1e-2"
+    code, content, told = typed("train.py", "-m", *line, rates, "seed=0,1", cwd=tmp_path)
+    result = content["result"]
+    assert (code, result["folder"]) == (0, str(tmp_path / "outputs" / "sweeps" / "a"))
+    assert [trial["options"] for trial in result["trials"]] == [
+        {"optimizer.lr": 1e-3},
+        {"optimizer.lr": 1e-2},
+    ]
+    best = max(result["trials"], key=lambda trial: trial["value"])
+    assert best["number"] == result["best"]
+    assert best["value"] == pytest.approx(np.mean(list(best["runs"].values())))
+    assert "Sweep a: 2 finished of 2 trials." in told
+    wrong = ("optimizer.lr=1e-3,1e38", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "sweep.name=b")
+    code, content, _ = typed("train.py", "-m", *line[:-1], *wrong, cwd=tmp_path)
+    assert code == 1, content
+    assert [trial["state"] for trial in content["result"]["trials"]] == ["finished", "failed"]

@@ -99,6 +99,7 @@ def test_what_a_run_may_be_called(name: str) -> None:
     assert "of a single run" in problems("-m", f"name={name}", "seed=1,2")
 
 
+@pytest.mark.slow
 def test_a_run_bears_its_name(tmp_path: Path) -> None:
     quiet = (
         "trainer=cpu",

@@ -180,6 +180,7 @@ def test_every_view_and_the_page_say_how_channels_are_shown(run: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_command_takes_them(run: Path, tmp_path: Path) -> None:
     data = restore(run).data()
     assert data.spec == restore(run).spec

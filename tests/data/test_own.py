@@ -119,6 +119,7 @@ def test_a_data_module_has_the_sets_of_its_loaders() -> None:
     assert np.array_equal(data.splits["test"].images()[:, 0].numpy(), digits()[0][320:])  # Normalize undone
 
 
+@pytest.mark.slow
 def test_random_images_are_drawn_anew_in_each_epoch_as_a_function_of_place() -> None:
     one, other = (read(own_sets.Module, workers=workers) for workers in (0, 2))
     state = torch.get_rng_state()
@@ -141,6 +142,7 @@ def test_random_images_are_drawn_anew_in_each_epoch_as_a_function_of_place() -> 
     assert torch.equal(*validation)
 
 
+@pytest.mark.slow
 def test_a_training_with_random_images_resumes_bitwise(tmp_path: Path) -> None:
     line = ("data=own", "packages=[tests]", f"data._target_={SETS}.Module", "model=dnn")
     train(compose(*line, "trainer.max_epochs=3"), tmp_path / "whole")

@@ -68,6 +68,7 @@ def test_a_whole_option_that_was_written_is_told_by_its_parts() -> None:
     assert rows[2] == ("task", "Task", "metrics.f1.top=1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", ["80", "120"])
 def test_the_start_fits_a_screen_and_the_log_has_all(columns: str, tmp_path: Path) -> None:
     line = (

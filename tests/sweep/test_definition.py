@@ -13,6 +13,7 @@ from pellucid.sweep.definition import check_same
 from tests.sweep.conftest import GRID, SLOW, FakeTraining, Sweep, folder
 
 
+@pytest.mark.slow
 def test_another_sweep_of_that_name_is_refused(sweep: Sweep, training: FakeTraining) -> None:
     assert sweep(GRID, "sweep.name=a").code == 0
     before = {path: path.read_bytes() for path in folder("a").rglob("*") if path.is_file()}

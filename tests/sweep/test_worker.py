@@ -85,8 +85,8 @@ def test_the_mean_over_seeds_is_optimised(sweep: Sweep, training: FakeTraining) 
         (("seed=0,1,2",), (0, 1, 2)),
         pytest.param(("seed=range(3,6)",), (3, 4, 5), marks=pytest.mark.slow),
         pytest.param(("seed=3", "sweep.seeds=3"), (3, 4, 5), marks=pytest.mark.slow),
-        (("seed=7,1,42",), (7, 1, 42)),
-        (("data.seed=0,1,2",), (0, 1, 2)),
+        pytest.param(("seed=7,1,42",), (7, 1, 42), marks=pytest.mark.slow),
+        pytest.param(("data.seed=0,1,2",), (0, 1, 2), marks=pytest.mark.slow),
     ],
 )
 def test_seeds_repeat_a_trial_and_none_is_chosen(
@@ -126,6 +126,7 @@ def test_seeds_alone_have_no_best(sweep: Sweep, training: FakeTraining) -> None:
     assert "0.3516 to 0.8484" in ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -72,6 +72,7 @@ def test_all_who_call_the_net_get_its_scores_in_evaluation_mode(form: str) -> No
     assert torch.equal(task.predict_step((images, labels), 0)["predicted"], task.read(raw).argmax(dim=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "size"),
     [(models.googlenet, 64), (models.inception_v3, 299)],

@@ -37,7 +37,7 @@ from pellucid.errors import UserError, typed
 from pellucid.run.folder import Run, check_new_folder
 from pellucid.run.resume import resumed_config, with_weights_of_run
 from pellucid.sweep.folder import begin, frozen_line
-from pellucid.system.console import console, lines_of, start_logging, steady_streams
+from pellucid.system.console import ON_STDERR, console, lines_of, start_logging, steady_streams
 from pellucid.system.files import check_writable, disk_error
 from pellucid.system.interrupt import exit_code, install
 
@@ -52,6 +52,8 @@ def run_command(script: str, conf: Path | None = None) -> None:
     """
     as_json = json_output.FLAG in sys.argv
     sys.argv[1:] = [text for text in sys.argv[1:] if text != json_output.FLAG]
+    if as_json:
+        os.environ[ON_STDERR] = "1"  # to the processes of a sweep, too
     console.stderr = as_json
     install()
     steady_streams()
@@ -66,14 +68,18 @@ def run_command(script: str, conf: Path | None = None) -> None:
         else:
             with ending():
                 line = split(sys.argv[1:], command).with_user_files(command.conf)
-                if as_json and (line.multirun or line.show_only):
-                    raise UserError("--json: of one run; leave -m and what only shows options out.")
+                if as_json and line.show_only:
+                    raise UserError("--json: of what is done; leave what only shows options out.")
                 result = _run(command, line)
             if as_json:
                 print(json_output.found(command.name, result), flush=True)
     except Mistake as mistake:
         if as_json:
             print(json_output.mistaken(command.name, mistake.text), flush=True)
+        raise
+    except TrialsFailed as failed:
+        if as_json:
+            print(json_output.found(command.name, failed.result), flush=True)
         raise
     except KeyboardInterrupt as interrupt:
         print("Interrupted.", file=sys.stderr)
@@ -86,6 +92,14 @@ class Mistake(SystemExit):
     def __init__(self, text: str) -> None:
         super().__init__(2)
         self.text = text
+
+
+class TrialsFailed(SystemExit):
+    """The end of a sweep of which trials failed; exit code 1."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(1)
+        self.result = result
 
 
 def _run(command: Command, line: CommandLine) -> Any:
@@ -156,10 +170,32 @@ def _begin_training(line: CommandLine, conf: Path) -> Any:
     line = with_additions(line, conf)
     _check_places(line)
     if line.multirun:
-        line, conf = begin(line, conf)
-    else:  # Hydra would write the configuration before the folder is ours, and not whole or not at all.
-        line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
+        return _sweep(*begin(line, conf))
+    # Hydra would write the configuration before the folder is ours, and not whole or not at all.
+    line = replace(line, overrides=[*line.overrides, "hydra.output_subdir=null"])
     return _start_hydra(line, conf, "train")
+
+
+def _sweep(line: CommandLine, conf: Path) -> dict[str, Any] | None:
+    """Begin or continue the sweep of a line that names its folder; what it found, where that is printed."""
+    failed = False
+    try:
+        _start_hydra(line, conf, "train")
+    except SystemExit as end:
+        if isinstance(end, Mistake) or end.code != 1:
+            raise
+        failed = True
+    if not console.stderr:
+        if failed:
+            raise SystemExit(1)
+        return None
+    from pellucid.sweep.summary import open_summary  # optuna
+
+    storage = compose_line(line, conf)["sweep"]["storage"]
+    result = open_summary(Path(line.value("hydra.sweep.dir")), storage=storage).found()
+    if failed:
+        raise TrialsFailed(result)
+    return result
 
 
 def _start_hydra(line: CommandLine, conf: Path, name: str) -> Any:

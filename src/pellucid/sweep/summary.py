@@ -102,6 +102,33 @@ class SweepSummary:
             command=self.definition["command"],
         )
 
+    def found(self) -> dict[str, Any]:
+        """What it has found, for ``--json``: the best trial's number, and of each trial its options, the mean
+        of the metric over its runs, and their test figures.
+        """
+        sweep = self.collect()
+        best = sweep.best()
+        return {
+            "folder": self.folder.folder,
+            "metric": sweep.metric,
+            "direction": sweep.direction,
+            "best": best.number if best else None,
+            "trials": [
+                {
+                    "number": trial.number,
+                    "state": trial.state,
+                    "options": trial.parameters,
+                    "value": trial.value,
+                    "runs": trial.seeds,
+                    "tests": trial.tests,
+                    "seconds": trial.seconds,
+                    "folder": trial.folder,
+                    "error": trial.error,
+                }
+                for trial in sorted(sweep.trials, key=lambda trial: trial.number)
+            ],
+        }
+
     def _trial(self, frozen: FrozenTrial) -> report.TrialRecord:
         if frozen.number in self._done:
             return self._done[frozen.number]
@@ -175,6 +202,13 @@ class SweepSummary:
 
 def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
     """The table and page of the sweep in that folder, from its storage. Raises UserError for none."""
+    summary = open_summary(path, storage=storage, out=out)
+    summary.write(wait=True)
+    log.info("Report: %s", summary.out / "report.html")
+
+
+def open_summary(path: Path, *, storage: str | None, out: Path | None = None) -> SweepSummary:
+    """That of the sweep in a folder, with its storage. Raises UserError for none."""
     folder = SweepFolder.open(path)
     definition = folder.definition()
     url = storage or _known(definition["storage"], definition["name"])
@@ -185,8 +219,7 @@ def write_report(path: Path, *, storage: str | None, out: Path | None) -> None:
         raise UserError(f"{folder.folder}: its storage does not know this sweep.") from error
     check_content(study, [Parameter.from_dict(entry).name for entry in definition["space"].values()])
     total = study.user_attrs.get(TOTAL) or len(study.get_trials(deepcopy=False))
-    SweepSummary(folder, study, total=total, out=out).write(wait=True)
-    log.info("Report: %s", (out or folder.folder) / "report.html")
+    return SweepSummary(folder, study, total=total, out=out)
 
 
 def _known(url: str | None, name: str) -> str | None:

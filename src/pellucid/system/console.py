@@ -153,7 +153,8 @@ class _Console(Console):
 
 
 # Names of users stay as they are; a notebook, too, gets lines, not a display for each.
-console = _Console(highlight=False, markup=False, force_jupyter=False)
+ON_STDERR = "PELLUCID_ON_STDERR"  # set in the environment: standard output is for what is found alone
+console = _Console(stderr=ON_STDERR in os.environ, highlight=False, markup=False, force_jupyter=False)
 console.push_render_hook(_Plain())
 
 

@@ -93,6 +93,7 @@ def test_many_options(dnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert sum("extra.key" in line for line in capsys.readouterr().out.splitlines()) == MAX_OPTIONS - 1
 
 
+@pytest.mark.slow
 def test_three_classifiers(dnn: Path, cnn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = run_compare(dnn, cnn, dnn, out=str(tmp_path))
     two = run_compare(dnn, cnn, out=str(tmp_path / "two"))

@@ -62,6 +62,7 @@ def test_a_run_without_checkpoints(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".hydra"]
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     done = command(f"run={tmp_path}", script="scripts/export.py", cwd=tmp_path)
     assert done.returncode == 2

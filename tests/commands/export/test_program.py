@@ -44,6 +44,7 @@ def said_of(model: Path, folder: Path, files: list[str]) -> list[tuple[str, floa
     return [(name, float(share)) for name, share in map(str.split, done.stdout.splitlines())]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize(
     ("format", "preprocessing"),

@@ -66,6 +66,7 @@ def of_library(tmp_path: Path, photos: Path) -> Any:
     return make
 
 
+@pytest.mark.slow
 def test_torchvisions_own_net_takes_it(of_library: Any) -> None:
     run = of_library("model=resnet_finetune", "model.stem=standard", "data.image_size=32")
     net = models.resnet18(num_classes=2)
