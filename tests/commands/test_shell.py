@@ -128,6 +128,9 @@ def test_the_wheel_trains_in_an_empty_folder(tmp_path: Path) -> None:
     with ZipFile(wheel) as file:
         file.extractall(inside)
         packed = {Path(name).relative_to("pellucid/conf") for name in file.namelist() if "/conf/" in name}
+        modules = {name for name in file.namelist() if name.endswith(".py")}
+    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+    assert modules == sources  # Hydra's plugin of -m too, which is no part of the package
     assert packed == {file.relative_to(CONF) for file in CONF.rglob("*.yaml")}
     empty = tmp_path / "empty"
     empty.mkdir()
