@@ -212,7 +212,7 @@ def _show_means(sweep: Sweep) -> None:
         table.add_row(str(trial.number), *options, sweep.metric, *_spread(sweep, trial.seeds.values()))
         if values := trial.tests.get(tested):
             table.add_row("", *("" for _ in searched), tested, *_spread(sweep, values))
-    console.print(table)
+    console.print_table(table)
     if len(ranked) > MAX_SHOWN:
         log.info("… and %d more in trials.csv.", len(ranked) - MAX_SHOWN)
     kind = (
