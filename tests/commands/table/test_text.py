@@ -6,8 +6,10 @@ import csv
 import io
 from pathlib import Path
 
-from pellucid.commands.table.results import Results, tabulate
+from pellucid.commands.table.results import Results, read_result, tabulate
 from pellucid.commands.table.text import left_out_lines, to_csv, to_latex, to_markdown
+from pellucid.run.folder import Run
+from tests.commands.table.runs import fake_run
 from tests.commands.table.test_results import HIGHER, results
 
 
@@ -59,12 +61,38 @@ def test_a_single_seed_has_no_interval_and_it_is_said(tmp_path: Path) -> None:
     assert "0.3 ± –" in both
     assert "n = 1 to 2" in both
     assert "A single seed has no interval: –." in both
-    assert "No value is bold" in both
+    assert "No value is bold, as means were not tested against each other." in both
     single = to_markdown(made(tmp_path / "b", cnn=(0.1,), dnn=(0.3,)))
     assert "±" not in single
     assert "One seed each, which has no interval." in single
     latex = to_latex(made(tmp_path / "c", cnn=(0.1, 0.3), dnn=(0.3,)))
     assert r"dnn & 1 & $0.15 \pm$ -- & $0.3 \pm$ -- \\" in latex
+
+
+def test_without_any_interval_none_is_spoken_of(tmp_path: Path) -> None:
+    runs = [
+        fake_run(tmp_path / f"{model}{split}", model=model, data={"seed": split})
+        for model in ("cnn", "dnn")
+        for split in (0, 1)
+    ]
+    found = [read_result(Run(run), {("test", "loss"): 1.0 + index}) for index, run in enumerate(runs)]
+    text = to_markdown(tabulate(found, ["model"], ["loss"], {"loss": False}, {}))
+    assert "±" not in text
+    assert "Mean over runs, n = 2. " in text
+    assert "No value is bold, as means were not tested against each other." in text
+    assert "Runs over folds or splits alone share their images" in text
+
+
+def test_rows_of_mixed_runs_are_not_tested_against_each_other(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2), dnn=(0.3, 0.5))
+    made = tabulate(found, ["seed"], ["accuracy"], {"accuracy": True}, {})  # each row is of two models
+    assert made.best == {}
+    assert "No value is bold, as means were not tested against each other." in to_markdown(made)
+
+
+def test_runs_without_a_name_have_a_dash(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2))
+    assert tabulate(found, ["name"], ["accuracy"], {}, {}).rows[0].labels == ("–",)
 
 
 def test_reasons_are_told_once_each(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def tabulate(
     _check(results, by, metrics)
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        labels = tuple(str(result.options.get(key, "–")) for key in by)
+        labels = tuple(str(result.options.get(key, "–")) or "–" for key in by)  # a run may have no name
         groups.setdefault(labels, []).append(result)
     left_out, rows = dict(left_out), []
     mixed: list[str] = []
@@ -146,8 +146,12 @@ def tabulate(
         mixed += _mixed(by, labels, members)
         rows.append(Row(labels, tuple(members), _spreads(members, metrics)))
     keys = [(stage, name) for name in metrics for stage in STAGES]
-    best = {key: index for key in keys if (index := _best(rows, key, higher.get(key[1]))) is not None}
-    best = {} if mixed else best  # whose values are no samples of one thing
+    best = {
+        key: index
+        for key in keys
+        if not mixed  # whose values are no samples of one thing
+        and (index := _best(rows, key, higher.get(key[1]))) is not None
+    }
     return Results(
         tuple(by),
         tuple(metrics),

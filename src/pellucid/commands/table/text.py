@@ -37,7 +37,11 @@ def caption(results: Results) -> str:
     several, single = counts[-1] > 1, counts[0] == 1
     over = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}, as told"
     sentences = []
-    if several:
+    spreads = [[row.spreads.get(key) for row in results.rows] for key in results.keys]
+    halves = [[spread.half if spread else None for spread in column] for column in spreads]
+    if several and not any(half is not None for column in halves for half in column):
+        sentences.append(f"Mean over runs, {over}.")
+    elif several:
         sentences.append(f"Mean ± half the 95 % interval of the mean (Student's t) over seeds, {over}.")
     if single:
         which = "A single seed" if several else "One seed each, which"
@@ -45,12 +49,15 @@ def caption(results: Results) -> str:
     sentences.append("Checkpoints are chosen on validation; test figures are those of the same checkpoints.")
     if len(results.rows) > 1 and several:
         test = f"t-test (p < {LEVEL}, Holm-corrected)"
-        sentences.append(
-            f"Bold: the best mean, where it is told from that of each other row by a {test}, paired over "
-            "seeds where both rows have the same, else Welch's."
-            if results.best
-            else f"No value is bold: no mean is told from all others by a {test}."
-        )
+        if results.best:
+            sentences.append(
+                f"Bold: the best mean, where it is told from that of each other row by a {test}, paired over "
+                "seeds where both rows have the same, else Welch's."
+            )
+        elif results.mixed or all(None in column for column in halves):
+            sentences.append("No value is bold, as means were not tested against each other.")
+        else:
+            sentences.append(f"No value is bold: no mean is told from all others by a {test}.")
     runs = [result.run for row in results.rows for result in row.results]
     sources = dict.fromkeys(str(run.metrics().get("data/source", "")) for run in runs)
     if any(sources):
@@ -178,12 +185,12 @@ def _column(spreads: list[Spread | None]) -> list[str]:
     def text(value: float) -> str:
         return f"{value:.{decimals}f}" if plain_numbers and halves else number(value)
 
-    several = any(s and len(s.values) > 1 for s in spreads)
+    intervals = any(s and s.half is not None for s in spreads)
     cells = []
     for spread in spreads:
         if spread is None:
             cells.append(NONE)
-        elif several or spread.half is not None:
+        elif intervals:
             half = NONE if spread.half is None else text(spread.half)
             cells.append(f"{text(spread.mean)} ± {half}".replace("-", "−"))
         else:
