@@ -145,6 +145,7 @@ def tabulate(
         _check_images(by, labels, members)
         mixed += _mixed(by, labels, members)
         rows.append(Row(labels, tuple(members), _spreads(members, metrics)))
+    mixed += _of_tasks(rows)
     keys = [(stage, name) for name in metrics for stage in STAGES]
     best = {
         key: index
@@ -222,6 +223,13 @@ def _mixed(by: Sequence[str], labels: Sequence[str], members: Sequence[Result]) 
             if named
             else f"The row {', '.join(labels)} is a mean over runs that differ in more than the seed."
         )
+
+
+def _of_tasks(rows: Sequence[Row]) -> Iterator[str]:
+    """What is told where the runs are of several tasks: a loss of one is no loss of another."""
+    tasks = dict.fromkeys(str(result.options.get("task", "")) for row in rows for result in row.results)
+    if len(tasks) > 1:
+        yield f"The runs are of different tasks ({', '.join(tasks)}), whose metrics do not compare."
 
 
 def _split_notes(rows: Sequence[Row]) -> Iterator[str]:

@@ -180,7 +180,8 @@ def _column(spreads: list[Spread | None]) -> list[str]:
     halves = [s.half for s in spreads if s and s.half and math.isfinite(s.half)]
     means = [abs(s.mean) for s in spreads if s]
     plain_numbers = all(SMALL <= mean < WHOLE or mean == 0 for mean in means)
-    decimals = 4 if not halves else min(6, max(0, 1 - math.floor(math.log10(min(halves)))))
+    told = [*halves, *filter(None, means)]  # two digits of the smallest, so that no mean becomes 0
+    decimals = 4 if not halves else min(6, max(0, 1 - math.floor(math.log10(min(told)))))
 
     def text(value: float) -> str:
         return f"{value:.{decimals}f}" if plain_numbers and halves else number(value)
