@@ -12,11 +12,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
-from joblib.externals import cloudpickle  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
