@@ -113,6 +113,12 @@ def test_losses_of_two_tasks_are_not_compared(tmp_path: Path) -> None:
     )
 
 
+def test_a_metric_of_unknown_direction_is_not_said_to_be_tested(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2, 0.3), dnn=(0.3, 0.5, 0.4))
+    for higher, said in (({}, "were not tested"), ({"accuracy": True}, "no mean is told from all others")):
+        assert said in to_markdown(tabulate(found, ["model"], ["accuracy"], higher, {}))
+
+
 def test_runs_without_a_name_have_a_dash(tmp_path: Path) -> None:
     found = results(tmp_path, cnn=(0.1, 0.2))
     assert tabulate(found, ["name"], ["accuracy"], {}, {}).rows[0].labels == ("–",)

@@ -54,7 +54,10 @@ def caption(results: Results) -> str:
                 f"Bold: the best mean, where it is told from that of each other row by a {test}, paired over "
                 "seeds where both rows have the same, else Welch's."
             )
-        elif results.mixed or all(None in column for column in halves):
+        elif results.mixed or not any(
+            None not in column and results.higher.get(name) is not None  # whose better end is known
+            for (_, name), column in zip(results.keys, halves, strict=True)
+        ):
             sentences.append("No value is bold, as means were not tested against each other.")
         else:
             sentences.append(f"No value is bold: no mean is told from all others by a {test}.")
