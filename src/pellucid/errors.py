@@ -4,6 +4,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 from pellucid.nearest import nearest_names
 
@@ -35,7 +36,7 @@ class ImageTooSmallError(UserError):
 
 def typed(command: str) -> str:
     """What this process's user types for a command: ``pellucid evaluate``, or the script of a clone."""
-    if "PELLUCID_COMMAND" in os.environ:
+    if "PELLUCID_COMMAND" in os.environ or Path(__file__).with_name("conf").is_dir():  # no clone: a wheel's
         return f"pellucid {command}"
     return "python train.py" if command == "train" else f"python scripts/{command}.py"
 

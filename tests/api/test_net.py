@@ -62,6 +62,12 @@ def test_feature_maps_are_what_layers_give() -> None:
         pellucid.feature_maps(net, IMAGES, layers=["4"])
 
 
+def test_a_net_without_convolutions_has_no_feature_maps() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 3))
+    with pytest.raises(pellucid.UserError, match="Sequential has no convolutions"):
+        pellucid.feature_maps(net, IMAGES)
+
+
 def test_filters_are_the_weights() -> None:
     net = make_net()
     found = pellucid.filters(net)

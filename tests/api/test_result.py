@@ -55,7 +55,15 @@ def test_it_is_saved_by_the_end_of_the_name(tmp_path: Path) -> None:
     assert files == {"one.png", "layer/two.png", "table.csv", "arrays.npz"}
 
 
-@pytest.mark.parametrize(("name", "lacks"), [("x.png", "picture"), ("x.csv", "table"), ("x.npz", "arrays")])
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("x.png", "picture"),
+        ("x.csv", "table"),
+        ("x.npz", "arrays"),
+        ("x.xlsx", r"ends in \.csv, \.npz, \.pdf, \.png, \.svg, or a folder's"),
+    ],
+)
 def test_what_is_not_there_is_not_written(name: str, lacks: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=lacks):
         Result("nothing").save(tmp_path / name)

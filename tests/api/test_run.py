@@ -107,6 +107,10 @@ def test_mistakes_are_exceptions(folder: Path) -> None:
         run.evaluate("-m")
     with pytest.raises(pellucid.UserError, match="does not exist"):
         pellucid.load("nowhere")
+    with pytest.raises(pellucid.UserError, match=r"load\(…\) takes a folder, .* got 3\."):
+        pellucid.load(3)  # type: ignore[arg-type]
+    with pytest.raises(pellucid.UserError, match=r"images: expected a text, .* got a numpy\.ndarray\."):
+        run.predict(np.zeros((2, 8, 8)))  # type: ignore[arg-type]
 
 
 def test_its_net_and_images_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:

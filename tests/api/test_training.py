@@ -36,6 +36,8 @@ def test_mistakes_are_raised_and_leave_nothing(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     with pytest.raises(pellucid.UserError, match=r"model=cn: there is no such"):
         pellucid.train("model=cn")
+    with pytest.raises(pellucid.UserError, match=r"takes texts, .* got \['model=cnn'\]"):
+        pellucid.train(["model=cnn"])  # type: ignore[arg-type]
     with pytest.raises(pellucid.UserError, match="takes overrides"):
         pellucid.train("-m", "seed=1,2")
     with pytest.raises(pellucid.UserError, match=r"trainer\.devices"):

@@ -59,6 +59,15 @@ def test_runs_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert words("explain images=.h") == ["images=.hidden"]
 
 
+def test_a_file_of_a_users_that_is_no_text_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_bytes(b"\xff\xfe")
+    assert words("train model=mi") == ["model=mine"]
+
+
 def test_choices_tell_what_they_are() -> None:
     about = dict(completions("pellucid train logger="))
     assert about["logger=none"].startswith("metrics.csv")

@@ -15,6 +15,12 @@ from omegaconf import OmegaConf
 from pellucid.commands import shell
 from tests.helpers import CONF, ROOT
 
+WHERE = """
+from pellucid.commands.shell import conf_folder
+from pellucid.errors import typed
+print(conf_folder(), typed("train"), sep="\\n")
+"""
+
 
 def typed(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "pellucid", *argv]
@@ -128,6 +134,9 @@ def test_the_wheel_trains_in_an_empty_folder(tmp_path: Path) -> None:
     with ZipFile(wheel) as file:
         file.extractall(inside)
         packed = {Path(name).relative_to("pellucid/conf") for name in file.namelist() if "/conf/" in name}
+        modules = {name for name in file.namelist() if name.endswith(".py")}
+    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+    assert modules == sources  # Hydra's plugin of -m too, which is no part of the package
     assert packed == {file.relative_to(CONF) for file in CONF.rglob("*.yaml")}
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -140,10 +149,12 @@ def test_the_wheel_trains_in_an_empty_folder(tmp_path: Path) -> None:
     (page,) = empty.glob("outputs/dnn_digits/*/report.html")
     assert "pellucid train resume=" in page.read_text(encoding="utf-8")
     where = subprocess.run(
-        [sys.executable, "-c", "import pellucid.commands.shell as s; print(s.conf_folder())"],
+        [sys.executable, "-c", WHERE],
         cwd=empty, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert Path(where.stdout.strip()) == inside / "pellucid" / "conf"
+    folder, command = where.stdout.splitlines()
+    assert Path(folder) == inside / "pellucid" / "conf"
+    assert command == "pellucid train"  # from Python too, as no train.py is there
 
 
 def test_conf_of_a_clone_is_at_its_top() -> None:

@@ -23,6 +23,15 @@ def test_help_names_groups_choices_and_examples_without_torch() -> None:
     assert done.stdout.endswith("False\n"), "torch was imported"
 
 
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+def test_examples_are_what_the_installed_command_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = Command(CONF, name)
+    monkeypatch.setenv("PELLUCID_COMMAND", name)
+    examples = help_text(split([], command), command).partition("\nExamples\n\n")[2].splitlines()
+    assert len(examples) >= 3
+    assert all(example.startswith(f"  pellucid {name}") for example in examples)
+
+
 YAML = """# Count
 # animals.
 #

@@ -67,6 +67,10 @@ def test_devices_may_be_a_number_numbers_or_auto() -> None:
         ("trainer.max_epochs=1.5", "expected a whole number or null, got 1.5"),
         ("seed=abc", "expected a whole number, got 'abc'"),
         ("seed=true", "expected a whole number, got True"),
+        ("seed=-1", "seed: expected a whole number, 0 or more, got -1"),
+        ("-m seed=0,-2", "seed: expected a whole number, 0 or more, got -2"),
+        ("-m seed=0,1,1", "seed: the value 1 stands there twice"),
+        ("-m data.seed=3,3", r"data\.seed: the value 3 stands there twice"),
         ("optimizer.lr=fast", "expected a number, got 'fast'"),
         ("model.hidden=[a]", "expected a list, each a whole number"),
         ("model.dropout=null", "expected a number, got None"),
@@ -132,6 +136,22 @@ def test_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
     assert "optimizer.lrr: Adam has no option 'lrr'" in told
     path.write_text("# @package _global_\nseed: 7\ntrainer: {limit_val_batches: 2}\n")
     accepted("--config-dir", str(tmp_path), "experiment=mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [1\n", r"mine\.yaml, line 2: this is no YAML, expected ',' or '\]'"),
+        ("- 1\n", r"model: expected a _target_ and its options, got \[1\]"),
+        ("", r"model: expected a _target_ and its options"),
+        ("hidden: 3\n", r"model: expected a _target_ and its options, got \{'hidden': 3\}"),
+    ],
+)
+def test_what_is_no_model_in_a_users_file_is_told(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(content, encoding="utf-8")
+    told = problems("--config-dir", str(tmp_path), "model=mine")
+    assert re.search(said, told), told
 
 
 def test_a_mistake_ends_with_2_without_traceback_or_torch(tmp_path: Path) -> None:

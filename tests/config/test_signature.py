@@ -6,10 +6,12 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pellucid.config.signature import read_signature
+from pellucid.errors import UserError
 
 TARGETS = [
     "torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD",
@@ -72,6 +74,20 @@ def test_what_a_constructor_hands_on_to_its_base() -> None:
 @pytest.mark.parametrize("target", ["nowhere.Class", "torch.optim.Nothing", "Class", "os.path.join2"])
 def test_what_cannot_be_found_is_none(target: str) -> None:
     assert read_signature(target) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("x = 1\nclass Net(\n", r"broken_net\.py, line 2: '\(' was never closed"), ("x = '\0'\n", "null bytes")],
+)
+def test_what_is_no_python_is_a_mistake_of_its_file(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_net.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    read_signature.cache_clear()
+    with pytest.raises(UserError, match=said):
+        read_signature("broken_net.Net")
 
 
 def test_nothing_is_imported() -> None:

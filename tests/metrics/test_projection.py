@@ -71,6 +71,10 @@ def test_tsne_parts_the_clouds_and_is_the_same_for_a_seed() -> None:
     np.testing.assert_allclose(layout.mean(axis=0), 0, atol=1e-4)
 
 
+def test_tsne_takes_any_seed_of_a_run() -> None:
+    assert np.isfinite(tsne(clouds()[0], seed=2**40)).all()
+
+
 def test_tsne_stays_where_it_was_an_epoch_before() -> None:
     first = tsne(clouds(seed=0)[0], seed=0)
     quarter = first @ np.array([[0.0, 1.0], [1.0, 0.0]]) + 100  # turned, mirrored and moved

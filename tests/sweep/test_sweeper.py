@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from pellucid.sweep import sweeper
 from pellucid.sweep.sweeper import _threads, _workers
+from pellucid.system.console import _Console, _Kept
 from tests.helpers import metrics
 from tests.sweep.conftest import GRID, LOG, SLOW, FakeTraining, Sweep, folder, rows
 
@@ -27,6 +29,23 @@ def test_every_combination_in_the_order_of_the_line(sweep: Sweep) -> None:
     assert f"Best: trial {best['number']} " in ended.out
     assert f"optimizer.lr={best['optimizer.lr']} model.dropout={best['model.dropout']}" in ended.out
     assert (folder("a") / "report.html").is_file()
+
+
+def test_no_number_of_the_means_is_cut_where_the_console_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = SimpleNamespace(
+        number=0, parameters={"optimizer.weight_decay": 0.009735}, seeds={0: 0.25, 1: 0.75}, tests={}
+    )
+    means = SimpleNamespace(
+        ranked=lambda: [trial],
+        parameters=[SimpleNamespace(name="optimizer.weight_decay")],
+        seeds=2, repeat="seed", metric="val/accuracy", interval=lambda _: 6.353,
+    )  # fmt: skip
+    shown = _Kept()
+    monkeypatch.setattr(sweeper, "console", _Console(file=shown, width=60))
+    sweeper._show_means(means)  # type: ignore[arg-type]
+    (row,) = [line for line in shown.getvalue().splitlines() if "val/accuracy" in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["0", "0.009735", "val/accuracy", "2", "0.5000", "0.3536", "-5.8530 to 6.8530"]
 
 
 @SLOW

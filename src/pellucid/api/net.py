@@ -119,6 +119,8 @@ def feature_maps(
     predictor, inputs_NCHW = _looked(net, images, None, mean, std)
     with predictor.reading():
         names = maps_view.mapped_layers(predictor, layers)
+        if not names:
+            raise UserError(f"{type(net).__name__} has no convolutions (Conv2d), whose maps could be shown.")
         outputs = maps_view.feature_maps(predictor, inputs_NCHW, names)
     photos_NHWC = predictor.shown(inputs_NCHW[:MAX_DRAWN])
     pictures = {

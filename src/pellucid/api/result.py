@@ -46,7 +46,8 @@ class Result:
 
     def save(self, path: str | Path) -> Path:
         """Write it: the first picture to a ``.png``, ``.pdf`` or ``.svg``, the rows to a ``.csv``, the arrays
-        to an ``.npz``, all into a folder. The path. Raises UserError where there is none of that kind.
+        to an ``.npz``, all into a folder. The path. Raises UserError where there is none of that kind, and
+        for another ending.
         """
         path = Path(path).expanduser()
         if path.suffix.removeprefix(".") in FORMATS:
@@ -65,6 +66,9 @@ class Result:
             content = io.BytesIO()
             np.savez_compressed(content, **dict(self.arrays))  # type: ignore[arg-type]
             write_atomically(path, content.getvalue())
+        elif path.suffix[1:].isalpha() and not path.is_dir():
+            known = sorted({*(f".{name}" for name in FORMATS), *self.texts, ".csv", ".npz"})
+            raise UserError(f"{path}: expected a name that ends in {', '.join(known)}, or a folder's.")
         else:
             for name in self.figures:
                 write_atomically(path / f"{name}.png", self.figures.content(name))

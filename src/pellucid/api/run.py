@@ -63,6 +63,8 @@ class Run:
     @classmethod
     def load(cls, source: str | Path, *, packages: Sequence[str] = ()) -> Run:
         """The run of that folder or checkpoint; see ``pellucid.load``."""
+        if not isinstance(source, str | Path):
+            raise UserError(f"load(…) takes a folder, a name of runs or a checkpoint, got {source!r:.60}.")
         path = Path(source).expanduser()
         if path.is_file():
             return cls(path.absolute(), path.absolute().parent.parent, packages)
@@ -337,4 +339,7 @@ def _override(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         items = (in_quotes(str(item)) if isinstance(item, str | Path) else str(item) for item in value)
         return f"{name}=[{','.join(items)}]"
+    if not isinstance(value, bool | int | float | Mapping):
+        given = f"{type(value).__module__}.{type(value).__name__}"
+        raise UserError(f"{name}: expected a text, a path, a number, or a list of these, got a {given}.")
     return f"{name}={str(value).lower() if isinstance(value, bool) else value}"

@@ -36,6 +36,8 @@ def train(*overrides: str, quiet: bool = False) -> Run:
     cell; ``quiet``: nothing is shown, all is in its ``train.log``. Raises UserError for a mistake; a training
     that is interrupted raises KeyboardInterrupt and can be resumed.
     """
+    if wrong := [override for override in overrides if not isinstance(override, str)]:
+        raise UserError(f'train(…) takes texts, train("model=cnn", "data=digits"), got {wrong[0]!r:.60}.')
     conf = conf_folder()
     line = split(list(overrides)).with_user_files(conf)
     if line.multirun or line.show_only or set(line.options) - {"--config-dir", line.config_dir}:

@@ -154,7 +154,8 @@ class _Options:
             file = folder / group / f"{choice}.yaml"
             if file.is_file():
                 rows = takewhile(
-                    lambda row: row.startswith("# "), file.read_text(encoding="utf-8").splitlines()
+                    lambda row: row.startswith("# "),
+                    file.read_text(encoding="utf-8", errors="replace").splitlines(),
                 )
                 return " ".join(row[2:] for row in rows)
         return ""

@@ -18,9 +18,9 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
-from pellucid.errors import first_line
+from pellucid.errors import UserError, first_line
 from pellucid.system.files import check_yaml
 
 # Hydra 1.3 wants to be told which version's defaults to use; 1.4 warns about being told.
@@ -76,7 +76,12 @@ def _compose(
     if instance.is_initialized():
         instance.clear()
     with with_choices_of(added), hydra.initialize_config_dir(config_dir=str(conf), **VERSION_BASE):
-        config = hydra.compose(name, list(overrides), return_hydra_config=True)
+        try:
+            config = hydra.compose(name, list(overrides), return_hydra_config=True)
+        except MarkedYAMLError as error:  # whose first line is what was being read
+            mark = error.problem_mark
+            where = f"{mark.name}, line {mark.line + 1}: " if mark else ""
+            raise UserError(f"{where}this is no YAML, {error.problem}.") from error
     OmegaConf.set_readonly(config, True)
     return config
 

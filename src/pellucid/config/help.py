@@ -16,11 +16,13 @@ from itertools import takewhile
 from pellucid.config.choices import config_groups
 from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine
+from pellucid.errors import typed
 
 WIDTH = 108
 MAX_USAGE = 24  # letters before the explanations, where the options allow
 KEY = re.compile(r"(?P<name>[a-z]\w*): *(?P<value>.*?)(?: +# (?P<comment>.*))?")
 CHOICE = re.compile(r"  - (?P<name>[a-z]\w*): *(?P<value>\S+)(?: +# (?P<comment>.*))?")
+EXAMPLE = re.compile(r"python (?:scripts/(\w+)|train)\.py")
 PLACEHOLDER = re.compile(r"((?:\.\w+=)?\[?<\S+>\]?)(?:: |$)")
 
 
@@ -71,7 +73,12 @@ def read_help(line: CommandLine, command: Command) -> Help:
     )
     options = list(_options(rows[len(head) :], config_groups(line, command.conf)))
     options.append(Option("--json", "", "what is found, or a mistake, as one JSON object on standard output"))
-    return Help("\n".join(about).strip(), options, examples)
+    return Help("\n".join(about).strip(), options, [_as_typed(row) for row in examples])
+
+
+def _as_typed(example: str) -> str:
+    """An example by the command that this process's user has, which a clone's files need not have."""
+    return EXAMPLE.sub(lambda found: typed(found[1] or "train"), example)
 
 
 def help_text(line: CommandLine, command: Command) -> str:

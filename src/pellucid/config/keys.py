@@ -18,6 +18,7 @@ from pellucid.errors import did_you_mean
 
 MAPPINGS = ("callbacks", "explainer", "logger")  # config groups that are things by their names
 OPEN_MAPPINGS = ("callbacks", "logger")  # to which a user may add by any name
+CLASSES = ("model", "task", "data", "optimizer", "trainer")  # config groups that are one class
 
 
 def key_problems(override: Override, value: Any, base: DictConfig, config: dict[str, Any]) -> Iterator[str]:
@@ -85,6 +86,14 @@ def _may_be_added(key: str, config: dict[str, Any]) -> bool:
         return False
     added = config.get(group, {}).get(names[0])
     return isinstance(added, Mapping) and "_target_" in added
+
+
+def class_problems(config: dict[str, Any]) -> Iterator[str]:
+    """Problems of a training's groups that are one class and its options: none, as one's own YAML may say."""
+    for group in CLASSES:
+        node = config.get(group)
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            yield f"{group}: expected a _target_ and its options, got {node!r:.60}."
 
 
 def mapping_problems(config: dict[str, Any]) -> Iterator[str]:

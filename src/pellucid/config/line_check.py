@@ -25,6 +25,7 @@ from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine, check_readable
 from pellucid.config.compose import compose, container, options
 from pellucid.config.keys import (
+    class_problems,
     is_missing,
     is_reference,
     key_problems,
@@ -187,12 +188,15 @@ class _LineCheck:
         except COMPOSING as error:
             yield first_line(error)
             return
-        if unnamed := list(mapping_problems(config)):
+        classless = class_problems(config) if self.name == "train" else ()
+        if unnamed := [*classless, *mapping_problems(config)]:
             yield from unnamed
             return
         yield from trainer_problems(config.get("trainer") or {})
         if self.name == "train" and (problem := _name_problem(config.get("name"))):
             yield problem
+        if self.name == "train" and isinstance(seed := config.get("seed"), int) and seed < 0:
+            yield f"seed: expected a whole number, 0 or more, got {seed}."
         if self.name == "train" and (problem := format_problem(config.get("figures", "png"))):
             yield problem
         wrong = {

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
+from pellucid.errors import UserError, first_line
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -32,7 +34,12 @@ def read_signature(target: str) -> Signature | None:
 
 @cache
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        return ast.parse(path.read_bytes())  # which may name another encoding than UTF-8
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}. It cannot be read as Python.") from error
+    except ValueError as error:  # zeros in it
+        raise UserError(f"{path}: {first_line(error)}. It cannot be read as Python.") from error
 
 
 def _source(module: str) -> Path | None:

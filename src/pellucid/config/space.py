@@ -108,9 +108,7 @@ def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[s
         name = parameter.name
         if name.split(".")[0].split("/")[0] in ("sweep", "hydra"):
             yield f"{name}: an option of the sweep itself takes one value."
-        twice = [v for i, v in enumerate(parameter.values or ()) if v in (parameter.values or ())[:i]]
-        if twice:
-            yield f"{name}: the value {twice[0]} stands there twice."
+        yield from _twice(parameter)
         if parameter.low is None or parameter.high is None:
             if parameter.log:
                 yield f"{name}: tag(log,…) is for an interval or a range, not for a list of values."
@@ -130,6 +128,12 @@ def space_problems(space: tuple[Parameter, ...], *, sampled: bool) -> Iterator[s
             yield f"{name}={parameter}: a logarithmic range takes no step; use an interval."
 
 
+def _twice(parameter: Parameter) -> Iterator[str]:
+    values = parameter.values or ()
+    if twice := [value for index, value in enumerate(values) if value in values[:index]]:
+        yield f"{parameter.name}: the value {twice[0]} stands there twice."
+
+
 def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) -> Iterator[str]:
     """Problems of the sweep's own options, one line each."""
     repeating = [parameter for parameter in space if parameter.name in SEEDS]
@@ -137,6 +141,7 @@ def option_problems(options: Mapping[str, Any], space: tuple[Parameter, ...]) ->
     if len(names) > 1:
         yield f"{' and '.join(names)} both repeat a trial; leave one of the two out."
     for parameter in repeating:
+        yield from _twice(parameter)
         if not all(type(value) is int for value in parameter.values or (None,)):
             yield (
                 f"{parameter.name}={parameter}: seeds repeat a trial, and none is chosen. List them: "

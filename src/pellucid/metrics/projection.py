@@ -57,7 +57,7 @@ def tsne(vectors_ND: np.ndarray, *, seed: int, previous_N2: np.ndarray | None = 
         # It forms clusters, and would move those that are there.
         early_exaggeration=12 if before is None else 1,
         perplexity=min(PERPLEXITY, (count - 1) / 3),
-        random_state=seed,
+        random_state=seed % 2**32,  # NumPy's legacy generators take no larger one
     )
     steps = "max_iter" if "max_iter" in method.get_params() else "n_iter"  # its name before scikit-learn 1.5
     method.set_params(**{steps: TSNE_STEPS if before is None else TSNE_STEPS_ON})

@@ -12,11 +12,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
-from joblib.externals import cloudpickle  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
@@ -212,7 +212,7 @@ def _show_means(sweep: Sweep) -> None:
         table.add_row(str(trial.number), *options, sweep.metric, *_spread(sweep, trial.seeds.values()))
         if values := trial.tests.get(tested):
             table.add_row("", *("" for _ in searched), tested, *_spread(sweep, values))
-    console.print(table)
+    console.print_table(table)
     if len(ranked) > MAX_SHOWN:
         log.info("… and %d more in trials.csv.", len(ranked) - MAX_SHOWN)
     kind = (

@@ -79,8 +79,9 @@ def test_files_of_the_same_names_are_not_taken_for_the_same(photos: Path, tmp_pa
     assert run_compare(*runs, data=asked(f"data.root={photos}"))["images"] == 16
     for file in (tmp_path / "photos" / "test").glob("*/*"):
         file.rename(file.with_name(f"other {file.name}"))
-    with pytest.raises(UserError, match=r"no test image of the one .* none was trained on"):
+    with pytest.raises(UserError, match=r"no test image of the one .* none was trained on") as told:
         run_compare(*runs)
+    assert "runs of one data.seed=<number> have the same" in str(told.value)
 
 
 def test_very_few_images(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
+from pellucid.commands.compare import comparison
 from pellucid.commands.compare.comparison import MAX_OPTIONS, write_option_differences
 from pellucid.engine.loaded_run import restore
 from pellucid.metrics.similarity import cka
+from pellucid.system.console import _Console, _Kept
 from tests.commands.compare.runs import predicted, rows, run_compare
 from tests.helpers import metrics
 
@@ -67,6 +70,21 @@ def test_two_classifiers(dnn: Path, cnn: Path, found: dict[str, Any]) -> None:
     for name in ("curves", "layers", "disagreements"):
         with Image.open(folder / f"{name}.png") as picture:
             assert picture.width > 300
+
+
+def test_no_number_is_cut_beside_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = [SimpleNamespace(name=f"a_name_that_fills_the_half_of_a_line_{index}") for index in (1, 2)]
+    content = {
+        "images": 359, "only_first": 2, "only_second": 5, "p": 0.45,
+        "metrics": {"accuracy": [0.9499, 0.9582]}, "interval_methods": {"accuracy": "Agresti and Min"},
+        "intervals": {"accuracy": [-0.0054, 0.0221]},
+    }  # fmt: skip
+    shown = _Kept()
+    monkeypatch.setattr(comparison, "console", _Console(file=shown, width=80))
+    comparison._print_two(sides, content, "got right", "McNemar's exact test")  # type: ignore[arg-type]
+    (row,) = [line for line in shown.getvalue().splitlines() if "│ accuracy" in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["accuracy", "0.9499", "0.9582", "+0.0083", "−0.0054 to +0.0221"]
 
 
 @pytest.mark.slow

@@ -48,6 +48,8 @@ def test_a_file_in_each_format(runs: Path) -> None:
 def test_nothing_finished_is_told(runs: Path) -> None:
     with pytest.raises(UserError, match="none of these 1 can be in a table \\(failed\\)"):
         table(str(runs / "cnn" / "2"))
+    with pytest.raises(UserError, match="expected a run at least"):
+        table([])
 
 
 def test_a_run_without_test_figures_is_tested(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import csv
 import io
 from pathlib import Path
 
-from pellucid.commands.table.results import Results, tabulate
+from pellucid.commands.table.results import Results, read_result, tabulate
 from pellucid.commands.table.text import left_out_lines, to_csv, to_latex, to_markdown
+from pellucid.run.folder import Run
+from tests.commands.table.runs import fake_run
 from tests.commands.table.test_results import HIGHER, results
 
 
@@ -56,15 +58,70 @@ def test_csv_has_all_digits(tmp_path: Path) -> None:
 
 def test_a_single_seed_has_no_interval_and_it_is_said(tmp_path: Path) -> None:
     both = to_markdown(made(tmp_path / "a", cnn=(0.1, 0.3), dnn=(0.3,)))
-    assert "0.3 ± –" in both
+    assert "0.30 ± –" in both
     assert "n = 1 to 2" in both
     assert "A single seed has no interval: –." in both
-    assert "No value is bold" in both
+    assert "No value is bold, as means were not tested against each other." in both
     single = to_markdown(made(tmp_path / "b", cnn=(0.1,), dnn=(0.3,)))
     assert "±" not in single
     assert "One seed each, which has no interval." in single
     latex = to_latex(made(tmp_path / "c", cnn=(0.1, 0.3), dnn=(0.3,)))
-    assert r"dnn & 1 & $0.15 \pm$ -- & $0.3 \pm$ -- \\" in latex
+    assert r"dnn & 1 & $0.15 \pm$ -- & $0.30 \pm$ -- \\" in latex
+
+
+def test_without_any_interval_none_is_spoken_of(tmp_path: Path) -> None:
+    runs = [
+        fake_run(tmp_path / f"{model}{split}", model=model, data={"seed": split})
+        for model in ("cnn", "dnn")
+        for split in (0, 1)
+    ]
+    found = [read_result(Run(run), {("test", "loss"): 1.0 + index}) for index, run in enumerate(runs)]
+    text = to_markdown(tabulate(found, ["model"], ["loss"], {"loss": False}, {}))
+    assert "±" not in text
+    assert "Mean over runs, n = 2. " in text
+    assert "No value is bold, as means were not tested against each other." in text
+    assert "Runs over folds or splits alone share their images" in text
+
+
+def test_rows_of_mixed_runs_are_not_tested_against_each_other(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2), dnn=(0.3, 0.5))
+    made = tabulate(found, ["seed"], ["accuracy"], {"accuracy": True}, {})  # each row is of two models
+    assert made.best == {}
+    assert "No value is bold, as means were not tested against each other." in to_markdown(made)
+
+
+def test_a_wide_interval_leaves_means_their_digits(tmp_path: Path) -> None:
+    lines = to_markdown(made(tmp_path, cnn=(0.1, 3.9), dnn=(0.14, 0.18))).splitlines()
+    # 12.7062 × 3.8 / 2 = 24.1418 and 12.7062 × 0.04 / 2 = 0.2541
+    assert [line.split("|")[4].strip() for line in lines[2:4]] == ["2.00 ± 24.14", "0.16 ± 0.25"]
+    (row,) = to_markdown(made(tmp_path / "one", cnn=(0.05, 3.0))).splitlines()[2:3]
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["0.76 ± 9.37", "1.5 ± 18.7"]
+
+
+def test_losses_of_two_tasks_are_not_compared(tmp_path: Path) -> None:
+    runs = [
+        fake_run(tmp_path / f"{task}{seed}", model=task, seed=seed, task={"_target_": f"tasks.{task}"})
+        for task in ("Classification", "Reconstruction")
+        for seed in (0, 1, 2)
+    ]
+    losses = (0.90, 0.91, 0.92, 0.01, 0.02, 0.03)
+    found = [read_result(Run(run), {("test", "loss"): loss}) for run, loss in zip(runs, losses, strict=True)]
+    made = tabulate(found, ["model"], ["loss"], {"loss": False}, {})
+    assert made.best == {}
+    assert made.mixed == (
+        "The runs are of different tasks (Classification, Reconstruction), whose metrics do not compare.",
+    )
+
+
+def test_a_metric_of_unknown_direction_is_not_said_to_be_tested(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2, 0.3), dnn=(0.3, 0.5, 0.4))
+    for higher, said in (({}, "were not tested"), ({"accuracy": True}, "no mean is told from all others")):
+        assert said in to_markdown(tabulate(found, ["model"], ["accuracy"], higher, {}))
+
+
+def test_runs_without_a_name_have_a_dash(tmp_path: Path) -> None:
+    found = results(tmp_path, cnn=(0.1, 0.2))
+    assert tabulate(found, ["name"], ["accuracy"], {}, {}).rows[0].labels == ("–",)
 
 
 def test_reasons_are_told_once_each(tmp_path: Path) -> None:

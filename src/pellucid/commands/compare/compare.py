@@ -132,10 +132,11 @@ def _common(loaded: Sequence[LoadedRun], images: Sequence[ImageData]) -> list[tu
     files = [file for file in splits[0].files if all(file in index_of for index_of in indices)]
     every = "the one is a test image of the other" if len(loaded) == 2 else "one is a test image of all"
     if not files:
-        sources = " and ".join(f"{data.source}" for data in images)
+        sources = " and ".join(dict.fromkeys(str(data.source) for data in images))
         raise UserError(
-            f"runs: no test image of {every} ({sources}). Name images that none was trained on: "
-            "data.root=<folder>, or data=image_folder data.root=<folder>."
+            f"runs: no test image of {every} ({sources}; each seed may have a split of its own, runs of one "
+            "data.seed=<number> have the same). Name images that none was trained on: data.root=<folder>, or "
+            "data=image_folder data.root=<folder>."
         )
     common = [
         data.of_test(torch.tensor([index_of[file] for file in files]))

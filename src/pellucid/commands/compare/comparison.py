@@ -131,7 +131,7 @@ def _print_two(sides: Sequence[Side], content: Mapping[str, Any], better: str, t
     for name, (first, second) in content["metrics"].items():
         figures = (metric(first), metric(second), metric(second - first, sign="+"))
         table.add_row(name, *map(_minus, figures), _ends(content["intervals"][name], sign="+"))
-    console.print(table)
+    console.print_table(table)
     log.info("Difference: %s less %s.", other, one)
     for line in interval_notes(content["intervals"], content["interval_methods"]):
         log.info("%s", line)

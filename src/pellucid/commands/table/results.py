@@ -130,7 +130,7 @@ def tabulate(
     _check(results, by, metrics)
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        labels = tuple(str(result.options.get(key, "–")) for key in by)
+        labels = tuple(str(result.options.get(key, "–")) or "–" for key in by)  # a run may have no name
         groups.setdefault(labels, []).append(result)
     left_out, rows = dict(left_out), []
     mixed: list[str] = []
@@ -145,9 +145,14 @@ def tabulate(
         _check_images(by, labels, members)
         mixed += _mixed(by, labels, members)
         rows.append(Row(labels, tuple(members), _spreads(members, metrics)))
+    mixed += _of_tasks(rows)
     keys = [(stage, name) for name in metrics for stage in STAGES]
-    best = {key: index for key in keys if (index := _best(rows, key, higher.get(key[1]))) is not None}
-    best = {} if mixed else best  # whose values are no samples of one thing
+    best = {
+        key: index
+        for key in keys
+        if not mixed  # whose values are no samples of one thing
+        and (index := _best(rows, key, higher.get(key[1]))) is not None
+    }
     return Results(
         tuple(by),
         tuple(metrics),
@@ -218,6 +223,13 @@ def _mixed(by: Sequence[str], labels: Sequence[str], members: Sequence[Result]) 
             if named
             else f"The row {', '.join(labels)} is a mean over runs that differ in more than the seed."
         )
+
+
+def _of_tasks(rows: Sequence[Row]) -> Iterator[str]:
+    """What is told where the runs are of several tasks: a loss of one is no loss of another."""
+    tasks = dict.fromkeys(str(result.options.get("task", "")) for row in rows for result in row.results)
+    if len(tasks) > 1:
+        yield f"The runs are of different tasks ({', '.join(tasks)}), whose metrics do not compare."
 
 
 def _split_notes(rows: Sequence[Row]) -> Iterator[str]:

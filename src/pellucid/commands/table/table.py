@@ -60,6 +60,8 @@ def table(
     asked = None if metrics == "auto" else [metrics] if isinstance(metrics, str) else list(metrics)
     with _told_aside():
         results, left_out = _read(found, asked, accelerator, packages)
+    if not found:
+        raise UserError("runs: expected a run at least, a folder of runs, a name, or a list of these.")
     if not results:
         reasons = ", ".join(dict.fromkeys(left_out.values()))
         raise UserError(f"runs: none of these {len(found)} can be in a table ({reasons}).")

@@ -37,7 +37,11 @@ def caption(results: Results) -> str:
     several, single = counts[-1] > 1, counts[0] == 1
     over = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}, as told"
     sentences = []
-    if several:
+    spreads = [[row.spreads.get(key) for row in results.rows] for key in results.keys]
+    halves = [[spread.half if spread else None for spread in column] for column in spreads]
+    if several and not any(half is not None for column in halves for half in column):
+        sentences.append(f"Mean over runs, {over}.")
+    elif several:
         sentences.append(f"Mean ± half the 95 % interval of the mean (Student's t) over seeds, {over}.")
     if single:
         which = "A single seed" if several else "One seed each, which"
@@ -45,12 +49,18 @@ def caption(results: Results) -> str:
     sentences.append("Checkpoints are chosen on validation; test figures are those of the same checkpoints.")
     if len(results.rows) > 1 and several:
         test = f"t-test (p < {LEVEL}, Holm-corrected)"
-        sentences.append(
-            f"Bold: the best mean, where it is told from that of each other row by a {test}, paired over "
-            "seeds where both rows have the same, else Welch's."
-            if results.best
-            else f"No value is bold: no mean is told from all others by a {test}."
-        )
+        if results.best:
+            sentences.append(
+                f"Bold: the best mean, where it is told from that of each other row by a {test}, paired over "
+                "seeds where both rows have the same, else Welch's."
+            )
+        elif results.mixed or not any(
+            None not in column and results.higher.get(name) is not None  # whose better end is known
+            for (_, name), column in zip(results.keys, halves, strict=True)
+        ):
+            sentences.append("No value is bold, as means were not tested against each other.")
+        else:
+            sentences.append(f"No value is bold: no mean is told from all others by a {test}.")
     runs = [result.run for row in results.rows for result in row.results]
     sources = dict.fromkeys(str(run.metrics().get("data/source", "")) for run in runs)
     if any(sources):
@@ -173,17 +183,18 @@ def _column(spreads: list[Spread | None]) -> list[str]:
     halves = [s.half for s in spreads if s and s.half and math.isfinite(s.half)]
     means = [abs(s.mean) for s in spreads if s]
     plain_numbers = all(SMALL <= mean < WHOLE or mean == 0 for mean in means)
-    decimals = 4 if not halves else min(6, max(0, 1 - math.floor(math.log10(min(halves)))))
+    told = [*halves, *filter(None, means)]  # two digits of the smallest, so that no mean becomes 0
+    decimals = 4 if not halves else min(6, max(0, 1 - math.floor(math.log10(min(told)))))
 
     def text(value: float) -> str:
         return f"{value:.{decimals}f}" if plain_numbers and halves else number(value)
 
-    several = any(s and len(s.values) > 1 for s in spreads)
+    intervals = any(s and s.half is not None for s in spreads)
     cells = []
     for spread in spreads:
         if spread is None:
             cells.append(NONE)
-        elif several or spread.half is not None:
+        elif intervals:
             half = NONE if spread.half is None else text(spread.half)
             cells.append(f"{text(spread.mean)} ± {half}".replace("-", "−"))
         else:
