@@ -80,3 +80,13 @@ def test_the_name_of_a_file_is_never_broken() -> None:
     file = io.StringIO()
     _Console(file=file, width=30).rows([("cat 0.9", f"'out/{name}'")], wrap=False)
     assert file.getvalue() == f"cat 0.9  'out/{name}'\n"
+
+
+def test_the_title_of_a_table_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    table = console.table("a run whose name is longer than its table is wide: 2026-01-01_00-00-00", ["n"])
+    table.add_row("1")
+    console.print_table(table)
+    assert (
+        capsys.readouterr().out.splitlines()[0]
+        == "a run whose name is longer than its table is wide: 2026-01-01_00-00-00"
+    )

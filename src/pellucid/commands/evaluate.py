@@ -103,13 +103,15 @@ def _print_outputs(predictions: Predictions, trained: LoadedRun) -> None:
             counts_K = None
         if counts_K is not None:
             log.info("%s", describe_imbalance(counts_K, names))
-        console.print(_class_table(confusion(predictions, names), counts_K))
+        console.print_table(_class_table(confusion(predictions, names), counts_K))
     elif predictions.has_labels:
         scores = labels(predictions, names)
-        console.print(_output_table("label", names, scores.heads, scores.texts, scores.average_precision_K))
+        console.print_table(
+            _output_table("label", names, scores.heads, scores.texts, scores.average_precision_K)
+        )
     elif predictions.has_numbers and len(names) > 1:
         found = numbers(predictions, names).scores
-        console.print(_output_table("number", names, found.heads, found.texts, found.r2_K))
+        console.print_table(_output_table("number", names, found.heads, found.texts, found.r2_K))
 
 
 def _evaluate_all(

@@ -258,7 +258,7 @@ def _print(loaded: LoadedRun, study: UnitStudy, stream: Stream, rows: Sequence[d
         class_share = f"{row['images_of_that_class']} of {row['images']}: {row['class_of_most']}"
         last = "dead" if row["dead"] else (class_share if row["class_of_most"] else "")
         table.add_row(str(unit), *rates, *values, Text(plain(last)))
-    console.print(table)
+    console.print_table(table)
     dead = [row["unit"] for row in rows if row["dead"]]
     listed = ": " + ", ".join(map(str, dead[:20])) + (", …" if len(dead) > 20 else "") if dead else ""
     log.info("%s: %s, %s. Dead: %d%s.", layer.name, layer.kind, layer.size, len(dead), listed)

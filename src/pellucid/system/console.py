@@ -98,9 +98,16 @@ class _Console(Console):
         return table
 
     def print_table(self, table: Table) -> None:
-        """The table, wider than the console where it could only be shown with names that are broken."""
+        """The table, wider than the console where it could only be shown with names that are broken; above it
+        its title, of any length.
+        """
         from rich.cells import cell_len
         from rich.measure import Measurement
+        from rich.text import Text
+
+        if table.title:
+            self.print(Text(str(table.title), "bold"), soft_wrap=True)
+            table.title = None
 
         for column in table.columns:
             if column.no_wrap:

@@ -85,5 +85,5 @@ def test_it_tells_what_is_predicted_and_what_to_open(
     assert len(told) == min(len(files), 20)
     for line in told:
         said, _, picture = line.rpartition("  ")
-        assert re.fullmatch(r"predicted (cat|dog) [01]\.\d\d(; explained: cat [01]\.\d\d)? *", said)
+        assert re.fullmatch(r"predicted (cat|dog) \([01]\.\d\d\)(; explained: cat \([01]\.\d\d\))? *", said)
         assert Path(picture).is_file()

@@ -382,6 +382,6 @@ def write_option_differences(folder: Path, runs: Sequence[LoadedRun], names: Seq
     table = console.table("What was set otherwise", ("option", *names), overflow="fold")
     for option, row in list(values.items())[:MAX_OPTIONS]:
         table.add_row(*(Text(plain(value)) for value in (option, *row)))
-    console.print(table)
+    console.print_table(table)
     if len(values) > MAX_OPTIONS:
         log.info("… and %d more in options.csv.", len(values) - MAX_OPTIONS)

@@ -75,7 +75,7 @@ def embed(
     observed = _observe(trained, predictor, stream, layer, points=points, watch=watch)
     anomaly_report = report_anomalies(trained, scorer, observed.embedding) if scorer else None
     files = EmbeddingFiles(trained, stream, observed, methods, tsne_points)
-    console.print(files.table(found := files.write(folder)))
+    console.print_table(files.table(found := files.write(folder)))
     if nearest_images is not None:
         nearest_images.write(folder)
     if anomaly_report is not None:

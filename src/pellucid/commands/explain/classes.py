@@ -88,9 +88,9 @@ class ClassWriter(Writer):
         classes = self.run.spec.classes
         target, predicted = int(scores.target_B[position]), int(scores.predicted[position])
         probability_K = scores.probabilities[position]
-        title = f"predicted {classes[predicted]} {float(probability_K[predicted]):.2f}"
+        title = f"predicted {classes[predicted]} ({float(probability_K[predicted]):.2f})"
         if target != predicted:
-            title += f"; explained: {classes[target]} {float(probability_K[target]):.2f}"
+            title += f"; explained: {classes[target]} ({float(probability_K[target]):.2f})"
         true = folder_of(file)
         return title, true == classes[predicted] if true in classes else None
 
@@ -163,7 +163,7 @@ class ClassWriter(Writer):
                 table.add_row(self.titles[name], *cells)
             elif name in blind:
                 table.add_row(self.titles[name], "0", *"––––")
-        console.print(table)
+        console.print_table(table)
         images = len(self.rows) // len(self.explainers)
         if blind:
             log.info(
