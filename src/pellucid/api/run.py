@@ -62,7 +62,7 @@ class Run:
 
     @classmethod
     def load(cls, source: str | Path, *, packages: Sequence[str] = ()) -> Run:
-        """The run of that folder or checkpoint; see ``pellucid.load``."""
+        """The run of that folder or checkpoint; see ``pellucid.load``. Raises UserError."""
         if not isinstance(source, str | Path):
             raise UserError(f"load(…) takes a folder, a name of runs or a checkpoint, got {source!r:.60}.")
         path = Path(source).expanduser()
