@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -138,3 +140,18 @@ def test_units_are_told_by_the_images_that_activate_them() -> None:
         pellucid.units(net, IMAGES * 20 - 3)
     with pytest.raises(pellucid.UserError, match="count=0"):
         pellucid.units(net, IMAGES, count=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("explain", (3, IMAGES), "net: expected a torch.nn.Module, got 3"),
+        ("filters", ("resnet18",), "net: expected"),
+        ("summary", (nn.Flatten(), 3), r"image_shape=3: expected channels, height, width"),
+        ("graph", (nn.Flatten(), (8, 8)), r"image_shape=\(8, 8\): expected"),
+        ("list_models", (3,), "pattern: expected a text"),
+    ],
+)
+def test_arguments_of_another_kind_are_told(name: str, arguments: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(pellucid.UserError, match=told):
+        getattr(pellucid, name)(*arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -159,3 +160,9 @@ def test_the_wheel_trains_in_an_empty_folder(tmp_path: Path) -> None:
 
 def test_conf_of_a_clone_is_at_its_top() -> None:
     assert shell.conf_folder() == CONF
+
+
+def test_a_mistyped_command_as_json() -> None:
+    done = typed("trian", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"].startswith("trian: there is no such command.")

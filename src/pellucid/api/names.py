@@ -9,15 +9,20 @@ from pellucid.commands.shell import conf_folder
 from pellucid.config.command_line import split
 from pellucid.config.compose import container
 from pellucid.config.line_check import check, compose_line
+from pellucid.errors import UserError
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of nets, ``resnet*``: the house's for ``model=``, others' for ``model.arch=``."""
+    """Names of nets, ``resnet*``: the house's for ``model=``, others' for ``model.arch=``. Raises
+    UserError.
+    """
     return _matched(listing.list_models(), pattern)
 
 
 def list_data(pattern: str = "*") -> list[str]:
-    """Names of data sets: the house's choices for ``data=``, torchvision's for ``data.name=``."""
+    """Names of data sets: the house's choices for ``data=``, torchvision's for ``data.name=``. Raises
+    UserError.
+    """
     return _matched(listing.list_datasets(), pattern)
 
 
@@ -36,6 +41,9 @@ def has_data(*overrides: str) -> bool:
 
 def _matched(rows: Iterable[listing.Row], pattern: str) -> list[str]:
     from pellucid.system.process import quiet_warnings  # torch
+
+    if not isinstance(pattern, str):
+        raise UserError(f"pattern: expected a text such as resnet*, got {pattern!r:.60}.")
 
     with quiet_warnings():  # of packages that are imported for their names
         return list(dict.fromkeys(name for name, _, _ in listing.matched(rows, pattern)))

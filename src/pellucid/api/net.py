@@ -144,6 +144,7 @@ def filters(net: nn.Module, *, layers: Layers = "auto", shown: int = 256) -> Res
     ``layers``: names, or auto: the first, middle and last. ``shown``: so many are drawn. Arrays: kernels
     (outputs, inputs, height, width) by layer. Raises UserError.
     """
+    _check(net)
     found = {name: kernels(net, name) for name in chosen_convolutions(net, layers)}
     if not found:
         raise UserError(f"{type(net).__name__} has no convolutions (Conv2d).")
@@ -166,6 +167,7 @@ def summary(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int = 2
     """Layers down to ``depth`` levels with their outputs for an image of that shape (C, H, W), parameters and
     floating point operations, a row each; the last is the whole net. Raises UserError where it does not run.
     """
+    _check(net, image_shape)
     shape = " × ".join(map(str, image_shape))
     try:
         layers = summarize(net, image_shape, depth)
@@ -180,6 +182,7 @@ def graph(net: nn.Module, image_shape: tuple[int, int, int], *, depth: int | Non
     give. ``depth``: levels of layers, None: as many as give up to MAX_PARTS boxes. A row each part, with the
     names of its ``sources``. Raises UserError where it does not run.
     """
+    _check(net, image_shape)
     if depth is not None and depth < 1:
         raise UserError(f"depth={depth}: expected at least 1 level of layers.")
     try:
@@ -260,6 +263,15 @@ def units(
     )
 
 
+def _check(net: object, image_shape: object = (1, 1, 1)) -> None:
+    """Raise UserError for what is no net, or no shape of an image."""
+    if not isinstance(net, nn.Module):
+        raise UserError(f"net: expected a torch.nn.Module, got {net!r:.60}.")
+    sizes = image_shape if isinstance(image_shape, Sequence) else ()
+    if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UserError(f"image_shape={image_shape!r:.60}: expected channels, height, width: (3, 224, 224).")
+
+
 def _runs_not(net: nn.Module, image_shape: tuple[int, int, int], error: Exception) -> UserError:
     shape = " × ".join(map(str, image_shape))
     return UserError(f"{type(net).__name__} does not run on an image of {shape}: {error}")
@@ -285,6 +297,7 @@ def _looked_with_labels(
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
 ) -> tuple[Predictor, Tensor, Tensor]:
+    _check(net)
     normalization = given_normalization(mean, std)
     pool = given_pool(images, labels, normalization)
     given = Given(net, None, tuple(classes or ()), normalization, None, 0)

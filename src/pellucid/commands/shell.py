@@ -41,7 +41,12 @@ def main() -> None:
         run_command(f"{verb}.py", conf_folder())
     else:
         meant = did_you_mean(verb, known) or f" There are: {', '.join(known)}."
-        print(f"error: {verb}: there is no such command.{meant} Expected: {USAGE}", file=sys.stderr)
+        told = f"{verb}: there is no such command.{meant} Expected: {USAGE}"
+        print(f"error: {told}", file=sys.stderr)
+        if "--json" in sys.argv:
+            from pellucid.commands.json_output import mistaken
+
+            print(mistaken(verb, told))
         raise SystemExit(2)
 
 

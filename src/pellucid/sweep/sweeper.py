@@ -228,4 +228,4 @@ def _spread(sweep: Sweep, values: Collection[float]) -> tuple[str, str, str, str
     middle, spread, half = mean(values), deviation(values), sweep.interval(values)
     ends = "–" if half is None or middle is None else f"{metric(middle - half)} to {metric(middle + half)}"
     texts = ["–" if value is None else metric(value) for value in (middle, spread)]
-    return str(len(values)), texts[0], texts[1], ends
+    return str(len(values)), texts[0], texts[1], ends.replace("-", "−")
