@@ -70,7 +70,7 @@ def test_options_are_those_of_the_script() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == script.stdout
+    assert done.stdout == script.stdout.replace("python scripts/evaluate.py", "pellucid evaluate")
     mistyped = typed("evaluate", "chekpoint=last")
     assert mistyped.returncode == 2
     assert "checkpoint" in mistyped.stderr
