@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from pellucid.run.folder import Run
 from tests.commands.runs import QUIET, wait_for_epochs
 from tests.helpers import command, metrics, same, start, weights
 
@@ -115,12 +116,12 @@ def test_killed_at_five_random_moments_and_resumed_is_bitwise_the_same(tmp_path:
 @pytest.mark.slow
 def test_a_grid_by_hydra(tmp_path: Path) -> None:
     done = command(
-        "-m", *QUIET, "model=dnn,cnn", "data=digits", "seed=1,2", "trainer.max_epochs=1", cwd=tmp_path
+        "-m", *QUIET, "model=dnn,cnn", "data.batch_size=32,64", "trainer.max_epochs=1", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     folders = sorted((tmp_path / "outputs" / "sweeps").glob("*/[0-9]*"))
     assert [folder.name for folder in folders] == ["0", "1", "2", "3"]
-    assert [metrics(folder)["seed"] for folder in folders] == [1, 2, 1, 2]
+    assert [Run(folder).config()["data"]["batch_size"] for folder in folders] == [32, 64, 32, 64]
     assert all(metrics(folder)["status"] == "finished" for folder in folders)
 
 
