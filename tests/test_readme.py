@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pellucid.commands.json_output import FLAG
 from pellucid.commands.shell import verbs
 from pellucid.commands.train import train
+from pellucid.config.check import LOGGERS
 from pellucid.config.choices import config_groups
 from pellucid.config.command import Command
 from pellucid.config.command_line import split
@@ -66,6 +68,8 @@ def test_every_option_in_the_table_is_accepted() -> None:
                 continue
             key = text.partition("=")[0] if "=" in text else key
             option = text if "=" in text else f"{key}={text}"
+            if key == "logger" and find_spec(LOGGERS.get(option.partition("=")[2], "pellucid")) is None:
+                continue  # a package that is not there is told
             multirun = ["-m", "optimizer.lr=1e-3,1e-2"] if option.startswith("sweep") else []
             check(split([*multirun, option]), conf=CONF, name="train")
             checked += 1
@@ -97,7 +101,8 @@ ELSEWHERE = {
         "data=huggingface",
         "data=own",
         "model=own",
-    ),  # tests of their own, with files and nets of theirs
+        *(f"logger={name}" for name in LOGGERS),
+    ),  # tests of their own, with files, nets and packages of theirs
     *("trainer=gpu", "trainer=mps", "callbacks=default", "explainer=all"),  # what is here; the usual
 }
 GROUPS = ("model", "task", "data", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")

@@ -26,6 +26,7 @@ import torch
 from omegaconf import OmegaConf
 
 from pellucid.config.build import SLOTS, build, locate, parameters_of, without_start
+from pellucid.config.check import LOGGERS
 from pellucid.config.functions import is_builder
 from pellucid.config.trust import _is_harmless
 from pellucid.errors import UserError
@@ -143,6 +144,9 @@ def main() -> None:
     for place, target in reachable():
         module, _, name = target.rpartition(".")
         found[place].setdefault(getattr(sys.modules[module], name), target)
+    for package in LOGGERS.values():  # whose own imports ask the machine what it is
+        with suppress(ImportError):
+            importlib.import_module(package)
     events: list[str] = []
     done: list[str] = []
     built: Counter[str] = Counter()

@@ -121,7 +121,9 @@ def test_checkpoints_alone(
         shutil.copy(run / "checkpoints" / "best.ckpt", file)
     listen()
     alone = run_compare(*lone)
-    assert {**alone, "runs": 0, "checkpoints": 0} == {**found, "runs": 0, "checkpoints": 0}
+    assert alone["names"] == ["a", "b"]
+    aside = {"runs": 0, "checkpoints": 0, "names": 0}
+    assert {**alone, **aside} == {**found, **aside}
     folder = tmp_path / "a" / "mine" / "comparison" / "b" / "mine"
     assert (folder / "disagreements.png").is_file()
     assert not (folder / "curves.png").exists()
