@@ -17,6 +17,7 @@ from pellucid.errors import UserError
 from pellucid.logger.service import Service, keep_id, kept_id, store_of
 from pellucid.run.folder import quoted
 
+NOWHERE = "http://127.0.0.1:9"
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 
 
@@ -44,15 +45,30 @@ class MLflow(MLFlowLogger, Service):
         self._database = store / "mlflow.db"
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it tells of each table that it makes
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MLflow's of its own use of SQLAlchemy
-            super().__init__(
-                experiment_name=group or experiment_name,
-                run_name=run_name,
-                tracking_uri=uri or f"sqlite:///{self._database}",
-                artifact_location=self._files,
-                run_id=kept_id(self._folder, "mlflow"),
-            )
+        self._opened: Any = None
+        super().__init__(
+            experiment_name=group or experiment_name,
+            run_name=run_name,
+            tracking_uri=NOWHERE,  # Lightning opens a store at once, and so would write a database
+            artifact_location=self._files,
+            run_id=kept_id(self._folder, "mlflow"),
+        )
+        self._tracking_uri = uri or f"sqlite:///{self._database}"
+
+    @property
+    def _mlflow_client(self) -> Any:
+        """MLflow's client, whose store is opened when it is first asked for."""
+        if self._opened is None:
+            from mlflow.tracking import MlflowClient
+
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # MLflow's of its own use of SQLAlchemy
+                self._opened = MlflowClient(self._tracking_uri)
+        return self._opened
+
+    @_mlflow_client.setter
+    def _mlflow_client(self, client: Any) -> None:
+        """Leave Lightning's."""
 
     @property
     def experiment(self) -> Any:
