@@ -45,7 +45,7 @@ def test_no_number_of_the_means_is_cut_where_the_console_is_narrow(monkeypatch: 
     sweeper._show_means(means)  # type: ignore[arg-type]
     (row,) = [line for line in shown.getvalue().splitlines() if "val/accuracy" in line]
     cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells == ["0", "0.009735", "val/accuracy", "2", "0.5000", "0.3536", "-5.8530 to 6.8530"]
+    assert cells == ["0", "0.009735", "val/accuracy", "2", "0.5000", "0.3536", "−5.8530 to 6.8530"]
 
 
 @SLOW

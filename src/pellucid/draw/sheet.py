@@ -195,6 +195,9 @@ class Sheet:
         try:
             with rc_context(VECTORS), warnings.catch_warnings():  # type: ignore[arg-type]
                 warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+                warnings.filterwarnings(
+                    "ignore", message="'mode' parameter"
+                )  # matplotlib 3.9's use of Pillow
                 self._figure.savefig(content, format=kind, metadata=UNDATED[kind])
         finally:
             for axes in placed:
