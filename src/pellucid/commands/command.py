@@ -178,6 +178,9 @@ def _begin_training(line: CommandLine, conf: Path) -> Any:
 
 def _sweep(line: CommandLine, conf: Path) -> dict[str, Any] | None:
     """Begin or continue the sweep of a line that names its folder; what it found, where that is printed."""
+    if not console.stderr:
+        _start_hydra(line, conf, "train")
+        return None
     failed = False
     try:
         _start_hydra(line, conf, "train")
@@ -185,10 +188,6 @@ def _sweep(line: CommandLine, conf: Path) -> dict[str, Any] | None:
         if isinstance(end, Mistake) or end.code != 1:
             raise
         failed = True
-    if not console.stderr:
-        if failed:
-            raise SystemExit(1)
-        return None
     from pellucid.sweep.summary import open_summary  # optuna
 
     storage = compose_line(line, conf)["sweep"]["storage"]

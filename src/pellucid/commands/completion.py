@@ -10,17 +10,16 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from pellucid.commands.shell import conf_folder, verbs
+from pellucid.commands.shell import conf_folder, first_comment, verbs
 from pellucid.config.check import SPECIAL, signature_of
 from pellucid.config.choices import config_groups
 from pellucid.config.command import Command, literals
 from pellucid.config.command_line import FLAGS, CommandLine, split
 from pellucid.config.compose import options
-from pellucid.config.help import described
+from pellucid.config.help import read_help
 from pellucid.config.line_check import compose_line
 from pellucid.errors import UserError, did_you_mean
 from pellucid.run.folder import begun
@@ -109,8 +108,9 @@ class _Options:
                 if name not in SPECIAL:
                     yield f"{parent}.{name}{'.' if isinstance(node.get(name), Mapping) else '='}", ""
             return
-        for option in described(self.command, self.groups):
-            yield f"{option.name}=", option.explanation
+        for option in read_help(self.line, self.command).options:
+            if option.name and not option.name.startswith("-"):  # no text between them, no flag
+                yield f"{option.name}=", option.explanation
         for name in self.groups:
             yield f"{name}.", f"options of {name}"
 
@@ -153,11 +153,7 @@ class _Options:
         for folder in (Path(self.line.config_dir or self.command.conf), self.command.conf):
             file = folder / group / f"{choice}.yaml"
             if file.is_file():
-                rows = takewhile(
-                    lambda row: row.startswith("# "),
-                    file.read_text(encoding="utf-8", errors="replace").splitlines(),
-                )
-                return " ".join(row[2:] for row in rows)
+                return first_comment(file.read_text(encoding="utf-8", errors="replace"))
         return ""
 
 

@@ -80,9 +80,14 @@ def verbs() -> dict[str, str]:
         text = file.read_text(encoding="utf-8")
         target = re.search(r"^_target_: (\S+)", text, re.MULTILINE)
         if target is None or target[1].startswith("pellucid."):
-            rows = takewhile(lambda row: row.startswith("# "), text.splitlines())
-            found[file.stem] = re.split(r"[.:](?: |$)", " ".join(row[2:] for row in rows))[0]
+            found[file.stem] = re.split(r"[.:](?: |$)", first_comment(text))[0]
     return found
+
+
+def first_comment(text: str) -> str:
+    """What a configuration file begins by saying of itself, on one line."""
+    rows = takewhile(lambda row: row.startswith("# "), text.splitlines())
+    return " ".join(row[2:] for row in rows)
 
 
 def _overview() -> str:

@@ -89,12 +89,6 @@ def help_text(line: CommandLine, command: Command) -> str:
     return "\n".join([told.about, "", *option_lines, "", "Examples", "", *told.examples])
 
 
-def described(command: Command, groups: Mapping[str, Sequence[str]]) -> list[Option]:
-    """The options that the command's YAML explains, without the texts between them."""
-    rows = command.file.read_text(encoding="utf-8").splitlines()
-    return [option for option in _options(rows, groups) if option.name]
-
-
 def _options(rows: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Iterator[Option]:
     option: Option | None = None  # to which a comment on a line of its own belongs
     for row in rows:
