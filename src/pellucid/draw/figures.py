@@ -41,13 +41,11 @@ class Figures(Mapping[str, Image.Image]):
     @classmethod
     def drawn(cls, pictures: Mapping[str, Picture]) -> Figures:
         """Those of drawn figures, or of pixels uint8 (H, W, 3), by their names."""
-        vectors = {name: sheet.vector for name, p in pictures.items() if (sheet := sheet_of(p)) is not None}
-        return cls({name: png(picture) for name, picture in pictures.items()}, vectors)
+        return cls({name: png(picture) for name, picture in pictures.items()}, _vectors(pictures))
 
     def chosen(self, names: Iterable[str], pictures: Mapping[str, Picture] | None = None) -> Figures:
         """Those of these names, as vectors by their ``pictures``, where they are given."""
-        drawn = {name: sheet.vector for name, p in (pictures or {}).items() if (sheet := sheet_of(p))}
-        vectors = {**self._vectors, **drawn}
+        vectors = {**self._vectors, **_vectors(pictures or {})}
         return Figures(
             {name: self._contents[name] for name in names},
             {name: vectors[name] for name in names if name in vectors},
@@ -81,6 +79,11 @@ class Figures(Mapping[str, Image.Image]):
             f'src="data:image/png;base64,{base64.b64encode(content).decode()}">'
             for name, content in self._contents.items()
         )
+
+
+def _vectors(pictures: Mapping[str, Picture]) -> dict[str, Callable[[str], bytes]]:
+    """What gives the vectors of those that are pages."""
+    return {name: sheet.vector for name, p in pictures.items() if (sheet := sheet_of(p)) is not None}
 
 
 def _beside(path: Path, kind: str) -> bytes:

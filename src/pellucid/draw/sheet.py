@@ -195,9 +195,7 @@ class Sheet:
         try:
             with rc_context(VECTORS), warnings.catch_warnings():  # type: ignore[arg-type]
                 warnings.filterwarnings("ignore", message=".*[Gg]lyph")
-                warnings.filterwarnings(
-                    "ignore", message="'mode' parameter"
-                )  # matplotlib 3.9's use of Pillow
+                warnings.filterwarnings("ignore", message="'mode' parameter")  # of Pillow, by matplotlib 3.9
                 self._figure.savefig(content, format=kind, metadata=UNDATED[kind])
         finally:
             for axes in placed:
