@@ -38,7 +38,7 @@ pytestmark = [
     pytest.mark.skipif(DEVICE == "gpu" and not torch.cuda.is_available(), reason="no GPU"),
 ]
 
-MODELS = ("dnn", "cnn", "xai", "autoencoder", "gcn", "resnet_frozen", "resnet_finetune")
+MODELS = ("dnn", "cnn", "xai", "autoencoder", "gcn", "resnet9", "resnet_frozen", "resnet_finetune")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
 

@@ -15,7 +15,7 @@ from pellucid.errors import ImageTooSmallError
 from tests.helpers import compose
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
-OURS = {"autoencoder", "cnn", "dnn", "gcn", "resnet_finetune", "resnet_frozen", "timm", "xai"}
+OURS = {"autoencoder", "cnn", "dnn", "gcn", "resnet9", "resnet_finetune", "resnet_frozen", "timm", "xai"}
 MODELS = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "own")  # a user's class
 # digits, Fashion-MNIST, CIFAR-10, cat/dog, image folder; classes two and two hundred
 SHAPES = [
