@@ -21,7 +21,7 @@ from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.task.base import Task
 from tests.engine.runs import rows, run
-from tests.helpers import compose, metrics, same, weights
+from tests.helpers import compose, make_run, metrics, same, weights
 
 SMALL = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "data.augment=shift", "data.batch_size=128"]
 EXTRA = {"lion": "timm", "lamb": "timm", "muon": "timm", "adamw_schedule_free": "schedulefree"}
@@ -50,11 +50,11 @@ INGREDIENTS = {
     "warmup_cosine": ["scheduler=warmup_cosine", "scheduler.floor=0.1"],
     "linear": ["scheduler=linear", "scheduler.warmup_epochs=1"],
     "one_cycle": ["scheduler=one_cycle"],
-    "cosine by step": ["scheduler=cosine", "scheduler.interval=step"],
-    "step by step": ["scheduler=step", "scheduler.step_size=1", "scheduler.interval=step"],
+    "cosine by step": ["scheduler=cosine", "+scheduler.interval=step"],
+    "step by step": ["scheduler=step", "scheduler.step_size=1", "+scheduler.interval=step"],
     "ema": ["average=ema", "average.decay=0.9"],
     "swa": ["average=swa", "average.start=0.3"],
-    "groups": ["optimizer=adamw", "optimizer.groups={weight_decay:weights,layer_decay:0.7,backbone:0.5}"],
+    "groups": ["optimizer=adamw", "+optimizer.groups={weight_decay:weights,layer_decay:0.7,backbone:0.5}"],
     "clipping": ["trainer.gradient_clip_val=0.5", "trainer.accumulate_grad_batches=2"],
     "sgd_nesterov": ["optimizer=sgd_nesterov"],
     "lion": ["optimizer=lion"],
@@ -62,7 +62,7 @@ INGREDIENTS = {
     "muon": ["optimizer=muon"],
     "adamw_schedule_free": ["optimizer=adamw_schedule_free"],
     "all": [
-        *("optimizer=adamw", "optimizer.groups={weight_decay:weights,layer_decay:0.7}"),
+        *("optimizer=adamw", "+optimizer.groups={weight_decay:weights,layer_decay:0.7}"),
         *("scheduler=warmup_cosine", "average=ema", "average.decay=0.9"),
         *("trainer.gradient_clip_val=0.5", "trainer.accumulate_grad_batches=2"),
     ],
@@ -148,7 +148,8 @@ def test_training_goes_on_as_if_nothing_was_averaged(tmp_path: Path) -> None:
 
 
 def test_what_is_validated_tested_and_opened_is_the_average(tmp_path: Path) -> None:
-    recorded = run(tmp_path, *SMALL, "trainer.max_epochs=2", "average=ema", "average.decay=0.9")
+    make_run(tmp_path, *SMALL, "trainer.max_epochs=2", "average=ema", "average.decay=0.9")
+    recorded = metrics(tmp_path)
     loaded = restore(tmp_path)
     state = {f"net.{name}": tensor for name, tensor in loaded.net.state_dict().items()}
     assert all(torch.equal(weights(tmp_path, "best")[name], tensor) for name, tensor in state.items())
@@ -163,7 +164,7 @@ def test_what_is_validated_tested_and_opened_is_the_average(tmp_path: Path) -> N
 
 def test_statistics_are_estimated_with_the_mean_weights(tmp_path: Path) -> None:
     """By hand: the mean over the batches of the epoch of what each batch norm saw, with the mean weights."""
-    run(tmp_path, *SMALL, "trainer.max_epochs=2", "average=swa", "average.start=0.5", "data.augment=none")
+    make_run(tmp_path, *SMALL, "trainer.max_epochs=2", "average=swa", "average.start=0.5")
     kept, loaded = weights(tmp_path), restore(tmp_path, checkpoint="last")
     data, net = loaded.data(), loaded.net
     data.setup()
@@ -192,18 +193,30 @@ def test_accumulated_steps_are_averaged_once(tmp_path: Path) -> None:
     assert checkpoint["callbacks"]["ShownWeights"]["count"] == checkpoint["global_step"] == 4
 
 
-@pytest.mark.parametrize("average", ["ema", "swa"])
-def test_frozen_parts_stay_as_they_are(average: str, tmp_path: Path) -> None:
-    more = ["model=resnet_frozen", "model.weights=none", "model.arch=resnet18", f"average={average}"]
-    options = [*more, "data.image_size=32", "+trainer.limit_train_batches=2", "+trainer.limit_val_batches=1"]
-    run(tmp_path, *options, "average.start=0" if average == "swa" else "average.decay=0.5")
-    task, *_ = (restore(tmp_path).task,)
-    fresh = {**weights(tmp_path)}
-    assert task.net.training is False
+@pytest.mark.parametrize("average", [["average=ema"], ["average=swa", "average.start=0"]])
+def test_frozen_parts_stay_as_they_are(average: list[str], tmp_path: Path) -> None:
+    own = ["model=own", "packages=[tests]", f"model._target_={__name__}.HeadOnly"]
+    run(tmp_path, *own, *average, "trainer.max_epochs=2")
     state = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["ShownWeights"]
-    trained = {name for name in state["trained"] if "running" not in name}
-    assert trained == {"net.head.weight", "net.head.bias"}
-    assert all(torch.equal(fresh[n], v) for n, v in state["trained"].items() if "backbone" in n)
+    assert {name for name in state["trained"] if "running" not in name} == {"net.2.weight", "net.2.bias"}
+    kept, fresh = weights(tmp_path), HeadOnly(num_classes=10).state_dict()
+    frozen = [name for name in fresh if name.startswith("1.")]
+    assert len(frozen) == 5
+    assert all(torch.equal(kept[f"net.{name}"], fresh[name]) for name in frozen)
+
+
+class HeadOnly(torch.nn.Sequential):
+    """A frozen batch norm that stays in evaluation mode, and a layer that is trained."""
+
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__(torch.nn.Flatten(), torch.nn.BatchNorm1d(64), torch.nn.Linear(64, num_classes))
+        self[1].requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> HeadOnly:
+        super().train(mode)
+        self[1].eval()
+        return self
 
 
 def test_in_half_precision_the_average_is_exact(tmp_path: Path) -> None:

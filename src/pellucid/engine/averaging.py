@@ -137,10 +137,11 @@ class ShownWeights(Callback):
             return
         if epoch == self._epoch:
             return
-        if self.average.takes(epoch, trainer.max_epochs):
+        taken, before = (self.average.takes(number, trainer.max_epochs) for number in (epoch, epoch - 1))
+        if not (taken and before):
+            self.count = 0  # a run that goes on with more epochs averages its last ones alone
+        if taken:
             self._take()
-        else:
-            self.count = 0  # a run that goes on with more epochs averages its last ones
         self._epoch = epoch
 
     @torch.no_grad()
