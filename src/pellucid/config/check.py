@@ -16,6 +16,13 @@ OWN_DATA = "pellucid.data.own.Own"
 NULLABLE = ("share",)  # options of trainings: a number, or null
 # The packages of our loggers, by their modules, which are their extras as well.
 LOGGERS = {"wandb": "wandb", "mlflow": "mlflow", "comet": "comet_ml", "trackio": "trackio"}
+OPTIMIZERS = {"timm": "timm", "schedulefree": "schedulefree"}  # packages of optimizers, and their extras
+RATE = "optimizer.lr"  # whose texts are told by ``optimization``: auto is one
+# Options of ours beside those of a library's class, which is made without them.
+BESIDE = {
+    "optimizer": {"groups": "Mapping"},
+    "scheduler": {"interval": "Literal['step', 'epoch']"},
+}
 # What a plain annotation accepts, and how an error names it. An int is a float, a bool is not an int.
 ACCEPTS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
@@ -71,7 +78,7 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
             name = f"{where}.{key}"
             if key in signature.annotations:
                 problem = type_problem(value, signature.annotations[key])
-                if problem:
+                if problem and not (name == RATE and isinstance(value, str)):
                     problems[name] = f"{name}: expected {problem}, got {value!r}."
             elif not signature.open:
                 problems[name] = unknown_key(
@@ -81,7 +88,13 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _missing_package(where: str, target: str) -> str:
-    """Which package a logger of ours needs and does not find; the empty text where it does."""
+    """Which package a logger of ours, or an optimizer, needs and does not find; the empty text where it does."""
+    extra = OPTIMIZERS.get(target.partition(".")[0]) if where == "optimizer" else None
+    if extra is not None and importlib.util.find_spec(extra) is None:
+        return (
+            f"optimizer: {target} needs the package {extra}, which is not installed. Install it by "
+            f"pip install 'pellucid[{extra}]', or take another optimizer."
+        )
     extra = target.removeprefix("pellucid.logger.").partition(".")[0]
     package = LOGGERS.get(extra) if target.startswith("pellucid.logger.") else None
     if package is None or importlib.util.find_spec(package) is not None:
@@ -97,6 +110,9 @@ def signature_of(where: str, node: Mapping[str, Any]) -> Signature | None:
     signature = read_signature(str(node["_target_"]))
     if signature and where == "data" and not str(node["_target_"]).startswith("pellucid."):
         return with_options_of_own(signature)
+    if signature and where in BESIDE:
+        beside = {name: ast.parse(text, mode="eval").body for name, text in BESIDE[where].items()}
+        return Signature({**signature.annotations, **beside}, signature.open)
     return signature
 
 
@@ -163,7 +179,7 @@ def is_typed(annotation: ast.expr | None) -> bool:
 
 def kind_problem(key: str, value: Any, default: Any) -> str | None:
     """The expected type, in words, where ``value`` is of another than the YAML's number or truth value."""
-    if value is None and key in NULLABLE:
+    if (value is None and key in NULLABLE) or (key == RATE and isinstance(value, str)):
         return None
     if isinstance(value, str) and "${" in value:
         return None

@@ -33,6 +33,7 @@ from pellucid.config.keys import (
     mapping_problems,
     required_problems,
 )
+from pellucid.config.optimization import optimization_problems
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
@@ -193,6 +194,7 @@ class _LineCheck:
             yield from unnamed
             return
         yield from trainer_problems(config.get("trainer") or {})
+        yield from optimization_problems(config)
         if self.name == "train" and (problem := _name_problem(config.get("name"))):
             yield problem
         if self.name == "train" and isinstance(seed := config.get("seed"), int) and seed < 0:

@@ -66,6 +66,8 @@ def config_problem(config: Any) -> str:
             return f"{group}: expected a mapping with a _target_."
     if "scheduler" not in config or (config["scheduler"] and not _is_target(config["scheduler"])):
         return "scheduler: expected null or a mapping with a _target_."
+    if config.get("average") and not _is_target(config["average"]):
+        return "average: expected null or a mapping with a _target_."
     for group in MAPPINGS:
         nodes = config.get(group) or {}
         if not isinstance(nodes, Mapping) or not all(_is_target(node) for node in nodes.values()):

@@ -26,6 +26,8 @@ from pellucid.spec import CLASS, MULTILABEL, NUMBERS, Spec
 from pellucid.system.seeding import seed_global
 from pellucid.task.base import Task
 from pellucid.task.classification import Classification
+from pellucid.task.parameter_groups import GroupedOptimizer, ParameterGroups
+from pellucid.task.schedule import Schedule
 
 log = logging.getLogger(__name__)
 SHARED = ("batch_size", "image_size", "seed")  # given to a user's own data set, too, where it takes them
@@ -65,8 +67,8 @@ def make_task(config: Mapping[str, Any], spec: Spec) -> Task:
         "task",
         packages=packages,
         net=net,
-        optimizer=_factory(config["optimizer"], "optimizer", packages),
-        scheduler=_factory(scheduler, "scheduler", packages) if scheduler else None,
+        optimizer=_optimizer(config["optimizer"], packages),
+        scheduler=_scheduler(scheduler, packages) if scheduler else None,
         image_shape=shape,
         num_classes=classes,
         mean=spec.mean,
@@ -96,6 +98,24 @@ def _with_own(node: Mapping[str, Any], spec: Spec, packages: Sequence[str]) -> M
                 for name, metric in metrics.items()
             }
     return {**node, **own}
+
+
+def _optimizer(node: Mapping[str, Any], packages: Sequence[str]) -> Any:
+    """What makes the optimizer, with the groups of its parameters where the node has them."""
+    groups, plain = apart(node, "groups")
+    factory = _factory(plain, "optimizer", packages)
+    return GroupedOptimizer.wrap(factory, ParameterGroups(**groups)) if groups else factory
+
+
+def _scheduler(node: Mapping[str, Any], packages: Sequence[str]) -> Schedule:
+    """What makes the scheduler, with when it is stepped."""
+    interval, plain = apart(node, "interval")
+    return Schedule.wrap(_factory(plain, "scheduler", packages), interval)
+
+
+def apart(node: Mapping[str, Any], option: str) -> tuple[Any, dict[str, Any]]:
+    """An option of ours beside those of a library's class, None where it is left, and the node without it."""
+    return node.get(option), {name: value for name, value in node.items() if name != option}
 
 
 def _factory(node: Mapping[str, Any], slot: str, packages: Sequence[str]) -> Any:

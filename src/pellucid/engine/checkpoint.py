@@ -126,7 +126,7 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         return (
             all(_like(ours[key], saved[key]) for ours, saved in groups for key in ours if key != "params")
             and set(state["state"]) <= set(range(len(parameters)))
-            and len({_kinds(values) for values in state["state"].values()}) <= 1
+            and (type(optimizer) not in FUSED or len({_kinds(values) for values in state["state"].values()}) <= 1)
             and all(
                 type(optimizer) not in FUSED or _of(parameters[number], value)
                 for number, values in state["state"].items()
@@ -147,6 +147,8 @@ def _like(default: Any, saved: Any) -> bool:
         return (
             isinstance(saved, tuple | list) and len(default) == len(saved) and all(map(_like, default, saved))
         )
+    if isinstance(default, str):  # how an optimizer works
+        return isinstance(saved, str) and saved == default
     if isinstance(default, bool) or default is None:
         return saved is None or isinstance(saved, bool | int | float)
     return isinstance(saved, Tensor | int | float) and not isinstance(saved, bool) and math.isfinite(saved)

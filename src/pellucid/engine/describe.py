@@ -17,6 +17,7 @@ from pellucid.run.folder import FORMAT
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "numpy", "pellucid")
 GROUPS = ("model", "data", "task", "optimizer", "scheduler")  # whose options are hyper-parameters
+OPTIONAL = ("average",)  # and these where a run has one
 TRAINER = ("max_epochs", "precision", "accumulate_grad_batches", "gradient_clip_val")
 
 
@@ -44,7 +45,7 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options that TensorBoard's HPARAMS tab shows, flat: ``model: CNN``, ``model.dropout: 0.25`` …"""
     flat: dict[str, Any] = {"name": config["name"]} if config.get("name") else {}
     flat["seed"] = config["seed"]
-    for group in GROUPS:
+    for group in (*GROUPS, *(name for name in OPTIONAL if config.get(name))):
         options = {**(config[group] or {})}
         target = str(options.pop("_target_", "none"))
         options.pop("_partial_", None)

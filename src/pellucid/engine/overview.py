@@ -7,9 +7,10 @@ from typing import Any
 
 Row = tuple[str, str, str]  # the group, its choice, options
 
-GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer", "callbacks", "explainer", "logger")
+GROUPS = ("model", "data", "task", "optimizer", "scheduler", "average", "trainer", "callbacks", "explainer", "logger")
 PRESETS = ("experiment", "debug")
-SHORT = ("optimizer", "scheduler")  # of which every option is told
+OPTIONAL = ("average",)  # told where there is one
+SHORT = ("optimizer", "scheduler", "average")  # of which every option is told
 ALWAYS = ("data.batch_size", "trainer.max_epochs", "seed")
 
 
@@ -22,6 +23,7 @@ def overview(config: Mapping[str, Any], choices: Mapping[str, str], written: Seq
     rows = [
         (group, _choice(config.get(group), choices.get(group)), _options(group, config, written))
         for group in GROUPS
+        if group not in OPTIONAL or config.get(group)
     ]
     rows += [(group, choices[group], "") for group in PRESETS if choices.get(group)]
     apart = {*GROUPS, *PRESETS, "sweep", "name"}

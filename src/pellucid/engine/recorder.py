@@ -72,9 +72,11 @@ class Recorder(Callback):
                 torch.cuda.synchronize()
             self._epoch_seconds = time.perf_counter() - self._epoch_start
         if self.log_every and (batch_idx + 1) % self.log_every == 0:
-            loss = {"step/loss": float(outputs["loss"])}
+            values = {"step/loss": float(outputs["loss"])}
+            if any(config.interval == "step" for config in trainer.lr_scheduler_configs):
+                values["step/lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])  # of the next step
             for logger in trainer.loggers:
-                logger.log_metrics(loss, step=trainer.global_step)
+                logger.log_metrics(values, step=trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = _metrics(trainer, "val/")  # Lightning shows old ones in an epoch without

@@ -14,6 +14,7 @@ from pellucid.callbacks.view_scheduler import ViewScheduler
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.config.build import build
 from pellucid.data.base import ImageData
+from pellucid.engine.averaging import ShownWeights, shows_others
 from pellucid.engine.checkpoint import CheckpointKeeper
 from pellucid.engine.finite import FiniteLoss
 from pellucid.engine.host import RunHost
@@ -34,8 +35,8 @@ PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
 def make_trainer(
     config: Mapping[str, Any],
     task: Task,
+    data: ImageData,
     *,
-    image_shape: tuple[int, int, int],
     run: Run,
     recorder: Recorder,
     host: RunHost,
@@ -52,7 +53,7 @@ def make_trainer(
     ``main``: in the run's first process, which alone speaks to services. ``sweep``: its name, within one.
     """
     packages, folder = config["packages"], str(run.folder)
-    offered = {"image_shape": image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
+    offered = {"image_shape": data.spec.image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
     offered |= names_in_services(run, config.get("name"), sweep)
     callbacks, loggers = (
         [
@@ -70,6 +71,10 @@ def make_trainer(
     if main:
         last_step = last["global_step"] if last else -1
         go_on(loggers, last_step if resume else None)
+    average = build(node, "average", packages=packages) if (node := config.get("average")) else None
+    shown = []
+    if shows_others(average, task.make_optimizer):
+        shown.append(ShownWeights(average=average, data=data))
     keep = CheckpointKeeper(
         folder=run.checkpoints,
         monitor=task.monitor,
@@ -84,7 +89,7 @@ def make_trainer(
         # Views draw what the recorder has noted, and before the checkpoint: a run killed while they draw
         # does the epoch again.
         "callbacks": [
-            *(FiniteLoss(), recorder, host, *callbacks, ViewScheduler(views, figures)),
+            *(*shown, FiniteLoss(), recorder, host, *callbacks, ViewScheduler(views, figures)),
             *([pruning] if pruning else []),
             keep,
         ],

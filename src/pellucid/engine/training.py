@@ -158,7 +158,7 @@ class Training:
         trainer = make_trainer(
             config,
             task,
-            image_shape=data.spec.image_shape,
+            data,
             run=run,
             recorder=self.recorder,
             host=host,
@@ -171,7 +171,7 @@ class Training:
         )
         self.loggers = trainer.loggers
         if self.main:
-            self._note_start(trainer, data)
+            self._note_start(trainer, task, data)
         # For the other processes of a ddp run, which believe this one, and not the files of the run.
         os.environ["PELLUCID_RUN"] = json.dumps([str(run.folder), self.config])
         start = time.perf_counter()
@@ -192,7 +192,7 @@ class Training:
             log.info("The images have %s: task=%s.", KNOWN[labels], self.chosen_task)
         return dict(self.values)
 
-    def _note_start(self, trainer: Trainer, data: ImageData) -> None:
+    def _note_start(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
         if self.resume or self.chosen_task:  # from here on with the new budget and device
             self.run.save_config(self.config)
@@ -209,6 +209,8 @@ class Training:
         log_start(trainer.loggers, hyperparameters(self.config))
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
+        if groups := task.told_groups():
+            log.info("%s", groups)
         if not is_quiet():
             of_line = [override.lstrip("+").partition("=")[0] for override in self.run.overrides()]
             set_options = [*self.run.preset_options(PRESETS), *of_line]

@@ -23,9 +23,12 @@ from pellucid.system.seeding import seed_step
 from pellucid.task.loss import check_loss, loss_of, losses_per_image, weighted_mean
 from pellucid.task.net_check import check_state, copy_inputs, shape_of, try_net
 from pellucid.task.own_metrics import check_names, choose_form, choose_monitor
+from pellucid.task.parameter_groups import Group, as_options, grouped, told
+from pellucid.task.schedule import Length, Schedule
 from pellucid.task.step_buffer import StepBuffer
 
 NEVER = 10**12  # epochs
+TRIED_STEPS = 4  # of an epoch, by a schedule that is tried before the images are read
 STAGES = ("train", "val", "test")
 FUSED = {torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD}
 HOW = {"fused", "foreach", "differentiable"}  # options of theirs of which one may be set
@@ -281,13 +284,16 @@ class Task(LightningModule, ABC):
             self.log(f"{stage}/{name}", value, on_step=False, on_epoch=True, logger=to_loggers)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        of_loss = [] if self.loss_function is None else list(self.loss_function.parameters())
-        trained = [p for p in [*self.net.parameters(), *of_loss] if p.requires_grad]
+        groups, of_loss = self._groups(), self._of_loss()
+        trained: list[Any] = [p for p in [*self.net.parameters(), *of_loss] if p.requires_grad]
         try:
+            if groups is not None:
+                trained = as_options(groups, self.make_optimizer)
             optimizer = self.make_optimizer(trained, **self._fused())
             if self.make_scheduler is None:
                 return optimizer
-            scheduler = self.make_scheduler(optimizer)
+            schedule = Schedule.wrap(self.make_scheduler)
+            scheduler = schedule.make(optimizer, lambda: Length.of(self.trainer))
         except UserError:
             raise
         except OPTION_ERRORS as error:  # torch's own checks: a negative learning rate
@@ -295,7 +301,21 @@ class Task(LightningModule, ABC):
         if isinstance(scheduler, ReduceLROnPlateau):
             never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
             return [optimizer], [never]  # type: ignore[return-value]
+        if schedule.interval == "step":
+            return [optimizer], [{"scheduler": scheduler, "interval": "step"}]  # type: ignore[return-value]
         return [optimizer], [scheduler]
+
+    def _of_loss(self) -> list[nn.Parameter]:
+        return [] if self.loss_function is None else list(self.loss_function.parameters())
+
+    def _groups(self) -> list[Group] | None:
+        """The groups of the parameters; None where all are in one."""
+        return grouped(self.make_optimizer, self.net, self._of_loss())
+
+    def told_groups(self) -> str:
+        """How many parameters are in which group of the optimizer, in a line; empty where all are in one."""
+        groups = self._groups()
+        return "" if groups is None else told(groups, self.make_optimizer)
 
     def check_schedule(self, epochs: int) -> None:
         """Walk the scheduler through so many epochs, of a parameter that is nobody's. Raises UserError."""
@@ -304,8 +324,11 @@ class Task(LightningModule, ABC):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # nothing is trained between its steps
-                scheduler = self.make_scheduler(self.make_optimizer([nn.Parameter(torch.zeros(1))]))
-                for _ in range(epochs):
+                optimizer = self.make_optimizer([nn.Parameter(torch.zeros(1))])
+                schedule = Schedule.wrap(self.make_scheduler)
+                steps = TRIED_STEPS if schedule.interval == "step" else 1
+                scheduler = schedule.make(optimizer, lambda: Length(epochs * steps, steps))
+                for _ in range(epochs * steps):
                     scheduler.step(*([0.0] if isinstance(scheduler, ReduceLROnPlateau) else []))
         except UserError:
             raise

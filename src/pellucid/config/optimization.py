@@ -1,0 +1,109 @@
+"""Checks of how a net is optimized: options of ours beside those of libraries, and what does not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pellucid.config.check import type_problem
+from pellucid.config.signature import read_signature
+from pellucid.errors import did_you_mean
+
+AUTO = "auto"  # of optimizer.lr: found by a range test
+GROUPS = "pellucid.task.parameter_groups.ParameterGroups"
+GIVEN = ("total_steps", "steps_per_epoch")  # options of our schedules that a training gives
+PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+# By option: the least, the most, whether these two are allowed, and what is expected in words.
+RANGES = {
+    "scheduler.warmup": (0, 1, (True, False), "a share of the training, 0 to below 1"),
+    "scheduler.floor": (0, 1, (True, True), "a share of the learning rate, 0 to 1"),
+    "average.decay": (0, 1, (True, False), "0 to below 1"),
+    "average.start": (0, 1, (True, False), "a share of the training, 0 to below 1"),
+    "optimizer.groups.backbone": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
+    "optimizer.groups.layer_decay": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
+}
+
+
+def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of optimizer, scheduler and average, each in a sentence; what is of the wrong kind is told
+    elsewhere.
+    """
+    optimizer, scheduler, average = (config.get(name) or {} for name in ("optimizer", "scheduler", "average"))
+    if not all(isinstance(node, Mapping) for node in (optimizer, scheduler, average)):
+        return
+    lr = optimizer.get("lr")
+    if isinstance(lr, str) and lr != AUTO and "${" not in lr and lr != "???":
+        yield f"optimizer.lr={lr}: expected a number, or auto, which finds one by a range test."
+    yield from _groups(optimizer.get("groups"))
+    for name, (least, most, (with_least, with_most), expected) in RANGES.items():
+        value: Any = config
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if not _is_number(value) or not _is_ours(name, scheduler):
+            continue
+        if not (least < value < most or (with_least and value == least) or (with_most and value == most)):
+            yield f"{name}={value}: expected {expected}."
+    yield from _schedule(scheduler, config.get("trainer") or {})
+    yield from _schedule_free(optimizer, scheduler, average)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_ours(name: str, scheduler: Mapping[str, Any]) -> bool:
+    """Whether the option is one of ours, and no user's own scheduler's."""
+    target = str(scheduler.get("_target_", ""))
+    return not name.startswith("scheduler.") or target.startswith("pellucid.scheduler.")
+
+
+def _groups(groups: Any) -> Iterator[str]:
+    signature = read_signature(GROUPS)
+    assert signature is not None
+    if not isinstance(groups, Mapping):
+        return
+    for name, value in groups.items():
+        if name not in signature.annotations:
+            hint = did_you_mean(str(name), signature.annotations)
+            yield (
+                f"optimizer.groups.{name}: there is no such option.{hint} It has: "
+                f"{', '.join(signature.annotations)}."
+            )
+        elif expected := type_problem(value, signature.annotations[name]):
+            yield f"optimizer.groups.{name}: expected {expected}, got {value!r}."
+
+
+def _schedule(scheduler: Mapping[str, Any], trainer: Mapping[str, Any]) -> Iterator[str]:
+    target = str(scheduler.get("_target_", ""))
+    ours = target.startswith("pellucid.scheduler.")
+    for name in GIVEN:
+        if ours and name in scheduler:
+            yield f"scheduler.{name}: the training gives it. Leave it out."
+    if ours and scheduler.get("interval") == "epoch":
+        yield "scheduler.interval=epoch: this schedule is a function of the step. Leave it out."
+    if target == PLATEAU and scheduler.get("interval") == "step":
+        yield "scheduler.interval=step: the plateau is of val/loss, known once an epoch. Leave it out."
+    warmup, epochs = scheduler.get("warmup_epochs"), trainer.get("max_epochs")
+    if not ours or not _is_number(warmup):
+        return
+    if warmup < 0:
+        yield f"scheduler.warmup_epochs={warmup}: expected 0 or more."
+    elif _is_number(epochs) and 0 < epochs <= warmup:
+        yield (
+            f"scheduler.warmup_epochs={warmup}: the warm-up would be as long as the training or longer, which "
+            f"has {epochs} epochs. Expected fewer, or more trainer.max_epochs."
+        )
+
+
+def _schedule_free(
+    optimizer: Mapping[str, Any], scheduler: Mapping[str, Any], average: Mapping[str, Any]
+) -> Iterator[str]:
+    if not str(optimizer.get("_target_", "")).startswith("schedulefree."):
+        return
+    if scheduler:
+        yield (
+            "optimizer=adamw_schedule_free stands in place of a schedule: leave scheduler at none. It has a "
+            "warm-up of its own, optimizer.warmup_steps=<steps>."
+        )
+    if average:
+        yield "optimizer=adamw_schedule_free averages the weights itself: leave average at none."

@@ -1,0 +1,138 @@
+"""The range test of learning rates: a short training at rising rates, on a copy that nothing else sees."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from pellucid.config.build import build, from_environment
+from pellucid.data.base import ImageData
+from pellucid.data.image_cache import ImageCache
+from pellucid.engine.averaging import switching
+from pellucid.engine.build import assemble
+from pellucid.errors import UserError
+from pellucid.inside.preserve_state import preserve_random_state
+from pellucid.metrics.learning_rate import MIN_STEPS, RangeTest, Rule, choose_rate, has_diverged
+from pellucid.system.console import console, quiet_lightning
+from pellucid.system.process import quiet_warnings
+from pellucid.task.base import Task
+
+log = logging.getLogger(__name__)
+# Options of the trainer that a test keeps; the others are of a training's length, and of what it writes.
+KEPT = ("_target_", "accelerator", "precision", "accumulate_grad_batches", "deterministic", "benchmark")
+CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
+
+
+class RisingRate(Callback):
+    """Each step at a rate that is so many times the last one's; ends where the loss has grown too large."""
+
+    def __init__(self, rates_S: np.ndarray, advance: Any) -> None:
+        self.rates_S, self.advance = rates_S, advance
+        self.losses: list[float] = []  # of each step of the optimizer
+        self._batches: list[float] = []  # of those of which it is made
+        self._scales: list[float] = []  # of the groups, of the first rate
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for optimizer in switching(trainer.optimizers):
+            optimizer.train()  # type: ignore[attr-defined]
+        self._scales = [group["lr"] / self.rates_S[0] for group in trainer.optimizers[0].param_groups]
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        rate = self.rates_S[min(trainer.global_step, len(self.rates_S) - 1)]
+        for group, scale in zip(trainer.optimizers[0].param_groups, self._scales, strict=True):
+            group["lr"] = float(rate * scale)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._batches.append(float(outputs["loss"].detach()))
+        if trainer.global_step == len(self.losses):  # gradients are accumulated
+            return
+        self.losses.append(float(np.mean(self._batches)))
+        self._batches.clear()
+        self.advance()
+        if has_diverged(np.array(self.losses)):
+            trainer.should_stop = True
+
+
+def range_test(
+    config: Mapping[str, Any],
+    *,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    rule: Rule = "valley",
+    images: ImageCache | None = None,
+) -> RangeTest:
+    """The test of the net, data, task and optimizer that ``config`` describes.
+
+    A function of the configuration and its seed; net and optimizer are its own, and the random state is as
+    before. On one device; neither schedule nor average are tested. ``images``: what has been read already.
+    Raises UserError, also where the losses say nothing.
+    """
+    if not 0 < low < high:
+        raise UserError(f"low={low}, high={high}: expected two learning rates, 0 < low < high.")
+    if steps < 2 * MIN_STEPS:
+        raise UserError(f"steps={steps}: expected at least {2 * MIN_STEPS}.")
+    optimizer = {**config["optimizer"], "lr": low}
+    config = from_environment({**config, "optimizer": optimizer, "scheduler": None})
+    rates_S = np.geomspace(low, high, steps)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    quiet_lightning()
+    with (
+        preserve_random_state(device),
+        tempfile.TemporaryDirectory() as folder,
+        quiet_warnings(),
+        console.progress() as progress,
+    ):
+        with _quietly():
+            data, task = assemble(config)
+            (images or ImageCache()).setup(data, config["data"], device_images=config.get("device_images", 0))
+            task.fit_targets(data.splits["train"].targets)
+            if net := task.frozen_features(data.spec.image_shape):
+                data.remember(net.embed, net.augmentations_per_image)
+        bar = progress.add_task("Looking for a learning rate", total=steps)
+        rising = RisingRate(rates_S, lambda: progress.advance(bar))
+        _train(config, task, data, rising, steps, folder)
+    count = len(rising.losses)
+    return choose_rate(rates_S[:count], np.array(rising.losses), rule)
+
+
+def _train(
+    config: Mapping[str, Any], task: Task, data: ImageData, rising: RisingRate, steps: int, folder: str
+) -> None:
+    node = {name: value for name, value in config["trainer"].items() if name in (*KEPT, *CLIPPING)}
+    trainer: Trainer = build(
+        {**node, "devices": 1, "max_epochs": -1, "max_steps": steps, "limit_val_batches": 0},
+        "trainer",
+        packages=config["packages"],
+        callbacks=[rising],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+    trainer.fit(task, datamodule=data)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what is told as a net is built: the training, or the command, tells it."""
+    ours = logging.getLogger("pellucid")
+    level = ours.level
+    ours.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
