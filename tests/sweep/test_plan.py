@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pellucid.run.folder import Run
 from tests.sweep.conftest import SLOW, FakeTraining, Sweep, folder
 
 
@@ -52,6 +53,9 @@ BAD = {
     "sweep=tpe seed=0,1": "nothing to search",
     "sweep=random seed=interval(0,9) model=dnn,cnn": "seed: expected a whole number",
     "sweep=folds sweep.folds=1": "sweep.folds: expected a whole number of at least 2",
+    "sweep=ablation": "nothing to leave out",
+    "sweep=ablation optimizer.lr=1e-3,1e-2,1e-1": "without and with it, in this order",
+    "sweep=tpe sweep.ablation=true optimizer.lr=1e-3,1e-2": "none is sampled",
     "model=dnn,autoencoder": "different tasks, whose metrics do not compare",
     "+trainer.gradient_clip_val=null,1.0": "it is there already",
     "--cfg job optimizer.lr=1e-3,1e-2": "leave -m",
@@ -66,3 +70,21 @@ def test_bad_input_is_told_before_the_first_trial(sweep: Sweep, training: FakeTr
     assert "Traceback" not in ended.err
     assert not training.calls
     assert not Path("outputs").exists() or not any(Path("outputs").rglob("*.*"))
+
+
+def test_an_ablation_runs_each_option_alone_and_left_out(sweep: Sweep, training: FakeTraining) -> None:
+    training.result = lambda config: 0.5
+    line = (
+        "sweep=ablation",
+        "sweep.name=a",
+        "average=none,ema",
+        "scheduler=none,cosine",
+        "task.focal=0,2",
+    )
+    assert "runs=" in sweep(*line).out
+    arms = {number: Run(folder("a") / str(number)).config()["sweep"]["arm"] for number in range(8)}
+    assert [arms[number] for number in (0, 1, 6, 7)] == [
+        *("none", "only average=ema", "all but task.focal=2", "all"),
+    ]
+    assert sweep(*line).code == 0  # continued, with nothing left to do
+    assert "sweep.ablation" in sweep(*(text.replace("ablation", "grid") for text in line)).err

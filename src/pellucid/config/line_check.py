@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 from yaml import YAMLError
 
+from pellucid.config.ablation import ablation_problems
 from pellucid.config.check import check_targets, kind_problem
 from pellucid.config.choices import Choices
 from pellucid.config.command import Command
@@ -159,7 +160,10 @@ class _LineCheck:
 
     def _sweep_problems(self, base: DictConfig, *, valid: bool) -> Iterator[str]:
         space = read_space(self.line.parsed(), self.choices.groups)
-        yield from space_problems(searched(space), sampled=base.sweep.sampler is not None)
+        sampled = base.sweep.sampler is not None
+        yield from space_problems(searched(space), sampled=sampled)
+        if base.sweep.get("ablation"):
+            yield from ablation_problems(searched(space), sampled=sampled)
         if valid:
             yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
 

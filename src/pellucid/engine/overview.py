@@ -8,7 +8,7 @@ from typing import Any
 Row = tuple[str, str, str]  # the group, its choice, options
 
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "average", "trainer", "callbacks", "explainer", "logger")
-PRESETS = ("experiment", "debug")
+PRESETS = ("recipe", "experiment", "debug")
 OPTIONAL = ("average",)  # told where there is one
 SHORT = ("optimizer", "scheduler", "average")  # of which every option is told
 ALWAYS = ("data.batch_size", "trainer.max_epochs", "seed")

@@ -25,6 +25,8 @@ def definition(plan: Plan) -> dict[str, Any]:
     deciding = {key: plan.options[key] for key in DECIDING}
     if plan.options["folds"]:  # which older sweeps knew nothing of
         deciding["folds"] = plan.options["folds"]
+    if plan.ablation:
+        deciding["ablation"] = True
     following = tuple(range(plan.config["seed"], plan.config["seed"] + deciding["seeds"]))
     usual = plan.repeat == "fold" or (plan.repeat == "seed" and plan.repeat_values in ((), following))
     if not usual:  # which older sweeps knew nothing of, either

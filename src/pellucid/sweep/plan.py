@@ -14,9 +14,10 @@ from hydra.core.override_parser.types import Glob
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from pellucid.config.ablation import ablations
 from pellucid.config.command_line import assignment
 from pellucid.config.compose import container
-from pellucid.config.space import SEEDS, Parameter, read_space, searched
+from pellucid.config.space import SEEDS, Parameter, Scalar, combinations, read_space, searched
 from pellucid.engine.build import assemble
 from pellucid.errors import UserError, typed
 from pellucid.report.sweep.page import Repeat
@@ -65,8 +66,27 @@ class Plan:
         if self.sampled:
             assert limit is not None
             return limit
-        combinations = math.prod(len(parameter.values or ()) for parameter in self.space)
-        return combinations if limit is None else min(limit, combinations)
+        if self.ablation:
+            count = len(ablations(self.space))
+        else:
+            count = math.prod(len(parameter.values or ()) for parameter in self.space)
+        return count if limit is None else min(limit, count)
+
+    @property
+    def ablation(self) -> bool:
+        """Whether its trials are an ablation's; older sweeps knew none."""
+        return bool(self.options.get("ablation"))
+
+    def given(self) -> Iterator[dict[str, Scalar]]:
+        """The values of each trial, in their order, where none are sampled."""
+        return (values for _, values in ablations(self.space)) if self.ablation else combinations(self.space)
+
+    def arm(self, values: Mapping[str, Scalar]) -> tuple[str, ...]:
+        """What the run of an ablation's trial notes of it: its name, by which ``table`` has a row."""
+        if not self.ablation:
+            return ()
+        name = next(name for name, arm in ablations(self.space) if arm == dict(values))
+        return (assignment("+sweep.arm", name),)
 
     @property
     def repeats(self) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pellucid.config.build import build
-from pellucid.config.space import Scalar, combinations
+from pellucid.config.space import Scalar
 from pellucid.errors import UserError, first_line
 from pellucid.run.folder import FORMAT, Run
 from pellucid.sweep.content import ATTEMPTS, DEATHS, ERROR, EXHAUSTED, ID, TOTAL, check_content
@@ -105,7 +105,7 @@ class Study:
     def _enqueue(self) -> None:
         """Every combination as a waiting trial, in their order; those that are there already stay."""
         existing = len(self.trials())
-        for number, values in enumerate(combinations(self.plan.space)):
+        for number, values in enumerate(self.plan.given()):
             if existing <= number < self.plan.total:
                 self.optuna.enqueue_trial(values)
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from pellucid.errors import UserError, counted, first_line
+from pellucid.errors import UserError, counted, first_line, typed
 from pellucid.report.sweep.page import Sweep, deviation, mean
 from pellucid.run.folder import quoted
 from pellucid.sweep.folder import SweepFolder
@@ -195,6 +195,8 @@ def _report(sweep: Sweep, plan: Plan, stopped: str) -> None:
             what = f"mean {sweep.metric}" if sweep.seeds > 1 else sweep.metric
             log.info("Best: trial %d   %s %s   %s", best.number, what, metric(best.value), values)
         console.print(f"Repeat it: {best.command}", markup=False, soft_wrap=True)
+    if plan.ablation:
+        log.info("As a table: %s runs=%s by=sweep.arm", typed("table"), quoted(plan.folder))
     log.info("Report: %s", quoted(plan.folder / "report.html"))
 
 

@@ -136,6 +136,7 @@ class Worker:
             *self.plan.fixed,
             *(parameter.override(claim.values[parameter.name]) for parameter in self.plan.space),
             *self.plan.repeats[repeat],
+            *self.plan.arm(claim.values),
             f"hydra.sweep.subdir={folder.relative_to(self.plan.folder)}",
         ]
         config = self.context.config_loader.load_sweep_config(self.master, overrides)

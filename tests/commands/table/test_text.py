@@ -9,7 +9,7 @@ from pathlib import Path
 from pellucid.commands.table.results import Results, read_result, tabulate
 from pellucid.commands.table.text import left_out_lines, to_csv, to_latex, to_markdown
 from pellucid.run.folder import Run
-from tests.commands.table.runs import fake_run
+from tests.commands.table.runs import accuracies, fake_run
 from tests.commands.table.test_results import HIGHER, results
 
 
@@ -130,3 +130,20 @@ def test_reasons_are_told_once_each(tmp_path: Path) -> None:
     assert lines[0].startswith("Left out, failed: outputs/cnn/0, ")
     assert lines[0].endswith(", ….")
     assert lines[1] == "Left out, pruned: outputs/dnn/1."
+
+
+def test_the_seconds_of_the_training_are_one_column(tmp_path: Path) -> None:
+    runs = [
+        fake_run(
+            tmp_path / f"{seed}", seed=seed, figures={**accuracies(0.5, 0.6), "seconds/fit": 10.0 + seed}
+        )
+        for seed in (0, 2)
+    ]
+    read = [
+        read_result(Run(folder), {("val", "accuracy"): 0.5, ("test", "accuracy"): 0.6}) for folder in runs
+    ]
+    both = tabulate(read, ["model"], ["accuracy", "seconds"], HIGHER, {})
+    # 12.706 × √2 / √2 = 12.7
+    assert to_markdown(both).splitlines()[0].split("|")[-2].strip() == "seconds, training"
+    assert to_markdown(both).splitlines()[2].split("|")[-2].strip() == "11 ± 13"
+    assert r"\cmidrule(lr){3-4} \cmidrule(lr){5-5}" in to_latex(both)

@@ -19,6 +19,7 @@ from pellucid.run.folder import Run
 log = logging.getLogger(__name__)
 
 STAGES = ("val", "test")
+SECONDS = "seconds"  # of the training: no figure of a stage, and one column
 LEVEL = 0.05  # of p, below which a difference counts
 # Options that say which images there are, and in which split; and those that repeat a run.
 OF_IMAGES = ("name", "split", "labels", "classes", "min_images", *DIVISION_OPTIONS)
@@ -81,7 +82,12 @@ class Results:
     @property
     def keys(self) -> list[Key]:
         """The columns with numbers."""
-        return [(stage, metric) for metric in self.metrics for stage in STAGES]
+        return columns(self.metrics)
+
+
+def columns(metrics: Sequence[str]) -> list[Key]:
+    """The columns of metrics: validation and test of each; of the seconds that a training took one."""
+    return [(stage, name) for name in metrics for stage in (STAGES if name != SECONDS else ("fit",))]
 
 
 def read_result(run: Run, figures: Mapping[Key, float]) -> Result:
@@ -103,7 +109,10 @@ def read_result(run: Run, figures: Mapping[Key, float]) -> Result:
         "name": run.name(),
         "run": "/".join(run.folder.parts[-2:]),
     }
-    return Result(run, figures, options, str(run.metrics().get("data/fingerprint", "")))
+    metrics = run.metrics()
+    if isinstance(seconds := metrics.get("seconds/fit"), int | float):
+        figures = {**figures, ("fit", SECONDS): float(seconds)}
+    return Result(run, figures, options, str(metrics.get("data/fingerprint", "")))
 
 
 def main_metrics(results: Sequence[Result]) -> tuple[str, ...]:
@@ -146,10 +155,9 @@ def tabulate(
         mixed += _mixed(by, labels, members)
         rows.append(Row(labels, tuple(members), _spreads(members, metrics)))
     mixed += _of_tasks(rows)
-    keys = [(stage, name) for name in metrics for stage in STAGES]
     best = {
         key: index
-        for key in keys
+        for key in columns(metrics)
         if not mixed  # whose values are no samples of one thing
         and (index := _best(rows, key, higher.get(key[1]))) is not None
     }
@@ -251,14 +259,13 @@ def _only_divided(members: Sequence[Result]) -> bool:
 def _spreads(members: Sequence[Result], metrics: Sequence[str]) -> dict[Key, Spread]:
     divided = _only_divided(members)
     found = {}
-    for name in metrics:
-        for stage in STAGES:
-            values = tuple(m.figures[stage, name] for m in members if (stage, name) in m.figures)
-            if values:
-                finite = len(values) > 1 and all(map(math.isfinite, values))
-                std = statistics.stdev(values) if finite else None
-                half = None if divided else mean_interval(values)
-                found[stage, name] = Spread(values, statistics.fmean(values), std, half)
+    for key in columns(metrics):
+        values = tuple(m.figures[key] for m in members if key in m.figures)
+        if values:
+            finite = len(values) > 1 and all(map(math.isfinite, values))
+            std = statistics.stdev(values) if finite else None
+            half = None if divided else mean_interval(values)
+            found[key] = Spread(values, statistics.fmean(values), std, half)
     return found
 
 

@@ -49,8 +49,9 @@ def table(
     """Means over the seeds of finished runs, a row for each value of ``by``, shown or written to ``file``.
 
     ``runs``: folders, folders of runs, patterns, names, sweeps. ``by``: options, dotted, or config groups.
-    ``metrics``: without their stage; auto: all but the loss. Runs without test figures are tested. Raises
-    UserError where nothing is finished, and where one row has runs of different images.
+    ``metrics``: without their stage; auto: all but the loss; ``seconds`` are those of the training. Runs
+    without test figures are tested. Raises UserError where nothing is finished, and where one row has runs
+    of different images.
     """
     target = Path(file).expanduser() if file else None
     if target is not None:

@@ -8,14 +8,14 @@ import math
 import re
 from typing import Any
 
-from pellucid.commands.table.results import LEVEL, STAGES, Results, Spread
+from pellucid.commands.table.results import LEVEL, Results, Spread, columns
 from pellucid.errors import encodable, plain
 from pellucid.system.number_text import SMALL, WHOLE
 from pellucid.system.number_text import metric as number
 
 NONE = "–"  # no value, or no interval
 ARROWS = {True: "↑", False: "↓"}
-TITLES = {"val": "validation", "test": "test"}
+TITLES = {"val": "validation", "test": "test", "fit": "training"}
 LATEX = {
     **{sign: f"\\{sign}" for sign in "#$%&_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -122,22 +122,26 @@ def to_markdown(results: Results) -> str:
 
 def to_latex(results: Results) -> str:
     r"""A ``table`` for ``\usepackage{booktabs}``: validation and test of each metric side by side."""
-    left, count = len(results.by), len(results.metrics)
-    groups = [rf"\multicolumn{{2}}{{c}}{{{_latex(_title(results, name))}}}" for name in results.metrics]
-    rules = [rf"\cmidrule(lr){{{left + 2 + 2 * i}-{left + 3 + 2 * i}}}" for i in range(count)]
+    left, widths = len(results.by), [len(columns([name])) for name in results.metrics]
+    groups = [
+        rf"\multicolumn{{{width}}}{{c}}{{{_latex(_title(results, name))}}}"
+        for name, width in zip(results.metrics, widths, strict=True)
+    ]
+    starts = [left + 2 + sum(widths[:index]) for index in range(len(widths))]
+    rules = [
+        rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start, width in zip(starts, widths, strict=True)
+    ]
     lines = [
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{_latex(caption(results))}}}",
         rf"  \label{{tab:{'-'.join(re.sub(r'[^A-Za-z0-9]+', '-', key) for key in results.by)}}}",
-        rf"  \begin{{tabular}}{{{'l' * left}r{'cc' * count}}}",
+        rf"  \begin{{tabular}}{{{'l' * left}r{'c' * sum(widths)}}}",
         r"    \toprule",
         f"    {' & ' * left}& {' & '.join(groups)} \\\\".replace("  &", " &"),
         f"    {' '.join(rules)}",
         "    "
-        + " & ".join(
-            [*map(_latex, results.by), "$n$", *[TITLES[stage] for _ in results.metrics for stage in STAGES]]
-        )
+        + " & ".join([*map(_latex, results.by), "$n$", *[TITLES[stage] for stage, _ in results.keys]])
         + r" \\",
         r"    \midrule",
     ]
