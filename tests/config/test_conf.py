@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import OmegaConf
+from torch.nn import Parameter
+from torch.optim import SGD
 
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import parameters_of
@@ -25,8 +28,8 @@ from tests.data.tables import write_photo_table
 from tests.fakes import write_photos
 from tests.helpers import CONF, ROOT, compose
 
-OURS = ["model", "task", "data", "callbacks", "explainer", "logger"]
-THIRD_PARTY = ["optimizer", "scheduler", "trainer", "sweep"]
+OURS = ["model", "task", "data", "callbacks", "explainer", "logger", "scheduler", "average"]
+THIRD_PARTY = ["optimizer", "trainer", "sweep"]
 # What the wiring gives beside the YAML.
 OFFERED = {
     *(
@@ -43,6 +46,8 @@ OFFERED = {
         "run_name",
         "group",
         "save_dir",
+        "total_steps",
+        "steps_per_epoch",
     )
 }
 
@@ -71,11 +76,12 @@ def constructors(group: str) -> list[tuple[type, dict[str, Any]]]:
     for _, node in targets(group):
         module, _, name = str(node["_target_"]).rpartition(".")
         if module.startswith("pellucid."):
-            stated = {str(key): value for key, value in node.items() if key not in ("_target_", "defaults")}
+            apart = ("_target_", "_partial_", "defaults")
+            stated = {str(key): value for key, value in node.items() if key not in apart}
             found.append((getattr(import_module(module), name), stated))
     written = "".join(path.read_text() for path in (CONF / group).glob("*.yaml"))
     assert (
-        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5}.get(group, 4)
+        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5, "scheduler": 3, "average": 2}.get(group, 4)
     )
     return found
 
@@ -95,7 +101,8 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) ->
         parameters = options_of(cls)
         left = set() if "__init__" in vars(cls) else OF_EVERY_TASK  # a user's YAML need not state them
         assert set(stated) | ((OFFERED | left) & set(parameters)) == set(parameters), cls
-        assert {p.kind for p in parameters.values()} <= {inspect.Parameter.KEYWORD_ONLY}, cls
+        kinds = {p.kind for name, p in parameters.items() if (group, name) != ("scheduler", "optimizer")}
+        assert kinds <= {inspect.Parameter.KEYWORD_ONLY}, cls  # torch's schedulers have theirs first
         for key, value in stated.items():
             default = parameters[key].default
             expected = {"${seed}": seed, "???": inspect.Parameter.empty}.get(str(value), value)
@@ -125,6 +132,7 @@ def test_every_class_is_made_with_what_only_the_user_knows(group: str, tmp_path:
         "std": (0.5,),
         "root": str(tmp_path / "photos"),
         "name": "EuroSAT",
+        **{"optimizer": SGD([Parameter(torch.zeros(1))], lr=0.1), "total_steps": 9, "steps_per_epoch": 3},
         "path": str(write_photo_table(tmp_path / "table", 9)),
         "figures": FigureLogger(
             host=RunHost(run=Run(tmp_path), data=Digits()),

@@ -99,6 +99,20 @@ def test_another_state_does_not(state: Any) -> None:
     assert not fits(adam(), state)
 
 
+def test_how_an_optimizer_works_is_part_of_its_state() -> None:
+    """Muon's groups hold texts, and of some parameters it keeps other things than of the rest."""
+    muon = pytest.importorskip("timm.optim").Muon
+    matrix, bias = torch.nn.Parameter(torch.ones(8, 8)), torch.nn.Parameter(torch.ones(8))
+    optimizer = muon([matrix, bias], lr=0.1)
+    matrix.grad, bias.grad = torch.ones(8, 8), torch.ones(8)
+    optimizer.step()
+    state = copy.deepcopy(optimizer.state_dict())
+    assert len({frozenset(values) for values in state["state"].values()}) == 2
+    assert fits(optimizer, state)
+    state["param_groups"][0]["conv_mode"] = "batched"
+    assert not fits(optimizer, state)
+
+
 def test_a_number_of_checkpoints_below_none_is_refused(tmp_path: Path) -> None:
     options: Any = {"folder": tmp_path, "monitor": "x", "mode": "max", "recorder": None, "last": None}
     with pytest.raises(UserError, match=r"keep_every=-1: expected 0 \(none\) or more"):

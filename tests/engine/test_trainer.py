@@ -47,8 +47,7 @@ def make(folder: Path, *overrides: str, resume: bool = False) -> Trainer:
         "pruning": None,
         "last": None,
     }
-    shape = data.spec.image_shape
-    return make_trainer(config, task, image_shape=shape, resume=resume, main=True, **given)  # type: ignore[arg-type]
+    return make_trainer(config, task, data, resume=resume, main=True, **given)  # type: ignore[arg-type]
 
 
 F1 = "++task.metrics.f1._target_=torchmetrics.classification.MulticlassF1Score"

@@ -7,16 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from pellucid.config.command import PathText
 from pellucid.draw.formats import in_formats
-from pellucid.draw.learning_rate import draw_range_test
-from pellucid.draw.png import write_png
-from pellucid.engine.range_test import range_test
-from pellucid.metrics.learning_rate import RULES, RangeTest
+from pellucid.engine.range_test import range_test, write_range_test
+from pellucid.metrics.learning_rate import RULES
 from pellucid.system.console import console
-from pellucid.system.files import write_csv
 from pellucid.system.process import check_device
 
 log = logging.getLogger(__name__)
@@ -57,12 +52,3 @@ def find_lr(
     console.print(f"optimizer.lr={test.chosen:g}   {RULES[rule]}", markup=False, soft_wrap=True)
     log.info("Written: %s", folder)
     return {"lr": test.chosen, "rule": rule, "steps": len(test.lr_S), "figure": folder / "learning_rate.png"}
-
-
-def write_range_test(test: RangeTest, folder: Path, *, title: str, note: str) -> None:
-    """The curve, and its numbers, in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_png(folder / "learning_rate.png", draw_range_test(test, title=title, note=note))
-    columns = np.stack([test.lr_S, test.loss_S, test.smooth_S], axis=1).tolist()
-    names = ("lr", "loss", "loss/smoothed")
-    write_csv(folder / "learning_rate.csv", [dict(zip(names, row, strict=True)) for row in columns])

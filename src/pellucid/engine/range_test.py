@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from pellucid.config.build import build, from_environment
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
+from pellucid.draw.learning_rate import draw_range_test
+from pellucid.draw.png import write_png
 from pellucid.engine.averaging import switching
 from pellucid.engine.build import assemble
 from pellucid.errors import UserError
 from pellucid.inside.preserve_state import preserve_random_state
 from pellucid.metrics.learning_rate import MIN_STEPS, RangeTest, Rule, choose_rate, has_diverged
 from pellucid.system.console import console, quiet_lightning
+from pellucid.system.files import write_csv
 from pellucid.system.process import quiet_warnings
 from pellucid.task.base import Task
 
@@ -124,6 +128,15 @@ def _train(
         default_root_dir=folder,
     )
     trainer.fit(task, datamodule=data)
+
+
+def write_range_test(test: RangeTest, folder: Path, *, title: str, note: str) -> None:
+    """The curve, and its numbers, in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_png(folder / "learning_rate.png", draw_range_test(test, title=title, note=note))
+    columns = np.stack([test.lr_S, test.loss_S, test.smooth_S], axis=1).tolist()
+    names = ("lr", "loss", "loss/smoothed")
+    write_csv(folder / "learning_rate.csv", [dict(zip(names, row, strict=True)) for row in columns])
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from pellucid.callbacks.figure_logger import FigureLogger, tensorboards
 from pellucid.config.build import from_environment
+from pellucid.config.optimization import AUTO
 from pellucid.config.trainer import trainer_problems
 from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
@@ -29,13 +30,15 @@ from pellucid.engine.loggers import finish, log_final, log_start
 from pellucid.engine.overview import PRESETS, overview
 from pellucid.engine.page import RunPage, WritePage
 from pellucid.engine.pruning import Pruning, make_pruning
+from pellucid.engine.range_test import range_test, write_range_test
 from pellucid.engine.recorder import Recorder, Watch
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
 from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
-from pellucid.errors import UserError, encodable, typed
+from pellucid.errors import UserError, counted, encodable, typed
 from pellucid.logger.service import Service
+from pellucid.metrics.learning_rate import RULES, RangeTest
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import Run, quoted
 from pellucid.spec import Spec
@@ -77,6 +80,7 @@ class Training:
         self.loggers: list[Logger] = []
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
+        self.found: RangeTest | None = None  # of the learning rate, where it was to be found
         self.chosen_task = ""  # where the images' labels have chosen it
         self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
 
@@ -120,6 +124,9 @@ class Training:
         check_device(str(config["trainer"].get("accelerator", "auto")), "trainer.accelerator")
         if self.resume and run.last.exists():
             self.last = load_last(run)
+        images = self.trial.images if self.trial else ImageCache()
+        if config["optimizer"].get("lr") == AUTO:
+            config = self._find_rate(images)
         if self.last is None:
             data, task = assemble(config, run.overrides())
             config = self._take_task(data.spec.labels)
@@ -127,7 +134,6 @@ class Training:
             config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
-        images = self.trial.images if self.trial else ImageCache()
         trained_on = history(run, self.config, self.last) if self.resume else None
         gib = config.get("device_images", 0)
         images.setup(data, config["data"], history=trained_on, device_images=gib)
@@ -183,6 +189,26 @@ class Training:
             self.record({"seconds/fit": round(seconds, 3)})
         self._test(trainer, task, data)
 
+    def _find_rate(self, images: ImageCache) -> dict[str, Any]:
+        """The configuration with the learning rate of a range test, which is the run's from here on."""
+        test = range_test(self.values, images=images)
+        self.config = {**self.config, "optimizer": {**self.config["optimizer"], "lr": test.chosen}}
+        self.values, self.found = from_environment(self.config), test
+        return dict(self.values)
+
+    def _tell_rate(self, test: RangeTest) -> None:
+        """Keep the curve of a range test with the run, and say what was chosen."""
+        folder = self.run.folder / "figures" / "learning_rate"
+        name = self.config.get("name") or "/".join(self.run.folder.parts[-2:])
+        note = str(self.config["optimizer"]["_target_"]).rpartition(".")[2]
+        write_range_test(test, folder, title=f"Learning rate of {name}", note=note)
+        self.record({"lr/found": test.chosen, "lr/rule": test.rule, "lr/steps": len(test.lr_S)})
+        log.info(
+            "Learning rate: %g, found by a range test of %s (%s): %s",
+            *(test.chosen, counted(len(test.lr_S), "step"), RULES[test.rule]),
+            folder / "learning_rate.png",
+        )
+
     def _take_task(self, labels: str) -> dict[str, Any]:
         """The configuration with the task that fits the images, which is the run's from here on."""
         node = fitting_task(self.config, labels, self.run.overrides())
@@ -194,7 +220,7 @@ class Training:
 
     def _note_start(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
-        if self.resume or self.chosen_task:  # from here on with the new budget and device
+        if self.resume or self.chosen_task or self.found:  # from here on with the new budget and device
             self.run.save_config(self.config)
         if self.chosen_task:
             self.run.save_choice("task", self.chosen_task)
@@ -209,6 +235,8 @@ class Training:
         log_start(trainer.loggers, hyperparameters(self.config))
         log.info("Data: %s (%s)", data.source, _counts(data))
         log.info("Run folder: %s", self.run.folder)
+        if self.found is not None:
+            self._tell_rate(self.found)
         if groups := task.told_groups():
             log.info("%s", groups)
         if not is_quiet():

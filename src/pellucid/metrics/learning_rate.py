@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.errors import UserError
 
 Rule = Literal["valley", "steepest"]
-SMOOTHING = 0.9  # which part of itself the mean of the losses keeps at a step
+SMOOTHING = 0.8  # which part of itself the mean of the losses keeps at a step
 WORSE = 4  # times the least smoothed loss: the test has ended where it is more
 MIN_STEPS = 10
 FALL = 0.02  # of the first loss: less is no fall

@@ -1,0 +1,101 @@
+"""Lines that say how a net is optimized: several mistakes at once, before torch."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from pellucid.config.optimization import optimization_problems
+from tests.config.lines import accepted, problems
+
+FREE = importlib.util.find_spec("schedulefree") is not None
+TIMM = importlib.util.find_spec("timm") is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "optimizer.groups.backbone=0.1",
+        "optimizer=adamw optimizer.groups.weight_decay=weights optimizer.groups.layer_decay=0.7",
+        "+optimizer.groups={weight_decay:weights}",
+        "-m optimizer.groups.backbone=0.1,1",
+        "scheduler=warmup_cosine scheduler.warmup_epochs=2 scheduler.floor=0.01",
+        "scheduler=one_cycle scheduler.warmup=0.2",
+        "scheduler=linear trainer.gradient_clip_val=1",
+        "scheduler=cosine scheduler.interval=step",
+        "average=ema average.decay=0.99",
+        "average=swa average.start=0",
+        "-m average=none,ema,swa",
+        "optimizer.lr=auto",
+        "optimizer=sgd_nesterov optimizer.lr=auto",
+    ],
+)
+def test_good_lines(line: str) -> None:
+    accepted(*line.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("optimizer.groups.bakbone=0.1", "Did you mean 'backbone'. It has: weight_decay, backbone, layer_decay"),
+        ("optimizer.groups.backbone=2", "groups.backbone=2: expected a share of the learning rate, above 0 to 1"),
+        ("optimizer.groups.layer_decay=0", "above 0 to 1"),
+        ("optimizer.groups.layer_decay=much", "expected a number, got 'much'"),
+        ("optimizer.groups.weight_decay=none", "expected one of all, weights"),
+        ("optimizer.groups=3", "optimizer.groups: expected a mapping, got 3"),
+        ("optimizer.lr=often", "optimizer.lr=often: expected a number, or auto"),
+        ("scheduler=linear scheduler.warmup=1", "scheduler.warmup=1: expected a share of the training"),
+        ("scheduler=linear scheduler.warmup_epochs=10", "longer, which has 10 epochs. Expected fewer"),
+        ("scheduler=linear scheduler.warmup_epochs=-1", "warmup_epochs=-1: expected 0 or more"),
+        ("scheduler=linear scheduler.floor=-0.1", "scheduler.floor=-0.1: expected a share"),
+        ("scheduler=linear scheduler.total_steps=9", "total_steps: the training gives it. Leave it out"),
+        ("scheduler=linear scheduler.interval=epoch", "is a function of the step"),
+        ("scheduler=plateau scheduler.interval=step", "the plateau is of val/loss, known once an epoch"),
+        ("scheduler=cosine scheduler.interval=batch", "expected one of step, epoch, got 'batch'"),
+        ("average=emma", "there is no such average. Did you mean 'ema'"),
+        ("average=ema average.decay=1", "average.decay=1: expected 0 to below 1"),
+        ("average=ema average.deacy=0.9", "Did you mean 'decay'"),
+        ("average=swa average.start=1.5", "average.start=1.5: expected a share of the training"),
+    ],
+)
+def test_mistakes(line: str, said: str) -> None:
+    assert said.replace("'.", "'?") in problems(*line.split()).replace("\n", " ")
+
+
+def test_all_mistakes_of_a_line_are_told_together() -> None:
+    line = (
+        "optimizer.groups.backbone=2 optimizer.lr=often scheduler=warmup_cosine scheduler.warmup_epochs=99 "
+        "average=ema average.decay=2 modle=cnn"
+    )
+    text = problems(*line.split())
+    for name in ("groups.backbone=2", "lr=often", "warmup_epochs=99", "average.decay=2", "modle"):
+        assert name in text
+
+
+def test_what_stands_in_place_of_a_schedule() -> None:
+    node = {"_target_": "schedulefree.AdamWScheduleFree", "lr": 1.0}
+    config = {"optimizer": node, "scheduler": {"_target_": "x.Y"}, "average": {"_target_": "x.Y"}}
+    first, second = optimization_problems(config)
+    assert "leave scheduler at none" in first
+    assert "leave average at none" in second
+    assert not list(optimization_problems({"optimizer": node}))
+
+
+@pytest.mark.parametrize(("name", "there"), [("lion", TIMM), ("muon", TIMM), ("adamw_schedule_free", FREE)])
+def test_packages_of_optimizers(name: str, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if there:
+        accepted(f"optimizer={name}")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    from pellucid.config.check import check_targets
+
+    target = "timm.optim.Lion" if name != "adamw_schedule_free" else "schedulefree.AdamWScheduleFree"
+    (said,) = check_targets({"optimizer": {"_target_": target}}).values()
+    extra = target.partition(".")[0]
+    assert f"needs the package {extra}, which is not installed" in said
+    assert f"pip install 'pellucid[{extra}]'" in said
+
+
+def test_a_users_own_schedule_has_options_of_its_own() -> None:
+    own = {"_target_": "mine.Schedule", "warmup": 500, "total_steps": 3}
+    assert not list(optimization_problems({"optimizer": {}, "scheduler": own}))
