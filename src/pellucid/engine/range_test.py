@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from pellucid.config.build import build, from_environment
-from pellucid.data.base import ImageData
+from pellucid.config.build import from_environment
 from pellucid.data.image_cache import ImageCache
 from pellucid.draw.learning_rate import draw_range_test
 from pellucid.draw.png import write_png
 from pellucid.engine.averaging import switching
-from pellucid.engine.build import assemble
+from pellucid.engine.short_training import short_training
 from pellucid.errors import UserError
-from pellucid.inside.preserve_state import preserve_random_state
 from pellucid.metrics.learning_rate import MIN_STEPS, RangeTest, Rule, choose_rate, has_diverged
-from pellucid.system.console import console, quiet_lightning
+from pellucid.system.console import console
 from pellucid.system.files import write_csv
-from pellucid.system.process import quiet_warnings
-from pellucid.task.base import Task
 
 log = logging.getLogger(__name__)
-# Options of the trainer that a test keeps; the others are of a training's length, and of what it writes.
-KEPT = ("_target_", "accelerator", "precision", "accumulate_grad_batches", "deterministic", "benchmark")
-CLIPPING = ("gradient_clip_val", "gradient_clip_algorithm")
 
 
 class RisingRate(Callback):
@@ -90,44 +80,13 @@ def range_test(
     optimizer = {**config["optimizer"], "lr": low}
     config = from_environment({**config, "optimizer": optimizer, "scheduler": None})
     rates_S = np.geomspace(low, high, steps)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    quiet_lightning()
-    with (
-        preserve_random_state(device),
-        tempfile.TemporaryDirectory() as folder,
-        quiet_warnings(),
-        console.progress() as progress,
-    ):
-        with _quietly():
-            data, task = assemble(config)
-            (images or ImageCache()).setup(data, config["data"], device_images=config.get("device_images", 0))
-            task.fit_targets(data.splits["train"].targets)
-            if net := task.frozen_features(data.spec.image_shape):
-                data.remember(net.embed, net.augmentations_per_image)
+    with console.progress() as progress:
         bar = progress.add_task("Looking for a learning rate", total=steps)
         rising = RisingRate(rates_S, lambda: progress.advance(bar))
-        _train(config, task, data, rising, steps, folder)
+        limits = {"max_epochs": -1, "max_steps": steps, "limit_val_batches": 0}
+        short_training(config, rising, images=images, **limits)
     count = len(rising.losses)
     return choose_rate(rates_S[:count], np.array(rising.losses), rule)
-
-
-def _train(
-    config: Mapping[str, Any], task: Task, data: ImageData, rising: RisingRate, steps: int, folder: str
-) -> None:
-    node = {name: value for name, value in config["trainer"].items() if name in (*KEPT, *CLIPPING)}
-    trainer: Trainer = build(
-        {**node, "devices": 1, "max_epochs": -1, "max_steps": steps, "limit_val_batches": 0},
-        "trainer",
-        packages=config["packages"],
-        callbacks=[rising],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-    )
-    trainer.fit(task, datamodule=data)
 
 
 def write_range_test(test: RangeTest, folder: Path, *, title: str, note: str) -> None:
@@ -137,15 +96,3 @@ def write_range_test(test: RangeTest, folder: Path, *, title: str, note: str) ->
     columns = np.stack([test.lr_S, test.loss_S, test.smooth_S], axis=1).tolist()
     names = ("lr", "loss", "loss/smoothed")
     write_csv(folder / "learning_rate.csv", [dict(zip(names, row, strict=True)) for row in columns])
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what is told as a net is built: the training, or the command, tells it."""
-    ours = logging.getLogger("pellucid")
-    level = ours.level
-    ours.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        ours.setLevel(level)

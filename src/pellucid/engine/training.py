@@ -22,6 +22,7 @@ from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
+from pellucid.engine.budget import check_minutes, epochs_within, measure_pace, tell_epochs
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
@@ -81,6 +82,7 @@ class Training:
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
         self.found: RangeTest | None = None  # of the learning rate, where it was to be found
+        self.fitted = False  # epochs to the minutes that there are
         self.chosen_task = ""  # where the images' labels have chosen it
         self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
 
@@ -127,6 +129,8 @@ class Training:
         images = self.trial.images if self.trial else ImageCache()
         if config["optimizer"].get("lr") == AUTO:
             config = self._find_rate(images)
+        if config.get("minutes") is not None and not self.resume:
+            config = self._fit_epochs(config, images)
         if self.last is None:
             data, task = assemble(config, run.overrides())
             config = self._take_task(data.spec.labels)
@@ -196,6 +200,16 @@ class Training:
         self.values, self.found = from_environment(self.config), test
         return dict(self.values)
 
+    def _fit_epochs(self, config: Mapping[str, Any], images: ImageCache) -> dict[str, Any]:
+        """The configuration with as many epochs as ``minutes`` allow, which is the run's from here on."""
+        check_minutes(config)
+        pace, spent = measure_pace(config, images), time.perf_counter() - self.start
+        epochs = epochs_within(config["minutes"], pace, spent=spent, share=config.get("share"))
+        self.config = {**self.config, "trainer": {**self.config["trainer"], "max_epochs": epochs}}
+        self.values, self.fitted = from_environment(self.config), True
+        tell_epochs(epochs, config["minutes"], pace, spent)
+        return dict(self.values)
+
     def _tell_rate(self, test: RangeTest) -> None:
         """Keep the curve of a range test with the run, and say what was chosen."""
         folder = self.run.folder / "figures" / "learning_rate"
@@ -220,7 +234,7 @@ class Training:
 
     def _note_start(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
-        if self.resume or self.chosen_task or self.found:  # from here on with the new budget and device
+        if self.resume or self.chosen_task or self.found or self.fitted:  # from here on with the new budget and device
             self.run.save_config(self.config)
         if self.chosen_task:
             self.run.save_choice("task", self.chosen_task)
