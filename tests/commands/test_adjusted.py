@@ -50,7 +50,7 @@ def test_plain_files_stay_and_others_say_what_they_are(
     assert both["temperature"] == content["temperature"]["temperature"]
     assert both["test/nll/after"] == content["calibration"]["nll"]["after"]
     assert both["test/ece/after"] == pytest.approx(content["ece"], abs=1e-6)
-    rows = list(csv.DictReader((folder / "images.csv").open()))
+    rows = list(csv.DictReader((folder / "images.csv").read_text().splitlines()))
     of_true_N = [float(row[f"probability_{row['class']}"]) for row in rows]
     assert -np.log(of_true_N).mean() == pytest.approx(both["test/nll/after"], rel=1e-3)
     for name in ("calibration", "risk_coverage"):

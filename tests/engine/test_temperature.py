@@ -139,7 +139,7 @@ def test_what_has_none_says_why() -> None:
     redraws = nn.Sequential(nn.Conv2d(1, 1, 1))
     with pytest.raises(UserError, match="Reconstruction predicts no probabilities"):
         check_calibrates(Reconstruction(net=redraws, image_shape=(1, 4, 4), mean=(0,), std=(1,)), 2)
-    check_calibrates(Multilabel(num_classes=1, **shape), 1)  # type: ignore[arg-type]
+    check_calibrates(Multilabel(num_classes=1, **shape), 1)
 
 
 def test_quality_is_that_of_the_calibration_diagram() -> None:

@@ -68,7 +68,7 @@ def test_it_is_a_plain_loop(net: nn.Module, images: Tensor) -> None:
 def test_each_image_is_by_itself(net: nn.Module, images: Tensor) -> None:
     augmented = AugmentedNet(net, tta="ten", pool=mean_softmax)
     with torch.no_grad():
-        alone = torch.cat([augmented(image) for image in images.split(1)])
+        alone = torch.cat([augmented(image) for image in torch.split(images, 1)])
         assert torch.allclose(augmented(images), alone, atol=1e-5)
 
 

@@ -103,9 +103,7 @@ def print_adjusted(added: Adjusted, split: str) -> None:
         "Temperature %s, fitted on %s of epoch %d: NLL %s, before %s. Kept with the run, where %s.",
         *(number(found.temperature, digits=4), counted(found.images, "validation image"), found.epoch),
         *(metric(found.after.nll), metric(found.before.nll)),
-        "predict, explain and export take it"
-        if added.tta == "none"
-        else f"predict tta={added.tta} takes it",
+        "predict, explain and export take it" if added.tta == "none" else f"predict tta={added.tta} takes it",
     )
     if split == found.split:
         log.warning("The temperature was fitted on these very images: how well it does is seen on test.")

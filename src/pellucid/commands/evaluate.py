@@ -119,7 +119,7 @@ def evaluate(
         log.info("%s", line)
     if added:
         print_adjusted(added, split)
-    _print_outputs(found.predictions, trained)
+    _print_outputs(found.predictions, trained, added.text if added else "")
     log.info("%s of %s.", counted(len(found.predictions), f"{split} image"), images.source)
     if not calibrate and load_temperatures(trained.folder):
         log.info(
@@ -130,8 +130,8 @@ def evaluate(
     return [row]
 
 
-def _print_outputs(predictions: Predictions, trained: LoadedRun) -> None:
-    """How well each class, label or number is told."""
+def _print_outputs(predictions: Predictions, trained: LoadedRun, how: str) -> None:
+    """How well each class, label or number is told; ``how``: with which additions to the net."""
     names = trained.spec.classes
     if predictions.has_classes:
         counts_K = trained.class_counts()
@@ -139,15 +139,15 @@ def _print_outputs(predictions: Predictions, trained: LoadedRun) -> None:
             counts_K = None
         if counts_K is not None:
             log.info("%s", describe_imbalance(counts_K, names))
-        console.print_table(_class_table(confusion(predictions, names), counts_K))
+        console.print_table(_class_table(confusion(predictions, names), counts_K, how))
     elif predictions.has_labels:
         scores = labels(predictions, names)
         console.print_table(
-            _output_table("label", names, scores.heads, scores.texts, scores.average_precision_K)
+            _output_table("label", names, scores.heads, scores.texts, scores.average_precision_K, how)
         )
     elif predictions.has_numbers and len(names) > 1:
         found = numbers(predictions, names).scores
-        console.print_table(_output_table("number", names, found.heads, found.texts, found.r2_K))
+        console.print_table(_output_table("number", names, found.heads, found.texts, found.r2_K, how))
 
 
 def _evaluate_all(
@@ -340,7 +340,7 @@ def _summary(
     return table
 
 
-def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None) -> Table:
+def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None, how: str = "") -> Table:
     """Precision, recall and F1 of each class that has images; of many, the worst. With training images."""
     scores, classes = matrix.scores, matrix.classes
     labels = np.flatnonzero(scores.images_K).tolist()
@@ -349,7 +349,9 @@ def _class_table(matrix: Confusion, counts_K: np.ndarray | None = None) -> Table
         title = f"The {MAX_CLASSES} worst of {counted(len(labels), 'class')}"
         labels = sorted(labels, key=lambda label: np.nan_to_num(scores.f1_K[label]))[:MAX_CLASSES]
     trained = () if counts_K is None else ("trained on",)
-    table = console.table(title, ("class", "precision", "recall", "F1", "images", *trained), left=("class",))
+    table = console.table(
+        f"{title}{how}", ("class", "precision", "recall", "F1", "images", *trained), left=("class",)
+    )
     for label in labels:
         counts = () if counts_K is None else (f"{counts_K[label]:,}",)
         table.add_row(Text(plain(classes[label])), *matrix.texts(label), *counts)
@@ -362,13 +364,14 @@ def _output_table(
     heads: Sequence[str],
     texts: Callable[[int], Sequence[str]],
     quality_K: np.ndarray,
+    how: str = "",
 ) -> Table:
     """Of each label or number how well it is told; of many, the worst."""
     title, shown = f"By {kind}", list(range(len(names)))
     if len(names) > MAX_CLASSES:
         title = f"The {MAX_CLASSES} worst of {counted(len(names), kind)}"
         shown = np.argsort(np.nan_to_num(quality_K, nan=2.0), kind="stable")[:MAX_CLASSES].tolist()
-    table = console.table(title, (kind, *heads), left=(kind,))
+    table = console.table(f"{title}{how}", (kind, *heads), left=(kind,))
     for index in shown:
         table.add_row(Text(plain(names[index])), *texts(index))
     return table

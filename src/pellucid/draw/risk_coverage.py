@@ -12,6 +12,7 @@ from pellucid.metrics.selective import RiskCoverage
 
 MAX_POINTS = 2000  # of a line: a page of vectors would grow with the images
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)  # marked where they fall
+FIRST = 0.03  # coverage of the first: the name of the axis stands before it
 APART = 0.055  # of the width, that the names of two thresholds are at least apart
 
 
@@ -24,7 +25,7 @@ def draw_risk_coverage(curve: RiskCoverage, *, title: str, note: str) -> Picture
     sheet.title(title, note)
     caption = f"area under the curve (AURC) {curve.aurc:.4f}, of the best order {curve.least_aurc:.4f}"
     sheet.text(caption, 0.72, 0.56, size=7.5, colour=INK)
-    legend = "band: 95 % intervals; dashed: all are answered; dotted: the best order of the same errors"
+    legend = "band: 95 % intervals; dashed: all answered; dotted: best order of the same errors"
     sheet.text(legend, 0.72, 0.72, width=width + 0.3, size=7, colour=FAINT)
     axes = sheet.axes(0.72, 1.22, width, height)
     index_P = _points(len(curve.risk_N))
@@ -43,7 +44,7 @@ def draw_risk_coverage(curve: RiskCoverage, *, title: str, note: str) -> Picture
     placed: list[float] = []
     for threshold in THRESHOLDS:
         coverage, risk = curve.coverage_at(threshold), curve.risk_at(threshold)
-        if not 0 < coverage < 1 or any(abs(coverage - other) < APART for other in placed):
+        if not FIRST < coverage < 1 or any(abs(coverage - other) < APART for other in placed):
             continue
         placed.append(coverage)
         axes.plot([coverage, coverage], [risk, top], color=LINE, linewidth=0.7, zorder=1)
@@ -57,8 +58,8 @@ def _points(count: int) -> np.ndarray:
 
 
 def _top(curve: RiskCoverage) -> float:
-    """Of the axis: twice the error of all, or more where the curve itself goes higher; its wide intervals at
+    """Of the axis: above the error of all, or more where the curve itself goes higher; its wide intervals at
     few images may leave the picture.
     """
     few = min(len(curve.risk_N), 5)  # whose risk jumps between 0 and 1
-    return float(min(1.02, max(2 * curve.error, 1.15 * curve.risk_N[few - 1 :].max(), 0.01)))
+    return float(min(1.02, max(1.4 * curve.error, 1.15 * curve.risk_N[few - 1 :].max(), 0.01)))
