@@ -102,7 +102,9 @@ def evaluate(
     images = trained.data(data, count_trained=trained_on == "count")
     images.split(split)
     names = dict.fromkeys(name for name in ("val", split) if name in images.splits)
-    evaluations: dict[str, Evaluation] = {name: evaluation(trained, images, name) for name in names}
+    evaluations: dict[str, Evaluation] = {
+        name: evaluation(trained, images, name, keep_outputs=calibrate) for name in names
+    }
     row = _row(trained, evaluations)
     seed = trained.config["seed"]
     intervals = evaluations[split].intervals(seed)

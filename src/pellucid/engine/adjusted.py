@@ -103,7 +103,7 @@ def adjusted(
     options: dict[str, Any] = {"tta": tta, "keep_outputs": calibrate}
 
     def evaluated(name: str) -> Evaluation:
-        again = tta != "none" or calibrate  # whose outputs were not kept
+        again = tta != "none" or (calibrate and plain[name].outputs is None)
         return evaluation(trained, data, name, **options) if again else plain[name]
 
     without = evaluated(split)
