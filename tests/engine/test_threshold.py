@@ -50,7 +50,7 @@ def test_mistakes_are_told_with_numbers() -> None:
     with pytest.raises(UserError, match="risk=2: expected more than 0 and less than 1"):
         check_threshold("auto", 2, 2)
     confidence_N = torch.linspace(0.5, 1, 20)
-    with pytest.raises(UserError, match=r"20 validation images cannot show that .* can guarantee is 0\.\d+"):
+    with pytest.raises(UserError, match=r"20 validation images cannot show that .*; risk=0\.\d+ is"):
         _selection(predictions_of(confidence_N, confidence_N > 0), "auto", 0.01)
     with pytest.raises(UserError, match="20 of 20 validation images get a confidence that is no number"):
         _selection(predictions_of(confidence_N * torch.nan, confidence_N > 0), 0.9, 0.01)

@@ -9,7 +9,7 @@ from scipy.stats import binom
 from pellucid.metrics.selective import (
     binomial_bound,
     guaranteed_threshold,
-    least_bound,
+    least_guaranteed,
     risk_coverage,
     select,
 )
@@ -61,9 +61,19 @@ def test_a_low_threshold_is_found_and_none_is_where_too_few_images_are() -> None
     assert 0.58 < chosen.threshold < 0.6, "some of the wrong ones may be answered"
     assert chosen.answered == (confidence_N >= chosen.threshold).sum()
     assert guaranteed_threshold(CONFIDENCE_N, RIGHT_N, 0.05) is None
-    least = least_bound(CONFIDENCE_N, RIGHT_N)
-    assert least == binomial_bound(1, 8, 0.05 / 4), "the eighth has the one error, four thresholds are tried"
-    assert least_bound(CONFIDENCE_N, ~RIGHT_N | True) < least
+
+
+def test_what_is_said_to_be_the_least_is_found() -> None:
+    random = np.random.default_rng(3)
+    for _ in range(50):
+        confidence_N = random.uniform(0.5, 1, 120)
+        right_N = random.random(120) < confidence_N
+        assert guaranteed_threshold(confidence_N, right_N, 0.02) is None
+        least = least_guaranteed(confidence_N, right_N, 0.02)
+        found = guaranteed_threshold(confidence_N, right_N, least)
+        assert found is not None
+        assert found.guaranteed is not None
+        assert found.guaranteed <= least
 
 
 def test_the_guarantee_holds_as_often_as_it_says() -> None:

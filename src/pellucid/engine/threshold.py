@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pellucid.engine.loaded_run import LoadedRun
 from pellucid.engine.temperature import Temperature
 from pellucid.errors import UserError, counted, first_line
 from pellucid.metrics.predictions import Predictions
-from pellucid.metrics.selective import Selection, guaranteed_threshold, least_bound, select
+from pellucid.metrics.selective import Selection, guaranteed_threshold, least_guaranteed, select
 from pellucid.system.number_text import number
 
 log = logging.getLogger(__name__)
@@ -79,11 +80,11 @@ def _selection(predictions: Predictions, threshold: float | str, risk: float) ->
         return select(confidence_N, right_N, threshold)
     chosen = guaranteed_threshold(confidence_N, right_N, risk)
     if chosen is None:
-        least = least_bound(confidence_N, right_N)
+        least = math.ceil(1e4 * least_guaranteed(confidence_N, right_N, risk)) / 1e4
         raise UserError(
-            f"threshold=auto risk={risk}: {counted(len(confidence_N), 'validation image')} cannot show that "
-            f"of any threshold; the least risk that they can guarantee is {number(least)}. Allow a larger "
-            "risk, or train with a larger data.val_fraction."
+            f"threshold=auto risk={risk}: {counted(len(confidence_N), 'validation image')} cannot show "
+            f"that of any threshold that was tried; risk={least:.4f} is the least that they can. Allow so "
+            "much, or train with a larger data.val_fraction."
         )
     return chosen
 

@@ -123,19 +123,34 @@ def guaranteed_threshold(
     networks", 2017: a binary search among the images' confidences; the exact binomial bound of each that is
     tried (Clopper and Pearson 1934) at a part of 1 − ``level`` that holds for all that are tried together.
     """
+    return _search(confidence_N, right_N, risk, level)[0]
+
+
+def least_guaranteed(
+    confidence_N: np.ndarray, right_N: np.ndarray, risk: float, level: float = LEVEL
+) -> float:
+    """The least risk that the search for ``risk`` has shown of a threshold: for that risk one is found."""
+    return _search(confidence_N, right_N, risk, level)[1]
+
+
+def _search(
+    confidence_N: np.ndarray, right_N: np.ndarray, risk: float, level: float
+) -> tuple[Selection | None, float]:
+    """The lowest threshold that was found, and the least bound of all that were tried."""
     candidates_U = np.unique(confidence_N)
     share = (1 - level) / len(candidates_U).bit_length()  # so many are tried at most
-    low, high, best = 0, len(candidates_U), None
+    low, high, best, least = 0, len(candidates_U), None, 1.0
     while low < high:
         middle = (low + high) // 2
         tried = select(confidence_N, right_N, float(candidates_U[middle]))
         bound = binomial_bound(tried.wrong, tried.answered, share)
+        least = min(least, bound)
         if bound <= risk:
             best = Selection(tried.threshold, tried.images, tried.answered, tried.wrong, bound)
             high = middle
         else:
             low = middle + 1
-    return best
+    return best, least
 
 
 def binomial_bound(wrong: int, answered: int, share: float) -> float:
@@ -143,16 +158,3 @@ def binomial_bound(wrong: int, answered: int, share: float) -> float:
     from scipy.stats import beta
 
     return 1.0 if wrong >= answered else float(beta.ppf(1 - share, wrong + 1, answered - wrong))
-
-
-def least_bound(confidence_N: np.ndarray, right_N: np.ndarray, level: float = LEVEL) -> float:
-    """The least risk that ``guaranteed_threshold`` could show of any threshold."""
-    from scipy.stats import beta
-
-    order_N = np.argsort(-confidence_N, kind="stable")
-    ends_U = np.flatnonzero(np.append(np.diff(confidence_N[order_N]) != 0, True))
-    wrong_U = np.cumsum(~right_N.astype(bool)[order_N])[ends_U]
-    answered_U = ends_U + 1
-    share = (1 - level) / len(ends_U).bit_length()
-    bounds_U = beta.ppf(1 - share, wrong_U + 1, np.maximum(answered_U - wrong_U, 1))
-    return float(np.where(wrong_U >= answered_U, 1.0, bounds_U).min())
