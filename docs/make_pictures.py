@@ -54,6 +54,8 @@ PICTURES = {
 }
 COMMANDS = {  # what a command draws, and the file of it
     "calibration": ("evaluate.py run={runs}/cnn", "calibration.png"),
+    "calibrated": ("evaluate.py run={runs}/cnn calibrate=true", "calibration.png"),
+    "risk_coverage": ("evaluate.py run={runs}/cnn", "risk_coverage.png"),
     "units": ("units.py run={runs}/small layer=features.4 count=6", "units_000_005.png"),
     "comparison": ("compare.py runs=[{runs}/small,{runs}/other]", "layers.png"),
     "neighbours": ("embed.py run={runs}/small neighbours={query}", "embed_neighbours.png"),

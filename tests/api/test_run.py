@@ -59,6 +59,23 @@ def test_it_is_evaluated(folder: Path) -> None:
     assert contents(folder) == before
 
 
+def test_it_is_evaluated_with_tta_and_a_temperature(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "run")
+    run = pellucid.load(tmp_path / "run")
+    plain, found = run.evaluate(), run.evaluate(tta="flip", calibrate=True)
+    assert (plain.tta, plain.temperature, plain.gains) == ("none", None, {})
+    assert found.tta == "flip"
+    assert found.metrics["accuracy"] == pytest.approx(plain.metrics["accuracy"] + found.gains["accuracy"])
+    low, high = found.gain_intervals["accuracy"]
+    assert low <= found.gains["accuracy"] <= high
+    assert found.temperature is not None
+    assert found.calibration["nll"]["after"] == pytest.approx(found.metrics["loss"], rel=1e-4)
+    assert found.aurc is not None
+    assert "best_test_flip_calibrated/risk_coverage" in found.figures
+    rows = run.predict(run.images(4), tta="flip", threshold=0.5).rows
+    assert [row["class"] is None for row in rows] == [row["abstained"] for row in rows]
+
+
 def test_images_are_predicted_and_explained(folder: Path, images: Path) -> None:
     run = pellucid.load(folder)
     rows = run.predict(images).rows

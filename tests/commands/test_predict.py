@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import os
 import shutil
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pellucid.commands.evaluate import evaluate
 from pellucid.commands.predict import predict
 from pellucid.draw.sheet import fit
+from pellucid.engine import temperature as temperatures
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
+from tests.commands.runs import temperature_of
 from tests.helpers import make_run, unprivileged
 
 
@@ -112,3 +117,63 @@ def test_nothing_but_a_closed_folder_is_a_mistake(trained: Path, closed: Path) -
     for given in (closed / "secret", closed / "secret" / "*.jpg"):
         with pytest.raises(UserError, match="1 file, no image"):
             unprivileged(lambda given=given: run_predict(trained, given))  # type: ignore[misc]
+
+
+def test_it_abstains_below_a_threshold(
+    trained: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pellucid")
+    mixed = tmp_path / "mixed"
+    shutil.copytree(photos / "test" / "cat", mixed)
+    (mixed / "broken.jpg").write_bytes(b"no image")
+    plain = run_predict(trained, mixed, out=str(tmp_path / "out"))
+    threshold = sorted(row["confidence"] for row in plain)[3] + 1e-5  # above four of the eight
+    found = run_predict(trained, mixed, out=str(tmp_path / "out"), threshold=threshold)
+    assert [row["confidence"] for row in found] == [row["confidence"] for row in plain]
+    assert [row["likeliest"] for row in found] == [row["class"] for row in plain]
+    assert [row["abstained"] for row in found] == [row["confidence"] < threshold for row in plain]
+    assert sum(row["abstained"] for row in found) == 4
+    assert all((row["class"] is None) == row["abstained"] for row in found)
+    assert "4 of 8 images get no class" in caplog.text
+    assert "of uncalibrated confidences: on 6 validation images coverage" in caplog.text
+    facts = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert (facts["threshold"], facts["abstained"], facts["images"]) == (threshold, 4, 8)
+    pandas = pytest.importorskip("pandas")
+    table = pandas.read_csv(tmp_path / "out" / "predictions.csv")
+    assert len(table) == 9
+    answered = table[~table.abstained]  # bool, also with a file that cannot be read
+    assert len(answered) == 4
+    assert answered["class"].notna().all()
+    assert table["class"].isna().sum() == 5
+    for given, message in (
+        ({"threshold": 0.2}, r"threshold=0.2: expected 0.5 up to below 1"),
+        ({"threshold": "auto"}, r"6 validation images cannot show that of any threshold"),
+        ({"tta": "flop"}, r"tta=flop: expected"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run_predict(trained, mixed, out=str(tmp_path / "out"), **given)
+
+
+def test_with_tta_and_a_temperature_it_says_what_evaluation_says(
+    trained: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pellucid")
+    plain = run_predict(trained, photos / "test", out=str(tmp_path / "out"))
+    own = temperature_of(trained, "flip")
+    temperatures.save(trained, own)
+    try:
+        found = run_predict(trained, photos / "test", out=str(tmp_path / "out"), tta="flip")
+        assert all(row["tta"] == "flip" for row in found)
+        assert f"temperature {own.temperature:.3g}" in caplog.text
+        net = restore(trained, accelerator="cpu").predictor(tta="flip")
+        images = restore(trained, accelerator="cpu").data().splits["test"].images(torch.arange(16))
+        scores = net.run(net.inputs(images)) / own.temperature
+        expected = sorted(scores.softmax(dim=1).max(dim=1).values.tolist())
+        assert sorted(row["confidence"] for row in found) == pytest.approx(expected, abs=1e-5)
+        off = run_predict(trained, photos / "test", out=str(tmp_path / "out"), tta="flip", calibrate=False)
+        assert [row["class"] for row in off] == [row["class"] for row in found]
+        assert off != found
+        assert run_predict(trained, photos / "test", out=str(tmp_path / "out")) == plain
+        assert "is of tta=flip" in caplog.text, "which was not asked for"
+    finally:
+        (trained / temperatures.NAME).unlink()

@@ -35,6 +35,8 @@ def test_no_option_takes_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "argv", "said"),
     [
+        ("predict", "run=a images=b risk=0.1", "risk: without effect, as it is what threshold=auto"),
+        ("evaluate", "run=a checkpoint=all tta=flip", "tta: without effect, as checkpoint=all"),
         (
             "train",
             "data=catdog data.source=drawn data.root=/tmp",
@@ -52,6 +54,14 @@ def test_no_option_takes_nothing(name: str) -> None:
 )
 def test_an_option_that_another_leaves_without_effect_is_told(name: str, argv: str, said: str) -> None:
     assert said in problems(*argv.split(), name=name)
+
+
+def test_a_number_out_of_its_range_is_told_and_a_text_may_stand_for_one() -> None:
+    told = problems("run=a", "images=b", "threshold=1", "risk=1.5", name="predict")
+    assert "threshold: expected more than 0 and less than 1, got 1." in told
+    assert "risk: expected more than 0 and less than 1, got 1.5." in told
+    accepted("run=a", "images=b", "threshold=auto", "risk=0.01", name="predict")
+    accepted("run=a", "images=b", "threshold=0.9", name="predict")
 
 
 FUNCTION = """

@@ -44,10 +44,21 @@ SPRITE = "/sprite"  # the thumbnails of TensorBoard's projector, no picture to b
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Evaluation(Result):
-    """Metrics of a split; ``rows``: an image each. ``intervals``: those of 95 %."""
+    """Metrics of a split; ``rows``: an image each. ``intervals``: those of 95 %.
+
+    ``tta``: on which versions of each image; ``gains``: by metric what that adds, and ``gain_intervals``.
+    ``temperature``: at which probabilities are, None where none was asked for; ``calibration``: ``nll`` and
+    ``ece``, each ``before`` and ``after``. ``aurc``: the area under the risk–coverage curve, of classes.
+    """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, Any] = field(default_factory=dict)
+    tta: str = "none"
+    gains: Mapping[str, float] = field(default_factory=dict)
+    gain_intervals: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float | None = None
+    calibration: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    aurc: float | None = None
 
 
 class Run:
@@ -174,7 +185,8 @@ class Run:
 
     def evaluate(self, *overrides: str, **options: Any) -> Evaluation:
         """Metrics with intervals, by class and by image; ``split="val"``. Other data by overrides,
-        ``"data=image_folder", "data.root=/my/photos"``.
+        ``"data=image_folder", "data.root=/my/photos"``. ``tta="flip"``: on several versions of each image;
+        ``calibrate=True``: at a temperature that is fitted on validation, and kept in the run's folder.
         """
         with _asked("evaluate", overrides, self._with_own(options)) as (found, folder):
             file = next(folder.rglob("metrics.json"), None)
@@ -188,6 +200,12 @@ class Run:
             figures=found.figures,
             metrics=facts["metrics"],
             intervals=facts["intervals"],
+            tta=facts.get("tta", "none"),
+            gains=facts.get("gains", {}),
+            gain_intervals=facts.get("gain_intervals", {}),
+            temperature=facts.get("temperature", {}).get("temperature"),
+            calibration=facts.get("calibration", {}),
+            aurc=facts.get("aurc"),
         )
 
     def predict(self, images: str | Path | Images, **options: Any) -> Result:

@@ -7,11 +7,11 @@ What an annotation says beside the type is said by the names here.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 
@@ -20,6 +20,7 @@ from pellucid.config.signature import read_signature
 from pellucid.errors import did_you_mean
 from pellucid.system.files import YAML_LOADER
 
+T = TypeVar("T")
 PathText: TypeAlias = str  # a path, taken to the letter: it may contain =, spaces, brackets
 NameText: TypeAlias = str  # a text with any sign in it; 1.10 is no number
 # Options of the run's own data by name, {"root": …}; with a _target_, other data as a whole.
@@ -50,6 +51,20 @@ class Unless(OnlyIf):
 
     def moot(self, config: Mapping[str, Any]) -> bool:
         return not super().moot(config)
+
+
+@dataclass(frozen=True)
+class Within:
+    """Of an argument whose number is more than ``low`` and less than ``high``; a text may stand for one."""
+
+    low: float
+    high: float
+
+    def problem(self, name: str, value: Any) -> str:
+        """What was expected; the empty text where it fits."""
+        if not isinstance(value, int | float) or self.low < value < self.high:
+            return ""
+        return f"{name}: expected more than {self.low:g} and less than {self.high:g}, got {value}."
 
 
 @dataclass(frozen=True)
@@ -107,14 +122,15 @@ class Command:
         annotation = self.arguments.get(name)
         expected = type_problem(value, annotation)
         if expected is None or (isinstance(value, str) and "${" in value):
-            return ""
+            beside = _beside(annotation, {"Within": Within})
+            return next(filter(None, (limits.problem(name, value) for limits in beside)), "")
         got = "null" if value is None else repr(value)
         return f"{name}: expected {expected}, got {got}.{did_you_mean(str(value), literals(annotation))}"
 
     def moot_problems(self, config: Mapping[str, Any], written: Collection[str]) -> Iterator[str]:
         """Of the options that were ``written``, those that others leave without effect."""
         for name in written:
-            for condition in _conditions(self.arguments.get(name)):
+            for condition in _beside(self.arguments.get(name), {"OnlyIf": OnlyIf, "Unless": Unless}):
                 if condition.moot(config):
                     yield f"{name}: without effect, as {condition.otherwise}. Leave it out."
 
@@ -126,12 +142,11 @@ class Command:
         }
 
 
-def _conditions(annotation: ast.expr | None) -> Iterator[OnlyIf]:
-    """What stands beside the type: ``Annotated[int, OnlyIf(…)]``."""
+def _beside(annotation: ast.expr | None, kinds: Mapping[str, Callable[..., T]]) -> Iterator[T]:
+    """What of those kinds stands beside the type: ``Annotated[int, OnlyIf(…)]``."""
     for node in ast.walk(annotation) if annotation else ():
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            kind = {"OnlyIf": OnlyIf, "Unless": Unless}[node.func.id]
-            yield kind(*map(ast.literal_eval, node.args))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds:
+            yield kinds[node.func.id](*map(ast.literal_eval, node.args))
 
 
 def literals(annotation: ast.expr | None) -> list[str]:

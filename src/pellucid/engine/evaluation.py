@@ -18,6 +18,7 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.loader import Order
 from pellucid.engine.intervals import Inputs, Interval, PerImageTest, resampled
+from pellucid.engine.test_time import at_test_time
 from pellucid.inside.images import UNKNOWN
 from pellucid.metrics.imbalance import MACRO, MacroFigure, is_imbalanced
 from pellucid.metrics.intervals import wilson
@@ -35,11 +36,13 @@ class Evaluation:
     """Metrics of a split, and the predictions that they are of.
 
     ``inputs``: what each metric is computed from, image by image as they were seen; or why that is not known.
+    ``outputs``: what the net gave of each image, (N, …) float32, where it was kept.
     """
 
     metrics: Mapping[str, float]
     predictions: Predictions
     inputs: Mapping[str, Inputs | MacroFigure | str]
+    outputs: Tensor | None = None
 
     def intervals(self, seed: int) -> dict[str, Interval]:
         """95 % intervals of the metrics: the uncertainty of having these images and not others.
@@ -81,9 +84,13 @@ class Evaluation:
 
 
 class PredictionCollector(Callback):
-    """Keeps what is predicted of each image while Lightning tests a net, so that one pass gives all."""
+    """Keeps what is predicted of each image while Lightning tests a net, so that one pass gives all.
 
-    def __init__(self) -> None:
+    ``keep_outputs``: also what the net gave.
+    """
+
+    def __init__(self, *, keep_outputs: bool = False) -> None:
+        self.keep_outputs, self.outputs = keep_outputs, list[Tensor]()
         self.values: dict[str, list[Tensor]] = {}
         self.labels: list[Tensor] = []
 
@@ -117,6 +124,8 @@ class PredictionCollector(Callback):
         for name, value in values.items():
             self.values.setdefault(name, []).append(value.cpu())
         self.labels.append(labels_B.cpu())
+        if self.keep_outputs:
+            self.outputs.append(output.cpu())
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Task)
@@ -139,7 +148,8 @@ class PredictionCollector(Callback):
         if labels_N.ndim > 1:
             labels_N, targets_NK = torch.full_like(index_N, UNKNOWN), labels_N
         predictions = Predictions(index_N, labels_N, values, targets_NK, self._thresholds_K)
-        return Evaluation(metrics, predictions, self._per_image.inputs(metrics, len(labels_N)))
+        outputs = torch.cat(self.outputs)[rows_N] if self.outputs else None
+        return Evaluation(metrics, predictions, self._per_image.inputs(metrics, len(labels_N)), outputs)
 
 
 def _says_its_losses(task: Task) -> bool:
@@ -150,14 +160,24 @@ def _says_its_losses(task: Task) -> bool:
     return steps is says
 
 
-def evaluation(trained: LoadedRun, data: ImageData, split: str, **options: Any) -> Evaluation:
+def evaluation(
+    trained: LoadedRun,
+    data: ImageData,
+    split: str,
+    *,
+    tta: str = "none",
+    temperature: float = 1.0,
+    keep_outputs: bool = False,
+    **options: Any,
+) -> Evaluation:
     """Test the net on a split, as ``train`` does it: the same figures to the last bit on the same device.
 
-    ``options``: further ones of the Trainer.
+    ``tta`` and ``temperature``: see ``at_test_time``. ``options``: further ones of the Trainer.
     """
-    collector = PredictionCollector()
+    collector = PredictionCollector(keep_outputs=keep_outputs)
     trainer = trained.trainer(callbacks=[collector], **options)
-    with quiet_warnings():
+    added = at_test_time(trained.task, trained.spec.image_shape, tta=tta, temperature=temperature)
+    with quiet_warnings(), added:
         loader = data.loader(split, trainer=trainer)
         trainer.test(trained.task, dataloaders=loader, verbose=False)
     return with_macro(collector.evaluation(trainer, loader.sampler), trained.class_counts())

@@ -23,9 +23,12 @@ from pellucid.data.divide import DIVISION_OPTIONS, History
 from pellucid.data.manifest import Manifest
 from pellucid.engine.build import make_data, restore_task
 from pellucid.engine.task_choice import KNOWN
+from pellucid.engine.temperature import Temperature, stored, tempered
+from pellucid.engine.test_time import pool_of
 from pellucid.errors import UserError, first_line
-from pellucid.inside.predictor import Predictor
+from pellucid.inside.predictor import Interpret, Predictor
 from pellucid.inside.preserve_state import unwrap_compiled
+from pellucid.inside.tta import AugmentedNet
 from pellucid.run.checkpoint import load_checkpoint
 from pellucid.run.folder import FORMAT, Run
 from pellucid.spec import CLASS, Spec
@@ -107,12 +110,32 @@ class LoadedRun:
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"accelerator={self.accelerator}: {first_line(error)}") from error
 
-    def predictor(self, trainer: Trainer | None = None) -> Predictor:
-        """The net where it is to run, on the ``trainer``'s device and in its precision if one is given."""
+    def temperature(self, tta: str = "none") -> Temperature | None:
+        """The temperature that is kept with the run for this net and ``tta``; None where there is none."""
+        return stored(self.folder, self.net, self.checkpoint, tta)
+
+    def predictor(
+        self,
+        trainer: Trainer | None = None,
+        *,
+        tta: str = "none",
+        temperature: Temperature | None = None,
+    ) -> Predictor:
+        """The net where it is to run, on the ``trainer``'s device and in its precision if one is given.
+
+        ``tta``: on several versions of each image. ``temperature``: that of the probabilities; what the net
+        gives stays undivided. Raises UserError for a task that has no ``tta``.
+        """
         trainer = trainer or self.trainer()
         device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
         self.task.to(device).eval()
-        return Predictor(unwrap_compiled(self.net), self.spec, device, self.task.predictions, precision)
+        net: nn.Module = unwrap_compiled(self.net)
+        interpret: Interpret = self.task.predictions
+        if tta != "none":
+            net = AugmentedNet(net, tta=tta, pool=pool_of(self.task, self.spec.image_shape, tta))
+        if temperature is not None:
+            interpret = tempered(interpret, temperature.temperature)
+        return Predictor(net, self.spec, device, interpret, precision)
 
     def class_counts(self) -> np.ndarray | None:
         """The training images of each class, (K,), where the run knows them and they have classes."""

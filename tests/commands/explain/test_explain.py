@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from pellucid.config.command import Command
 from pellucid.config.command_line import quote_path
+from pellucid.engine import temperature as temperatures
+from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from tests.commands.explain.runs import run_explain
+from tests.commands.runs import temperature_of
 from tests.helpers import CONF, compose
 
 
@@ -42,6 +48,34 @@ def test_mistakes_are_told_and_nothing_is_written(trained: Path, photos: Path, t
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match=r"out cannot be made.*out=<folder>"):
         run_explain(trained, tmp_path / "photos", **given)
+
+
+def test_probabilities_are_at_the_temperature_that_is_kept(
+    trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    given = {
+        "explainer": compose("explainer=saliency")["explainer"],
+        "out": str(tmp_path / "out"),
+        "trust": 0,
+    }
+
+    def confidences(**options: bool) -> list[float]:
+        run_explain(run, photos / "test" / "cat", **given, **options)
+        return [float(text) for text in re.findall(r"predicted \w+ \(([\d.]+)\)", capsys.readouterr().out)]
+
+    before = confidences()
+    found = replace(temperature_of(run, "none"), temperature=50.0)
+    temperatures.save(run, found)
+    predictor = restore(run, accelerator="cpu").predictor(temperature=found)
+    images = restore(run, accelerator="cpu").data().splits["test"]
+    cats = images.images(torch.tensor([n for n, file in enumerate(images.files) if "cat" in file]))
+    expected = predictor.predictions(predictor.inputs(cats))["confidence"]
+    after = confidences()
+    assert sorted(after) == pytest.approx(sorted(expected.tolist()), abs=0.006)
+    assert max(after) < 0.7 < max(before)
+    assert confidences(calibrate=False) == before
 
 
 def test_a_class_is_taken_to_the_letter() -> None:

@@ -77,17 +77,19 @@ class ClassWriter(Writer):
         for position, file in enumerate(files):
             photo_1HWC = photos_BHWC[position : position + 1]
             if self.predictor.has_classes:
-                title, right = self._title(file, scores, position)
+                probabilities_BK = values.get("probabilities", scores.probabilities)  # calibrated, if any are
+                title, right = self._title(file, scores, position, probabilities_BK[position])
             else:
                 explained = self.run.spec.classes[int(scores.target_B[position])]
                 title, right = f"predicted {said[position]}; explained: {explained}", None
             self._draw(file, photo_1HWC, title, right, position, by_method)
 
-    def _title(self, file: Path, scores: ExplainedScores, position: int) -> tuple[str, bool | None]:
+    def _title(
+        self, file: Path, scores: ExplainedScores, position: int, probability_K: Tensor
+    ) -> tuple[str, bool | None]:
         """What is predicted and explained of an image, and whether it is right, where that is known."""
         classes = self.run.spec.classes
         target, predicted = int(scores.target_B[position]), int(scores.predicted[position])
-        probability_K = scores.probabilities[position]
         title = f"predicted {classes[predicted]} ({float(probability_K[predicted]):.2f})"
         if target != predicted:
             title += f"; explained: {classes[target]} ({float(probability_K[target]):.2f})"

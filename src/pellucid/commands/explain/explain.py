@@ -37,6 +37,7 @@ def explain(
     layers: NameText | Sequence[NameText] | None = None,
     trust: Literal["auto", "all"] | int = "auto",
     checkpoint: PathText = "best",
+    calibrate: bool = True,
     accelerator: str = "auto",
     packages: Sequence[str] = (),
     figures: Literal["png", "pdf", "svg"] | Sequence[Literal["png", "pdf", "svg"]] = "png",
@@ -48,14 +49,16 @@ def explain(
     (of several labels the likeliest, of numbers the first), true (by the name of the image's folder) or the
     name of a class, label or number. ``layers``: whose feature maps are shown too.
     ``trust``: of how many images, evenly spread, it is measured how far to trust the maps: a number, all, or
-    auto, as many as are cheap, at least three. Of an autoencoder: where its error is. Files go to
-    ``explanations/`` of the run folder, or to ``out``. Raises UserError.
+    auto, as many as are cheap, at least three. ``calibrate``: probabilities at the temperature that is kept
+    with the run, if one is; maps are of the net's own scores. Of an autoencoder: where its error is. Files
+    go to ``explanations/`` of the run folder, or to ``out``. Raises UserError.
     """
     if trust not in ("auto", "all") and not (type(trust) is int and trust >= 0):
         raise UserError(f"trust={trust}: expected auto, all or a number of images, 0 or more.")
     files = find_pictures(images)
     trained = restore(run, checkpoint=checkpoint, accelerator=accelerator, packages=packages)
-    predictor = trained.predictor()
+    temperature = trained.temperature() if calibrate else None
+    predictor = trained.predictor(temperature=temperature)
     folder = trained.output_folder(out, "explanations")
     pictures = Pictures(files, trained.spec.image_shape, trained.spec.values, trained.spec.fit)
     names = OutputNames(files, find_base(images))
@@ -85,6 +88,8 @@ def explain(
     write_csv(folder / writer.table, writer.rows)
     writer.tell()
     writer.summarise()
+    if temperature is not None:
+        log.info("Probabilities are calibrated, %s; calibrate=false shows the net's own.", temperature.text)
     log.info("Written: %s", folder)
     check_folders(pictures.unreadable)
     return writer.rows

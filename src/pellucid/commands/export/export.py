@@ -43,6 +43,7 @@ def export(
         Unless("format", "safetensors", "format=safetensors holds weights alone"),
     ] = "inside",
     checkpoint: PathText = "best",
+    calibrate: bool = True,
     images: PathText | None = None,
     opset: Annotated[
         int | None,
@@ -60,9 +61,11 @@ def export(
     ``format``: ``onnx``; ``onnx_int8``, quantized to 8 bits, with the accuracy that costs; ``state_dict`` or
     ``safetensors``, weights by the names of the net's library; ``torch_export`` or ``torchscript``, programs
     of torch. ``run``: a run folder or a checkpoint. ``preprocessing``: inside (the model takes uint8 pixels)
-    or beside (it takes normalised images). ``images`` to compare on, in place of the run's test images: a
-    file, a folder or a pattern. ``accelerator``: where the net computes what the file is compared with.
-    Files go to ``export/`` of the run folder, or to ``out``. Raises UserError, and then nothing was written.
+    or beside (it takes normalised images). ``calibrate``: models and programs divide their scores by the
+    temperature that is kept with the run, if one is; beside weights it is written. ``images`` to compare on,
+    in place of the run's test images: a file, a folder or a pattern. ``accelerator``: where the net computes
+    what the file is compared with. Files go to ``export/`` of the run folder, or to ``out``. Raises
+    UserError, and then nothing was written.
     """
     _check_options(format, preprocessing, opset)
     files = find_pictures(images) if images else []
@@ -71,13 +74,17 @@ def export(
     folder = trained.output_folder(out, "export")
     path = folder / f"{trained.checkpoint.stem}{FORMATS[format]}"
     inside = preprocessing == "inside"
+    temperature = trained.temperature() if calibrate else None
+    given = {"temperature": None if temperature is None else temperature.temperature}
     exported: Exported
     if format in ("onnx", "onnx_int8"):
-        exported = (Onnx if format == "onnx" else Quantized)(trained, path, inside=inside, opset=opset)
+        exported = (Onnx if format == "onnx" else Quantized)(
+            trained, path, inside=inside, opset=opset, **given
+        )
     elif format in ("state_dict", "safetensors"):
-        exported = StateDict(trained, path)
+        exported = StateDict(trained, path, **given)
     else:
-        exported = Program(trained, path, format=format, inside=inside)
+        exported = Program(trained, path, format=format, inside=inside, **given)
     sample = choose_sample(trained, files, str(images))
     agreement = verify(sample, exported.outputs, exported.net_outputs, classifies=exported.classifies)
     exported.check(agreement, sample.description)

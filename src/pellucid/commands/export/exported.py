@@ -35,19 +35,27 @@ class Exported(ABC):
     by: str  # what computes it, for messages
     use: Sequence[str]  # the lines of Python that load it
 
-    def __init__(self, run: LoadedRun) -> None:
-        self.run = run
+    def __init__(self, run: LoadedRun, temperature: float | None) -> None:
+        self.run, self.temperature = run, temperature
         self.classifies = isinstance(run.task, Classification)
-        self.last = finish_of(run.task, run.spec.classes)
+        self.last = finish_of(run.task, run.spec.classes, temperature)
 
     def graph_of(self, *, inside: bool) -> Graph:
         """The graph of a copy of the net, which stays on the CPU, to the last step of its task."""
         net = copy.deepcopy(self.run.net)
-        return Graph(net=net, spec=self.run.spec, inside=inside, classifies=self.classifies, last=self.last)
+        return Graph(
+            net=net,
+            spec=self.run.spec,
+            inside=inside,
+            classifies=self.classifies,
+            last=self.last,
+            temperature=self.temperature,
+        )
 
     def facts_of_run(self) -> dict[str, Any]:
         """Provenance and constants of the net and its task, in plain containers."""
-        return facts_of_net(self.run, classifies=self.classifies, last=self.last)
+        facts = facts_of_net(self.run, classifies=self.classifies, last=self.last)
+        return facts if self.temperature is None else {**facts, "temperature": self.temperature}
 
     def load_predictor(self) -> None:
         """Put the net where it is to run, in float32 whatever the precision of its run was."""
@@ -95,8 +103,16 @@ class Onnx(Computed):
 
     kind = "ONNX model"
 
-    def __init__(self, run: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
-        super().__init__(run)
+    def __init__(
+        self,
+        run: LoadedRun,
+        path: Path,
+        *,
+        inside: bool,
+        opset: int | None,
+        temperature: float | None = None,
+    ) -> None:
+        super().__init__(run, temperature)
         self.path = path
         self.graph = self.graph_of(inside=inside)
         self.facts = {**self.facts_of_run(), **facts_of_graph(self.graph, run.spec)}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from pellucid.engine.test_time import moved
 from pellucid.task.base import Task
 from pellucid.task.multilabel import Multilabel
 from pellucid.task.regression import Regression
@@ -32,11 +33,15 @@ class Probabilities(Finish):
         "probability": "float32 (batch, labels): their sigmoid; an image has a label from its threshold on",
     }
 
-    def __init__(self, task: Multilabel, names: tuple[str, ...]) -> None:
+    def __init__(self, task: Multilabel, names: tuple[str, ...], temperature: float | None) -> None:
         super().__init__()
-        self.facts = {"labels": list(names), "thresholds": task.thresholds.tolist()}
+        self.temperature = 1.0 if temperature is None else temperature
+        thresholds_K = moved(task.thresholds, self.temperature)
+        self.facts = {"labels": list(names), "thresholds": thresholds_K.tolist()}
 
     def forward(self, output_BK: Tensor) -> tuple[Tensor, ...]:
+        if self.temperature != 1:
+            output_BK = output_BK / self.temperature
         return output_BK, output_BK.sigmoid()
 
 
@@ -62,8 +67,10 @@ class Units(Finish):
         return (output_BK * self.scale + self.shift,)
 
 
-def finish_of(task: Task, names: tuple[str, ...]) -> Finish | None:
-    """That of a task of several labels or numbers; None of another."""
+def finish_of(task: Task, names: tuple[str, ...], temperature: float | None = None) -> Finish | None:
+    """That of a task of several labels, whose scores are divided by ``temperature``, or of numbers; None of
+    another.
+    """
     if isinstance(task, Multilabel):
-        return Probabilities(task, names)
+        return Probabilities(task, names, temperature)
     return Units(task, names) if isinstance(task, Regression) else None

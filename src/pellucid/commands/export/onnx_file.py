@@ -35,18 +35,26 @@ class Graph(nn.Module):
     """Net with its preprocessing and softmax, in float32.
 
     ``inside``: it takes uint8 pixels and normalises them; else it takes normalised images. A classifier gives
-    logits and confidence, their softmax; another net what it gives, or what ``last`` makes of it.
+    logits and confidence, their softmax, both at ``temperature``; another net what it gives, or what ``last``
+    makes of it.
     """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(
-        self, *, net: nn.Module, spec: Spec, inside: bool, classifies: bool, last: Finish | None = None
+        self,
+        *,
+        net: nn.Module,
+        spec: Spec,
+        inside: bool,
+        classifies: bool,
+        last: Finish | None = None,
+        temperature: float | None = None,
     ) -> None:
         super().__init__()
         self.net, self.inside, self.classifies, self.last = net, inside, classifies, last
-        self.image_shape = spec.image_shape
+        self.image_shape, self.temperature = spec.image_shape, temperature
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
         self.register_buffer("scale", 1 / (255 * std))  # as Spec.normalise, to the bit
         self.register_buffer("shift", mean / std)
@@ -76,7 +84,10 @@ class Graph(nn.Module):
         if self.last is not None:
             given: tuple[Tensor, ...] = self.last(output)
             return given
-        return (output, output.softmax(dim=1)) if self.classifies else (output,)
+        if not self.classifies:
+            return (output,)
+        logits_BK = output if self.temperature is None else output / self.temperature
+        return logits_BK, logits_BK.softmax(dim=1)
 
 
 def check_packages(format: str) -> None:

@@ -30,8 +30,10 @@ class Program(Computed):
 
     kind = "program"
 
-    def __init__(self, run: LoadedRun, path: Path, *, format: str, inside: bool) -> None:
-        super().__init__(run)
+    def __init__(
+        self, run: LoadedRun, path: Path, *, format: str, inside: bool, temperature: float | None = None
+    ) -> None:
+        super().__init__(run, temperature)
         self.path, self.format = path, format
         self.graph = self.graph_of(inside=inside)
         self.by = f"torch {torch.__version__}, from the file"

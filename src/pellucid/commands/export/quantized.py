@@ -39,8 +39,16 @@ NOTABLE = 0.01  # of accuracy lost: that is warned of
 class Quantized(Onnx):
     """ONNX model with weights and arithmetic of 8 bits where onnxruntime has it, and its loss of accuracy."""
 
-    def __init__(self, run: LoadedRun, path: Path, *, inside: bool, opset: int | None) -> None:
-        super().__init__(run, path, inside=inside, opset=opset)
+    def __init__(
+        self,
+        run: LoadedRun,
+        path: Path,
+        *,
+        inside: bool,
+        opset: int | None,
+        temperature: float | None = None,
+    ) -> None:
+        super().__init__(run, path, inside=inside, opset=opset, temperature=temperature)
         self.full = self.session
         data = _data_of(run)
         calibrating = list(self._inputs(data, "train", CALIBRATION_IMAGES))

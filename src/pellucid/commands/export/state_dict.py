@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.commands.export.exported import Exported, json_of
-from pellucid.commands.export.usage import reading, use_of_library
+from pellucid.commands.export.usage import reading, use_of_library, use_of_temperature
 from pellucid.commands.export.verify import Agreement
 from pellucid.config.build import build, locate, taken
 from pellucid.engine.build import come_back, options_since
@@ -38,10 +38,10 @@ class StateDict(Exported):
 
     by = "a net built anew from it"
 
-    def __init__(self, run: LoadedRun, path: Path) -> None:
-        super().__init__(run)
+    def __init__(self, run: LoadedRun, path: Path, *, temperature: float | None = None) -> None:
+        super().__init__(run, temperature)
         self.path, self.form = path, _form_of(run)
-        self.use = use_of_library(path, self.form.library)
+        self.use = [*use_of_library(path, self.form.library), *use_of_temperature(temperature)]
         self.facts = self._facts()
         self.content = self._written()
         self.load_predictor()
@@ -56,7 +56,10 @@ class StateDict(Exported):
             "changes": {name: f"torch.nn.{layer}" for name, layer in library.changes.items()},
             "input_range": "(value / 255 - mean) / std, value from 0 to 255",
             "reading": reading(spec, inside=False),
-            "use": use_of_library(Path(self.path.name), library),
+            "use": [
+                *use_of_library(Path(self.path.name), library),
+                *use_of_temperature(self.temperature),
+            ],
         }
         if library.changes:
             facts["differs"] = (

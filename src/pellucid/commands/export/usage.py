@@ -55,11 +55,18 @@ def facts_of_graph(graph: Graph, spec: Spec) -> dict[str, Any]:
         "preprocessing": "inside" if graph.inside else "beside",
         "input": f"{graph.input}: {values} (batch, {shape})",
         "input_range": "0 to 255" if graph.inside else "(value / 255 - mean) / std, value from 0 to 255",
-        "outputs": dict(graph.last.outputs)
-        if graph.last
-        else {name: OUTPUTS[name] for name in graph.outputs},
+        "outputs": outputs_of(graph),
         "reading": reading(spec, inside=graph.inside),
     }
+
+
+def outputs_of(graph: Graph) -> dict[str, str]:
+    """What each output is; of scores that are divided by a temperature, that they are."""
+    named = dict(graph.last.outputs) if graph.last else {name: OUTPUTS[name] for name in graph.outputs}
+    temperature = graph.temperature
+    if temperature is None or "logits" not in named:
+        return named
+    return {**named, "logits": f"{named['logits']}, divided by the temperature {temperature:.6g}"}
 
 
 def reading(spec: Spec, *, inside: bool) -> list[str]:
@@ -103,13 +110,12 @@ def _range(spec: Spec) -> str:
 
 def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
     """Lines of Python that load the model and ask it."""
-    kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
     names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
     read = ["classes"] if graph.classifies else ["classes", "thresholds"] if "probability" in names else []
     lines = [
         "import json, onnxruntime" if read else "import onnxruntime",
         f"session = onnxruntime.InferenceSession({file!r})",
-        f"{names} = session.run(None, {{{graph.input!r}: {graph.input}}})  # {kind} (batch, {shape})",
+        f"{names} = session.run(None, {{{graph.input!r}: {graph.input}}})  # {_taken(graph, spec)}",
     ]
     lines += [f"{key} = json.loads(session.get_modelmeta().custom_metadata_map[{key!r}])" for key in read]
     return lines
@@ -117,14 +123,27 @@ def use_of_onnx(file: str, graph: Graph, spec: Spec) -> list[str]:
 
 def use_of_program(file: str, graph: Graph, spec: Spec) -> list[str]:
     """Lines of Python that load a program of torch and ask it."""
-    kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
     load = "torch.jit.load({!r})" if file.endswith(".torchscript") else "torch.export.load({!r}).module()"
     names = ", ".join(graph.outputs) + ("," if len(graph.outputs) == 1 else "")
     return [
         "import torch",
         f"net = {load.format(file)}",
-        f"{names} = net({graph.input})  # {kind} (batch, {shape})",
+        f"{names} = net({graph.input})  # {_taken(graph, spec)}",
     ]
+
+
+def _taken(graph: Graph, spec: Spec) -> str:
+    """What the model takes; of one whose scores are divided, by what."""
+    kind, shape = "uint8" if graph.inside else "float32", ", ".join(map(str, spec.image_shape))
+    divided = "" if graph.temperature is None else f"; logits: divided by {graph.temperature:.6g}"
+    return f"{kind} (batch, {shape}){divided}"
+
+
+def use_of_temperature(temperature: float | None) -> list[str]:
+    """The line of Python that makes calibrated scores of a net's own."""
+    if temperature is None:
+        return []
+    return [f"scores = net(images) / {temperature!r}  # before softmax or sigmoid: calibrated"]
 
 
 def use_of_library(file: Path, library: LibraryNet) -> list[str]:

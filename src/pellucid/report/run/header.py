@@ -15,6 +15,7 @@ from pellucid.engine.evaluation import Evaluation
 from pellucid.engine.intervals import Interval
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.errors import counted, typed
+from pellucid.report.run.certainty import certainty
 from pellucid.run.folder import Run
 from pellucid.system.number_text import metric
 from pellucid.view.chance import chance
@@ -179,6 +180,7 @@ def _groups(trained: LoadedRun, recorded: Mapping[str, Any]) -> dict[str, dict[s
             "files that could not be used": recorded.get("data/left_out"),
             "mean and deviation": trained.spec.statistics,
         },
+        "Certainty": certainty(trained),
         "Time": {
             "whole run": _duration(recorded.get("seconds/total")),
             "training and pictures": _duration(recorded.get("seconds/fit")),
