@@ -376,7 +376,7 @@ def test_ranks_share_one_balanced_epoch(world_size: int) -> None:
     shared = ranks(23, 4, world_size, strata_N=labels)
     drawn = [index for rank in shared for batch in rank for index in batch]
     assert sorted(drawn) == sorted(balanced_order(labels, 0, 0).tolist())
-    assert not order(23, 4, shuffle=False, strata_N=labels).repeats, "validation stays as it is"
+    assert not order(23, 4, shuffle=False, strata_N=labels).comes_again, "validation stays as it is"
 
 
 def test_an_image_that_comes_again_is_augmented_in_another_way() -> None:
@@ -396,3 +396,34 @@ def test_an_image_that_comes_again_is_augmented_in_another_way() -> None:
     assert {float(value) for half in halves for value in half.values()} <= everything, (
         "for any number of ranks"
     )
+
+
+@pytest.mark.parametrize("strata", [False, True])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_repeats_give_each_image_of_a_batch_several_draws(world_size: int, strata: bool) -> None:
+    labels = torch.tensor([0] * 16 + [1] * 8)
+    given: dict[str, Any] = {"repeats": 3, "strata_N": labels if strata else None}
+    shared = ranks(24, 6, world_size, **given)
+    together = [sorted(i for rank in shared for i in rank[batch]) for batch in range(len(shared[0]))]
+    assert sum(map(len, together)) == 24, "the epoch is as long"
+    for batch in together:
+        assert set(torch.bincount(torch.tensor(batch)).tolist()) <= {0, 3}, "each (image, repeat) in one rank"
+    if strata:
+        drawn = labels[[i for batch in together for i in batch]]
+        assert torch.bincount(drawn).tolist() == [12, 12]
+    assert not order(24, 6, shuffle=False, **given).comes_again, "validation stays as it is"
+    assert [i for batch in order(24, 6, shuffle=False, **given) for i in batch.tolist()] == list(range(24))
+
+
+def test_each_repeat_is_augmented_in_another_way() -> None:
+    images, labels = zip(*loader(20, 6, noisy, repeats=3), strict=True)
+    values, labels_N = torch.cat(images)[:, 0, 0, 0], torch.cat(labels)
+    assert len(torch.unique(values)) == 20
+    assert len(torch.unique(labels_N)) == 7
+    both = [
+        (int(label), float(value))
+        for rank in (0, 1)
+        for images_BCHW, labels_B in loader(20, 3, noisy, repeats=3, world_size=2, rank=rank)
+        for label, value in zip(labels_B, images_BCHW[:, 0, 0, 0], strict=True)
+    ]
+    assert sorted(both) == sorted(zip(labels_N.tolist(), values.tolist(), strict=True)), "for any ranks"

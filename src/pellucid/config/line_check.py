@@ -36,6 +36,7 @@ from pellucid.config.keys import (
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
+from pellucid.data.augment.options import line_problems, moot_options
 from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.system.figure_formats import format_problem
 
@@ -202,11 +203,15 @@ class _LineCheck:
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)
         }
+        if self.name == "train":
+            told = line_problems(config["data"].get("augment"), config.get("augment"))
+            wrong |= {key: problem for key, problem in told.items() if key not in wrong}
         yield from wrong.values()
         yield from self._moot_problems(config, [override.key_or_group for override, _ in values])
         for override, value in values:
             key = override.key_or_group
-            if self.choices.is_of(override) or key in wrong or key.startswith("hydra."):
+            is_told = any(key == known or key.startswith(f"{known}.") for known in wrong)
+            if self.choices.is_of(override) or is_told or key.startswith("hydra."):
                 continue
             problems = list(key_problems(override, value, base, config))
             yield from problems
@@ -229,6 +234,8 @@ class _LineCheck:
             for option in ("data.root", "data.cache"):
                 if option in written:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+        if self.name == "train":
+            yield from moot_options(config["data"].get("augment"), written)
 
 
 def _name_problem(name: Any) -> str:

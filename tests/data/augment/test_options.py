@@ -53,12 +53,14 @@ def test_a_wrong_augmentation_is_told(augment: object, expected: str) -> None:
     ],
 )
 def test_an_option_out_of_its_range_is_told(name: str, option: str, value: object, expected: str) -> None:
-    (problem,) = all_option_problems({name: {option: value}})
+    (problem,) = all_option_problems({name: {option: value}}).values()
     assert problem.startswith(f"augment.{name}.{option}: expected {expected}")
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    told = all_option_problems({"crpo": {}, "crop": {"scael": [0.1, 1], "ratio": 1}, "flip": 3})
+    told = list(
+        all_option_problems({"crpo": {}, "crop": {"scael": [0.1, 1], "ratio": 1}, "flip": 3}).values()
+    )
     assert told[0] == "augment.crpo: there is no such operation. Did you mean 'crop'?"
     assert told[1].startswith("augment.crop.scael: there is no such option. Did you mean 'scale'?")
     assert told[2].startswith("augment.crop.ratio: expected two numbers")

@@ -1,4 +1,4 @@
-"""Augmentations that move pixels: crop, shift, flip.
+"""Augmentations that move pixels: crop, shift, flip, rotate.
 
 Shapes: B images, C channels, H × W pixels, R numbers of an image.
 """
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.data.augment.kernels import rotation, warp
 from pellucid.data.augment.operation import Operation
 
 
@@ -113,3 +114,19 @@ class Flip(Operation):
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         flipped = (numbers_BR[:, 0].to(images_BCHW.device) < self.probability).view(-1, 1, 1, 1)
         return torch.where(flipped, images_BCHW.flip(-1), images_BCHW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotate(Operation):
+    """Random rotation about the centre by up to so many ``degrees`` each way (bilinear)."""
+
+    name = "rotate"
+    commutes = True
+    degrees: float = 15.0
+
+    @property
+    def numbers(self) -> int:
+        return 1
+
+    def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
+        return warp(images_BCHW, rotation(self.degrees * (2 * numbers_BR[:, 0] - 1)), fill)

@@ -29,7 +29,7 @@ class Operation(ABC):
 
     def __post_init__(self) -> None:
         if problems := option_problems(self.name, vars(self)):
-            raise UserError("\n".join(problems))
+            raise UserError("\n".join(problems.values()))
 
     @property
     @abstractmethod

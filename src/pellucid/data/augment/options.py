@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ def _example(number: Number) -> str:
 
 
 PROBABILITY = Number(0, 1)
+AUTO = "auto"  # what a data set chooses by itself
 # The options of each operation, in the order of the configuration's file.
 RANGES: dict[str, dict[str, Number]] = {
     "crop": {
@@ -58,11 +59,28 @@ RANGES: dict[str, dict[str, Number]] = {
     },
     "shift": {"share": Number(0, 0.5, open_low=True)},
     "flip": {"probability": PROBABILITY},
+    "rotate": {"degrees": Number(0, 180, open_low=True)},
+    "color": {
+        **dict.fromkeys(("brightness", "contrast", "saturation"), Number(0, 2)),
+        "hue": Number(0, 0.5),
+        "probability": PROBABILITY,
+    },
+    "grey": {"probability": PROBABILITY},
+    "blur": {"sigma": Number(0, 20, open_low=True, pair=True), "probability": PROBABILITY},
+    "trivial": {"strength": Number(0, 1, open_low=True)},
+    "rand": {"operations": Number(1, 14, whole=True), "magnitude": Number(0, 30, whole=True)},
+    "erase": {
+        "scale": Number(0, 1, open_low=True, open_high=True, pair=True),
+        "ratio": Number(0, open_low=True, pair=True),
+        "probability": PROBABILITY,
+    },
 }
 PRESETS: dict[str, tuple[str, ...]] = {
     "none": (),
     "shift_flip": ("shift", "flip"),
     "crop_flip": ("crop", "flip"),
+    "light": ("crop", "flip", "color"),
+    "strong": ("crop", "flip", "trivial", "erase"),
 }
 
 
@@ -74,57 +92,81 @@ def operation_names(augment: object) -> tuple[str, ...]:
     return tuple(augment)
 
 
-def augment_problems(augment: object, prefix: str = "data.augment") -> list[str]:
+def augment_problems(augment: object) -> list[str]:
     """Problems of the name or the list of an augmentation, a line each."""
     if isinstance(augment, str):
         known = [*PRESETS, *RANGES]
         if augment in known:
             return []
         return [
-            f"{prefix}={augment}: expected one of {', '.join(known)}, or a list of operations, as "
+            f"data.augment={augment}: expected one of {', '.join(known)}, or a list of operations, as "
             f"[crop,flip].{did_you_mean(augment, known)}"
         ]
     if not isinstance(augment, Sequence) or not all(isinstance(name, str) for name in augment):
-        return [f"{prefix}: expected a name or a list of names, as [crop,flip], got {augment!r}."]
+        return [f"data.augment: expected a name or a list of names, as [crop,flip], got {augment!r}."]
     problems = []
     for name in dict.fromkeys(augment):
         if name not in RANGES:
             inside = f" {name} is a name of its own, of no list." if name in PRESETS else ""
             problems.append(
-                f"{prefix}: there is no operation '{name}'.{inside or did_you_mean(name, RANGES)} "
+                f"data.augment: there is no operation '{name}'.{inside or did_you_mean(name, RANGES)} "
                 f"Choices: {', '.join(RANGES)}."
             )
         elif augment.count(name) > 1:
-            problems.append(f"{prefix}: {name} stands in it {augment.count(name)} times; once is enough.")
+            problems.append(f"data.augment: {name} stands in it {augment.count(name)} times; once is enough.")
     if {"crop", "shift"} <= set(augment):
-        problems.append(f"{prefix}: crop moves images as well; leave shift out.")
+        problems.append("data.augment: crop moves images as well; leave shift out.")
     return problems
 
 
-def option_problems(name: str, options: Mapping[str, Any], prefix: str = "augment") -> list[str]:
-    """Problems of an operation's options, a line each."""
-    problems = []
+def option_problems(name: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """Problems of an operation's options, by their dotted keys."""
+    problems = {}
     for key, value in options.items():
+        where = f"augment.{name}.{key}"
         if key not in RANGES[name]:
             hint = did_you_mean(key, RANGES[name])
-            problems.append(
-                f"{prefix}.{name}.{key}: there is no such option.{hint} It has {', '.join(RANGES[name])}."
-            )
+            problems[where] = f"{where}: there is no such option.{hint} It has {', '.join(RANGES[name])}."
         elif expected := RANGES[name][key].problem(value):
-            problems.append(f"{prefix}.{name}.{key}: expected {expected}, got {value!r}.")
+            problems[where] = f"{where}: expected {expected}, got {value!r}."
     return problems
 
 
-def all_option_problems(options: object, prefix: str = "augment") -> list[str]:
-    """Problems of the options of several operations by their names, a line each."""
+def all_option_problems(options: object) -> dict[str, str]:
+    """Problems of the options of several operations by their names, by their dotted keys."""
     if not isinstance(options, Mapping):
-        return [f"{prefix}: expected operations with their options, got {options!r}."]
-    problems = []
+        return {"augment": f"augment: expected operations with their options, got {options!r}."}
+    problems = {}
     for name, values in options.items():
+        where = f"augment.{name}"
         if name not in RANGES:
-            problems.append(f"{prefix}.{name}: there is no such operation.{did_you_mean(str(name), RANGES)}")
+            problems[where] = f"{where}: there is no such operation.{did_you_mean(str(name), RANGES)}"
         elif not isinstance(values, Mapping):
-            problems.append(f"{prefix}.{name}: expected its options by name, got {values!r}.")
+            problems[where] = f"{where}: expected its options by name, got {values!r}."
         else:
-            problems += option_problems(name, values, prefix)
+            problems |= option_problems(name, values)
     return problems
+
+
+def line_problems(augment: object, options: object) -> dict[str, str]:
+    """Problems of a training's ``data.augment`` and ``augment``, by their keys; what is not there is right.
+
+    A data set may choose by itself: ``data.augment=auto``.
+    """
+    problems = {} if options is None else all_option_problems(options)
+    if augment not in (None, AUTO) and (told := augment_problems(augment)):
+        problems["data.augment"] = "\n".join(told)
+    return problems
+
+
+def moot_options(augment: object, written: Collection[str]) -> Iterator[str]:
+    """Of the options that were ``written``, those of operations that the augmentation has not."""
+    if augment in (None, AUTO) or augment_problems(augment):
+        return
+    names = operation_names(augment)
+    for key in written:
+        group, _, option = key.partition(".")
+        name = option.partition(".")[0]
+        if group == "augment" and name in RANGES and name not in names:
+            has = augment if isinstance(augment, str) else f"[{','.join(names)}]"
+            yield f"{key}: without effect, as data.augment={has} has no {name}. Leave it out, or add {name}."

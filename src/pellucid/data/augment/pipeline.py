@@ -12,14 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.data.augment.geometry import Crop, Flip, Shift
+from pellucid.data.augment.automatic import Rand, Trivial
+from pellucid.data.augment.color import Blur, Color, Grey
+from pellucid.data.augment.erase import Erase
+from pellucid.data.augment.geometry import Crop, Flip, Rotate, Shift
 from pellucid.data.augment.operation import Operation
 from pellucid.data.augment.options import all_option_problems, augment_problems, operation_names
 from pellucid.errors import UserError
 from pellucid.spec import Spec
 from pellucid.system.seeding import generator
 
-OPERATIONS: dict[str, type[Operation]] = {operation.name: operation for operation in (Crop, Shift, Flip)}
+OPERATIONS: dict[str, type[Operation]] = {
+    operation.name: operation
+    for operation in (Crop, Shift, Flip, Rotate, Color, Grey, Blur, Trivial, Rand, Erase)
+}
 # The stream that these have shared from the first: their columns of its numbers.
 SHARED = {"flip": slice(0, 1), "shift": slice(1, 3), "crop": slice(1, 5)}
 SHARED_NUMBERS = 5
@@ -106,7 +112,7 @@ class Pipeline:
         if all(step.operation.commutes for step in self.steps):  # one pass over the pixels less
             return self(spec.normalise(images_BCHW), numbers_BR)
         fill = torch.tensor(spec.mean, device=images_BCHW.device).view(1, -1, 1, 1)
-        return spec.normalise(self(images_BCHW / 255, numbers_BR, fill).clamp(0, 1), white=1)
+        return spec.normalise(self(images_BCHW / 255, numbers_BR, fill), white=1)
 
 
 def find_augment(
@@ -116,7 +122,7 @@ def find_augment(
 
     Raises UserError, which tells all that is wrong.
     """
-    problems = [*augment_problems(augment), *all_option_problems(options or {})]
+    problems = [*augment_problems(augment), *all_option_problems(options or {}).values()]
     if problems:
         raise UserError("\n".join(problems))
     made = []
