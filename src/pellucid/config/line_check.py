@@ -236,6 +236,9 @@ class _LineCheck:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
         if self.name == "train":
             yield from moot_options(config["data"].get("augment"), written)
+            for option in ("task.mix_alpha", "task.mix_probability"):
+                if option in written and config["task"].get("mix", "none") == "none":
+                    yield f"{option}: without effect, as task.mix=none. Choose a mix, or leave it out."
 
 
 def _name_problem(name: Any) -> str:
