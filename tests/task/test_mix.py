@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -177,6 +178,20 @@ def test_training_metrics_count_against_the_larger_share_and_validation_is_not_m
     plain = task()
     plain.validation_step((images, labels), 0)
     assert torch.equal(*(one.steps["val"].all()[0] for one in (made, plain)))
+
+
+def test_a_rank_mixes_its_own_batch_in_its_own_way() -> None:
+    made, (images, labels), share = task(mix="mixup"), batch(), {}
+    made._step = lambda batch, stage: pytest.fail("not mixed")
+    for rank in (0, 1):
+        made._trainer = SimpleNamespace(global_rank=rank, current_epoch=3)
+        seen: list[Any] = []
+        made._take_step = lambda *given, seen=seen: (seen.append(given), (torch.tensor(0.0), None))[1]
+        made.training_step((images, labels), 5)
+        expected = made.mixer(images, 0, 3, rank, 5)
+        assert torch.equal(seen[0][0][0], expected.images_BCHW)
+        share[rank] = seen[0][2].share
+    assert share[0] != share[1]
 
 
 @pytest.mark.parametrize("inputs", [torch.zeros(1, *SHAPE), torch.zeros(4, 16)])

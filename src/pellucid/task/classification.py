@@ -20,7 +20,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from pellucid.errors import UserError
 from pellucid.task.loss import balanced_weights, cross_entropies, weighted_mean
 from pellucid.task.metric import MeanOverImages
-from pellucid.task.mix import Mix, Mixture
+from pellucid.task.mix import Mixture
 from pellucid.task.scores import ScoresTask
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Classification(ScoresTask):
         class_weights: Literal["none", "balanced"] | Sequence[float] = "none",
         focal: float = 0.0,
         loss: nn.Module | None = None,
-        mix: Mix = "none",
+        mix: Literal["none", "mixup", "cutmix", "both"] = "none",
         mix_alpha: float | None = None,
         mix_probability: float = 1.0,
         **given: Any,

@@ -5,7 +5,7 @@ Axes: B images, N of a stage, K labels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from pellucid.metrics.labels import best_thresholds
 from pellucid.spec import MULTILABEL
 from pellucid.task.metric import MeanAveragePrecision, MeanOverImages
-from pellucid.task.mix import Mix, Mixture
+from pellucid.task.mix import Mixture
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
 
@@ -40,7 +40,7 @@ class Multilabel(ScoresTask):
         self,
         *,
         num_classes: int,
-        mix: Mix = "none",
+        mix: Literal["none", "mixup", "cutmix", "both"] = "none",
         mix_alpha: float | None = None,
         mix_probability: float = 1.0,
         **given: Any,
