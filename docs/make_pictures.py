@@ -169,7 +169,7 @@ def draw_augmentations() -> None:
     }
     note = "a drawn cat of 64 × 64 pixels; each operation alone, by the options that it has by default"
     picture = image_rows(tables, title="Augmentations", note=note, cell=64 / DPI)
-    save(Image.fromarray(picture), "pictures/augmentations")
+    save(Image.fromarray(picture), "augmentations")
 
 
 def draw_console() -> None:

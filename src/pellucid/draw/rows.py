@@ -35,8 +35,8 @@ def image_rows(
             lines = name.split("\n")
             for line, text in enumerate(lines):
                 middle = y + cell / 2 + LINE * (line - len(lines) / 2) - 0.01
-                options = {"size": SIZES[line > 0], "colour": FAINT if line else INK}
-                sheet.text(text, start - 0.08, middle, width=label, align="right", **options)
+                size, colour = SIZES[line > 0], FAINT if line else INK
+                sheet.text(text, start - 0.08, middle, width=label, size=size, colour=colour, align="right")
             for column, image_HWC in enumerate(images_NHWC):
                 sheet.image(image_HWC, start + column * (cell + GAP), y, cell, cell)
     return sheet.picture()
