@@ -145,7 +145,7 @@ def draw_augmentations() -> None:
     split, spec, count = data.splits["train"], data.spec, 5
     chosen = [int((split.labels_N == label).nonzero()[0]) for label in (0, 1)]
     images_2CHW = resize(split.images(torch.tensor(chosen)), spec) / 255
-    fill = torch.tensor(spec.mean).view(1, -1, 1, 1)
+    fill = spec.mean_colour(images_2CHW.device)
     table = examples(data.augment, images_2CHW[0], count, seed=0, fill=fill)
     table = {name: images for name, images in table.items() if not name.startswith("all")}
     for names in (PRESETS["light"], PRESETS["strong"]):

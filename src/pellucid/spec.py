@@ -150,6 +150,10 @@ class Spec:
         mean, std = self._statistics(images_BCHW.device)
         return (images_BCHW * std + mean).clamp(0, 1)
 
+    def mean_colour(self, device: torch.device) -> Tensor:
+        """The mean of [0, 1] pixels, (1, C, 1, 1)."""
+        return self._statistics(device)[0]
+
     def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
         return _channels(self.mean, device), _channels(self.std, device)
 

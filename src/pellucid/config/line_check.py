@@ -210,7 +210,7 @@ class _LineCheck:
         yield from self._moot_problems(config, [override.key_or_group for override, _ in values])
         for override, value in values:
             key = override.key_or_group
-            is_told = any(key == known or key.startswith(f"{known}.") for known in wrong)
+            is_told = key in wrong or (key.startswith("augment.") and key.rpartition(".")[0] in wrong)
             if self.choices.is_of(override) or is_told or key.startswith("hydra."):
                 continue
             problems = list(key_problems(override, value, base, config))

@@ -123,7 +123,7 @@ class RunHost(Host, Callback):
         data = self.data
         first = data.splits["train"].pick(self._first_of_training(), self._classes)
         image_CHW = resize(first.pixels_BCHW, data.spec)[0] / 255
-        fill = torch.tensor(data.spec.mean).view(1, -1, 1, 1)
+        fill = data.spec.mean_colour(image_CHW.device)
         return examples(data.augment, image_CHW, count, seed=data.seed, fill=fill)
 
     def _first_of_training(self) -> Tensor:

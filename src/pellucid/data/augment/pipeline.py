@@ -111,7 +111,7 @@ class Pipeline:
         """
         if all(step.operation.commutes for step in self.steps):  # one pass over the pixels less
             return self(spec.normalise(images_BCHW), numbers_BR)
-        fill = torch.tensor(spec.mean, device=images_BCHW.device).view(1, -1, 1, 1)
+        fill = spec.mean_colour(images_BCHW.device)
         return spec.normalise(self(images_BCHW / 255, numbers_BR, fill), white=1)
 
 
