@@ -5,6 +5,7 @@ An XAI net is trained for 16 epochs, a CNN for 5 and an autoencoder for 10: half
 small nets on digits are compared and looked into.
 ``--runs`` keeps the runs in a folder; those that are there are not trained again. ``--sweep`` names the
 folder of a sweep whose report is shown, else forty small nets are trained on digits; Chromium opens it.
+``--augmentations`` draws that picture alone, within a minute.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from PIL import Image
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -25,6 +27,14 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 import pellucid
+from pellucid.data.augment.options import PRESETS
+from pellucid.data.augment.pipeline import OPERATIONS, find_augment
+from pellucid.data.augment.show import examples, strengths
+from pellucid.data.catdog import CatDog
+from pellucid.draw.rows import image_rows
+from pellucid.draw.sheet import DPI
+from pellucid.spec import resize
+from pellucid.task.mix import Mixer
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 112
@@ -68,7 +78,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("catdog", "fashion", "runs", "sweep"):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--augmentations", action="store_true")
     given = parser.parse_args()
+    draw_augmentations()
+    if given.augmentations:
+        return
     draw_console()
     draw_sweep(given.sweep)
     with tempfile.TemporaryDirectory() as folder:
@@ -94,8 +108,9 @@ def save(picture: Image.Image, name: str) -> None:
     path = ROOT / "docs" / f"{name}.png"
     path.parent.mkdir(exist_ok=True)
     picture.save(path, optimize=True)
-    if path.stat().st_size > MAX_BYTES:
-        picture.convert("RGB").quantize(255).save(path, optimize=True)
+    for limit, colours in ((MAX_BYTES, 255), (2 * MAX_BYTES, 128)):
+        if path.stat().st_size > limit:
+            picture.convert("RGB").quantize(colours).save(path, optimize=True)
 
 
 def draw_commands(runs: Path) -> None:
@@ -121,6 +136,42 @@ def draw_explained(run: Path, catdog: Path | None) -> None:
         line = [sys.executable, ROOT / "scripts" / "explain.py", f"run={run}", f"images={photos[0]}"]
         subprocess.run([*line, f"out={folder}"], check=True)
         save(Image.open(next(Path(folder).glob("*.png"))), "explain")
+
+
+def draw_augmentations() -> None:
+    """``augmentations.png``: of drawn cats and dogs, draws of each operation, mixes of two images, and
+    the operations of TrivialAugment from one end of their strengths to the other.
+    """
+    data = CatDog(source="drawn", augment=[name for name in OPERATIONS if name != "shift"])
+    data.setup()
+    split, spec, count = data.splits["train"], data.spec, 5
+    chosen = [int((split.labels_N == label).nonzero()[0]) for label in (0, 1)]
+    images_2CHW = resize(split.images(torch.tensor(chosen)), spec) / 255
+    fill = spec.mean_colour(images_2CHW.device)
+    table = examples(data.augment, images_2CHW[0], count, seed=0, fill=fill)
+    table = {name: images for name, images in table.items() if not name.startswith("all")}
+    for names in (PRESETS["light"], PRESETS["strong"]):
+        preset = find_augment(names)
+        draws = preset.numbers(count, 0, 0)
+        label = f"{next(name for name, parts in PRESETS.items() if parts == names)}\n{', '.join(names)}"
+        table[label] = preset(images_2CHW[0].expand(count, -1, -1, -1), draws, fill)
+    for mix in ("mixup", "cutmix"):
+        mixed = [Mixer(mix, alpha=1.0)(images_2CHW, 0, 0, 0, step) for step in range(count)]
+        table[f"task.mix={mix}"] = torch.stack([mixture.images_BCHW[0] for mixture in mixed if mixture])
+    levels = torch.linspace(-1, 1, count)
+    members = {name.replace("_", " "): v for name, v in strengths(images_2CHW[0], levels, fill=fill).items()}
+    tables = {
+        heading: {
+            name: (images.permute(0, 2, 3, 1) * 255).round().byte().numpy() for name, images in part.items()
+        }
+        for heading, part in (
+            ("Draws of each, of the presets, and of mixes", table),
+            ("What trivial and rand choose from, by strength", members),
+        )
+    }
+    note = "a drawn cat of 64 × 64 pixels; each operation alone, by the options that it has by default"
+    picture = image_rows(tables, title="Augmentations", note=note, cell=64 / DPI)
+    save(Image.fromarray(picture), "augmentations")
 
 
 def draw_console() -> None:

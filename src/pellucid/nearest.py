@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 SAME_WORD = 0.75  # words that are so similar are one with a slip of the pen, or cut short: frac
+BEGINNING, LONG = 0.8, 6  # of a word whose beginning, of so many letters, is another: augment(ation)
 INITIALS = 0.8  # of learning_rate and lr
 WORD = re.compile(r"[^\W_]+")
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -68,7 +69,8 @@ def _of_words(word: str, other: str) -> float:
     short, long = sorted((word, other), key=len)
     rest = long.removeprefix(short)  # resnet18 is not resnet1 or resnet with more words
     begins = len(short) >= 3 and rest not in ("", long) and not rest[0].isdigit()
-    return max(_letters(word, other), SAME_WORD if begins else 0.0)
+    alike = BEGINNING if len(short) >= LONG else SAME_WORD
+    return max(_letters(word, other), alike if begins else 0.0)
 
 
 def _initials(short: Sequence[str], long: Sequence[str]) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from pellucid.callbacks import samples as module
 from pellucid.callbacks.samples import Samples
-from pellucid.data.augment import find_augment
+from pellucid.data.augment.pipeline import find_augment
 from pellucid.errors import UserError
 from tests.callbacks.scene import Pen, classifier
 
@@ -31,6 +31,24 @@ def test_the_first_images_of_the_first_epoch(tmp_path: Path, monkeypatch: pytest
     assert np.array_equal(again, before)
     assert not np.array_equal(augmented, before)
     assert options["note"].startswith("8 images, each 1 × 8 × 8 (channels × height × width)")
+
+
+def test_what_each_augmentation_does_is_shown_of_one_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "image_rows", pen := Pen())
+    scene = classifier(tmp_path)
+    view = Samples(count=4, figures=scene.figures)
+    assert scene.drawn(view, epoch=0) == ["samples/epoch_0000.png"]
+    scene.host.data.augment = find_augment(["crop", "color"])
+    assert "samples/augmentations/epoch_0000.png" in scene.drawn(view, epoch=0)
+    ((tables,), options) = pen.calls[0]
+    table = tables[""]
+    assert list(table) == ["crop", "color\nin 80% of draws", "all, in this order"]
+    assert all(images.shape == (8, 8, 8, 3) for images in table.values())
+    first = int(next(iter(scene.host.data.loader("train", shuffle=True).sampler))[0])
+    assert np.array_equal(table["crop"], np.full((8, 8, 8, 3), 5 * first)), "each image is of one brightness"
+    assert options["note"].startswith("one training image, 8 draws")
 
 
 @pytest.mark.parametrize("count", [0, 100_000])

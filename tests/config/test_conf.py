@@ -16,6 +16,7 @@ from torch.optim import SGD
 from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.config.build import parameters_of
 from pellucid.config.signature import read_signature
+from pellucid.data.augment.pipeline import OPERATIONS
 from pellucid.data.digits import Digits
 from pellucid.data.huggingface import HuggingFace
 from pellucid.data.own import Own
@@ -105,7 +106,8 @@ def test_yaml_and_constructor_state_the_same_options_and_defaults(group: str) ->
         assert kinds <= {inspect.Parameter.KEYWORD_ONLY}, cls  # torch's schedulers have theirs first
         for key, value in stated.items():
             default = parameters[key].default
-            expected = {"${seed}": seed, "???": inspect.Parameter.empty}.get(str(value), value)
+            of_others = {"${seed}": seed, "${augment}": {}, "???": inspect.Parameter.empty}
+            expected = of_others.get(str(value), value)
             assert repr(list(default) if isinstance(default, tuple) else default) == repr(expected), (
                 cls,
                 key,
@@ -117,7 +119,19 @@ def test_ones_own_data_have_the_options_of_what_is_around_them() -> None:
     assert isinstance(stated, dict)
     assert stated.pop("_target_") == "???"
     parameters = {name: p.default for name, p in options_of(Own).items() if name != "make"}
-    assert stated == {**parameters, "seed": "${seed}"}
+    assert stated == {**parameters, "seed": "${seed}", "augment_options": "${augment}"}
+
+
+def test_the_options_of_augmentations_are_those_of_their_classes() -> None:
+    stated = OmegaConf.to_container(OmegaConf.load(CONF / "augment" / "default.yaml"))
+    assert isinstance(stated, dict)
+    assert list(stated) == list(OPERATIONS)
+    for name, operation in OPERATIONS.items():
+        defaults = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in vars(operation()).items()
+        }
+        assert repr(stated[name]) == repr(defaults), name
 
 
 @pytest.mark.parametrize("group", OURS)

@@ -68,6 +68,7 @@ def test_what_a_constructor_hands_on_to_its_base() -> None:
     assert task is not None
     assert base is not None
     own = {"num_classes", "label_smoothing", "class_weights", "focal"}
+    own |= {"mix", "mix_alpha", "mix_probability"}
     assert (set(task.annotations), task.open) == (set(base.annotations) | own, False)
 
 

@@ -146,3 +146,27 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         UserError, match=r"no room in .*No space left on device.*model\.augmentations_per_image"
     ):
         made.table(0, lambda _: iter([(torch.tensor([0]), torch.rand(1, 1, 2, 2))]))
+
+
+@pytest.mark.parametrize("augment", ["crop_flip", "strong"])
+def test_features_of_any_augmentation_are_computed_once_for_each_draw(
+    tmp_path: Path, photos: Path, tables: list[int], augment: str
+) -> None:
+    run(tmp_path / "run", photos, f"data.augment={augment}", "model.augmentations_per_image=2")
+    assert sorted(tables) == [0, 0, 1], "of validation one, of training two"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("task.mix=mixup", r"task\.mix=mixup: a frozen net's features are computed once"),
+        ("data.repeats=2", r"data\.repeats=2: of a frozen net's features, computed once"),
+    ],
+)
+def test_what_features_cannot_keep_is_told_before_training(
+    tmp_path: Path, photos: Path, option: str, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        run(tmp_path / "run", photos, option, "model.augmentations_per_image=2")
+    run(tmp_path / "anew", photos, option, epochs=1)
+    assert metrics(tmp_path / "anew")["status"] == "finished"

@@ -22,10 +22,11 @@ from tests.helpers import metrics, same, weights
         *("scheduler=none", "scheduler=plateau"),
         *(pytest.param(extra, marks=pytest.mark.slow) for extra in ("scheduler=cosine", "optimizer=sgd")),
         "data.sampling=balanced task.class_weights=balanced task.focal=1.0",
+        "data.augment=[crop,flip,rotate,color,grey,blur,trivial,rand,erase] data.repeats=2 task.mix=both",
     ],
 )
 def test_resumed_equals_uninterrupted(tmp_path: Path, extra: str) -> None:
-    options = ["model=cnn", *extra.split(), "data.augment=shift", "trainer.accumulate_grad_batches=2"]
+    options = ["model=cnn", "data.augment=shift", *extra.split(), "trainer.accumulate_grad_batches=2"]
     if "plateau" in extra:
         options += ["scheduler.patience=0", "optimizer.lr=0.02"]
     if "cosine" in extra:

@@ -104,6 +104,12 @@ class Host(ABC):
     def training_images(self, count: int) -> TrainingImages:
         """``count`` of the images that the net is trained on."""
 
+    def augmentations(self, count: int) -> Mapping[str, Tensor]:
+        """``count`` draws of each augmentation of one training image, (N, C, H, W) in [0, 1], by their names;
+        none where none is known.
+        """
+        return {}
+
     @abstractmethod
     def rows(self) -> Rows:
         """The metrics of each epoch so far."""

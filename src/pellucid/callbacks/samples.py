@@ -6,13 +6,16 @@ from pellucid.callbacks.figure_logger import FigureLogger
 from pellucid.callbacks.snapshot import Snapshot
 from pellucid.callbacks.visualizer import Visualizer
 from pellucid.draw.grid import image_grid, paired_grid
+from pellucid.draw.rows import image_rows
 from pellucid.errors import counted
 
-MAX_IMAGES = 200
+MAX_IMAGES, DRAWS = 200, 8
 
 
 class Samples(Visualizer):
-    """The first ``count`` images of the first epoch, as they were and as the net receives them."""
+    """The first ``count`` images of the first epoch, as they were and as the net receives them; and of one
+    what each augmentation does.
+    """
 
     name = "samples"
     cheap = True
@@ -48,3 +51,11 @@ class Samples(Visualizer):
                 sides=("as it is", "received"),
             )
         snapshot.show(picture)
+        if augmentations := snapshot.host.augmentations(DRAWS):
+            shown = {
+                name: predictor.shown(predictor.spec.normalise(images_NCHW, white=1))
+                for name, images_NCHW in augmentations.items()
+            }
+            note = f"one training image, {DRAWS} draws of each operation alone"
+            picture = image_rows({"": shown}, title="Augmentations", note=predictor.spec.noted(note))
+            snapshot.show(picture, f"{self.name}/augmentations")

@@ -1,1 +1,4 @@
-"""Configuration: check the command line, compose it, build objects from it. May import ``system``."""
+"""Configuration: check the command line, compose it, build objects from it.
+
+May import ``data``, of which what needs no torch, and ``system``.
+"""

@@ -13,7 +13,11 @@ from pellucid.config.command_line import CommandLine
 from pellucid.config.sweep_values import sweep_values
 from pellucid.errors import did_you_mean, typed
 
-NOUNS = {"data": "data set", "callbacks": "choice of callbacks"}  # of a config group, in a sentence
+NOUNS = {
+    "augment": "choice of options",
+    "data": "data set",
+    "callbacks": "choice of callbacks",
+}  # of a config group, in a sentence
 OF_SWEEPS = ("sweep", "hydra.sweep", "hydra.sweeper", "hydra.launcher", "hydra/sweeper", "hydra/launcher")
 
 
@@ -95,6 +99,8 @@ class Choices:
         elif choice not in self.groups[group]:
             names = ", ".join(self.groups[group])
             hint = did_you_mean(str(choice), self.groups[group])
+            if group == "augment":  # its options
+                hint = f" An augmentation is chosen by data.augment={choice}."
             yield f"{group}={choice}: there is no such {NOUNS.get(group, group)}.{hint} Choices: {names}."
 
     def _sweep_only(self, key: str, text: str) -> Iterator[str]:

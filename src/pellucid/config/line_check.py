@@ -38,6 +38,7 @@ from pellucid.config.optimization import optimization_problems
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
+from pellucid.data.augment.options import line_problems, moot_options
 from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.system.figure_formats import format_problem
 
@@ -208,11 +209,15 @@ class _LineCheck:
         wrong = {
             key: problem for key, problem in check_targets(config).items() if not is_reference(composed, key)
         }
+        if self.name == "train":
+            told = line_problems(config["data"].get("augment"), config.get("augment"))
+            wrong |= {key: problem for key, problem in told.items() if key not in wrong}
         yield from wrong.values()
         yield from self._moot_problems(config, [override.key_or_group for override, _ in values])
         for override, value in values:
             key = override.key_or_group
-            if self.choices.is_of(override) or key in wrong or key.startswith("hydra."):
+            is_told = key in wrong or (key.startswith("augment.") and key.rpartition(".")[0] in wrong)
+            if self.choices.is_of(override) or is_told or key.startswith("hydra."):
                 continue
             problems = list(key_problems(override, value, base, config))
             yield from problems
@@ -235,6 +240,11 @@ class _LineCheck:
             for option in ("data.root", "data.cache"):
                 if option in written:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+        if self.name == "train":
+            yield from moot_options(config["data"].get("augment"), written)
+            for option in ("task.mix_alpha", "task.mix_probability"):
+                if option in written and config["task"].get("mix", "none") == "none":
+                    yield f"{option}: without effect, as task.mix=none. Choose a mix, or leave it out."
 
 
 def _name_problem(name: Any) -> str:

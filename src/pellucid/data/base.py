@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
-from pellucid.data.augment import find_augment, none
+from pellucid.data.augment.pipeline import Pipeline, find_augment
 from pellucid.data.divide import Division, History, divide, shares_of
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
@@ -43,7 +43,9 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
-    ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
+    ``augment``: a preset, an operation or a list of them, in their order, with ``augment_options`` by their
+    names; ``repeats``: how many draws of each of its images a training batch of all ranks holds, the epoch is
+    as long. ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
     ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
     files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
     set augments them itself. What a data set does not state among its options it hands on to this class.
@@ -57,7 +59,9 @@ class ImageData(LightningDataModule, ABC):
         spec: Spec,
         image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
+        augment_options: Mapping[str, Mapping[str, Any]] = {},
+        repeats: int = 1,
         sampling: Literal["natural", "balanced"] = "natural",
         seed: int = 0,
         val_fraction: float | None = None,
@@ -76,7 +80,15 @@ class ImageData(LightningDataModule, ABC):
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
-        self.augment = find_augment(augment)
+        self.augment = find_augment(augment, augment_options)
+        if repeats < 1:
+            raise UserError(f"data.repeats={repeats}: expected 1 or more draws of each image.")
+        if repeats > 1 and not self.augment:
+            raise UserError(
+                f"data.repeats={repeats}: without data.augment a batch would hold the same image {repeats} "
+                "times. Choose an augmentation, or leave repeats out."
+            )
+        self.repeats = repeats
         self.shares = shares_of(val_fraction, test_fraction, folds, fold)
         self.history = History()
         self.divided = Division((), {}, {}, {}, Changes())
@@ -186,6 +198,11 @@ class ImageData(LightningDataModule, ABC):
         """
         if augmentations < 0:
             raise UserError(f"model.augmentations_per_image={augmentations}: expected 0 or more.")
+        if self.repeats > 1 and augmentations:
+            raise UserError(
+                f"data.repeats={self.repeats}: of a frozen net's features, computed once, all draws of an "
+                "image in an epoch are the same. Leave it out, or set model.augmentations_per_image=0."
+            )
         self.embed, self.augmentations = embed, augmentations
 
     def _remembered(self, name: str, augmentations: int) -> Features | None:
@@ -225,9 +242,9 @@ class ImageData(LightningDataModule, ABC):
         trainer = trainer or self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
-        augment = self.augment if augmented else none
+        augment = self.augment if augmented else Pipeline()
         draw = self.draw if augmented and name == "train" else None
-        augmentations = 1 if augment is none and draw is None else self.augmentations
+        augmentations = 1 if not augment and draw is None else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,
@@ -236,6 +253,7 @@ class ImageData(LightningDataModule, ABC):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
             strata_N=split.strata_N if self.sampling == "balanced" else None,
+            repeats=self.repeats if augmented else 1,
         )
         if trainer and is_limited(trainer, name, len(order)):
             order.shuffle, order.order_N = False, fair_order(split.strata_N, self.seed)

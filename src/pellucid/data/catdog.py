@@ -47,7 +47,7 @@ class CatDog(ImageData):
         root: str = "~/.cache/pellucid/catdog",
         source: Literal["auto", "folder", "pets", "drawn"] = "auto",
         batch_size: int = 32,
-        augment: str = "crop_flip",
+        augment: str | Sequence[str] = "crop_flip",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,

@@ -9,7 +9,12 @@ from typing import Any
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History
 
-OF_A_RUN = {"batch_size", "augment"}  # options of a data set that do not decide what is read
+OF_A_RUN = {
+    "batch_size",
+    "augment",
+    "augment_options",
+    "repeats",
+}  # options of a data set that do not decide what is read
 
 
 class ImageCache:

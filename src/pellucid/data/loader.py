@@ -11,10 +11,10 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from pellucid.data.augment import NUMBERS, Augment, none
+from pellucid.data.augment.pipeline import Pipeline
 from pellucid.data.features import Features
 from pellucid.data.images import Split
-from pellucid.spec import Spec, prepare
+from pellucid.spec import Spec, resize
 from pellucid.system.seeding import generator
 
 Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
@@ -27,7 +27,9 @@ class Order:
     order is shuffled for each epoch, and a last batch with fewer than two images a rank is joined to the one
     before: batch norm cannot train on one image. ``order_N``: the order where it is not shuffled; None: that
     of the files. ``strata_N``: parts of the images that are to be alike in size: each is then in a shuffled
-    epoch as often as any other, to one image, and the epoch is as long; see ``balanced_order``.
+    epoch as often as any other, to one image, and the epoch is as long; see ``balanced_order``. ``repeats``:
+    how often each of its images is in a batch of all ranks, one after another; a shuffled epoch, as long as
+    ever, has so many times fewer images (Hoffer et al., "Augment your batch", 2020).
     """
 
     def __init__(
@@ -41,17 +43,18 @@ class Order:
         world_size: int,
         order_N: Tensor | None = None,
         strata_N: Tensor | None = None,
+        repeats: int = 1,
     ) -> None:
         self.count, self.batch_size, self.shuffle, self.seed = count, batch_size, shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.order_N = torch.arange(count) if order_N is None else order_N
-        self.strata_N = strata_N
+        self.strata_N, self.repeats = strata_N, repeats
         self.epoch = 0
 
     @property
-    def repeats(self) -> bool:
+    def comes_again(self) -> bool:
         """Whether an image may be in an epoch several times."""
-        return self.shuffle and self.strata_N is not None
+        return self.shuffle and (self.strata_N is not None or self.repeats > 1)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch, as for any sampler."""
@@ -83,20 +86,24 @@ class Order:
     def _order(self) -> Tensor:
         if not self.shuffle:
             return self.order_N
+        images = -(-self.count // self.repeats)
         if self.strata_N is not None:
-            return balanced_order(self.strata_N, self.seed, self.epoch)
-        return torch.randperm(self.count, generator=generator(self.seed, "order", self.epoch))
+            order = balanced_order(self.strata_N, self.seed, self.epoch, images)
+        else:
+            order = torch.randperm(self.count, generator=generator(self.seed, "order", self.epoch))[:images]
+        return order.repeat_interleave(self.repeats)[: self.count]
 
 
-def balanced_order(labels_N: Tensor, seed: int, epoch: int) -> Tensor:
-    """As many positions, (N,), in each epoch's own order, of each class as many, to about one.
+def balanced_order(labels_N: Tensor, seed: int, epoch: int, length: int | None = None) -> Tensor:
+    """As many positions as ``length`` says, by default (N,), in each epoch's own order, of each class as
+    many, to about one.
 
     Of a large class an epoch has some of the images, of a small one all, and these again and again, each as
     often as the others, to one.
     """
     random = generator(seed, "balanced", epoch)
     labels = torch.unique(labels_N).tolist()
-    share, more = divmod(len(labels_N), len(labels))
+    share, more = divmod(len(labels_N) if length is None else length, len(labels))
     turn = torch.randperm(len(labels), generator=random).tolist()  # which classes have one more
     drawn = []
     for label, position in zip(labels, turn, strict=True):
@@ -139,7 +146,7 @@ class BatchLoader:
         split: Split,
         spec: Spec,
         order: Order,
-        augment: Augment,
+        augment: Pipeline,
         augmentations: int,
         features: Features | None,
         device: torch.device,
@@ -157,7 +164,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         inputs: Iterable[tuple[Tensor, Tensor]]
         if (table_ND := self.table()) is None:
-            places = self.sampler.places() if self.sampler.repeats else None
+            places = self.sampler.places() if self.sampler.comes_again else None
             inputs = self._images(self.sampler, self._number, places)
         else:
             inputs = ((index_B, table_ND[index_B].to(self.device)) for index_B in self.sampler)
@@ -186,15 +193,15 @@ class BatchLoader:
         By ``places`` an image that comes again in an epoch is augmented in another way.
         """
         numbers_NR = None
-        if self.augment is not none:
-            random = generator(self.sampler.seed, "augment", number)
-            numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
+        if self.augment:
+            numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
         for index_B, pixels_BCHW in self._pixels(indices, number):
-            images_BCHW = prepare(pixels_BCHW.to(self.device), self.spec)
-            if numbers_NR is not None:
+            images_BCHW = resize(pixels_BCHW.to(self.device), self.spec)
+            if numbers_NR is None:
+                yield index_B, self.spec.normalise(images_BCHW)
+            else:
                 place_B = index_B if places is None else next(places)
-                images_BCHW = self.augment(images_BCHW, numbers_NR[place_B].to(self.device))
-            yield index_B, images_BCHW
+                yield index_B, self.augment.prepare(images_BCHW, numbers_NR[place_B], self.spec)
 
     def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.draw is None:

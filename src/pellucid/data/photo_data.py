@@ -40,7 +40,7 @@ class PhotoData(ImageData):
         channels: int | Literal["auto"] = "auto",
         bands: Sequence[int] | Literal["auto", "pca"] = "auto",
         batch_size: int = 32,
-        augment: str = "crop_flip",
+        augment: str | Sequence[str] = "crop_flip",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
         value_range: Sequence[float] | Literal["auto"] = "auto",

@@ -9,7 +9,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,7 @@ class Torchvision(ImageData):
         options: Mapping[str, Any] | None = None,
         min_images: int = 1,
         batch_size: int = 64,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         cache: str = "~/.cache/pellucid/photos",

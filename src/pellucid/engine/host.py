@@ -16,6 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from pellucid.callbacks.host import Host, TrainingImages
+from pellucid.data.augment.show import examples
 from pellucid.data.base import ImageData
 from pellucid.data.images import Split
 from pellucid.errors import plain
@@ -24,6 +25,7 @@ from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.metrics.curves import Rows
 from pellucid.metrics.predictions import Predictions
 from pellucid.run.folder import Run
+from pellucid.spec import resize
 from pellucid.task.base import Task
 from pellucid.task.multilabel import Multilabel
 
@@ -116,6 +118,17 @@ class RunHost(Host, Callback):
         split = self.data.splits["train"]
         originals = split.pick(torch.cat(index)[:count], self._classes)
         return TrainingImages(torch.cat(received)[:count], originals.names, originals, len(split))
+
+    def augmentations(self, count: int) -> Mapping[str, Tensor]:
+        data = self.data
+        first = data.splits["train"].pick(self._first_of_training(), self._classes)
+        image_CHW = resize(first.pixels_BCHW, data.spec)[0] / 255
+        fill = data.spec.mean_colour(image_CHW.device)
+        return examples(data.augment, image_CHW, count, seed=data.seed, fill=fill)
+
+    def _first_of_training(self) -> Tensor:
+        """The position of the first training image of the first epoch, (1,)."""
+        return next(iter(self.data.loader("train", shuffle=True).sampler))[:1]
 
     def rows(self) -> Rows:
         return self.run.rows()

@@ -13,6 +13,7 @@ from pellucid.config.build import locate, parameters_of
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError, counted
 from pellucid.spec import CLASS, MULTILABEL, NUMBERS
+from pellucid.task.base import Task
 from pellucid.task.classification import Classification
 from pellucid.task.multilabel import Multilabel
 from pellucid.task.regression import Regression
@@ -59,6 +60,26 @@ def fitting_task(config: Mapping[str, Any], labels: str, overrides: Sequence[str
             f"for which task={fitting.kind} is taken. Leave it out."
         )
     return {"_target_": target_of(fitting), **options, **{name: node[name] for name in own}}
+
+
+def check_mix(task: Task, data: ImageData) -> None:
+    """Raise UserError where training images are to be mixed and cannot be: features that are computed once,
+    batches of one.
+    """
+    if not (mixer := task.mixer if isinstance(task, ScoresTask) else None):
+        return
+    net = task.frozen_features(data.spec.image_shape)
+    if net is not None and (net.augmentations_per_image or not data.augment):
+        raise UserError(
+            f"task.mix={mixer.mix}: a frozen net's features are computed once, and mixed images are others "
+            "in each step. Leave it out, or augment anew each epoch: model.augmentations_per_image=0 "
+            "data.augment=light"
+        )
+    if data.batch_size < 2 or len(data.splits["train"]) < 2:
+        raise UserError(
+            f"task.mix={mixer.mix}: a batch of one image has none to be mixed with. "
+            "Set data.batch_size=2 or more, of two images or more."
+        )
 
 
 def check_targets(data: ImageData) -> None:

@@ -34,7 +34,7 @@ from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.range_test import range_test, write_range_test
 from pellucid.engine.recorder import Recorder, Watch
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
-from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
+from pellucid.engine.task_choice import KNOWN, TASKS, check_mix, check_targets, fitting_task
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, counted, encodable, typed
@@ -146,6 +146,7 @@ class Training:
         task.fit_targets(data.splits["train"].targets)  # those of a checkpoint come later, in their place
         if config.get("compile"):
             task.net.compile()
+        check_mix(task, data)
         if net := task.frozen_features(data.spec.image_shape):
             data.remember(net.embed, net.augmentations_per_image)
         self.recorder = Recorder(

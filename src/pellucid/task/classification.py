@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from pellucid.errors import UserError
 from pellucid.task.loss import balanced_weights, cross_entropies, weighted_mean
 from pellucid.task.metric import MeanOverImages
+from pellucid.task.mix import Mixture
 from pellucid.task.scores import ScoresTask
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,10 @@ class Classification(ScoresTask):
     ``class_weights``: none; a number for each of the K classes; or balanced, N / (K · n) for a class with n
     of the N training images. ``focal``: the exponent γ of the focal loss, 0 for cross-entropy. ``loss``: one
     of the user's own in their place, of scores (B, K) and labels (B,).
+
+    ``mix``: mixup, cutmix, or both, one of them for each training batch, see ``Mixer``. Of a mixed image the
+    loss is λ times that of the one label and 1 − λ times that of the other, also of weighted, focal or the
+    user's own; training metrics count against the label of the larger share.
 
     The loss of a training step is, as torch has it, the sum of what each image loses, times the weight of its
     class and its own, divided by the sum of the weights. In validation and test weights do not count: the
@@ -50,6 +56,9 @@ class Classification(ScoresTask):
         class_weights: Literal["none", "balanced"] | Sequence[float] = "none",
         focal: float = 0.0,
         loss: nn.Module | None = None,
+        mix: Literal["none", "mixup", "cutmix", "both"] = "none",
+        mix_alpha: float | None = None,
+        mix_probability: float = 1.0,
         **given: Any,
     ) -> None:
         if not 0 <= label_smoothing < 1:
@@ -64,7 +73,11 @@ class Classification(ScoresTask):
                 "other; many losses of torch take such options themselves."
             )
         self.label_smoothing, self.focal = label_smoothing, focal
+        mixer = self._make_mixer(mix, mix_alpha, mix_probability)
+        if mixer and num_classes < 2:
+            raise UserError(f"task.mix={mix}: the images have one class, so that no labels are mixed.")
         super().__init__(num_classes=num_classes, loss=loss, **given)
+        self.mixer = mixer
         self.register_buffer("class_weights", weights_K)
 
     def fit_targets(self, targets_N: Tensor) -> None:
@@ -89,15 +102,22 @@ class Classification(ScoresTask):
         }
 
     def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
+        return self._take_step(batch, stage, None)
+
+    def _take_step(
+        self, batch: tuple[Tensor, ...], stage: str, mixture: Mixture | None
+    ) -> tuple[Tensor, Tensor]:
         inputs_B, labels_B, *weights = batch  # images, or what a frozen net made of them
         weights_B = weights[0] if weights and stage == "train" else None
         heads = self._heads(inputs_B)
+        loss_of = partial(self._loss, training=stage == "train")
         loss = self._joint_loss(
-            heads, lambda logits_BK: self._loss(logits_BK, labels_B, weights_B, training=stage == "train")
+            heads, lambda logits_BK: self._mixed_loss(loss_of, logits_BK, labels_B, weights_B, mixture)
         )
+        seen_B = mixture.larger(labels_B) if mixture else labels_B
         logits_BK, names = heads[0], self._more_forms()
         forms = self.metric_forms(logits_BK) if names else {}
-        self.steps[stage].add(loss, logits_BK.argmax(dim=1), labels_B, *(forms[name] for name in names))
+        self.steps[stage].add(loss, logits_BK.argmax(dim=1), seen_B, *(forms[name] for name in names))
         return loss, logits_BK
 
     def _more_forms(self) -> list[str]:

@@ -5,8 +5,7 @@ Axes: B images, N of a stage, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from pellucid.metrics.labels import best_thresholds
 from pellucid.spec import MULTILABEL
 from pellucid.task.metric import MeanAveragePrecision, MeanOverImages
+from pellucid.task.mix import Mixture
 from pellucid.task.scores import TRIED, ScoresTask, mean_loss
 
 
@@ -27,15 +27,26 @@ class Multilabel(ScoresTask):
     ``thresholds``, (K,) in [0, 1]: an image has the labels whose probability is at least theirs. They are
     chosen at the end of each validation, by the best F1 there, and kept with the weights; 0.5 before.
     ``loss``, in place of binary cross-entropy, is of scores and labels 0 or 1, both (B, K) float; ``metrics``
-    get the labels' probabilities and labels, (B, K).
+    get the labels' probabilities and labels, (B, K). ``mix``: mixup, cutmix, or both, one of them for each
+    training batch, see ``Mixer``: the labels are mixed alike, and training metrics count against those of the
+    image with the larger share.
     """
 
     kind, outputs, labels = "multilabel", "label scores", MULTILABEL
     monitor, mode = "val/map", "max"
     thresholds: Tensor
 
-    def __init__(self, *, num_classes: int, **given: Any) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        mix: Literal["none", "mixup", "cutmix", "both"] = "none",
+        mix_alpha: float | None = None,
+        mix_probability: float = 1.0,
+        **given: Any,
+    ) -> None:
         super().__init__(num_classes=num_classes, **given)
+        self.mixer = self._make_mixer(mix, mix_alpha, mix_probability)
         self.register_buffer("thresholds", torch.full((num_classes,), 0.5))
 
     def _make_metrics(self) -> dict[str, Metric]:
@@ -46,10 +57,19 @@ class Multilabel(ScoresTask):
         }
 
     def _step(self, batch: tuple[Tensor, ...], stage: str) -> tuple[Tensor, Tensor]:
+        return self._take_step(batch, stage, None)
+
+    def _take_step(
+        self, batch: tuple[Tensor, ...], stage: str, mixture: Mixture | None
+    ) -> tuple[Tensor, Tensor]:
         inputs_B, targets_BK, *weights = batch
+        weights_B = weights[0] if weights else None
         heads = self._heads(inputs_B)
-        loss = self._joint_loss(heads, lambda scores_BK: self._loss(scores_BK, targets_BK, weights))
-        self.steps[stage].add(loss, heads[0].detach().float().sigmoid(), targets_BK)
+        loss = self._joint_loss(
+            heads, lambda scores_BK: self._mixed_loss(self._loss, scores_BK, targets_BK, weights_B, mixture)
+        )
+        seen_BK = mixture.larger(targets_BK) if mixture else targets_BK
+        self.steps[stage].add(loss, heads[0].detach().float().sigmoid(), seen_BK)
         return loss, heads[0]
 
     def predictions(
@@ -66,10 +86,10 @@ class Multilabel(ScoresTask):
             return self._own_losses(scores_BK, targets_BK.to(scores_BK.dtype))
         return _losses(scores_BK, targets_BK)
 
-    def _loss(self, scores_BK: Tensor, targets_BK: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    def _loss(self, scores_BK: Tensor, targets_BK: Tensor, weights_B: Tensor | None) -> Tensor:
         if self.loss_function is not None:
-            return self._own_loss(scores_BK, targets_BK.to(scores_BK.dtype), *weights)
-        return mean_loss(_losses(scores_BK, targets_BK), weights)
+            return self._own_loss(scores_BK, targets_BK.to(scores_BK.dtype), weights_B)
+        return mean_loss(_losses(scores_BK, targets_BK), [] if weights_B is None else [weights_B])
 
     def _example(self) -> tuple[Tensor, Tensor]:
         scores_BK = torch.randn(TRIED, self.num_classes, generator=torch.Generator().manual_seed(0))

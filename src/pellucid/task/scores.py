@@ -19,6 +19,7 @@ from pellucid.spec import CLASS
 from pellucid.task.base import Task
 from pellucid.task.heads import find_heads, give_scores, main_index
 from pellucid.task.loss import weighted_mean
+from pellucid.task.mix import Mix, Mixer, Mixture
 from pellucid.task.net_check import shape_of
 
 TRIED = 64  # images that a loss or metric of the user's own is tried on
@@ -35,6 +36,7 @@ class ScoresTask(Task):
 
     # Its name in the configuration, what the K numbers are in words, and what is known of its images.
     kind, outputs, labels = "classification", "class scores", CLASS
+    mixer = Mixer("none")  # of training batches, where the task has one
 
     def __init__(self, *, num_classes: int, **given: Any) -> None:
         self.num_classes = num_classes
@@ -71,6 +73,53 @@ class ScoresTask(Task):
         for others_BK in heads[1:]:
             total = total + AUXILIARY * loss(others_BK)
         return total
+
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        if not self.mixer:
+            return super().training_step(batch, batch_idx)
+        inputs_B, *rest = batch
+        if len(inputs_B) < 2 or inputs_B.ndim != 4:
+            raise UserError(f"task.mix={self.mixer.mix}: expected batches of two images or more.")
+        mixture = self.mixer(inputs_B, self.seed, self.current_epoch, self.global_rank, batch_idx)
+        if mixture is None:
+            return self._step(batch, "train")[0]
+        return self._take_step((mixture.images_BCHW, *rest), "train", mixture)[0]
+
+    def _take_step(
+        self, batch: tuple[Tensor, ...], stage: str, mixture: Mixture | None
+    ) -> tuple[Tensor, Tensor]:
+        """``_step`` of a task that has a ``mixer``, also of mixed images."""
+        raise NotImplementedError
+
+    def _make_mixer(self, mix: Mix, alpha: float | None, probability: float) -> Mixer:
+        """Raises UserError for options that do not fit, or where the user's own step knows of no mixing."""
+        mixer = Mixer(mix, alpha=alpha, probability=probability)
+        if mixer and not type(self)._step.__module__.startswith("pellucid.task."):
+            raise UserError(
+                f"task.mix={mix}: {type(self).__name__} has a _step of its own, which is given no mixed "
+                "labels. Leave mix out, and mix there."
+            )
+        return mixer
+
+    def _mixed_loss(
+        self,
+        loss: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+        outputs_BK: Tensor,
+        targets_B: Tensor,
+        weights_B: Tensor | None,
+        mixture: Mixture | None,
+    ) -> Tensor:
+        """``loss`` of outputs, targets and weights: of mixed images λ times that of the one label, and the
+        rest of the other.
+        """
+        if mixture is None:
+            return loss(outputs_BK, targets_B, weights_B)
+        if self.loss_function is None or weights_B is not None:
+            return loss(*mixture.twice(outputs_BK, targets_B, weights_B))
+        others_B = targets_B[mixture.partner_B]  # a loss of the user's own need not say what each image loses
+        return mixture.share * loss(outputs_BK, targets_B, None) + (1 - mixture.share) * loss(
+            outputs_BK, others_B, None
+        )
 
     def frozen_features(self, image_shape: tuple[int, int, int]) -> FrozenFeatures | None:
         net = unwrap_compiled(self.net)

@@ -80,6 +80,10 @@ def header(
     )
 
 
+def _listed(augment: object) -> object:
+    return ", ".join(augment) if isinstance(augment, list) else augment
+
+
 def _class(node: Mapping[str, Any]) -> str:
     return str(node["_target_"]).rpartition(".")[2]
 
@@ -171,7 +175,7 @@ def _groups(trained: LoadedRun, recorded: Mapping[str, Any]) -> dict[str, dict[s
             "optimizer": f"{_class(config['optimizer'])}, learning rate {config['optimizer'].get('lr', '–')}",
             "scheduler": _class(config["scheduler"]) if config["scheduler"] else "none",
             "batch size": config["data"].get("batch_size"),
-            "augmentation": config["data"].get("augment"),
+            "augmentation": _listed(config["data"].get("augment")),
             "precision": config["trainer"].get("precision"),
         },
         "Data": {
