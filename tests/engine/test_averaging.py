@@ -21,7 +21,7 @@ from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.task.base import Task
 from tests.engine.runs import rows, run
-from tests.helpers import compose, make_run, metrics, same, weights
+from tests.helpers import command, compose, make_run, metrics, same, weights
 
 SMALL = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "data.augment=shift", "data.batch_size=128"]
 EXTRA = {"lion": "timm", "lamb": "timm", "muon": "timm", "adamw_schedule_free": "schedulefree"}
@@ -272,3 +272,31 @@ class Frozen(torch.nn.Sequential):
         super().__init__(torch.nn.Flatten(), torch.nn.LazyLinear(num_classes))
         self(torch.zeros(1, 1, 8, 8))
         self.requires_grad_(False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("average", [["average=ema", "average.decay=0.9"], ["average=swa", "average.start=0"]])
+def test_two_processes_average_alike_and_resume_bitwise(average: list[str], tmp_path: Path) -> None:
+    """Also the figures of validation, which all processes have their part in."""
+    quiet = ["callbacks=none", "logger=none", "report=false"]
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    options = [*quiet, *ddp, *SMALL, *average]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder, epochs in ((whole, 3), (parts, 2)):
+        done = command(*options, f"trainer.max_epochs={epochs}", f"hydra.run.dir={folder}")
+        assert done.returncode == 0, done.stderr
+    done = command(f"resume={parts}", "trainer.max_epochs=3")
+    assert done.returncode == 0, done.stderr
+    assert same(weights(whole), weights(parts))
+    one, other = rows(whole / "metrics.csv"), rows(parts / "metrics.csv")
+    assert [{**row, "seconds/train": ""} for row in one] == [{**row, "seconds/train": ""} for row in other]
+
+
+def test_sweeps_prune_by_the_average(tmp_path: Path) -> None:
+    line = ["-m", "callbacks=none", "logger=none", "trainer=cpu", *SMALL, "sweep=median", "sweep.trials=2"]
+    more = ["average=ema", "trainer.max_epochs=2", "optimizer.lr=interval(1e-3,1e-2)"]
+    done = command(*line, *more, f"hydra.sweep.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    for number in ("0", "1"):
+        path = tmp_path / number / "checkpoints" / "last.ckpt"
+        assert torch.load(path, weights_only=True)["callbacks"]["ShownWeights"]["count"] > 0

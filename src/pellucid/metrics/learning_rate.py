@@ -19,7 +19,7 @@ WORSE = 4  # times the least smoothed loss: the test has ended where it is more
 MIN_STEPS = 10
 FALL = 0.02  # of the first loss: less is no fall
 RULES = {
-    "valley": "two thirds down the longest fall of the smoothed loss",
+    "valley": "two thirds through the longest fall of the smoothed loss",
     "steepest": "where the smoothed loss falls fastest",
 }
 
