@@ -40,7 +40,7 @@ def test_good_lines(line: str) -> None:
     [
         (
             "optimizer.groups.bakbone=0.1",
-            "Did you mean 'backbone'. It has: weight_decay, backbone, layer_decay",
+            "Did you mean 'backbone'? It has: weight_decay, backbone, layer_decay",
         ),
         (
             "optimizer.groups.backbone=2",
@@ -66,7 +66,7 @@ def test_good_lines(line: str) -> None:
     ],
 )
 def test_mistakes(line: str, said: str) -> None:
-    assert said.replace("'.", "'?") in problems(*line.split()).replace("\n", " ")
+    assert said in problems(*line.split())
 
 
 def test_all_mistakes_of_a_line_are_told_together() -> None:
