@@ -22,7 +22,7 @@ def test_a_rate_and_its_curve(tmp_path: Path) -> None:
     assert names == "lr,loss,loss/smoothed"
     assert len(rows) == found["steps"]
     again = command(*SMALL, f"out={tmp_path}", script=SCRIPT)
-    assert again.stdout.startswith(f"optimizer.lr={rate:g}   two thirds down the longest fall")
+    assert again.stdout.startswith(f"optimizer.lr={rate:g}   two thirds through the longest fall")
     assert again.stderr == ""
 
 

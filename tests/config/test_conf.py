@@ -82,7 +82,9 @@ def constructors(group: str) -> list[tuple[type, dict[str, Any]]]:
             found.append((getattr(import_module(module), name), stated))
     written = "".join(path.read_text() for path in (CONF / group).glob("*.yaml"))
     assert (
-        len(found) == written.count("_target_: pellucid.") >= {"model": 6, "task": 2, "data": 5, "scheduler": 3, "average": 2}.get(group, 4)
+        len(found)
+        == written.count("_target_: pellucid.")
+        >= {"model": 6, "task": 2, "data": 5, "scheduler": 3, "average": 2}.get(group, 4)
     )
     return found
 

@@ -38,13 +38,19 @@ def test_good_lines(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("optimizer.groups.bakbone=0.1", "Did you mean 'backbone'. It has: weight_decay, backbone, layer_decay"),
-        ("optimizer.groups.backbone=2", "groups.backbone=2: expected a share of the learning rate, above 0 to 1"),
+        (
+            "optimizer.groups.bakbone=0.1",
+            "Did you mean 'backbone'? It has: weight_decay, backbone, layer_decay",
+        ),
+        (
+            "optimizer.groups.backbone=2",
+            "groups.backbone=2: expected a share of the learning rate, above 0 to 1",
+        ),
         ("optimizer.groups.layer_decay=0", "above 0 to 1"),
         ("optimizer.groups.layer_decay=much", "expected a number, got 'much'"),
         ("optimizer.groups.weight_decay=none", "expected one of all, weights"),
         ("optimizer.groups=3", "optimizer.groups: expected a mapping, got 3"),
-        ("optimizer.lr=often", "optimizer.lr=often: expected a number, or auto"),
+        ("optimizer.lr=often", "optimizer.lr: expected a number, got 'often'. auto finds one"),
         ("scheduler=linear scheduler.warmup=1", "scheduler.warmup=1: expected a share of the training"),
         ("scheduler=linear scheduler.warmup_epochs=10", "longer, which has 10 epochs. Expected fewer"),
         ("scheduler=linear scheduler.warmup_epochs=-1", "warmup_epochs=-1: expected 0 or more"),
@@ -60,7 +66,7 @@ def test_good_lines(line: str) -> None:
     ],
 )
 def test_mistakes(line: str, said: str) -> None:
-    assert said.replace("'.", "'?") in problems(*line.split()).replace("\n", " ")
+    assert said in problems(*line.split())
 
 
 def test_all_mistakes_of_a_line_are_told_together() -> None:
@@ -69,7 +75,13 @@ def test_all_mistakes_of_a_line_are_told_together() -> None:
         "average=ema average.decay=2 modle=cnn"
     )
     text = problems(*line.split())
-    for name in ("groups.backbone=2", "lr=often", "warmup_epochs=99", "average.decay=2", "modle"):
+    for name in (
+        "groups.backbone=2",
+        "optimizer.lr: expected",
+        "warmup_epochs=99",
+        "average.decay=2",
+        "modle",
+    ):
         assert name in text
 
 

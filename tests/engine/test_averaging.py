@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -21,9 +21,15 @@ from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
 from pellucid.task.base import Task
 from tests.engine.runs import rows, run
-from tests.helpers import compose, make_run, metrics, same, weights
+from tests.helpers import command, compose, make_run, metrics, same, weights
 
-SMALL = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "data.augment=shift", "data.batch_size=128"]
+SMALL = [
+    "model=cnn",
+    "model.channels=[4,8]",
+    "model.hidden=[16]",
+    "data.augment=shift",
+    "data.batch_size=128",
+]
 EXTRA = {"lion": "timm", "lamb": "timm", "muon": "timm", "adamw_schedule_free": "schedulefree"}
 
 
@@ -109,13 +115,13 @@ def equal(one: Any, other: Any) -> bool:
 class Loop(ShownWeights):
     """Beside the average, what torch's AveragedModel makes of the same steps."""
 
-    kept: list[AveragedModel] = []
+    kept: ClassVar[list[AveragedModel]] = []
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *more: Any) -> None:
         super().on_train_batch_end(trainer, pl_module, *more)
         if trainer.global_step == 1:
-            copied = copy.deepcopy(pl_module.net)
-            Loop.kept = [AveragedModel(copied, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=False)]
+            copied, average = copy.deepcopy(pl_module.net), get_ema_multi_avg_fn(0.9)  # type: ignore[no-untyped-call]
+            Loop.kept = [AveragedModel(copied, multi_avg_fn=average, use_buffers=False)]
         Loop.kept[0].update_parameters(pl_module.net)
 
 
@@ -130,7 +136,7 @@ def test_the_average_is_bitwise_that_of_a_plain_loop(tmp_path: Path, monkeypatch
 
 
 def test_training_goes_on_as_if_nothing_was_averaged(tmp_path: Path) -> None:
-    """Raw weights, order and draws are those of a run without; also with views and a look within the epoch."""
+    """Raw weights are those of a run without an average; also with views and a look within the epoch."""
     options = [*SMALL, "trainer.max_epochs=3"]
     run(tmp_path / "plain", *options)
     views = ["callbacks=default", "logger=tensorboard"]
@@ -171,7 +177,7 @@ def test_statistics_are_estimated_with_the_mean_weights(tmp_path: Path) -> None:
     loader = data.loader("train", shuffle=True, augmented=True)
     loader.sampler.set_epoch(1)
     with torch.no_grad():
-        maps = [net.features[0](images) for images, _ in loader]  # type: ignore[index]
+        maps = [net.get_submodule("features.0")(images) for images, _ in loader]
     mean = torch.stack([map_BCHW.mean((0, 2, 3)) for map_BCHW in maps]).mean(0)
     assert torch.allclose(kept["net.features.1.running_mean"], mean, atol=1e-5)
     ours = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["ShownWeights"]
@@ -244,7 +250,9 @@ def test_another_checkpoint_cannot_be_continued_from(tmp_path: Path) -> None:
 
 
 def test_a_share_of_no_known_length(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"average\.start is a share of the training: set trainer\.max_epochs"):
+    with pytest.raises(
+        UserError, match=r"average\.start is a share of the training: set trainer\.max_epochs"
+    ):
         run(
             tmp_path,
             *SMALL,
@@ -272,3 +280,33 @@ class Frozen(torch.nn.Sequential):
         super().__init__(torch.nn.Flatten(), torch.nn.LazyLinear(num_classes))
         self(torch.zeros(1, 1, 8, 8))
         self.requires_grad_(False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "average", [["average=ema", "average.decay=0.9"], ["average=swa", "average.start=0"]]
+)
+def test_two_processes_average_alike_and_resume_bitwise(average: list[str], tmp_path: Path) -> None:
+    """Also the figures of validation, which all processes have their part in."""
+    quiet = ["callbacks=none", "logger=none", "report=false"]
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    options = [*quiet, *ddp, *SMALL, *average]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder, epochs in ((whole, 3), (parts, 2)):
+        done = command(*options, f"trainer.max_epochs={epochs}", f"hydra.run.dir={folder}")
+        assert done.returncode == 0, done.stderr
+    done = command(f"resume={parts}", "trainer.max_epochs=3")
+    assert done.returncode == 0, done.stderr
+    assert same(weights(whole), weights(parts))
+    one, other = rows(whole / "metrics.csv"), rows(parts / "metrics.csv")
+    assert [{**row, "seconds/train": ""} for row in one] == [{**row, "seconds/train": ""} for row in other]
+
+
+def test_sweeps_prune_by_the_average(tmp_path: Path) -> None:
+    line = ["-m", "callbacks=none", "logger=none", "trainer=cpu", *SMALL, "sweep=median", "sweep.trials=2"]
+    more = ["average=ema", "trainer.max_epochs=2", "optimizer.lr=interval(1e-3,1e-2)"]
+    done = command(*line, *more, f"hydra.sweep.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    for number in ("0", "1"):
+        path = tmp_path / number / "checkpoints" / "last.ckpt"
+        assert torch.load(path, weights_only=True)["callbacks"]["ShownWeights"]["count"] > 0

@@ -29,7 +29,9 @@ def test_another_length_is_that_of_the_new_function_and_told(caplog: pytest.LogC
 
 
 def test_beyond_its_end_a_schedule_stays_at_its_floor() -> None:
-    assert rates(Linear(optimizer(), total_steps=2, steps_per_epoch=1, warmup=0, floor=0.1), 5)[-1] == pytest.approx(0.1)
+    assert rates(Linear(optimizer(), total_steps=2, steps_per_epoch=1, warmup=0, floor=0.1), 5)[
+        -1
+    ] == pytest.approx(0.1)
 
 
 def test_steps_of_a_warm_up() -> None:

@@ -20,9 +20,7 @@ def test_rates_of_the_first_the_middle_and_the_last_step() -> None:
 
 
 def test_the_floor_and_a_warm_up_in_epochs() -> None:
-    schedule = WarmupCosine(
-        optimizer(lr=1.0), total_steps=10, steps_per_epoch=2, warmup_epochs=1, floor=0.1
-    )
+    schedule = WarmupCosine(optimizer(lr=1.0), total_steps=10, steps_per_epoch=2, warmup_epochs=1, floor=0.1)
     found = rates(schedule, 11)
     assert found[2] == 1.0
     assert found[6] == pytest.approx(0.55)
@@ -48,4 +46,4 @@ def test_each_group_has_its_share() -> None:
 )
 def test_what_is_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        WarmupCosine(optimizer(), total_steps=10, steps_per_epoch=2, **options)  # type: ignore[arg-type]
+        WarmupCosine(optimizer(), total_steps=10, steps_per_epoch=2, **options)

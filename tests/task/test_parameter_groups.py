@@ -14,7 +14,14 @@ from torch.optim import SGD, Adam, AdamW, Rprop
 
 from pellucid.errors import UserError
 from pellucid.model.cnn import CNN
-from pellucid.task.parameter_groups import GroupedOptimizer, Group, ParameterGroups, as_options, layers_of, told
+from pellucid.task.parameter_groups import (
+    Group,
+    GroupedOptimizer,
+    ParameterGroups,
+    as_options,
+    layers_of,
+    told,
+)
 from tests.engine.runs import run
 from tests.helpers import same, weights
 from tests.task.nets import classification
@@ -83,7 +90,13 @@ def test_a_vision_transformer_of_torchvision() -> None:
 
 @pytest.mark.parametrize(
     ("name", "layers"),
-    [("mobilenet_v2", 20), ("convnext_tiny", 23), ("efficientnet_b0", 19), ("swin_t", 17), ("densenet121", 63)],
+    [
+        ("mobilenet_v2", 20),
+        ("convnext_tiny", 23),
+        ("efficientnet_b0", 19),
+        ("swin_t", 17),
+        ("densenet121", 63),
+    ],
 )
 def test_layers_of_torchvisions_nets(name: str, layers: int) -> None:
     """Each has its stem, its blocks, what is between stages, and its head."""
@@ -91,10 +104,12 @@ def test_layers_of_torchvisions_nets(name: str, layers: int) -> None:
 
 
 @timm
-@pytest.mark.parametrize("arch", ["resnet18", "vit_tiny_patch16_224", "convnext_atto", "swin_tiny_patch4_window7_224"])
+@pytest.mark.parametrize(
+    "arch", ["resnet18", "vit_tiny_patch16_224", "convnext_atto", "swin_tiny_patch4_window7_224"]
+)
 def test_timms_nets_are_grouped_as_timm_does(arch: str) -> None:
     import timm as library
-    from timm.optim import param_groups_layer_decay
+    from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 
     net = meta(library.create_model, arch)
     spared = net.no_weight_decay() if hasattr(net, "no_weight_decay") else ()  # type: ignore[operator]
@@ -151,7 +166,7 @@ def test_the_optimizer_has_them() -> None:
 
 def test_rates_and_decays_that_the_class_has() -> None:
     groups = ParameterGroups(weight_decay="weights", layer_decay=0.5).split(small_cnn())
-    assert [option["lr"] for option in as_options(groups, SGD) if "lr" in option][0] == 0.0005
+    assert as_options(groups, SGD)[2]["lr"] == 0.0005
     assert not any("weight_decay" in option for option in as_options(groups, Rprop))
     assert "weight_decay is 0, so there is none to leave out" in told(groups, Adam)
     said = told(groups, AdamW)
@@ -161,7 +176,7 @@ def test_rates_and_decays_that_the_class_has() -> None:
 
 @timm
 def test_muon_leaves_the_head_to_adamw() -> None:
-    from timm.optim import Muon
+    from timm.optim import Muon  # type: ignore[attr-defined]
 
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 8), nn.Linear(8, 2))
     task = classification(net)
@@ -172,7 +187,7 @@ def test_muon_leaves_the_head_to_adamw() -> None:
     assert of_head == [True, False]
     for parameter in net.parameters():
         parameter.grad = torch.ones_like(parameter)
-    optimizer.step()
+    optimizer.step()  # type: ignore[no-untyped-call]
     by_muon = {id(p) for p, state in optimizer.state.items() if state["use_muon"]}
     named = {name for name, parameter in net.named_parameters() if id(parameter) in by_muon}
     assert named == {"1.weight", "3.weight"}

@@ -62,7 +62,9 @@ def test_lengths_of_torchs_schedulers_stay_in_epochs(make: Any, at: int, expecte
 def test_a_default_length_is_in_epochs_too() -> None:
     from torch.optim.lr_scheduler import LinearLR
 
-    schedule = Schedule.wrap(partial(LinearLR, start_factor=0.5), "step").make(optimizer(), lambda: Length(50, 4))
+    schedule = Schedule.wrap(partial(LinearLR, start_factor=0.5), "step").make(
+        optimizer(), lambda: Length(50, 4)
+    )
     assert schedule.total_iters == 5 * 4
 
 

@@ -36,4 +36,5 @@ class EMA(Average):
         return min(self.decay, (1 + count) / (10 + count)) if self.warmup else self.decay
 
     def update(self, averages: list[Tensor], values: list[Tensor], count: int) -> None:
-        get_ema_multi_avg_fn(self.decay_at(count))(averages, values, count)
+        update = get_ema_multi_avg_fn(self.decay_at(count))  # type: ignore[no-untyped-call]
+        update(averages, values, count)

@@ -35,4 +35,5 @@ class SWA(Average):
         return epoch > self.start * epochs
 
     def update(self, averages: list[Tensor], values: list[Tensor], count: int) -> None:
-        get_swa_multi_avg_fn()(averages, values, count)
+        update = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
+        update(averages, values, count)

@@ -40,7 +40,7 @@ def find_lr(
     ``low``, ``high``: the first and the last rate. Nothing is kept of what was trained. Raises UserError.
     """
     check_device(str(trainer.get("accelerator", "auto")), "trainer.accelerator")
-    config = {
+    config: dict[str, Any] = {
         **{"data": data, "task": task, "optimizer": optimizer, "model": model, "trainer": trainer},
         **{"seed": seed, "weights": weights, "packages": list(packages)},
     }

@@ -88,7 +88,7 @@ def check_targets(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _missing_package(where: str, target: str) -> str:
-    """Which package a logger of ours, or an optimizer, needs and does not find; the empty text where it does."""
+    """The package that a logger of ours or an optimizer lacks, in a sentence; the empty text where none."""
     extra = OPTIMIZERS.get(target.partition(".")[0]) if where == "optimizer" else None
     if extra is not None and importlib.util.find_spec(extra) is None:
         return (

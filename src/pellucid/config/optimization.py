@@ -1,4 +1,4 @@
-"""Checks of how a net is optimized: options of ours beside those of libraries, and what does not go together."""
+"""Checks of how a net is optimized: options of ours beside libraries', and what does not go together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
         return
     lr = optimizer.get("lr")
     if isinstance(lr, str) and lr != AUTO and "${" not in lr and lr != "???":
-        yield f"optimizer.lr={lr}: expected a number, or auto, which finds one by a range test."
+        yield f"optimizer.lr: expected a number, got {lr!r}. auto finds one by a range test."
     yield from _groups(optimizer.get("groups"))
     for name, (least, most, (with_least, with_most), expected) in RANGES.items():
         value: Any = config
@@ -83,14 +83,15 @@ def _schedule(scheduler: Mapping[str, Any], trainer: Mapping[str, Any]) -> Itera
         yield "scheduler.interval=epoch: this schedule is a function of the step. Leave it out."
     if target == PLATEAU and scheduler.get("interval") == "step":
         yield "scheduler.interval=step: the plateau is of val/loss, known once an epoch. Leave it out."
-    warmup, epochs = scheduler.get("warmup_epochs"), trainer.get("max_epochs")
+    warmup: Any = scheduler.get("warmup_epochs")
+    epochs: Any = trainer.get("max_epochs")
     if not ours or not _is_number(warmup):
         return
     if warmup < 0:
         yield f"scheduler.warmup_epochs={warmup}: expected 0 or more."
     elif _is_number(epochs) and 0 < epochs <= warmup:
         yield (
-            f"scheduler.warmup_epochs={warmup}: the warm-up would be as long as the training or longer, which "
+            f"scheduler.warmup_epochs={warmup}: the warm-up is as long as the training or longer, which "
             f"has {epochs} epochs. Expected fewer, or more trainer.max_epochs."
         )
 

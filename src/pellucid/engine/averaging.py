@@ -86,7 +86,7 @@ class ShownWeights(Callback):
         self._stored = {}
 
     def _restored(self, task: Task) -> dict[str, Tensor]:
-        """All that is another while weights are shown: what is averaged, and statistics that are estimated."""
+        """All that is another while weights are shown: what is averaged, and estimated statistics."""
         assert self.average is not None
         return {**self._tensors, **(averaged_tensors(task, statistics=True))}
 
@@ -156,8 +156,10 @@ class ShownWeights(Callback):
             return
         self._trained = {name: tensor.clone() for name, tensor in self._restored(task).items()}
         if trainer.world_size > 1:  # statistics of batch norms are each process's own until they are sent
-            for name in self._averages.keys() - dict(task.named_parameters()).keys():
-                torch.distributed.broadcast(self._averages[name], 0)
+            parameters = dict(task.named_parameters())
+            for name, average in self._averages.items():  # in the same order everywhere
+                if name not in parameters:
+                    torch.distributed.broadcast(average, 0)
         for name, tensor in self._tensors.items():
             tensor.copy_(self._averages[name])
         if self.average.statistics == "estimated":
@@ -178,7 +180,9 @@ class ShownWeights(Callback):
 
 def switching(optimizers: list[Optimizer]) -> list[Optimizer]:
     """Those that have other weights in training than are to be shown: schedule-free ones."""
-    return [o for o in optimizers if callable(getattr(o, "train", None)) and callable(getattr(o, "eval", None))]
+    return [
+        o for o in optimizers if callable(getattr(o, "train", None)) and callable(getattr(o, "eval", None))
+    ]
 
 
 def averaged_tensors(task: Task, *, statistics: bool) -> dict[str, Tensor]:
@@ -253,8 +257,7 @@ def _check(trained: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Raise UserError where a checkpoint's weights in training are not those of this net."""
     fits = isinstance(trained, Mapping) and trained.keys() == tensors.keys()
     if not fits or any(
-        not isinstance(value, Tensor) or value.shape != tensors[name].shape
-        for name, value in trained.items()
+        not isinstance(value, Tensor) or value.shape != tensors[name].shape for name, value in trained.items()
     ):
         raise UserError(
             "last.ckpt cannot be continued from: the weights in training that it holds beside the averaged "
@@ -265,5 +268,6 @@ def _check(trained: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
 def shows_others(average: Average | None, make: Any) -> bool:
     """Whether a run shows other weights than it trains."""
     kind = getattr(make, "func", make)
-    return average is not None or (callable(getattr(kind, "train", None)) and callable(getattr(kind, "eval", None)))
-
+    return average is not None or (
+        callable(getattr(kind, "train", None)) and callable(getattr(kind, "eval", None))
+    )

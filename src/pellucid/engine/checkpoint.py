@@ -126,7 +126,10 @@ def fits(optimizer: Optimizer, state: Any) -> bool:
         return (
             all(_like(ours[key], saved[key]) for ours, saved in groups for key in ours if key != "params")
             and set(state["state"]) <= set(range(len(parameters)))
-            and (type(optimizer) not in FUSED or len({_kinds(values) for values in state["state"].values()}) <= 1)
+            and (
+                type(optimizer) not in FUSED
+                or len({_kinds(values) for values in state["state"].values()}) <= 1
+            )
             and all(
                 type(optimizer) not in FUSED or _of(parameters[number], value)
                 for number, values in state["state"].items()

@@ -7,7 +7,18 @@ from typing import Any
 
 Row = tuple[str, str, str]  # the group, its choice, options
 
-GROUPS = ("model", "data", "task", "optimizer", "scheduler", "average", "trainer", "callbacks", "explainer", "logger")
+GROUPS = (
+    "model",
+    "data",
+    "task",
+    "optimizer",
+    "scheduler",
+    "average",
+    "trainer",
+    "callbacks",
+    "explainer",
+    "logger",
+)
 PRESETS = ("recipe", "experiment", "debug")
 OPTIONAL = ("average",)  # told where there is one
 SHORT = ("optimizer", "scheduler", "average")  # of which every option is told

@@ -53,7 +53,12 @@ def make_trainer(
     ``main``: in the run's first process, which alone speaks to services. ``sweep``: its name, within one.
     """
     packages, folder = config["packages"], str(run.folder)
-    offered = {"image_shape": data.spec.image_shape, "config": recorder.config, "save_dir": folder, "figures": figures}
+    offered = {
+        "image_shape": data.spec.image_shape,
+        "config": recorder.config,
+        "save_dir": folder,
+        "figures": figures,
+    }
     offered |= names_in_services(run, config.get("name"), sweep)
     callbacks, loggers = (
         [

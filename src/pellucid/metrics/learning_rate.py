@@ -19,7 +19,7 @@ WORSE = 4  # times the least smoothed loss: the test has ended where it is more
 MIN_STEPS = 10
 FALL = 0.02  # of the first loss: less is no fall
 RULES = {
-    "valley": "two thirds down the longest fall of the smoothed loss",
+    "valley": "two thirds through the longest fall of the smoothed loss",
     "steepest": "where the smoothed loss falls fastest",
 }
 
@@ -61,7 +61,7 @@ def has_diverged(loss_S: np.ndarray) -> bool:
 
 
 def choose_rate(lr_S: np.ndarray, loss_S: np.ndarray, rule: Rule = "valley") -> RangeTest:
-    """The rate of a test. Raises UserError where the losses say nothing: they diverge at once, or never fall."""
+    """The rate of a test. Raises UserError where losses say nothing: they diverge at once, or never fall."""
     if rule not in RULES:
         raise UserError(f"rule={rule}: expected {' or '.join(RULES)}.")
     diverged = bool(len(loss_S)) and has_diverged(loss_S)
@@ -71,8 +71,8 @@ def choose_rate(lr_S: np.ndarray, loss_S: np.ndarray, rule: Rule = "valley") -> 
     if count < MIN_STEPS:
         at = f"{lr_S[-1]:.2g}" if count else "the first"
         raise UserError(
-            f"The learning rate could not be found: after {count} steps, at {at}, the loss is no finite number "
-            "any more. Begin at a smaller rate, low=1e-9, or set optimizer.lr=<number>."
+            f"The learning rate could not be found: after {count} steps, at {at}, the loss is no finite "
+            "number any more. Begin at a smaller rate, low=1e-9, or set optimizer.lr=<number>."
         )
     smooth_S = smoothed(loss_S)
     least = int(smooth_S.argmin())
@@ -81,14 +81,15 @@ def choose_rate(lr_S: np.ndarray, loss_S: np.ndarray, rule: Rule = "valley") -> 
     if first - smooth_S[least] < FALL * abs(first) or least < 2:
         raise UserError(
             f"The learning rate could not be found: the loss never falls below {first:.4g}, where it began, "
-            f"from {lr_S[0]:.2g} to {lr_S[-1]:.2g}. Look at the data and the loss, or set optimizer.lr=<number>."
+            f"from {lr_S[0]:.2g} to {lr_S[-1]:.2g}. Look at the data and the loss, or set "
+            "optimizer.lr=<number>."
         )
     index = _valley(smooth_S) if rule == "valley" else _steepest(lr_S, smooth_S, least)
     return RangeTest(lr_S, loss_S, smooth_S, rule, index, diverged)
 
 
 def _valley(smooth_S: np.ndarray) -> int:
-    """Two thirds through the longest falling run of losses, as fastai's ``valley``; rises in it are left out."""
+    """Two thirds through the longest falling run of losses, as fastai's ``valley``; rises are left out."""
     count = len(smooth_S)
     length, before = np.ones(count, dtype=int), np.full(count, -1)
     for step in range(1, count):  # the longest falling subsequence that ends there

@@ -29,7 +29,8 @@ class StepSchedule(LambdaLR):
         before = [group["lr"] for group in self.optimizer.param_groups]
         super().load_state_dict({**state_dict, "total_steps": self.total_steps})
         rates = [
-            base * share(self.last_epoch) for base, share in zip(self.base_lrs, self.lr_lambdas, strict=True)
+            float(base * share(self.last_epoch))
+            for base, share in zip(self.base_lrs, self.lr_lambdas, strict=True)
         ]
         set_rates(self, rates)
         tell_length(state_dict.get("total_steps"), self.total_steps, before, rates)
@@ -63,8 +64,9 @@ def warmup_steps(warmup: float, warmup_epochs: float | None, total_steps: int, s
     steps = round(warmup_epochs * steps_per_epoch)
     if steps >= total_steps:
         raise UserError(
-            f"scheduler.warmup_epochs={warmup_epochs}: a warm-up of {counted(steps, 'step')}, and the training "
-            f"has {total_steps:,}, of {steps_per_epoch:,} an epoch. Expected fewer, or more trainer.max_epochs."
+            f"scheduler.warmup_epochs={warmup_epochs}: a warm-up of {counted(steps, 'step')}, and the "
+            f"training has {total_steps:,}, of {steps_per_epoch:,} an epoch. Expected fewer, or more "
+            "trainer.max_epochs."
         )
     return steps
 

@@ -21,7 +21,9 @@ from pellucid.inside.preserve_state import unwrap_compiled
 
 MUON = "timm.optim.muon"  # by which matrices are updated, and the rest as by AdamW
 # Parameters of several sizes that are no layer's weights, by the last part of their names.
-EMBEDDINGS = re.compile(r"(pos|position)_?(embed|embedding|emb)|(class|cls|dist|mask|reg)_token|relative_position")
+EMBEDDINGS = re.compile(
+    r"(pos|position)_?(embed|embedding|emb)|(class|cls|dist|mask|reg)_token|relative_position"
+)
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 FEW = 4  # groups that are told one by one
 
@@ -67,8 +69,8 @@ class ParameterGroups:
     def split(self, net: nn.Module, more: Sequence[nn.Parameter] = (), *, apart: bool = False) -> list[Group]:
         """The groups, the largest rate first; of what is trained alone, each parameter in one of them.
 
-        ``more``: parameters of the loss, which belong to the last layer. ``apart``: the last layer's in groups
-        of their own, whatever their rate.
+        ``more``: parameters of the loss, which belong to the last layer. ``apart``: the last layer's are in
+        groups of their own, whatever their rate.
         """
         layer_of, spared = layers_of(net), undecayed(net)
         last = max(layer_of.values(), default=0)
@@ -91,8 +93,7 @@ class GroupedOptimizer(partial[Optimizer]):
 
     @classmethod
     def wrap(cls, make: Callable[..., Optimizer], groups: ParameterGroups) -> GroupedOptimizer:
-        of_partial = isinstance(make, partial)
-        wrapped = cls(make.func, *make.args, **make.keywords) if of_partial else cls(make)
+        wrapped = cls(make.func, *make.args, **make.keywords) if isinstance(make, partial) else cls(make)
         wrapped.groups = groups
         return wrapped
 

@@ -33,8 +33,8 @@ class Length(NamedTuple):
         batches = trainer.num_training_batches
         if not math.isfinite(total) or total < 1 or not math.isfinite(batches):
             raise UserError(
-                "scheduler: a schedule over the steps of a training needs to know how many there will be. Set "
-                "trainer.max_epochs, or +trainer.max_steps."
+                "scheduler: a schedule over the steps of a training needs to know how many there will be. "
+                "Set trainer.max_epochs, or +trainer.max_steps."
             )
         return cls(int(total), max(1, math.ceil(batches / trainer.accumulate_grad_batches)))
 
@@ -69,10 +69,12 @@ class Schedule(partial[Any]):
         """The scheduler of that optimizer, for a training of that ``length``. Raises UserError."""
         if self.interval == "epoch":
             return self(optimizer)
+        make: Any = self.func
         total_steps, steps_per_epoch = length()
         if isinstance(self.func, type) and issubclass(self.func, PER_STEP):
-            return self(optimizer, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
-        return self.func(optimizer, *self.args, **self._in_steps(steps_per_epoch))
+            given = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch}
+            return make(optimizer, **self.keywords, **given)
+        return make(optimizer, *self.args, **self._in_steps(steps_per_epoch))
 
     def _in_steps(self, steps_per_epoch: int) -> dict[str, Any]:
         """The options of torch's schedulers, which count epochs, for one that is stepped with each step."""
