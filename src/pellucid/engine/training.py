@@ -235,7 +235,9 @@ class Training:
 
     def _note_start(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
-        if self.resume or self.chosen_task or self.found or self.fitted:  # from here on with the new budget and device
+        if (
+            self.resume or self.chosen_task or self.found or self.fitted
+        ):  # from here on with the new budget and device
             self.run.save_config(self.config)
         if self.chosen_task:
             self.run.save_choice("task", self.chosen_task)
