@@ -21,6 +21,7 @@ from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
 from pellucid.data.split import Fold
+from pellucid.data.store import WholePhotos
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
 
@@ -83,7 +84,9 @@ class ImageData(LightningDataModule, ABC):
         self.splits: dict[str, Split] = {}
         self.was_read: dict[str, Any] = {}  # what ``setup`` has set, for another run of the same options
         self.device_images = 0.0
-        self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
+        self._stores: dict[
+            int, Tensor | WholePhotos
+        ] = {}  # on the device, by those that they were copied from
         self.embed: Embed | None = None
         self.augmentations = 0
         self._features: dict[str, Features] = {}
