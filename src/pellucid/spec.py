@@ -148,10 +148,10 @@ class Spec:
         finite = all(type(weight) in (int, float) and math.isfinite(weight) for weight in self.bands)
         return finite and len(self.bands) == 3 * (channels + 1)
 
-    def normalise(self, images_BCHW: Tensor) -> Tensor:
-        """uint8 pixels, or floats in [0, 255], as the net takes them."""
+    def normalise(self, images_BCHW: Tensor, *, white: float = 255) -> Tensor:
+        """uint8 pixels, or floats in [0, ``white``], as the net takes them."""
         mean, std = self._statistics(images_BCHW.device)
-        return images_BCHW.float().mul(1 / (255 * std)).sub_(mean / std)
+        return images_BCHW.float().mul(1 / (white * std)).sub_(mean / std)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
         """Normalised images as floats in [0, 1]; by each image's own range where no mean is known."""
@@ -174,6 +174,11 @@ def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
     """uint8 images as the net takes them: at the spec's size (antialiased), normalised."""
+    return spec.normalise(resize(images_BCHW, spec))
+
+
+def resize(images_BCHW: Tensor, spec: Spec) -> Tensor:
+    """uint8 images at the spec's size (antialiased), floats in [0, 255]."""
     images_BCHW = images_BCHW.float()
     if images_BCHW.shape[2:] != spec.image_shape[1:]:
         images_BCHW = functional.interpolate(
@@ -181,7 +186,7 @@ def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
         )
         if spec.resample == "bicubic":  # which overshoots
             images_BCHW.clamp_(0, 255)
-    return spec.normalise(images_BCHW)
+    return images_BCHW
 
 
 def sides(size: Size) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from pellucid.callbacks import samples as module
 from pellucid.callbacks.samples import Samples
-from pellucid.data.augment import find_augment
+from pellucid.data.augment.pipeline import find_augment
 from pellucid.errors import UserError
 from tests.callbacks.scene import Pen, classifier
 

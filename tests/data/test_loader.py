@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.data.augment import AUGMENTS, Augment, none
+from pellucid.data.augment.operation import Operation
+from pellucid.data.augment.options import PRESETS, RANGES
+from pellucid.data.augment.pipeline import Pipeline, find_augment
 from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Order, balanced_order, fair_order
 from pellucid.engine.build import make_data
@@ -23,6 +25,21 @@ from tests.helpers import compose
 CPU = torch.device("cpu")
 SPEC = Spec(image_shape=(1, 4, 4), classes=("a", "b"), mean=(0.5,), std=(0.25,), statistics="made up")
 COUNTS = (1, 2, 3, 5, 7, 8, 9, 16, 17, 31, 64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy(Operation):
+    """An augmentation that shows its number."""
+
+    name = "flip"
+    commutes = True
+    numbers = 1
+
+    def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
+        return numbers_BR[:, :1, None, None].expand_as(images_BCHW)
+
+
+NONE, noisy = Pipeline(), Pipeline.of([Noisy()])
 
 
 def order(count: int, batch_size: int, *, world_size: int = 1, **given: Any) -> Order:
@@ -47,7 +64,7 @@ def ranks(count: int, batch_size: int, world_size: int, **given: Any) -> list[li
     ]
 
 
-def loader(count: int, batch_size: int, augment: Augment = none, **given: Any) -> BatchLoader:
+def loader(count: int, batch_size: int, augment: Pipeline = NONE, **given: Any) -> BatchLoader:
     """A loader of ``count`` random images whose labels are their numbers."""
     random = torch.Generator().manual_seed(0)
     store = torch.randint(0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=random)
@@ -220,11 +237,6 @@ def test_the_global_generator_is_left_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def noisy(images_BCHW: Tensor, numbers_BR: Tensor) -> Tensor:
-    """An augmentation that shows its first number."""
-    return numbers_BR[:, :1, None, None].expand_as(images_BCHW)
-
-
 @pytest.mark.parametrize("given", [{"batch_size": 7}, {"batch_size": 20}, {"batch_size": 1}])
 def test_an_images_numbers_do_not_depend_on_the_batch_size(given: dict[str, int]) -> None:
     assert torch.equal(by_label(loader(20, augment=noisy, **given)), by_label(loader(20, 3, noisy)))
@@ -313,9 +325,9 @@ def test_lightning_sets_the_epoch() -> None:
     assert task.seen == expected
 
 
-@pytest.mark.parametrize("augment", AUGMENTS.values(), ids=AUGMENTS)
-def test_everything_happens_on_the_loaders_device(augment: Augment) -> None:
-    batches = loader(10, 4, augment)
+@pytest.mark.parametrize("name", [*PRESETS, *RANGES])
+def test_everything_happens_on_the_loaders_device(name: str) -> None:
+    batches = loader(10, 4, find_augment(name))
     batches.device = torch.device("meta")  # a device that every machine has
     for images, labels in batches:
         assert images.device == labels.device == batches.device
@@ -326,7 +338,7 @@ def test_weights_come_third_where_they_are_asked_for(weighted: bool) -> None:
     batches = loader(6, 3)
     split = replace(batches.split, weights_N=torch.arange(6.0), targets_NK=torch.arange(6.0).unsqueeze(1))
     order_ = order(6, 3)
-    given = {"spec": batches.spec, "augment": none, "augmentations": 0, "features": None}
+    given = {"spec": batches.spec, "augment": NONE, "augmentations": 0, "features": None}
     loaded = BatchLoader(split=split, order=order_, device=batches.device, weighted=weighted, **given)  # type: ignore[arg-type]
     for images_BCHW, targets_BK, *weights in loaded:
         assert targets_BK.shape == (len(images_BCHW), 1)

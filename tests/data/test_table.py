@@ -11,7 +11,7 @@ import torch
 
 from pellucid.commands.train import train
 from pellucid.config.command_line import split as split_line
-from pellucid.data.augment import AUGMENTS, none
+from pellucid.data.augment.pipeline import find_augment
 from pellucid.data.base import ImageData
 from pellucid.engine.loaded_run import restore
 from pellucid.errors import UserError
@@ -248,6 +248,6 @@ def test_numbers_of_another_table(tmp_path: Path) -> None:
 
 def test_numbers_are_not_augmented_unless_asked(tmp_path: Path) -> None:
     table = write_photo_table(tmp_path, more=",angle", cells=",{n}.5")
-    assert make("table", path=str(table), label="kind").augment is AUGMENTS["crop_flip"]
-    assert make("table", path=str(table), label="angle").augment is none
-    assert make("table", path=str(table), label="angle", augment="flip").augment is AUGMENTS["flip"]
+    assert make("table", path=str(table), label="kind").augment == find_augment("crop_flip")
+    assert make("table", path=str(table), label="angle").augment == find_augment("none")
+    assert make("table", path=str(table), label="angle", augment="flip").augment == find_augment("flip")

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
-from pellucid.data.augment import find_augment, none
+from pellucid.data.augment.pipeline import Pipeline, find_augment
 from pellucid.data.divide import Division, History, divide, shares_of
 from pellucid.data.features import Embed, Features
 from pellucid.data.images import Split
@@ -58,7 +58,8 @@ class ImageData(LightningDataModule, ABC):
         spec: Spec,
         image_size: int | Sequence[int] | Literal["auto"] = "auto",
         batch_size: int = 32,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
+        augment_options: Mapping[str, Mapping[str, Any]] = {},
         sampling: Literal["natural", "balanced"] = "natural",
         seed: int = 0,
         val_fraction: float | None = None,
@@ -77,7 +78,7 @@ class ImageData(LightningDataModule, ABC):
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
-        self.augment = find_augment(augment)
+        self.augment = find_augment(augment, augment_options)
         self.shares = shares_of(val_fraction, test_fraction, folds, fold)
         self.history = History()
         self.divided = Division((), {}, {}, {}, Changes())
@@ -228,9 +229,9 @@ class ImageData(LightningDataModule, ABC):
         trainer = trainer or self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         split = self._near(self.split(name), device)
-        augment = self.augment if augmented else none
+        augment = self.augment if augmented else Pipeline()
         draw = self.draw if augmented and name == "train" else None
-        augmentations = 1 if augment is none and draw is None else self.augmentations
+        augmentations = 1 if not augment and draw is None else self.augmentations
         order = Order(
             count=len(split),
             batch_size=self.batch_size,

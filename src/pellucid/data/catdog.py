@@ -50,7 +50,7 @@ class CatDog(ImageData):
         root: str = "~/.cache/pellucid/catdog",
         source: Literal["auto", "folder", "pets", "drawn"] = "auto",
         batch_size: int = 32,
-        augment: str = "crop_flip",
+        augment: str | Sequence[str] = "crop_flip",
         fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",

@@ -3,6 +3,7 @@
 Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class CIFAR10(ImageData):
         *,
         root: str = "~/.cache/pellucid/cifar10",
         batch_size: int = 128,
-        augment: str = "shift_flip",
+        augment: str | Sequence[str] = "shift_flip",
         val_fraction: float = 0.1,
         **given: Any,
     ) -> None:

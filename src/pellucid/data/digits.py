@@ -3,6 +3,7 @@
 Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository, 1998.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Digits(ImageData):
         self,
         *,
         batch_size: int = 32,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         seed: int = 0,

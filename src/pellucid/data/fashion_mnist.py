@@ -6,6 +6,7 @@ algorithms", 2017.
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class FashionMNIST(ImageData):
         *,
         root: str = "~/.cache/pellucid/fashion_mnist",
         batch_size: int = 100,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
         val_fraction: float = 0.1,
         **given: Any,
     ) -> None:

@@ -53,8 +53,8 @@ def covered(height: int, width: int, fit: Fit) -> tuple[int, int]:
 
 
 def whole_size(height: int, width: int, high: int, wide: int) -> tuple[tuple[int, int], tuple[float, float]]:
-    """The size at which a photo just covers ``high`` × ``wide``, as torchvision's Resize has it of its shorter
-    side; and how much of the photo's height and width is left out at either end, where it is longer than
+    """The size at which a photo just covers ``high`` × ``wide``, as torchvision's Resize has it of its
+    shorter side; and how much of its height and width is left out at either end, where it is longer than
     ``MAX_ASPECT`` times that.
     """
     if high * width >= wide * height:

@@ -91,7 +91,7 @@ class ItemData(ImageData):
         labels: Literal["auto", "class", "multilabel", "numbers"] = "auto",
         bands: Sequence[int] | Literal["auto", "pca"] = "auto",
         batch_size: int = 64,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
         workers: int | Literal["auto"] = "auto",

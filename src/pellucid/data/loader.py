@@ -11,10 +11,10 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from pellucid.data.augment import NUMBERS, Augment, none
+from pellucid.data.augment.pipeline import Pipeline
 from pellucid.data.features import Features
 from pellucid.data.images import Split
-from pellucid.spec import Spec, prepare
+from pellucid.spec import Spec, resize
 from pellucid.system.seeding import generator
 
 Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
@@ -139,7 +139,7 @@ class BatchLoader:
         split: Split,
         spec: Spec,
         order: Order,
-        augment: Augment,
+        augment: Pipeline,
         augmentations: int,
         features: Features | None,
         device: torch.device,
@@ -186,15 +186,15 @@ class BatchLoader:
         By ``places`` an image that comes again in an epoch is augmented in another way.
         """
         numbers_NR = None
-        if self.augment is not none:
-            random = generator(self.sampler.seed, "augment", number)
-            numbers_NR = torch.rand(len(self.split), NUMBERS, generator=random)
+        if self.augment:
+            numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
         for index_B, pixels_BCHW in self._pixels(indices, number):
-            images_BCHW = prepare(pixels_BCHW.to(self.device), self.spec)
-            if numbers_NR is not None:
+            images_BCHW = resize(pixels_BCHW.to(self.device), self.spec)
+            if numbers_NR is None:
+                yield index_B, self.spec.normalise(images_BCHW)
+            else:
                 place_B = index_B if places is None else next(places)
-                images_BCHW = self.augment(images_BCHW, numbers_NR[place_B].to(self.device))
-            yield index_B, images_BCHW
+                yield index_B, self.augment.prepare(images_BCHW, numbers_NR[place_B], self.spec)
 
     def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.draw is None:

@@ -37,7 +37,8 @@ class PhotoData(ImageData):
     ``files``: lists of them by split, or ``all`` in one; some of the training's are looked at. ``channels``:
     auto, 3 of photos and what they have of arrays (``.npy``) and TIFF files of several pages. ``bands``:
     those that are shown, as red, green and blue, or pca, the first principal components; auto: of more than
-    four pca. ``fit``: how photos are brought to the size, see ``Fit``. Raises UserError for options that do not fit, and images of different numbers of channels.
+    four pca. ``fit``: how photos are brought to the size, see ``Fit``. Raises UserError for options that do
+    not fit, and images of different numbers of channels.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class PhotoData(ImageData):
         channels: int | Literal["auto"] = "auto",
         bands: Sequence[int] | Literal["auto", "pca"] = "auto",
         batch_size: int = 32,
-        augment: str = "crop_flip",
+        augment: str | Sequence[str] = "crop_flip",
         fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,

@@ -58,7 +58,7 @@ class Table(PhotoData):
         classes: list[str] | None = None,
         min_images: int = 1,
         encoding: str = AUTO,
-        augment: str = AUTO,
+        augment: str | Sequence[str] = AUTO,
         **given: Any,
     ) -> None:
         if labels not in (AUTO, *LABELS):

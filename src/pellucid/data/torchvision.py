@@ -9,7 +9,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,7 +85,7 @@ class Torchvision(ImageData):
         options: Mapping[str, Any] | None = None,
         min_images: int = 1,
         batch_size: int = 64,
-        augment: str = "none",
+        augment: str | Sequence[str] = "none",
         fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,

@@ -6,18 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pellucid.data.augment import (
-    AUGMENTS,
-    NUMBERS,
-    crop,
-    crop_flip,
-    find_augment,
-    flip,
-    none,
-    shift,
-    shift_flip,
-)
-from pellucid.errors import UserError
+from pellucid.data.augment.geometry import Crop, Flip, Shift
+from pellucid.data.augment.pipeline import find_augment
 
 
 def numbers(*rows: tuple[float, ...]) -> Tensor:
@@ -31,45 +21,10 @@ def ramps(batch: int, size: int) -> Tensor:
     return torch.stack([x, y]).expand(batch, 2, size, size).clone()
 
 
-def test_six_augmentations_are_known() -> None:
-    assert list(AUGMENTS) == ["none", "flip", "shift", "crop", "shift_flip", "crop_flip"]
-
-
-def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"data\.augment=spin: expected one of none, flip, shift, crop"):
-        find_augment("spin")
-
-
-@pytest.mark.parametrize("name", list(AUGMENTS))
-def test_shape_and_type_stay_and_the_input_is_not_touched(name: str) -> None:
-    images = torch.randn(7, 3, 12, 12, generator=torch.Generator().manual_seed(0))
-    before = images.clone()
-    out = find_augment(name)(images, torch.rand(7, NUMBERS, generator=torch.Generator().manual_seed(1)))
-    assert (out.shape, out.dtype) == (images.shape, torch.float32)
-    assert torch.equal(images, before)
-
-
-@pytest.mark.parametrize("name", list(AUGMENTS))
-def test_an_image_is_changed_by_its_own_numbers_alone(name: str) -> None:
-    random = torch.Generator().manual_seed(0)
-    images = torch.randn(6, 1, 16, 16, generator=random)
-    rows = torch.rand(6, NUMBERS, generator=random)
-    whole = find_augment(name)(images, rows)
-    each = [find_augment(name)(images[i : i + 1], rows[i : i + 1]) for i in range(6)]
-    torch.testing.assert_close(torch.cat(each), whole)
-
-
-def test_none_gives_the_images_as_they_are() -> None:
-    images = torch.arange(32.0).view(2, 1, 4, 4)
-    assert torch.equal(none(images, torch.zeros(2, NUMBERS)), images)
-
-
 def test_flip_mirrors_exactly_where_the_number_is_below_a_half() -> None:
     image = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     mirrored = torch.tensor([[3.0, 2.0, 1.0], [6.0, 5.0, 4.0]])
-    rows = torch.zeros(4, NUMBERS)
-    rows[:, 0] = torch.tensor([0.0, 0.4999, 0.5, 0.999])
-    out = flip(image.expand(4, 1, 2, 3), rows)
+    out = Flip()(image.expand(4, 1, 2, 3), numbers((0.0,), (0.4999,), (0.5,), (0.999,)))
     assert torch.equal(out[:, 0], torch.stack([mirrored, mirrored, image, image]))
 
 
@@ -88,32 +43,34 @@ def test_shift_moves_a_point_by_whole_pixels(
 ) -> None:
     image = torch.zeros(1, 1, 8, 8)
     image[0, 0, 2, 2] = 1
-    out = shift(image, numbers((0, down, right, 0, 0)))[0, 0]
+    out = Shift()(image, numbers((down, right)))[0, 0]
     assert {tuple(place): float(out[tuple(place)]) for place in out.nonzero().tolist()} == expected
 
 
 def test_shift_fills_with_the_mean_colour() -> None:
-    out = shift(torch.ones(1, 1, 8, 8), numbers((0, 0.0, 0.99, 0, 0)))[0, 0]
-    expected = torch.ones(8, 8)
-    expected[0, :] = 0  # moved down
-    expected[:, 7] = 0  # and to the left
-    assert torch.equal(out, expected)
+    colour = torch.tensor([0.25, 0.5]).view(1, 2, 1, 1)
+    for fill, filled in ((0.0, (0.0, 0.0)), (colour, (0.25, 0.5))):
+        out = Shift()(torch.ones(1, 2, 8, 8), numbers((0.0, 0.99)), fill)[0]
+        expected = torch.ones(2, 8, 8)
+        for channel, value in enumerate(filled):
+            expected[channel, 0, :] = value  # moved down
+            expected[channel, :, 7] = value  # and to the left
+        assert torch.equal(out, expected)
 
 
 def test_shift_moves_32_pixels_by_4_at_most_and_by_each_step_between() -> None:
     image = torch.zeros(1, 1, 32, 32)
     image[..., 16, 16] = 1
-    rows = torch.zeros(900, NUMBERS)
-    rows[:, 1] = (torch.arange(900) + 0.5) / 900
-    rows[:, 2] = 0.5
-    out = shift(image.expand(900, 1, 32, 32), rows)
+    rows = torch.full((900, 2), 0.5)
+    rows[:, 0] = (torch.arange(900) + 0.5) / 900
+    out = Shift()(image.expand(900, 1, 32, 32), rows)
     where = out[:, 0, :, 16].argmax(1)
     assert torch.bincount(where).tolist() == [0] * 12 + [100] * 9
 
 
 def test_crop_of_the_whole_is_the_identity() -> None:
     images = torch.randn(1, 3, 9, 9, generator=torch.Generator().manual_seed(0))
-    out = crop(images, numbers((0, 1.0, 0.5, 0.3, 0.8)))  # all of the area, aspect 1
+    out = Crop()(images, numbers((1.0, 0.5, 0.3, 0.8)))  # all of the area, aspect 1
     torch.testing.assert_close(out, images, atol=1e-5, rtol=0)
 
 
@@ -122,14 +79,14 @@ def test_crop_of_the_whole_is_the_identity() -> None:
 )
 def test_crop_stretches_the_chosen_part(left: float, up: float, centre: tuple[float, float]) -> None:
     side = 0.35**0.5  # the smallest area at aspect 1
-    out = crop(ramps(1, 64), numbers((0, 0.0, 0.5, left, up)))[0]
+    out = Crop()(ramps(1, 64), numbers((0.0, 0.5, left, up)))[0]
     inner = ramps(1, 64)[0] * side + torch.tensor(centre).view(2, 1, 1) * (1 - side)
     torch.testing.assert_close(out, inner.clamp(-63 / 64, 63 / 64), atol=1e-4, rtol=0)
 
 
 def test_crops_keep_to_their_range_of_area_and_aspect() -> None:
     random = torch.Generator().manual_seed(0)
-    out = crop(ramps(500, 64), torch.rand(500, NUMBERS, generator=random))
+    out = Crop()(ramps(500, 64), torch.rand(500, 4, generator=random))
     breadth = (out[:, 0, 32, 40] - out[:, 0, 32, 24]) / 0.5  # of a ramp of slope 1: 16 of 32 pixels
     height = (out[:, 1, 40, 32] - out[:, 1, 24, 32]) / 0.5
     area, aspect = breadth * height, breadth / height
@@ -143,10 +100,34 @@ def test_crops_keep_to_their_range_of_area_and_aspect() -> None:
 
 def test_the_joint_ones_move_first_and_mirror_then() -> None:
     images = torch.randn(5, 2, 16, 16, generator=torch.Generator().manual_seed(0))
-    rows = torch.rand(5, NUMBERS, generator=torch.Generator().manual_seed(1))
+    rows = torch.rand(5, 5, generator=torch.Generator().manual_seed(1))
     chosen = rows[:, 0] < 0.5
     assert 0 < int(chosen.sum()) < 5
-    for joint, move in ((shift_flip, shift), (crop_flip, crop)):
-        moved, out = move(images, rows), joint(images, rows)
+    moves = {"shift_flip": Shift()(images, rows[:, 1:3]), "crop_flip": Crop()(images, rows[:, 1:5])}
+    for name, moved in moves.items():
+        out = find_augment(name)(images, rows)
         assert torch.equal(out[chosen], moved[chosen].flip(-1))
         assert torch.equal(out[~chosen], moved[~chosen])
+
+
+def test_a_box_is_what_the_crop_shows() -> None:
+    rows = torch.rand(50, 4, generator=torch.Generator().manual_seed(0))
+    top, left, height, width = Crop().boxes(rows).unbind(1)
+    shown = Crop()(ramps(50, 64), rows)
+    middle = (shown[:, :, 31, 31] + shown[:, :, 32, 32]) / 2 / 2 + 0.5  # as fractions
+    torch.testing.assert_close(middle[:, 0], left + width / 2, atol=1e-4, rtol=0)
+    torch.testing.assert_close(middle[:, 1], top + height / 2, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("aspect", [0.2, 0.5, 1.0, 1.5, 4.0])
+def test_boxes_keep_their_ratio_in_images_of_any_proportions(aspect: float) -> None:
+    rows = torch.rand(500, 4, generator=torch.Generator().manual_seed(0))
+    boxes = Crop(scale=(0.3, 1.0)).boxes(rows, torch.full((500,), aspect))
+    top, left, height, width = boxes.unbind(1)
+    assert float(boxes.min()) >= 0
+    assert max(float((top + height).max()), float((left + width).max())) <= 1 + 1e-6
+    ratio = width * aspect / height
+    assert 3 / 4 - 1e-5 < float(ratio.min()) <= float(ratio.max()) < 4 / 3 + 1e-5
+    assert float(torch.maximum(height, width).max()) > 0.999, "the largest touch the sides"
+    if aspect == 1:
+        torch.testing.assert_close(boxes, Crop(scale=(0.3, 1.0)).boxes(rows))
