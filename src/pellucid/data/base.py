@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limite
 from pellucid.data.manifest import Changes
 from pellucid.data.split import Fold
 from pellucid.data.store import WholePhotos
+from pellucid.data.train_size import TrainSize
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
 
@@ -44,6 +46,7 @@ class ImageData(LightningDataModule, ABC):
     A data set gives its spec at construction and implements ``read``. What that has of ``val`` and ``test``
     stays; a split that it has not is taken from its training images, so many of them as ``val_fraction`` and
     ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
+    ``train_size``: the pixels a side of training images in the first and the last epoch, see ``TrainSize``.
     ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
     ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
     files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
@@ -57,6 +60,7 @@ class ImageData(LightningDataModule, ABC):
         *,
         spec: Spec,
         image_size: int | Sequence[int] | Literal["auto"] = "auto",
+        train_size: int | Sequence[int] | None = None,
         batch_size: int = 32,
         augment: str | Sequence[str] = "none",
         augment_options: Mapping[str, Mapping[str, Any]] = {},
@@ -75,6 +79,7 @@ class ImageData(LightningDataModule, ABC):
         if sampling not in ("natural", "balanced"):
             raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
         self.sampling = sampling
+        self.train_size = None if train_size is None else TrainSize.of(train_size)
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
@@ -159,6 +164,8 @@ class ImageData(LightningDataModule, ABC):
             self.device_images = device_images
         if read is not None:
             vars(self).update(read)
+        if self.train_size is not None:
+            self.train_size.check(self._image_size)
         if self.splits and history is None:
             return
         before = dict(vars(self))
@@ -190,6 +197,11 @@ class ImageData(LightningDataModule, ABC):
         """
         if augmentations < 0:
             raise UserError(f"model.augmentations_per_image={augmentations}: expected 0 or more.")
+        if self.train_size is not None and (augmentations or not self.augment):
+            raise UserError(
+                f"data.train_size={self.train_size}: features of the frozen layers are computed once, so "
+                "that images cannot grow from epoch to epoch. Leave it out, or train all layers."
+            )
         self.embed, self.augmentations = embed, augmentations
 
     def _remembered(self, name: str, augmentations: int) -> Features | None:
@@ -219,9 +231,11 @@ class ImageData(LightningDataModule, ABC):
         augmented: bool = False,
         remembered: bool = False,
         weighted: bool = False,
+        sized: bool = False,
         trainer: Trainer | None = None,
     ) -> BatchLoader:
-        """Batches of a split; in the order of the files and as they are, unless asked otherwise.
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise; ``sized``:
+        of the size that ``train_size`` gives an epoch.
 
         Where the ``trainer``, by default the one that has the data, takes the first ones alone, they are a
         fair sample, the same each epoch.
@@ -253,7 +267,24 @@ class ImageData(LightningDataModule, ABC):
             device=device,
             weighted=weighted,
             draw=draw,
+            size_of=self._size_of(trainer) if sized else None,
         )
+
+    @property
+    def _image_size(self) -> tuple[int, int]:
+        _, height, width = self.spec.image_shape
+        return height, width
+
+    def _size_of(self, trainer: Trainer | None) -> Callable[[int], tuple[int, int]] | None:
+        """Height and width of training images by epoch; None where they are always the same."""
+        if self.train_size is None:
+            return None
+        if trainer is None or not trainer.max_epochs or trainer.max_epochs < 1:
+            raise UserError(
+                f"data.train_size={self.train_size}: expected trainer.max_epochs, as images grow over so "
+                "many epochs."
+            )
+        return partial(self.train_size.at, epochs=trainer.max_epochs, image_size=self._image_size)
 
     def of_test(self, index_N: Tensor) -> ImageData:
         """The same data with those of the test images alone."""
@@ -275,7 +306,7 @@ class ImageData(LightningDataModule, ABC):
         return batch  # the loader's are there already
 
     def train_dataloader(self) -> BatchLoader:
-        return self.loader("train", shuffle=True, augmented=True, remembered=True, weighted=True)
+        return self.loader("train", shuffle=True, augmented=True, remembered=True, weighted=True, sized=True)
 
     def val_dataloader(self) -> BatchLoader:
         return self.loader("val", remembered=True)

@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History
 
-OF_A_RUN = {"batch_size", "augment"}  # options of a data set that do not decide what is read
+OF_A_RUN = {"batch_size", "augment", "train_size"}  # options of a data set that do not decide what is read
 
 
 class ImageCache:

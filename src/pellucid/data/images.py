@@ -128,15 +128,19 @@ class Split:
         rows_B = self.rows_N if index_B is None else self.rows_N[index_B]
         return self.store[rows_B.to(self.store.device)]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its images are photos that are kept whole."""
+        return isinstance(self.store, WholePhotos)
+
     def crops(self, index_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:
-        """Parts of those of the split's whole photos, (B, C, *size) uint8, see ``WholePhotos.crops``."""
+        """Parts of those of the whole photos, (B, C, *size) uint8, see ``WholePhotos.crops``."""
         assert isinstance(self.store, WholePhotos)
         return self.store.crops(self.rows_N[index_B], boxes_B4, size)
 
-    def aspects(self, index_B: Tensor) -> Tensor | None:
-        """Width to height, (B,), of those of its whole photos; None where they are not kept whole."""
-        if not isinstance(self.store, WholePhotos):
-            return None
+    def aspects(self, index_B: Tensor) -> Tensor:
+        """Width to height, (B,), of those of the whole photos."""
+        assert isinstance(self.store, WholePhotos)
         sizes_B2 = self.store.sizes_M2[self.rows_N[index_B]]
         return sizes_B2[:, 1] / sizes_B2[:, 0]
 

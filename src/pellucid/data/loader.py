@@ -14,7 +14,7 @@ from torch import Tensor
 from pellucid.data.augment.pipeline import Pipeline
 from pellucid.data.features import Features
 from pellucid.data.images import Split
-from pellucid.spec import Spec, resize
+from pellucid.spec import Spec, prepare, resize
 from pellucid.system.seeding import generator
 
 Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
@@ -127,6 +127,8 @@ def fair_order(labels_N: Tensor, seed: int) -> Tensor:
 class BatchLoader:
     """A loader of batches ``(images_BCHW, labels_B)`` on a device: resized, normalised, augmented.
 
+    A crop that comes first in ``augment`` is cut from the whole photos, where the split has these;
+    ``size_of`` gives height and width in each epoch, where they are not those of the ``spec``.
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images. Labels are the split's ``targets``. Where it
     has weights and the loader is ``weighted``, they come third, ``weights_B``. ``draw`` gives images in place
@@ -145,9 +147,10 @@ class BatchLoader:
         device: torch.device,
         weighted: bool = False,
         draw: Draw | None = None,
+        size_of: Callable[[int], tuple[int, int]] | None = None,
     ) -> None:
         self.split, self.spec, self.augment, self.device, self.draw = split, spec, augment, device, draw
-        self.augmentations, self.features = augmentations, features
+        self.augmentations, self.features, self.size_of = augmentations, features, size_of
         self.weights_N = split.weights_N if weighted else None
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
 
@@ -185,16 +188,27 @@ class BatchLoader:
 
         By ``places`` an image that comes again in an epoch is augmented in another way.
         """
-        numbers_NR = None
-        if self.augment:
-            numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
-        for index_B, pixels_BCHW in self._pixels(indices, number):
-            images_BCHW = resize(pixels_BCHW.to(self.device), self.spec)
-            if numbers_NR is None:
-                yield index_B, self.spec.normalise(images_BCHW)
-            else:
-                place_B = index_B if places is None else next(places)
-                yield index_B, self.augment.prepare(images_BCHW, numbers_NR[place_B], self.spec)
+        spec = self.spec if self.size_of is None else self.spec.at_size(self.size_of(self.sampler.epoch))
+        if not self.augment:
+            for index_B, pixels_BCHW in self._pixels(indices, number):
+                yield index_B, prepare(pixels_BCHW.to(self.device), spec)
+            return
+        numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
+        cropped = self.augment.crop is not None and self.split.is_whole
+        augment = self.augment.after_crop() if cropped else self.augment
+        loaded: Iterable[tuple[Tensor, Tensor | None]]
+        loaded = ((index_B, None) for index_B in indices) if cropped else self._pixels(indices, number)
+        for index_B, seen_BCHW in loaded:
+            numbers_BR = numbers_NR[index_B if places is None else next(places)]
+            pixels_BCHW = self._crops(index_B, numbers_BR, spec) if seen_BCHW is None else seen_BCHW
+            images_BCHW = resize(pixels_BCHW.to(self.device), spec)
+            yield index_B, augment.prepare(images_BCHW, numbers_BR, spec)
+
+    def _crops(self, index_B: Tensor, numbers_BR: Tensor, spec: Spec) -> Tensor:
+        """Crops of the whole photos, which have the ratios that they would have of images of the net's."""
+        _, height, width = spec.image_shape
+        boxes_B4 = self.augment.boxes(numbers_BR, self.split.aspects(index_B) * height / width)
+        return self.split.crops(index_B, boxes_B4, (height, width))
 
     def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.draw is None:

@@ -73,7 +73,7 @@ class WholePhotos:
         """
         rows_B = rows_B.cpu()
         sizes_B2 = self.sizes_M2[rows_B].double()
-        corners_B2, extents_B2 = (boxes_B4.cpu().double() * sizes_B2.repeat(1, 2)).split(2, dim=1)
+        corners_B2, extents_B2 = (boxes_B4.cpu().double() * sizes_B2.repeat(1, 2)).tensor_split(2, dim=1)
         extents_B2 = extents_B2.round().clamp(min=1).minimum(sizes_B2)
         corners_B2 = corners_B2.round().clamp(min=0).minimum(sizes_B2 - extents_B2)
         return self._parts(rows_B, torch.cat([corners_B2, extents_B2], dim=1).long(), size)
