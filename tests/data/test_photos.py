@@ -244,10 +244,12 @@ def test_two_that_build_at_once_make_one_good_entry(
     both = threading.Barrier(2, timeout=20)
     original = decoding.decode
 
-    def wait_for_the_other(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def wait_for_the_other(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         if path.name == "000.jpg":
             both.wait()
-        return original(path, size, grey, fit, channels)
+        return original(path, size, grey, fit, channels, whole=whole)
 
     monkeypatch.setattr(decoding, "decode", wait_for_the_other)
     results: list[Photos] = []
@@ -294,10 +296,12 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
     decoded: list[Path] = []
     original = decoding.decode
 
-    def slowly(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def slowly(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         decoded.append(path)
         time.sleep(0.002)
-        return original(path, size, grey, fit, channels)
+        return original(path, size, grey, fit, channels, whole=whole)
 
     monkeypatch.setattr(decoding, "decode", slowly)
     with disk_of(200_000), pytest.raises(UserError, match="could not be written"):
@@ -308,7 +312,9 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
 def test_a_build_that_is_interrupted_leaves_nothing(
     load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def stop(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(decoding, "decode", stop)

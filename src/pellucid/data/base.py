@@ -165,7 +165,7 @@ class ImageData(LightningDataModule, ABC):
         if read is not None:
             vars(self).update(read)
         if self.train_size is not None:
-            self.train_size.check(self._image_size)
+            self.train_size.check(self.image_size)
         if self.splits and history is None:
             return
         before = dict(vars(self))
@@ -271,7 +271,8 @@ class ImageData(LightningDataModule, ABC):
         )
 
     @property
-    def _image_size(self) -> tuple[int, int]:
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that are evaluated."""
         _, height, width = self.spec.image_shape
         return height, width
 
@@ -284,7 +285,7 @@ class ImageData(LightningDataModule, ABC):
                 f"data.train_size={self.train_size}: expected trainer.max_epochs, as images grow over so "
                 "many epochs."
             )
-        return partial(self.train_size.at, epochs=trainer.max_epochs, image_size=self._image_size)
+        return partial(self.train_size.at, epochs=trainer.max_epochs, image_size=self.image_size)
 
     def of_test(self, index_N: Tensor) -> ImageData:
         """The same data with those of the test images alone."""

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from pellucid.data.fitting import covered
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
-from pellucid.spec import CROP, EVALUATION_CROP, Fit, Size, Values, sides
+from pellucid.spec import CENTRE, CROP, EVALUATION_CROP, Fit, Size, Values, sides
 from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ ATTEMPTS = 3
 PART = 2**20  # bytes of a file, summed at a time
 STALE_SECONDS = 600  # seconds after which nobody is still building an entry that has not grown
 FORMAT = 4  # of the cache: what decode() gives for the same file, and what is kept of it
-BEFORE = 3  # of entries that kept what a net sees of each photo and no more
+FORMAT_CENTRE = 3  # of what was cut out of each photo at once, as runs have it that began before there was 4
 GROWTH = 2**26  # bytes for which room is made at a time
 
 
@@ -60,20 +60,24 @@ class _Made:
 
     @property
     def text(self) -> str:
-        """For a key: of square RGB as it was when there was nothing else."""
-        fitted = "" if self.fit == Fit() else f"/{self.fit}"
-        return f"{self._of_any_fit}{fitted}"
+        """For a key, that of entries of before where they hold the same."""
+        if self.fit.mode == CENTRE:
+            return self._text_before(self.fit.crop)
+        return f"{FORMAT}/{self._sizes}/{self.fit}"
 
     @property
-    def texts_before(self) -> Iterator[str]:
-        """Those that an entry in place of which this is made may have had, before photos were kept whole."""
-        for crop in {1.0, EVALUATION_CROP, self.fit.crop}:
-            resample = self.fit.resample
-            fitted = "" if (resample, crop) == ("bilinear", 1) else f"/Fit({resample=!r}, {crop=!r})"
-            yield f"{self._of_any_fit}{fitted}"
+    def texts_before(self) -> set[str]:
+        """Of what was kept of such photos before they were kept whole."""
+        return {self._text_before(crop) for crop in (1.0, EVALUATION_CROP, self.fit.crop)}
+
+    def _text_before(self, crop: float) -> str:
+        """Of square RGB as it was when there was nothing else."""
+        resample = self.fit.resample
+        fitted = "" if (resample, crop) == ("bilinear", 1) else f"/Fit({resample=!r}, {crop=!r})"
+        return f"{FORMAT_CENTRE}/{self._sizes}{fitted}"
 
     @property
-    def _of_any_fit(self) -> str:
+    def _sizes(self) -> str:
         size = str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
         return f"{'' if self.channels == 3 else f'{self.channels}x'}{size}/{self.values}"
 
@@ -234,21 +238,20 @@ class _Room:
 
 
 def _tell_of_older(cache: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
-    """Remove entries of the same photos as older versions kept them, and say so."""
-    for text in made.texts_before:
-        older = cache / _key(files, root, made, f"{BEFORE}/{text}")
-        if (older / "index.json").is_file():
-            log.info(
-                "The photo cache keeps photos whole now, and not what was cut out of them: %s are decoded "
-                "anew, once.",
-                counted(len(files), "photo"),
-            )
-            with suppress(OSError):
-                remove(older)
+    """Say why photos are decoded again that the cache has as older versions kept them."""
+    if not made.whole:
+        return
+    older = (cache / _key(files, root, made, text) for text in made.texts_before)
+    if any((entry / "index.json").is_file() for entry in older):
+        log.info(
+            "The photo cache keeps photos whole now, and not what was cut out of them: %s are decoded anew, "
+            "once. What older runs have in it makes room when that is needed.",
+            counted(len(files), "photo"),
+        )
 
 
 def _key(files: Sequence[Path], root: Path, made: _Made, text: str = "") -> str:
-    digest = hashlib.sha256(os.fsencode(f"{text or f'{FORMAT}/{made.text}'}/{root.resolve()}"))
+    digest = hashlib.sha256(os.fsencode(f"{text or made.text}/{root.resolve()}"))
     for path in files:
         state = "missing"
         with suppress(OSError):

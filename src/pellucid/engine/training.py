@@ -32,6 +32,7 @@ from pellucid.engine.pruning import Pruning, make_pruning
 from pellucid.engine.recorder import Recorder, Watch
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
 from pellucid.engine.task_choice import KNOWN, TASKS, check_targets, fitting_task
+from pellucid.engine.train_size import check_train_size
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, encodable, typed
@@ -127,6 +128,7 @@ class Training:
             config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
+        check_train_size(data, task, config["trainer"].get("max_epochs"))
         images = self.trial.images if self.trial else ImageCache()
         trained_on = history(run, self.config, self.last) if self.resume else None
         gib = config.get("device_images", 0)
