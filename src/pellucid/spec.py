@@ -151,7 +151,10 @@ class Spec:
     def normalise(self, images_BCHW: Tensor, *, white: float = 255) -> Tensor:
         """uint8 pixels, or floats in [0, ``white``], as the net takes them."""
         mean, std = self._statistics(images_BCHW.device)
-        return images_BCHW.float().mul(1 / (white * std)).sub_(mean / std)
+        scale, shift = 1 / (white * std), mean / std
+        if images_BCHW.dtype == torch.uint8:  # their floats are nobody else's
+            return images_BCHW.float().mul_(scale).sub_(shift)
+        return images_BCHW.float().mul(scale).sub_(shift)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
         """Normalised images as floats in [0, 1]; by each image's own range where no mean is known."""
@@ -174,6 +177,8 @@ def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
     """uint8 images as the net takes them: at the spec's size (antialiased), normalised."""
+    if images_BCHW.shape[2:] == spec.image_shape[1:]:
+        return spec.normalise(images_BCHW)
     return spec.normalise(resize(images_BCHW, spec))
 
 

@@ -133,10 +133,12 @@ class Split:
         """Whether its images are photos that are kept whole."""
         return isinstance(self.store, WholePhotos)
 
-    def crops(self, index_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:
+    def crops(
+        self, index_B: Tensor, boxes_B4: Tensor, size: tuple[int, int], flipped_B: Tensor | None = None
+    ) -> Tensor:
         """Parts of those of the whole photos, (B, C, *size) uint8, see ``WholePhotos.crops``."""
         assert isinstance(self.store, WholePhotos)
-        return self.store.crops(self.rows_N[index_B], boxes_B4, size)
+        return self.store.crops(self.rows_N[index_B], boxes_B4, size, flipped_B)
 
     def aspects(self, index_B: Tensor) -> Tensor:
         """Width to height, (B,), of those of the whole photos."""

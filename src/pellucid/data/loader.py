@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from pellucid.data.augment.geometry import Flip
 from pellucid.data.augment.pipeline import Pipeline
 from pellucid.data.features import Features
 from pellucid.data.images import Split
@@ -195,20 +196,34 @@ class BatchLoader:
             return
         numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
         cropped = self.augment.crop is not None and self.split.is_whole
-        augment = self.augment.after_crop() if cropped else self.augment
-        loaded: Iterable[tuple[Tensor, Tensor | None]]
-        loaded = ((index_B, None) for index_B in indices) if cropped else self._pixels(indices, number)
-        for index_B, seen_BCHW in loaded:
+        if cropped:
+            yield from self._crops(indices, numbers_NR, spec, places)
+            return
+        for index_B, pixels_BCHW in self._pixels(indices, number):
             numbers_BR = numbers_NR[index_B if places is None else next(places)]
-            pixels_BCHW = self._crops(index_B, numbers_BR, spec) if seen_BCHW is None else seen_BCHW
             images_BCHW = resize(pixels_BCHW.to(self.device), spec)
-            yield index_B, augment.prepare(images_BCHW, numbers_BR, spec)
+            yield index_B, self.augment.prepare(images_BCHW, numbers_BR, spec)
 
-    def _crops(self, index_B: Tensor, numbers_BR: Tensor, spec: Spec) -> Tensor:
-        """Crops of the whole photos, which have the ratios that they would have of images of the net's."""
+    def _crops(
+        self, indices: Iterable[Tensor], numbers_NR: Tensor, spec: Spec, places: Iterator[Tensor] | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops of the whole photos, which have the ratios that they would have of images of the net's; a
+        flip that comes next is done to the bytes.
+        """
         _, height, width = spec.image_shape
-        boxes_B4 = self.augment.boxes(numbers_BR, self.split.aspects(index_B) * height / width)
-        return self.split.crops(index_B, boxes_B4, (height, width))
+        rest = self.augment.after_crop()
+        flip, rest = rest.flip, rest.after_flip()
+        for index_B in indices:
+            numbers_BR = numbers_NR[index_B if places is None else next(places)]
+            boxes_B4 = self.augment.boxes(numbers_BR, self.split.aspects(index_B) * height / width)
+            flipped_B = None
+            if flip is not None and isinstance(flip.operation, Flip):
+                flipped_B = flip.operation.chosen(numbers_BR[:, flip.columns])
+            pixels_BCHW = self.split.crops(index_B, boxes_B4, (height, width), flipped_B).to(self.device)
+            if rest:
+                yield index_B, rest.prepare(pixels_BCHW.float(), numbers_BR, spec)
+            else:
+                yield index_B, spec.normalise(pixels_BCHW)
 
     def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.draw is None:

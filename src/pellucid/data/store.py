@@ -65,40 +65,52 @@ class WholePhotos:
         boxes_B4 = torch.tensor([[*corner, height, width] for corner in corners], dtype=torch.int64)
         return self._parts(rows_B.cpu(), boxes_B4.view(-1, 4), (height, width))
 
-    def crops(self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:
+    def crops(
+        self,
+        rows_B: Tensor,
+        boxes_B4: Tensor,
+        size: tuple[int, int],
+        flipped_B: Tensor | None = None,
+    ) -> Tensor:
         """Parts of those photos at ``size``, (B, C, height, width) uint8, on the store's device.
 
         ``boxes_B4``: top, left, height and breadth of each, as shares of its photo's, in [0, 1]; rounded to
-        whole pixels, one at least. Bilinear, antialiased where they shrink.
+        whole pixels, one at least. Bilinear, antialiased where they shrink. ``flipped_B``, bool: mirrored ones.
         """
         rows_B = rows_B.cpu()
         sizes_B2 = self.sizes_M2[rows_B].double()
         corners_B2, extents_B2 = (boxes_B4.cpu().double() * sizes_B2.repeat(1, 2)).tensor_split(2, dim=1)
         extents_B2 = extents_B2.round().clamp(min=1).minimum(sizes_B2)
         corners_B2 = corners_B2.round().clamp(min=0).minimum(sizes_B2 - extents_B2)
-        return self._parts(rows_B, torch.cat([corners_B2, extents_B2], dim=1).long(), size)
+        boxes_B4 = torch.cat([corners_B2, extents_B2], dim=1).long()
+        return self._parts(rows_B, boxes_B4, size, flipped_B)
 
-    def _parts(self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:
+    def _parts(
+        self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int], flipped_B: Tensor | None = None
+    ) -> Tensor:
         if self.device.type == "cpu":
-            return self._one_by_one(rows_B, boxes_B4, size)
-        return self._at_once(rows_B, boxes_B4, size)
+            flips = [False] * len(rows_B) if flipped_B is None else flipped_B.tolist()
+            return self._one_by_one(rows_B, boxes_B4, size, flips)
+        parts_BCHW = self._at_once(rows_B, boxes_B4, size)
+        if flipped_B is None:
+            return parts_BCHW
+        flipped_B111 = flipped_B.to(self.device).view(-1, 1, 1, 1)
+        return torch.where(flipped_B111, parts_BCHW.flip(-1), parts_BCHW)
 
-    def _one_by_one(self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:
+    def _one_by_one(
+        self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int], flips: Sequence[bool]
+    ) -> Tensor:
         """On a CPU torch resizes bytes faster one by one than floats at once, as no photo is padded."""
-        channels, (height, width) = self.image_shape[0], size
-        parts_BCHW = torch.empty((len(rows_B), channels, height, width), dtype=torch.uint8)
-        places = zip(
-            self.starts_M[rows_B].tolist(), self.sizes_M2[rows_B].tolist(), boxes_B4.tolist(), strict=True
-        )
-        for part_CHW, (start, (high, wide), (above, left, rows, columns)) in zip(
-            parts_BCHW, places, strict=True
+        channels = self.image_shape[0]
+        parts_BCHW = torch.empty((len(rows_B), channels, *size), dtype=torch.uint8)
+        starts, sizes = self.starts_M[rows_B].tolist(), self.sizes_M2[rows_B].tolist()
+        for part_CHW, start, (high, wide), (above, left, rows, columns), flip in zip(
+            parts_BCHW, starts, sizes, boxes_B4.tolist(), flips, strict=True
         ):
             photo_HWC = self.pixels_P[start : start + high * wide * channels].view(high, wide, channels)
-            box_CHW = photo_HWC[above : above + rows, left : left + columns].permute(2, 0, 1)
-            if (rows, columns) == size:
-                part_CHW.copy_(box_CHW)
-            else:
-                part_CHW.copy_(_interpolated(box_CHW, size))
+            box_HWC = photo_HWC[above : above + rows, left : left + columns]
+            box_CHW = (box_HWC.flip(1) if flip else box_HWC).permute(2, 0, 1)
+            part_CHW.copy_(box_CHW if (rows, columns) == size else _interpolated(box_CHW, size))
         return parts_BCHW
 
     def _at_once(self, rows_B: Tensor, boxes_B4: Tensor, size: tuple[int, int]) -> Tensor:

@@ -137,5 +137,13 @@ class Flip(Operation):
         return 1
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
-        flipped = (numbers_BR[:, 0].to(images_BCHW.device) < self.probability).view(-1, 1, 1, 1)
-        return torch.where(flipped, images_BCHW.flip(-1), images_BCHW)
+        chosen_B = self.chosen(numbers_BR)
+        moved_BCHW = torch.empty_like(images_BCHW)  # where() is eight times slower on a CPU
+        for rows_B, flips in ((chosen_B, True), (~chosen_B, False)):
+            index_B = torch.nonzero(rows_B)[:, 0].to(images_BCHW.device)
+            moved_BCHW[index_B] = images_BCHW[index_B].flip(-1) if flips else images_BCHW[index_B]
+        return moved_BCHW
+
+    def chosen(self, numbers_BR: Tensor) -> Tensor:
+        """Which images are mirrored, (B,) bool on the CPU."""
+        return numbers_BR[:, 0].cpu() < self.probability
