@@ -27,6 +27,9 @@ from selenium.webdriver.chrome.service import Service
 import pellucid
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+import make_fits  # noqa: E402
+
 WIDTH = 112
 LAYERS = {"early": "features.0", "middle": "features.20", "late": "features.40"}
 RUNS = {
@@ -68,6 +71,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args()
     draw_console()
+    draw_fits()
     draw_sweep(given.sweep)
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()
@@ -119,6 +123,11 @@ def draw_explained(run: Path, catdog: Path | None) -> None:
         line = [sys.executable, ROOT / "scripts" / "explain.py", f"run={run}", f"images={photos[0]}"]
         subprocess.run([*line, f"out={folder}"], check=True)
         save(Image.open(next(Path(folder).glob("*.png"))), "explain")
+
+
+def draw_fits() -> None:
+    """``pictures/fits.png``: how a photo is brought to a net's size, and training crops of it."""
+    save(Image.fromarray(make_fits.draw()), "pictures/fits")
 
 
 def draw_console() -> None:

@@ -75,7 +75,7 @@ class WholePhotos:
         """Parts of those photos at ``size``, (B, C, height, width) uint8, on the store's device.
 
         ``boxes_B4``: top, left, height and breadth of each, as shares of its photo's, in [0, 1]; rounded to
-        whole pixels, one at least. Bilinear, antialiased where they shrink. ``flipped_B``, bool: mirrored ones.
+        whole pixels, one at least. Bilinear, antialiased where they shrink; mirrored where ``flipped_B`` is.
         """
         rows_B = rows_B.cpu()
         sizes_B2 = self.sizes_M2[rows_B].double()
