@@ -184,7 +184,7 @@ def test_training_images_grow_and_others_do_not(long: Path) -> None:
     for augment in ("crop_flip", "none"):
         data = folder(long, train_size=[14, 28], augment=augment)
         data.setup()
-        data.trainer = Trainer(max_epochs=3, logger=False, barebones=True)  # type: ignore[assignment]
+        data.trainer = Trainer(max_epochs=3, logger=False, barebones=True)
         loader, sizes = data.train_dataloader(), []
         for epoch in range(3):
             loader.sampler.set_epoch(epoch)

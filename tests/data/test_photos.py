@@ -26,6 +26,7 @@ from pellucid.data.entry import Photos
 from pellucid.data.find import find_photos
 from pellucid.data.grey import Grey
 from pellucid.data.photos import clear, entries, load_photos
+from pellucid.data.store import WholePhotos
 from pellucid.errors import UserError
 from pellucid.spec import Fit, Size, sides
 from tests.data.photos import tensor
@@ -450,3 +451,81 @@ def test_each_shape_has_an_entry(root: Path, cache: Path) -> None:
         photos = load_photos(files, root=root, size=size, channels=channels, cache=cache, cache_limit=1.0)
         assert photos.images.shape == (len(files), channels, *sides(size))
     assert len(list(cache.iterdir())) == 5
+
+
+# --- whole photos ----------------------------------------------------------------------------
+
+
+def whole(root: Path, cache: Path, *, size: int = 8, limit: float = 1.0, **given: Any) -> Photos:
+    given = {"fit": Fit(crop=0.875, mode="crop"), **given}
+    return load_photos(find_photos(root), root=root, size=size, cache=cache, cache_limit=limit, **given)
+
+
+def test_whole_photos_are_kept_with_their_sizes(root: Path, cache: Path) -> None:
+    made, again = whole(root, cache), whole(root, cache)
+    (entry,) = cache.iterdir()
+    names = ["digests.bin", "index.json", "pixels.bin", "sizes.bin"]
+    assert sorted(path.name for path in entry.iterdir()) == names
+    for kept in (made, again):
+        assert isinstance(kept.images, WholePhotos)
+        for row, path in enumerate(find_photos(root)):
+            with Image.open(path) as image:
+                sides = [9 * side // min(image.size) for side in (image.height, image.width)]
+            assert kept.images.sizes_M2[row].tolist() == pytest.approx(sides, abs=1)  # JPEGs come smaller
+            seen_CHW = kept.images[torch.tensor([row])][0].numpy()
+            assert np.array_equal(seen_CHW, decode(path, 8, fit=Fit(crop=0.875, mode="crop")))
+
+
+@pytest.mark.parametrize("damage", ["other", "cut", "none"])
+def test_damaged_sizes_are_told_and_made_anew(
+    root: Path, cache: Path, damage: str, log: pytest.LogCaptureFixture
+) -> None:
+    before = whole(root, cache).images[torch.arange(20)].clone()
+    (entry,) = cache.iterdir()
+    sizes = np.fromfile(entry / "sizes.bin", "<u4")
+    if damage == "none":
+        (entry / "sizes.bin").unlink()
+    else:
+        (sizes[::-1] if damage == "other" else sizes[:-2]).tofile(entry / "sizes.bin")
+    assert torch.equal(whole(root, cache).images[torch.arange(20)], before)
+    assert "is damaged" in log.text
+
+
+def test_photos_that_older_versions_kept_are_decoded_anew_and_it_is_told_once(
+    root: Path, cache: Path, load: Callable[..., Photos], log: pytest.LogCaptureFixture
+) -> None:
+    log.set_level("INFO", logger="pellucid")
+    load(size=8)  # as runs of before have them, which go on with them
+    assert "decoded anew" not in log.text
+    whole(root, cache)
+    assert log.text.count("keeps photos whole now") == 1
+    whole(root, cache)
+    load(size=8)
+    assert log.text.count("keeps photos whole now") == 1
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_the_limit_counts_the_bytes_of_whole_photos(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "GROWTH", 1)
+    size = whole(root, cache).images.nbytes
+    least = 20 * 3 * 9 * 9
+    assert size > 1.1 * least, "they are not square"
+    clear(cache)
+    with pytest.raises(UserError, match=r"more than data\.cache_limit"):
+        whole(root, cache, limit=(least + size) / 2 / 2**30)
+    assert not list(cache.iterdir())
+    assert len(whole(root, cache, limit=1.01 * size / 2**30).readable) == 20
+
+
+def test_other_entries_make_room_for_whole_photos_as_they_come(
+    root: Path, cache: Path, load: Callable[..., Photos], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "GROWTH", 1)
+    size = whole(root, cache).images.nbytes
+    clear(cache)
+    load(size=4)
+    (older,) = entries(cache)
+    whole(root, cache, limit=(size + older.size / 2) / 2**30)
+    assert older.path not in {entry.path for entry in entries(cache)}
