@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, Trainer
 from pellucid.engine import training
 from pellucid.engine.build import assemble
 from pellucid.engine.train_size import check_train_size
+from pellucid.engine.trainer import make_trainer
 from pellucid.errors import UserError
 from tests.engine.runs import run
 from tests.helpers import compose, metrics, same, weights
@@ -67,10 +68,9 @@ def test_a_run_of_whole_photos_and_growing_images_resumes_bitwise(
     ]
     run(tmp_path / "whole", *line)
     with monkeypatch.context() as patched:
-        make = training.make_trainer
 
-        def stopping(*args: Any, **given: Any) -> Trainer:
-            trainer = make(*args, **given)
+        def stopping(*args: Any, **given: Any) -> Any:
+            trainer: Any = make_trainer(*args, **given)
             trainer.callbacks.insert(0, _Stop())
             return trainer
 
