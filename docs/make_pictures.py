@@ -37,6 +37,9 @@ from pellucid.spec import resize
 from pellucid.task.mix import Mixer
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+import make_fits  # noqa: E402
+
 WIDTH = 112
 LAYERS = {"early": "features.0", "middle": "features.20", "late": "features.40"}
 RUNS = {
@@ -84,6 +87,7 @@ def main() -> None:
     if given.augmentations:
         return
     draw_console()
+    draw_fits()
     draw_sweep(given.sweep)
     with tempfile.TemporaryDirectory() as folder:
         runs = (given.runs or Path(folder)).absolute()
@@ -172,6 +176,11 @@ def draw_augmentations() -> None:
     note = "a drawn cat of 64 × 64 pixels; each operation alone, by the options that it has by default"
     picture = image_rows(tables, title="Augmentations", note=note, cell=64 / DPI)
     save(Image.fromarray(picture), "augmentations")
+
+
+def draw_fits() -> None:
+    """``pictures/fits.png``: how a photo is brought to a net's size, and training crops of it."""
+    save(Image.fromarray(make_fits.draw()), "pictures/fits")
 
 
 def draw_console() -> None:

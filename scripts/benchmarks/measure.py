@@ -133,7 +133,8 @@ class Measured:
 
 def measure_loading(config: Mapping[str, Any], rounds: int) -> Result:
     """The training images of an epoch, loaded and nothing else; ours from the cache that is there by then."""
-    measured = Measured("photos, loading only", config, {})
+    augment = config["data"]["augment"]
+    measured = Measured(f"photos, loading only, augment={augment}", config, {})
     usual = plain.batches(plain_data(measured.data, config), measured.data.batch_size)
     ours = measured.data.loader("train", shuffle=True, augmented=True)
     seconds: dict[str, list[float]] = {LOADER: [], OURS: []}

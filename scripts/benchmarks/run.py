@@ -63,7 +63,9 @@ def _measure(config: Mapping[str, Any], conf: Path) -> None:
             net_config, callbacks = _configs(name, config, fashion, conf)
             results.append(Measured(name, net_config, callbacks).run(rounds))
             if name == "resnet_frozen" and config["photos"]:
-                results.append(measure_loading(net_config, rounds))
+                for augment in ("none", "crop_flip"):
+                    data = {**net_config["data"], "augment": augment}
+                    results.append(measure_loading({**net_config, "data": data}, rounds))
             table.write(out, conditions, results, spent)  # what is measured so far
         if config["commands"]:
             _say("whole commands …")

@@ -19,6 +19,9 @@ from pellucid.errors import counted
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESAMPLES, MIN_CROP = ("bilinear", "bicubic"), 0.1
+CENTRE, CROP, PAD, SQUASH = FIT_MODES = ("centre", "crop", "pad", "squash")
+FITS = (CROP, PAD, SQUASH)  # that may be asked for
+EVALUATION_CROP = 0.875  # of a photo's shorter side: 224 of 256 pixels (Krizhevsky et al. 2012)
 MAX_SIZE, MAX_CHANNELS = 4096, 1024  # of an image that a net may take
 CLASS, MULTILABEL, NUMBERS = LABELS = ("class", "multilabel", "numbers")  # what is known of an image
 IMAGENET_SOURCE = "ImageNet's, as its pretrained nets expect"
@@ -29,13 +32,19 @@ Size = int | Sequence[int]  # pixels a side, or height and width
 
 @dataclass(frozen=True)
 class Fit:
-    """How an image is brought to a net's size: by ``resample``, bilinear or bicubic, with antialiasing; of a
-    photo the part at the centre of the net's proportions, whose sides are ``crop`` of the largest such
-    part's, in (0, 1].
+    """How an image is brought to a net's size: by ``resample``, bilinear or bicubic, with antialiasing.
+
+    ``mode`` crop: resized until it covers the net's size divided by ``crop``, in (0, 1], and cropped at the
+    centre. pad: resized until it lies within the net's size, on a ground of the values ``fill``, one a
+    channel. squash: height and breadth resized each by itself. centre, as runs had it before there was a
+    choice and images in memory have it: the largest part of the net's proportions at the centre, of whose
+    sides ``crop`` is left, cropped and resized at once.
     """
 
     resample: str = "bilinear"
     crop: float = 1.0
+    mode: str = CENTRE
+    fill: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class Spec:
     number for each of them, which are names of numbers then.
     ``statistics`` says where mean and standard deviation come from; ``value_range`` which values of grey of
     more than 8 bits are black and white: none, those of each file's type; None: not known before it is read;
-    ``resample`` and ``crop`` how images are brought to the size, see ``Fit``. ``bands``: how they are shown,
-    see ``pellucid.draw.sheet.rgb``.
+    ``resample``, ``crop`` and ``fit_mode`` how images are brought to the size, see ``Fit``. ``bands``: how
+    they are shown, see ``pellucid.draw.sheet.rgb``.
     """
 
     image_shape: tuple[int, int, int]
@@ -61,6 +70,7 @@ class Spec:
     crop: float = 1.0
     labels: str = CLASS
     bands: tuple[float, ...] = ()
+    fit_mode: str = CENTRE
 
     @property
     def outputs(self) -> str:
@@ -70,7 +80,8 @@ class Spec:
     @property
     def fit(self) -> Fit:
         """How images are brought to the size."""
-        return Fit(self.resample, self.crop)
+        fill = tuple(round(255 * value) for value in self.mean) if self.fit_mode == PAD else ()
+        return Fit(self.resample, self.crop, self.fit_mode, fill)
 
     @property
     def values(self) -> Values:
@@ -125,6 +136,7 @@ class Spec:
             and self._has_right_bands()
             and self.resample in RESAMPLES
             and MIN_CROP <= self.crop <= 1
+            and self.fit_mode in FIT_MODES
             and self.labels in LABELS
         ):
             raise ValueError("not the spec of a data set")
@@ -139,7 +151,10 @@ class Spec:
     def normalise(self, images_BCHW: Tensor, *, white: float = 255) -> Tensor:
         """uint8 pixels, or floats in [0, ``white``], as the net takes them."""
         mean, std = self._statistics(images_BCHW.device)
-        return images_BCHW.float().mul(1 / (white * std)).sub_(mean / std)
+        scale, shift = 1 / (white * std), mean / std
+        if images_BCHW.dtype == torch.uint8:  # their floats are nobody else's
+            return images_BCHW.float().mul_(scale).sub_(shift)
+        return images_BCHW.float().mul(scale).sub_(shift)
 
     def denormalise(self, images_BCHW: Tensor) -> Tensor:
         """Normalised images as floats in [0, 1]; by each image's own range where no mean is known."""
@@ -166,6 +181,8 @@ def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 def prepare(images_BCHW: Tensor, spec: Spec) -> Tensor:
     """uint8 images as the net takes them: at the spec's size (antialiased), normalised."""
+    if images_BCHW.shape[2:] == spec.image_shape[1:]:
+        return spec.normalise(images_BCHW)
     return spec.normalise(resize(images_BCHW, spec))
 
 

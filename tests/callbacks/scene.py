@@ -57,7 +57,7 @@ class Known(Eight):
         return {name: self._known(split) for name, split in super().read().items()}
 
     def _known(self, split: Split) -> Split:
-        brightness_N = split.store[:, 0, 0, 0].float()
+        brightness_N = split.images()[:, 0, 0, 0].float()
         if self.spec.labels == MULTILABEL:
             targets_NK = torch.stack([torch.ones(8, dtype=torch.bool), split.labels_N.bool()], dim=1)
         else:

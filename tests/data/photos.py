@@ -7,10 +7,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from pellucid.data.decode import decode
+from pellucid.data.store import WholePhotos
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+
+
+def tensor(store: Tensor | WholePhotos) -> Tensor:
+    """A store of images that are not photos kept whole."""
+    assert isinstance(store, Tensor)
+    return store
 
 
 def noise(height: int, breadth: int, *channels: int) -> NDArray[np.uint8]:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from pellucid.data.base import ImageData
+from pellucid.data.images import Split
 from pellucid.errors import UserError
 from pellucid.spec import sides
 from tests.data import own_sets
@@ -313,15 +315,25 @@ def test_the_fingerprint_is_that_of_the_data(member: Member) -> None:
     assert member.read().fingerprint() == member.read(batch_size=5, augment="none").fingerprint()
 
 
+def change_pixel(split: Split) -> None:
+    """One in the middle of the first image, or back again."""
+    row, store = int(split.rows_N[0]), split.store
+    if isinstance(store, Tensor):
+        store[row, 0, 3, 3] ^= 1
+    else:
+        height, width = store.sizes_M2[row].tolist()
+        store.pixels_P[int(store.starts_M[row]) + 3 * (height // 2 * width + width // 2)] ^= 1
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("member", HASHED, indirect=True)
 def test_one_pixel_or_one_label_changes_the_fingerprint(member: Member, part: str) -> None:
     data = member.read()
     split = data.splits[part]
     before = data.fingerprint()
-    split.store[split.rows_N[0], 0, 3, 3] ^= 1
+    change_pixel(split)
     pixel = data.fingerprint()
-    split.store[split.rows_N[0], 0, 3, 3] ^= 1
+    change_pixel(split)
     split.labels_N[0] += 1
     label = data.fingerprint()
     split.labels_N[0] -= 1

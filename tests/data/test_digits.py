@@ -14,6 +14,7 @@ from pellucid.data.digits import Digits
 from pellucid.data.images import Split
 from pellucid.errors import UserError
 from tests.data.build import make, read
+from tests.data.photos import tensor
 
 
 def test_all_1797_images_are_used() -> None:
@@ -53,8 +54,8 @@ def changed(change: Callable[[Split], Split]) -> Digits:
 
 
 def test_a_store_may_lie_in_memory_as_it_likes() -> None:
-    across = changed(lambda split: replace(split, store=split.store.mT.contiguous().mT))
-    assert not across.splits["train"].store.is_contiguous()
+    across = changed(lambda split: replace(split, store=tensor(split.store).mT.contiguous().mT))
+    assert not tensor(across.splits["train"].store).is_contiguous()
     assert across.fingerprint() == changed(lambda split: split).fingerprint()
 
 

@@ -20,6 +20,7 @@ from pellucid.data.entry import Photos
 from pellucid.data.find import find_photos
 from pellucid.data.photos import clear, entries, load_photos
 from pellucid.errors import UserError
+from tests.data.photos import tensor
 from tests.fakes import write_photos
 from tests.helpers import unprivileged
 
@@ -124,7 +125,7 @@ def test_a_damaged_entry_is_told_and_built_again(
     root: Path, damage: Damage, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, other = load(root, "cat"), load(root, "dog")
-    theirs, ours = other.images.clone(), first.images.clone()
+    theirs, ours = tensor(other.images).clone(), tensor(first.images).clone()
     entry, beside = (
         next(
             one.path
@@ -136,7 +137,7 @@ def test_a_damaged_entry_is_told_and_built_again(
     damage(entry, beside)
     log.clear()
     again = load(root, "cat")
-    assert torch.equal(again.images, ours)
+    assert torch.equal(tensor(again.images), ours)
     assert again.readable == first.readable
     assert again.broken == {
         "cat/005b.jpg": "damaged, or none of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM, AVIF, HEIF, NPY"
@@ -147,14 +148,14 @@ def test_a_damaged_entry_is_told_and_built_again(
     ]
     assert len(log.records[0].getMessage().splitlines()) == 1
     monkeypatch.setattr(decoding, "decode", None)  # nothing is decoded any more
-    assert torch.equal(load(root, "cat").images, ours)
-    assert torch.equal(load(root, "dog").images, theirs), "what a link led to is as it was"
+    assert torch.equal(tensor(load(root, "cat").images), ours)
+    assert torch.equal(tensor(load(root, "dog").images), theirs), "what a link led to is as it was"
 
 
 def test_pixels_are_those_of_the_files(root: Path) -> None:
     files, photos = find_photos(root / "cat"), load(root, "cat")
     assert len(photos.readable) == 19
-    for row, number in zip(photos.images, photos.readable, strict=True):
+    for row, number in zip(tensor(photos.images), photos.readable, strict=True):
         assert np.array_equal(row.numpy(), decode(files[number], SIZE))
 
 

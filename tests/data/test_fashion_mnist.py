@@ -17,6 +17,7 @@ from pellucid.data.fashion_mnist import CLASSES, read_idx
 from pellucid.errors import UserError
 from tests.data.build import make, read
 from tests.data.conftest import Serve
+from tests.data.photos import tensor
 from tests.fakes import write_idx
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -186,6 +187,6 @@ def test_the_real_files_have_60000_and_10000_images(real_data: Path) -> None:
 @pytest.mark.real
 def test_mean_and_deviation_are_those_of_the_real_training_images(real_data: Path) -> None:
     data = read("fashion_mnist", root=str(real_data / "fashion-mnist"))
-    pixels = data.splits["train"].store.double() / 255
+    pixels = tensor(data.splits["train"].store).double() / 255
     assert data.spec.mean[0] == pytest.approx(float(pixels.mean()), abs=5e-4)
     assert data.spec.std[0] == pytest.approx(float(pixels.std()), abs=5e-4)

@@ -65,15 +65,17 @@ def test_the_range_of_deep_grey_is_one_of_the_data_set(
         for place in range(1, 11):
             ramp: NDArray[Any] = np.linspace(0, most * place / 10, 64).reshape(8, 8).astype(kind)
             Image.fromarray(ramp).save(tmp_path / "in" / name / f"{place}.tif")
-    data = read("image_folder", root=str(tmp_path / "in"), image_size=8)
+    data = read("image_folder", root=str(tmp_path / "in"), image_size=8, fit="squash")
     assert data.spec.value_range == pytest.approx(expected)
     assert Spec.from_dict(data.spec.to_dict()).values == data.spec.value_range
     if expected:
         files = {file: i for split in data.splits.values() for i, file in enumerate(split.files)}
         (tenth,) = (split for split in data.splits.values() if "oak/1.tif" in split.files)
         assert tenth.images(torch.tensor([files["oak/1.tif"]])).max() == 25, "a tenth as bright, not white"
-        given = read("image_folder", root=str(tmp_path / "in"), image_size=8, value_range=[0, most * 2])
-        assert max(int(split.store.max()) for split in given.splits.values()) == 127
+        given = read(
+            "image_folder", root=str(tmp_path / "in"), image_size=8, fit="squash", value_range=[0, most * 2]
+        )
+        assert max(int(split.images().max()) for split in given.splits.values()) == 127
 
 
 def test_a_range_that_is_none_is_told(root: Path) -> None:

@@ -267,7 +267,7 @@ def test_a_batch_is_the_splits_images_normalised_with_their_labels() -> None:
 
 @pytest.mark.parametrize("size", [2, 7, 16])
 def test_resizing_is_torchs_antialiased_interpolation(size: int) -> None:
-    pixels = loader(3, 3).split.store
+    pixels = loader(3, 3).split.images()
     resized = functional.interpolate(
         pixels.float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     )

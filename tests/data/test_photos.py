@@ -26,8 +26,10 @@ from pellucid.data.entry import Photos
 from pellucid.data.find import find_photos
 from pellucid.data.grey import Grey
 from pellucid.data.photos import clear, entries, load_photos
+from pellucid.data.store import WholePhotos
 from pellucid.errors import UserError
 from pellucid.spec import Fit, Size, sides
+from tests.data.photos import tensor
 from tests.fakes import write_photos
 
 
@@ -74,7 +76,7 @@ def test_pixels_come_in_the_order_of_the_files(root: Path, load: Callable[..., P
     loaded = load(size=8)
     assert loaded.images.shape == (20, 3, 8, 8)
     assert loaded.images.dtype == torch.uint8
-    for row, path in zip(loaded.images, find_photos(root), strict=True):
+    for row, path in zip(tensor(loaded.images), find_photos(root), strict=True):
         assert np.array_equal(row.numpy(), decode(path, 8))
 
 
@@ -171,7 +173,7 @@ def test_what_is_cached_is_not_decoded_again(
     first = load()
     monkeypatch.setattr(decoding, "decode", no_decoding)
     again = load()
-    assert torch.equal(first.images, again.images)
+    assert torch.equal(tensor(first.images), tensor(again.images))
     assert again.readable == first.readable
 
 
@@ -213,7 +215,7 @@ def test_a_changed_folder_has_a_new_entry(
 def test_a_rewritten_photo_is_seen(root: Path, load: Callable[..., Photos]) -> None:
     load()
     rewrite(root / "cat" / "003.jpg")
-    assert load().images[3][2].min() > 240
+    assert tensor(load().images)[3][2].min() > 240
 
 
 def test_each_size_has_its_entry(load: Callable[..., Photos], cache: Path) -> None:
@@ -233,9 +235,9 @@ def test_equal_names_in_another_folder_have_their_own_entry(tmp_path: Path, cach
 
 def test_writing_on_the_pixels_does_not_reach_the_cache(load: Callable[..., Photos]) -> None:
     first = load()
-    before = first.images.clone()
-    first.images.fill_(0)
-    assert torch.equal(load().images, before)
+    before = tensor(first.images).clone()
+    tensor(first.images).fill_(0)
+    assert torch.equal(tensor(load().images), before)
 
 
 def test_two_that_build_at_once_make_one_good_entry(
@@ -244,10 +246,12 @@ def test_two_that_build_at_once_make_one_good_entry(
     both = threading.Barrier(2, timeout=20)
     original = decoding.decode
 
-    def wait_for_the_other(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def wait_for_the_other(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         if path.name == "000.jpg":
             both.wait()
-        return original(path, size, grey, fit, channels)
+        return original(path, size, grey, fit, channels, whole=whole)
 
     monkeypatch.setattr(decoding, "decode", wait_for_the_other)
     results: list[Photos] = []
@@ -257,7 +261,7 @@ def test_two_that_build_at_once_make_one_good_entry(
     for thread in threads:
         thread.join()
     assert len(results) == 2
-    assert torch.equal(results[0].images, results[1].images)
+    assert torch.equal(tensor(results[0].images), tensor(results[1].images))
     (entry,) = cache.iterdir()
     assert sorted(p.name for p in entry.iterdir()) == ["digests.bin", "index.json", "pixels.bin"]
     assert results[0].readable == results[1].readable == list(range(20))
@@ -294,10 +298,12 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
     decoded: list[Path] = []
     original = decoding.decode
 
-    def slowly(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def slowly(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         decoded.append(path)
         time.sleep(0.002)
-        return original(path, size, grey, fit, channels)
+        return original(path, size, grey, fit, channels, whole=whole)
 
     monkeypatch.setattr(decoding, "decode", slowly)
     with disk_of(200_000), pytest.raises(UserError, match="could not be written"):
@@ -308,7 +314,9 @@ def test_a_full_disk_is_told_before_everything_is_decoded(
 def test_a_build_that_is_interrupted_leaves_nothing(
     load: Callable[..., Photos], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(path: Path, size: Size, grey: Grey, fit: Fit, channels: int) -> NDArray[np.uint8]:
+    def stop(
+        path: Path, size: Size, grey: Grey, fit: Fit, channels: int, *, whole: bool
+    ) -> NDArray[np.uint8]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(decoding, "decode", stop)
@@ -407,7 +415,7 @@ def test_cleared(load: Callable[..., Photos], cache: Path) -> None:
     size = sum(entry.size for entry in entries(cache))
     assert clear(cache) == size > photos.images.nbytes
     assert list(cache.iterdir()) == []
-    assert photos.images.float().mean() > 0  # who has them mapped keeps them
+    assert tensor(photos.images).float().mean() > 0  # who has them mapped keeps them
     assert clear(cache) == 0
 
 
@@ -443,3 +451,81 @@ def test_each_shape_has_an_entry(root: Path, cache: Path) -> None:
         photos = load_photos(files, root=root, size=size, channels=channels, cache=cache, cache_limit=1.0)
         assert photos.images.shape == (len(files), channels, *sides(size))
     assert len(list(cache.iterdir())) == 5
+
+
+# --- whole photos ----------------------------------------------------------------------------
+
+
+def whole(root: Path, cache: Path, *, size: int = 8, limit: float = 1.0, **given: Any) -> Photos:
+    given = {"fit": Fit(crop=0.875, mode="crop"), **given}
+    return load_photos(find_photos(root), root=root, size=size, cache=cache, cache_limit=limit, **given)
+
+
+def test_whole_photos_are_kept_with_their_sizes(root: Path, cache: Path) -> None:
+    made, again = whole(root, cache), whole(root, cache)
+    (entry,) = cache.iterdir()
+    names = ["digests.bin", "index.json", "pixels.bin", "sizes.bin"]
+    assert sorted(path.name for path in entry.iterdir()) == names
+    for kept in (made, again):
+        assert isinstance(kept.images, WholePhotos)
+        for row, path in enumerate(find_photos(root)):
+            with Image.open(path) as image:
+                sides = [9 * side // min(image.size) for side in (image.height, image.width)]
+            assert kept.images.sizes_M2[row].tolist() == pytest.approx(sides, abs=1)  # JPEGs come smaller
+            seen_CHW = kept.images[torch.tensor([row])][0].numpy()
+            assert np.array_equal(seen_CHW, decode(path, 8, fit=Fit(crop=0.875, mode="crop")))
+
+
+@pytest.mark.parametrize("damage", ["other", "cut", "none"])
+def test_damaged_sizes_are_told_and_made_anew(
+    root: Path, cache: Path, damage: str, log: pytest.LogCaptureFixture
+) -> None:
+    before = whole(root, cache).images[torch.arange(20)].clone()
+    (entry,) = cache.iterdir()
+    sizes = np.fromfile(entry / "sizes.bin", "<u4")
+    if damage == "none":
+        (entry / "sizes.bin").unlink()
+    else:
+        (sizes[::-1] if damage == "other" else sizes[:-2]).tofile(entry / "sizes.bin")
+    assert torch.equal(whole(root, cache).images[torch.arange(20)], before)
+    assert "is damaged" in log.text
+
+
+def test_photos_that_older_versions_kept_are_decoded_anew_and_it_is_told_once(
+    root: Path, cache: Path, load: Callable[..., Photos], log: pytest.LogCaptureFixture
+) -> None:
+    log.set_level("INFO", logger="pellucid")
+    load(size=8)  # as runs of before have them, which go on with them
+    assert "decoded anew" not in log.text
+    whole(root, cache)
+    assert log.text.count("keeps photos whole now") == 1
+    whole(root, cache)
+    load(size=8)
+    assert log.text.count("keeps photos whole now") == 1
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_the_limit_counts_the_bytes_of_whole_photos(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "GROWTH", 1)
+    size = whole(root, cache).images.nbytes
+    least = 20 * 3 * 9 * 9
+    assert size > 1.1 * least, "they are not square"
+    clear(cache)
+    with pytest.raises(UserError, match=r"more than data\.cache_limit"):
+        whole(root, cache, limit=(least + size) / 2 / 2**30)
+    assert not list(cache.iterdir())
+    assert len(whole(root, cache, limit=1.01 * size / 2**30).readable) == 20
+
+
+def test_other_entries_make_room_for_whole_photos_as_they_come(
+    root: Path, cache: Path, load: Callable[..., Photos], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "GROWTH", 1)
+    size = whole(root, cache).images.nbytes
+    clear(cache)
+    load(size=4)
+    (older,) = entries(cache)
+    whole(root, cache, limit=(size + older.size / 2) / 2**30)
+    assert older.path not in {entry.path for entry in entries(cache)}

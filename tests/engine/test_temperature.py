@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,9 +134,9 @@ def test_what_has_none_says_why() -> None:
         with pytest.raises(UserError, match=message):
             fit(scores, split_of(labels_N[:count]), **given)  # type: ignore[arg-type]
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
-    shape = {"net": net, "image_shape": (1, 4, 4)}
+    shape: dict[str, Any] = {"net": net, "image_shape": (1, 4, 4)}
     with pytest.raises(UserError, match="one class, which is always certain"):
-        check_calibrates(Classification(num_classes=1, **shape), 1)  # type: ignore[arg-type]
+        check_calibrates(Classification(num_classes=1, **shape), 1)
     redraws = nn.Sequential(nn.Conv2d(1, 1, 1))
     with pytest.raises(UserError, match="Reconstruction predicts no probabilities"):
         check_calibrates(Reconstruction(net=redraws, image_shape=(1, 4, 4), mean=(0,), std=(1,)), 2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from pellucid.data.images import Split
 from pellucid.data.loader import BatchLoader, Draw, Order, fair_order, is_limited
 from pellucid.data.manifest import Changes
 from pellucid.data.split import Fold
+from pellucid.data.store import WholePhotos
+from pellucid.data.train_size import TrainSize
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
 
@@ -45,8 +48,9 @@ class ImageData(LightningDataModule, ABC):
     ``test_fraction`` say; with ``folds`` the test images are always the ``fold``, from 0, of the training's.
     ``augment``: a preset, an operation or a list of them, in their order, with ``augment_options`` by their
     names; ``repeats``: how many draws of each of its images a training batch of all ranks holds, the epoch is
-    as long. ``sampling``: natural, each training image once an epoch; or balanced, each class as often, see
-    ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
+    as long. ``train_size``: the pixels a side of training images in the first and the last epoch, see
+    ``TrainSize``. ``sampling``: natural, each training image once an epoch; or balanced, each class as
+    often, see ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
     files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
     set augments them itself. What a data set does not state among its options it hands on to this class.
     """
@@ -58,6 +62,7 @@ class ImageData(LightningDataModule, ABC):
         *,
         spec: Spec,
         image_size: int | Sequence[int] | Literal["auto"] = "auto",
+        train_size: int | Sequence[int] | None = None,
         batch_size: int = 32,
         augment: str | Sequence[str] = "none",
         augment_options: Mapping[str, Mapping[str, Any]] = {},
@@ -77,6 +82,7 @@ class ImageData(LightningDataModule, ABC):
         if sampling not in ("natural", "balanced"):
             raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
         self.sampling = sampling
+        self.train_size = None if train_size is None else TrainSize.of(train_size)
         self.size_is_open = image_size == "auto"
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
@@ -95,7 +101,9 @@ class ImageData(LightningDataModule, ABC):
         self.splits: dict[str, Split] = {}
         self.was_read: dict[str, Any] = {}  # what ``setup`` has set, for another run of the same options
         self.device_images = 0.0
-        self._stores: dict[int, Tensor] = {}  # on the device, by those that they were copied from
+        self._stores: dict[
+            int, Tensor | WholePhotos
+        ] = {}  # on the device, by those that they were copied from
         self.embed: Embed | None = None
         self.augmentations = 0
         self._features: dict[str, Features] = {}
@@ -167,6 +175,8 @@ class ImageData(LightningDataModule, ABC):
             self.device_images = device_images
         if read is not None:
             vars(self).update(read)
+        if self.train_size is not None:
+            self.train_size.check(self.image_size)
         if self.splits and history is None:
             return
         before = dict(vars(self))
@@ -203,6 +213,11 @@ class ImageData(LightningDataModule, ABC):
                 f"data.repeats={self.repeats}: of a frozen net's features, computed once, all draws of an "
                 "image in an epoch are the same. Leave it out, or set model.augmentations_per_image=0."
             )
+        if self.train_size is not None and (augmentations or not self.augment):
+            raise UserError(
+                f"data.train_size={self.train_size}: features of the frozen layers are computed once, so "
+                "that images cannot grow from epoch to epoch. Leave it out, or train all layers."
+            )
         self.embed, self.augmentations = embed, augmentations
 
     def _remembered(self, name: str, augmentations: int) -> Features | None:
@@ -232,9 +247,11 @@ class ImageData(LightningDataModule, ABC):
         augmented: bool = False,
         remembered: bool = False,
         weighted: bool = False,
+        sized: bool = False,
         trainer: Trainer | None = None,
     ) -> BatchLoader:
-        """Batches of a split; in the order of the files and as they are, unless asked otherwise.
+        """Batches of a split; in the order of the files and as they are, unless asked otherwise; ``sized``:
+        of the size that ``train_size`` gives an epoch.
 
         Where the ``trainer``, by default the one that has the data, takes the first ones alone, they are a
         fair sample, the same each epoch.
@@ -267,7 +284,25 @@ class ImageData(LightningDataModule, ABC):
             device=device,
             weighted=weighted,
             draw=draw,
+            size_of=self._size_of(trainer) if sized else None,
         )
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that are evaluated."""
+        _, height, width = self.spec.image_shape
+        return height, width
+
+    def _size_of(self, trainer: Trainer | None) -> Callable[[int], tuple[int, int]] | None:
+        """Height and width of training images by epoch; None where they are always the same."""
+        if self.train_size is None:
+            return None
+        if trainer is None or not trainer.max_epochs or trainer.max_epochs < 1:
+            raise UserError(
+                f"data.train_size={self.train_size}: expected trainer.max_epochs, as images grow over so "
+                "many epochs."
+            )
+        return partial(self.train_size.at, epochs=trainer.max_epochs, image_size=self.image_size)
 
     def of_test(self, index_N: Tensor) -> ImageData:
         """The same data with those of the test images alone."""
@@ -289,7 +324,7 @@ class ImageData(LightningDataModule, ABC):
         return batch  # the loader's are there already
 
     def train_dataloader(self) -> BatchLoader:
-        return self.loader("train", shuffle=True, augmented=True, remembered=True, weighted=True)
+        return self.loader("train", shuffle=True, augmented=True, remembered=True, weighted=True, sized=True)
 
     def val_dataloader(self) -> BatchLoader:
         return self.loader("val", remembered=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,13 @@ from pellucid.data.base import ImageData
 from pellucid.data.download import download
 from pellucid.data.entry import Photos
 from pellucid.data.find import is_folder
+from pellucid.data.fitting import check_fit, fitted
 from pellucid.data.folder import PhotoFolder
 from pellucid.data.images import Split, as_digests, numbered
 from pellucid.data.photos import load_together
 from pellucid.data.synthetic_catdog import draw_faces
 from pellucid.errors import UserError
-from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
+from pellucid.spec import CENTRE, IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,8 @@ class CatDog(ImageData):
     """Photos or drawings of two classes, ``cat`` and ``dog``.
 
     ``source`` is ``folder`` (``root/{train,test}/{cat,dog}``), ``pets`` (downloaded to root), ``drawn``, or
-    ``auto``: the first of these that can be had.
+    ``auto``: the first of these that can be had. ``fit``: how photos are brought to the size, see ``Fit``;
+    drawings are made at it.
     """
 
     def __init__(
@@ -48,17 +51,20 @@ class CatDog(ImageData):
         source: Literal["auto", "folder", "pets", "drawn"] = "auto",
         batch_size: int = 32,
         augment: str | Sequence[str] = "crop_flip",
+        fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.15,
         cache: str = "~/.cache/pellucid/photos",
         cache_limit: float = 50.0,
         **given: Any,
     ) -> None:
+        check_fit(fit)
         spec = Spec(
             image_shape=(3, AUTO_SIZE, AUTO_SIZE),
             classes=("cat", "dog"),
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
             statistics=IMAGENET_SOURCE,
+            **fitted(fit),
         )
         super().__init__(
             spec=spec,
@@ -175,4 +181,5 @@ class CatDog(ImageData):
             same_at_any_size = as_digests(hashlib.sha256(file.encode()).digest() for file in files)
             splits[name] = Split.whole(pixels, torch.from_numpy(labels), files, same_at_any_size)
         self.source = DRAWN_SOURCE
+        self.spec = replace(self.spec, fit_mode=CENTRE, crop=1.0)  # nothing is cut off drawings
         return splits

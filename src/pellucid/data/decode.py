@@ -18,16 +18,17 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from pellucid.data import libtiff
 from pellucid.data.array import is_array, read_head
 from pellucid.data.bounds import MAX_FILE, MEMORY, USUAL, UnreadableError
+from pellucid.data.fitting import MAX_ASPECT, covered, cut, resized
 from pellucid.data.grey import Grey, is_deep, white_of
 from pellucid.data.opening import LOADED, decoding_bytes, kind, open_image
 from pellucid.data.tiff import HEADS, orientation, read_pages
 from pellucid.errors import counted, first_line
-from pellucid.spec import Fit, Size, Values, sides
+from pellucid.spec import CROP, Fit, Size, Values, sides
 
 TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,7 +46,6 @@ WORKERS = min(32, os.cpu_count() or 1)
 OF_PHOTOS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # modes, by the number of channels that are asked for
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's mode L
 T = TypeVar("T")
-RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 R = TypeVar("R")
 
 
@@ -79,11 +79,12 @@ def decode_or_reason(
     channels: int = 3,
     values: Values = (),
     fit: Fit = Fit(),  # noqa: B008 (it is frozen)
+    whole: bool = False,
     odd: dict[Path, str] | None = None,
 ) -> NDArray[np.uint8] | str:
     """The pixels, or the reason, in a line, why there are none; ``odd`` takes what did not fit the values."""
     try:
-        pixels_CHW = decode(path, size, grey := Grey(values), fit, channels)
+        pixels_CHW = decode(path, size, grey := Grey(values), fit, channels, whole=whole)
     except UnreadableError as error:
         return first_line(error)
     if odd is not None and (misfit := grey.odd()):
@@ -97,8 +98,11 @@ def decode(
     grey: Grey | None = None,
     fit: Fit = Fit(),  # noqa: B008
     channels: int = 3,
+    *,
+    whole: bool = False,
 ) -> NDArray[np.uint8]:
-    """The image as (channels, H, W) uint8: turned upright, cropped at the centre and scaled to ``size``.
+    """The image as (channels, H, W) uint8: turned upright and brought to ``size`` as ``fit`` says; ``whole``:
+    one that is to be cropped before that.
 
     Of a photo 3 are RGB, transparency laid on white, 1 is their grey, 4 have transparency beside RGB and 2
     beside grey; of an array, and of a TIFF file of so many pages of grey, they are its own. What has more
@@ -114,7 +118,8 @@ def decode(
             raise UnreadableError(f"{status.st_size / 2**30:.1f} GiB, more than {MAX_FILE / 2**30:g}")
         with path.open("rb") as file:
             wanted = _Wanted(channels, *sides(size), fit)
-            return _decode(file, wanted, grey or Grey(), metadata=2 * status.st_size)
+            pixels_CHW = _decode(file, wanted, grey or Grey(), metadata=2 * status.st_size)
+            return pixels_CHW if whole else cut(pixels_CHW, wanted.height, wanted.width, fit)
     except OSError as error:
         raise UnreadableError(error.strerror or first_line(error)) from error
 
@@ -129,9 +134,8 @@ class _Wanted:
     fit: Fit
 
     def fitted(self, image: Image.Image) -> Image.Image:
-        """The image cropped at the centre and scaled."""
-        bleed = (1 - self.fit.crop) / 2
-        return ImageOps.fit(image, (self.width, self.height), RESAMPLING[self.fit.resample], bleed)
+        """The image at the size that it is cut at."""
+        return resized(image, self.height, self.width, self.fit)
 
     def stacked(self, planes: Iterable[Image.Image]) -> NDArray[np.uint8]:
         """Images in mode L, each a channel."""
@@ -144,8 +148,9 @@ class _Wanted:
 
     @property
     def bytes(self) -> int:
-        """What it takes, and Pillow with it."""
-        return (13 + self.channels) * self.height * self.width
+        """What it takes at most, and Pillow with it."""
+        high, wide = covered(self.height, self.width, self.fit)
+        return (13 + self.channels) * high * wide * (MAX_ASPECT if self.fit.mode == CROP else 1)
 
 
 def _decode(file: BinaryIO, wanted: _Wanted, grey: Grey, metadata: int) -> NDArray[np.uint8]:
@@ -193,9 +198,9 @@ def _array(file: BinaryIO, wanted: _Wanted, grey: Grey, limit: int) -> NDArray[n
 
 
 def _image(file: BinaryIO, wanted: _Wanted, grey: Grey, limit: int) -> NDArray[np.uint8] | int:
-    crop, channels = wanted.fit.crop, wanted.channels
+    channels, (high, wide) = wanted.channels, covered(wanted.height, wanted.width, wanted.fit)
     pages = _page_numbers(file) if channels > 1 else []
-    with open_image(file, round(wanted.width / crop), round(wanted.height / crop)) as image:
+    with open_image(file, wide, high) as image:
         turn = TURNS.get(orientation(image))
         grey.white = white_of(image)
         each = 8 if channels in (2, 4) else _flat_bytes(image)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.data.decode import WORKERS, in_threads
+from pellucid.data.store import WholePhotos
 from pellucid.errors import UserError, first_line
 from pellucid.system.console import console
 
@@ -32,16 +34,17 @@ log = logging.getLogger(__name__)
 
 MAX_INDEX = 2**26  # bytes
 DIGESTS = "digests.bin"  # 64 bits of each file's checksum
+SIZES = "sizes.bin"  # height and width of each whole photo, 32 bits each
 SUMMED = 2**24  # bytes of pixels that a thread sums at a time
 MIN_SHOWN = 256  # of these parts take long enough to show how far it is
-Shape = tuple[int, int, int, int]  # of pixels, (N, C, H, W)
+Shape = tuple[int, int, int]  # of an image as a net takes it, (C, H, W)
 
 
 @dataclass(frozen=True)
 class Photos:
     """Decoded photos, (N, C, H, W) uint8, mapped from the cache; which files they are of, and digests."""
 
-    images: Tensor
+    images: Tensor | WholePhotos
     readable: list[int]
     broken: dict[str, str]
     digests_N: NDArray[np.uint64]
@@ -78,20 +81,25 @@ def name_in(root: Path, file: Path) -> str:
 
 
 def seal(
-    entry: Path, key: str, *, root: Path, broken: Mapping[str, str], odd: Mapping[str, str], shape: Shape
+    entry: Path,
+    key: str,
+    *,
+    root: Path,
+    broken: Mapping[str, str],
+    odd: Mapping[str, str],
+    count: int,
+    shape: Shape,
 ) -> None:
     """Write the index of an entry that will be named ``key`` and has its pixels. Raises OSError."""
-    checksum = _checksum(key, str(root), broken, odd, _map(entry, shape), _digests(entry, shape[0]))
+    checksum = _checksum(key, str(root), broken, odd, _map(entry, count, shape), _digests(entry, count))
     index = {"root": str(root), "broken": broken, "odd": odd, "checksum": checksum}
     (entry / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def read_entry(
-    entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[int, int, int]
-) -> Photos | None:
+def read_entry(entry: Path, files: Sequence[Path], root: Path, shape: Shape) -> Photos | None:
     """What the entry holds; None where there is none, or a damaged one, which is told and removed."""
     try:
-        return _checked(entry, files, root, image_shape)
+        return _checked(entry, files, root, shape)
     except FileNotFoundError:
         if not entry.is_dir():
             return None
@@ -110,7 +118,7 @@ def read_entry(
     return None
 
 
-def _checked(entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[int, int, int]) -> Photos:
+def _checked(entry: Path, files: Sequence[Path], root: Path, shape: Shape) -> Photos:
     """The entry, if it is whole and of these files. Raises anything else."""
     index = _read_index(entry)
     broken, odd = dict[str, str](index["broken"]), dict[str, str](index["odd"])
@@ -119,7 +127,7 @@ def _checked(entry: Path, files: Sequence[Path], root: Path, image_shape: tuple[
         readable = [number for number, path in enumerate(files) if name_in(root, path) not in broken]
     if len(readable) + len(broken) != len(files):
         raise ValueError("it is of other files")
-    pixels, digests_N = _map(entry, (len(readable), *image_shape)), _digests(entry, len(readable))
+    pixels, digests_N = _map(entry, len(readable), shape), _digests(entry, len(readable))
     if _checksum(entry.name, index["root"], broken, odd, pixels, digests_N) != index["checksum"]:
         raise ValueError("its checksum is another")
     return Photos(pixels, readable, broken, digests_N, odd)
@@ -133,12 +141,24 @@ def _read_index(entry: Path) -> dict[str, Any]:
     return index
 
 
-def _map(entry: Path, shape: tuple[int, int, int, int]) -> Tensor:
-    """The entry's pixels; a link or a pipe in their place is not opened."""
-    path, count = entry / "pixels.bin", math.prod(shape)
-    if _plain_size(path) != count:
+def _map(entry: Path, count: int, shape: Shape) -> Tensor | WholePhotos:
+    """The entry's pixels, of whole photos where there are sizes; what is no plain file is not opened."""
+    path, sizes = entry / "pixels.bin", _sizes(entry, count)
+    length = count * math.prod(shape) if sizes is None else shape[0] * int(sizes.prod(dim=1).sum())
+    if _plain_size(path) != length:
         raise ValueError("its pixels have another size")
-    return torch.from_file(str(path), shared=False, size=count, dtype=torch.uint8).view(shape)
+    pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
+    return pixels.view(count, *shape) if sizes is None else WholePhotos(pixels, sizes, shape)
+
+
+def _sizes(entry: Path, count: int) -> Tensor | None:
+    """Heights and widths, (N, 2) int64; None where there are none."""
+    path = entry / SIZES
+    if not os.path.lexists(path):
+        return None
+    if _plain_size(path) != 8 * count:
+        raise ValueError("its sizes are of other files")
+    return torch.from_numpy(np.fromfile(path, "<u4").astype(np.int64).reshape(count, 2))
 
 
 def _digests(entry: Path, count: int) -> NDArray[np.uint64]:
@@ -161,12 +181,15 @@ def _checksum(
     root: str,
     broken: Mapping[str, str],
     odd: Mapping[str, str],
-    pixels: Tensor,
+    pixels: Tensor | WholePhotos,
     digests_N: NDArray[np.uint64],
 ) -> str:
     """Of all that an entry holds, and of its place, in threads."""
     digest = hashlib.sha256(json.dumps([key, root, broken, odd]).encode())
     digest.update(digests_N.data)
+    if isinstance(pixels, WholePhotos):
+        digest.update(pixels.sizes_M2.numpy().data)
+        pixels = pixels.pixels_P
     parts = torch.split(pixels.flatten(), SUMMED)
     with closing(in_threads(_digest, parts, ahead=WORKERS)) as digests:
         for chunk in console.track(digests, "Verifying photos", len(parts), shown=len(parts) >= MIN_SHOWN):

@@ -9,12 +9,8 @@ from typing import Any
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History
 
-OF_A_RUN = {
-    "batch_size",
-    "augment",
-    "augment_options",
-    "repeats",
-}  # options of a data set that do not decide what is read
+# Options of a data set that do not decide what is read.
+OF_A_RUN = {"batch_size", "augment", "augment_options", "repeats", "train_size"}
 
 
 class ImageCache:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.data.store import WholePhotos
 from pellucid.errors import UserError
 from pellucid.inside.images import UNKNOWN, Images
 from pellucid.spec import CLASS, MULTILABEL, Spec
@@ -24,7 +25,8 @@ FEW = 10  # images of a stratum, below which it is joined with others
 
 @dataclass(frozen=True)
 class Split:
-    """A split of a data set, N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file.
+    """A split of a data set, N images: rows of a store (M, C, H, W) uint8, in memory or mapped from a file,
+    or of whole photos of which a net sees that.
 
     ``labels_N`` are int64, ``files`` their names; ``digests_N``, of the content, are alike where images are.
     Subsets share the store. Images that have no class, and ``UNKNOWN`` for a label, have ``targets_NK``:
@@ -32,7 +34,7 @@ class Split:
     together in one split; ``weights_N``, float32, are those of the training loss.
     """
 
-    store: Tensor
+    store: Tensor | WholePhotos
     rows_N: Tensor
     labels_N: Tensor
     files: Sequence[str]
@@ -44,13 +46,14 @@ class Split:
     @classmethod
     def whole(
         cls,
-        store: Tensor,
+        store: Tensor | WholePhotos,
         labels_N: Tensor,
         files: Sequence[str],
         digests_N: NDArray[np.uint64] | None = None,
     ) -> Split:
         """All of a store; ``digests_N`` of the pixels where none are given, as those of files are."""
         if digests_N is None:
+            assert isinstance(store, Tensor)
             rows = store.contiguous().view(torch.uint8).numpy()
             digests_N = as_digests(hashlib.sha256(row.data).digest() for row in rows)
         return cls(store, torch.arange(len(store)), labels_N, files, digests_N)
@@ -124,6 +127,24 @@ class Split:
         """Those of the split's images, or all, (B, C, H, W) uint8, copied, where the store is."""
         rows_B = self.rows_N if index_B is None else self.rows_N[index_B]
         return self.store[rows_B.to(self.store.device)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its images are photos that are kept whole."""
+        return isinstance(self.store, WholePhotos)
+
+    def crops(
+        self, index_B: Tensor, boxes_B4: Tensor, size: tuple[int, int], flipped_B: Tensor | None = None
+    ) -> Tensor:
+        """Parts of those of the whole photos, (B, C, *size) uint8, see ``WholePhotos.crops``."""
+        assert isinstance(self.store, WholePhotos)
+        return self.store.crops(self.rows_N[index_B], boxes_B4, size, flipped_B)
+
+    def aspects(self, index_B: Tensor) -> Tensor:
+        """Width to height, (B,), of those of the whole photos."""
+        assert isinstance(self.store, WholePhotos)
+        sizes_B2 = self.store.sizes_M2[self.rows_N[index_B]]
+        return sizes_B2[:, 1] / sizes_B2[:, 0]
 
     def subset(self, index_B: Tensor) -> Split:
         """Those of the split's images as a split."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from pellucid.data.decode import RESAMPLING, flat_pixels
+from pellucid.data.decode import flat_pixels
+from pellucid.data.fitting import RESAMPLING
 from pellucid.discovery.batch import FEW_CHANNELS, IMAGE_KEYS, LABEL_KEYS
 from pellucid.discovery.normalization import TOLERANCE, Normalization
 from pellucid.errors import UserError, first_line

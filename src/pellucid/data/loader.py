@@ -11,10 +11,11 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from pellucid.data.augment.geometry import Flip
 from pellucid.data.augment.pipeline import Pipeline
 from pellucid.data.features import Features
 from pellucid.data.images import Split
-from pellucid.spec import Spec, resize
+from pellucid.spec import Spec, prepare, resize
 from pellucid.system.seeding import generator
 
 Draw = Callable[[Sequence[Tensor], int], Iterator[Tensor]]  # of rows of each batch, and a number
@@ -134,6 +135,8 @@ def fair_order(labels_N: Tensor, seed: int) -> Tensor:
 class BatchLoader:
     """A loader of batches ``(images_BCHW, labels_B)`` on a device: resized, normalised, augmented.
 
+    A crop that comes first in ``augment`` is cut from the whole photos, where the split has these;
+    ``size_of`` gives height and width in each epoch, where they are not those of the ``spec``.
     ``augmentations``: after so many epochs they come again; 0: never. With ``features`` the batches are
     ``(features_BD, labels_B)``, what those make of the images. Labels are the split's ``targets``. Where it
     has weights and the loader is ``weighted``, they come third, ``weights_B``. ``draw`` gives images in place
@@ -152,9 +155,10 @@ class BatchLoader:
         device: torch.device,
         weighted: bool = False,
         draw: Draw | None = None,
+        size_of: Callable[[int], tuple[int, int]] | None = None,
     ) -> None:
         self.split, self.spec, self.augment, self.device, self.draw = split, spec, augment, device, draw
-        self.augmentations, self.features = augmentations, features
+        self.augmentations, self.features, self.size_of = augmentations, features, size_of
         self.weights_N = split.weights_N if weighted else None
         self.sampler = self.batch_sampler = order  # names under which Lightning looks for set_epoch
 
@@ -192,16 +196,41 @@ class BatchLoader:
 
         By ``places`` an image that comes again in an epoch is augmented in another way.
         """
-        numbers_NR = None
-        if self.augment:
-            numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
+        spec = self.spec if self.size_of is None else self.spec.at_size(self.size_of(self.sampler.epoch))
+        if not self.augment:
+            for index_B, pixels_BCHW in self._pixels(indices, number):
+                yield index_B, prepare(pixels_BCHW.to(self.device), spec)
+            return
+        numbers_NR = self.augment.numbers(len(self.split), self.sampler.seed, number)
+        cropped = self.augment.crop is not None and self.split.is_whole
+        if cropped:
+            yield from self._crops(indices, numbers_NR, spec, places)
+            return
         for index_B, pixels_BCHW in self._pixels(indices, number):
-            images_BCHW = resize(pixels_BCHW.to(self.device), self.spec)
-            if numbers_NR is None:
-                yield index_B, self.spec.normalise(images_BCHW)
+            numbers_BR = numbers_NR[index_B if places is None else next(places)]
+            images_BCHW = resize(pixels_BCHW.to(self.device), spec)
+            yield index_B, self.augment.prepare(images_BCHW, numbers_BR, spec)
+
+    def _crops(
+        self, indices: Iterable[Tensor], numbers_NR: Tensor, spec: Spec, places: Iterator[Tensor] | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops of the whole photos, which have the ratios that they would have of images of the net's; a
+        flip that comes next is done to the bytes.
+        """
+        _, height, width = spec.image_shape
+        rest = self.augment.after_crop()
+        flip, rest = rest.flip, rest.after_flip()
+        for index_B in indices:
+            numbers_BR = numbers_NR[index_B if places is None else next(places)]
+            boxes_B4 = self.augment.boxes(numbers_BR, self.split.aspects(index_B) * height / width)
+            flipped_B = None
+            if flip is not None and isinstance(flip.operation, Flip):
+                flipped_B = flip.operation.chosen(numbers_BR[:, flip.columns])
+            pixels_BCHW = self.split.crops(index_B, boxes_B4, (height, width), flipped_B).to(self.device)
+            if rest:
+                yield index_B, rest.prepare(pixels_BCHW.float(), numbers_BR, spec)
             else:
-                place_B = index_B if places is None else next(places)
-                yield index_B, self.augment.prepare(images_BCHW, numbers_NR[place_B], self.spec)
+                yield index_B, spec.normalise(pixels_BCHW)
 
     def _pixels(self, indices: Iterable[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.draw is None:

@@ -11,10 +11,20 @@ from typing import Any, Literal
 from pellucid.data.base import ImageData
 from pellucid.data.channels import check_bands, find_channels, look
 from pellucid.data.entry import Photos
+from pellucid.data.fitting import check_fit, fitted
 from pellucid.data.photos import load_together
 from pellucid.data.pictures import find_deep, find_range
 from pellucid.errors import UserError
-from pellucid.spec import CLASS, IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, MAX_CHANNELS, Spec, is_range_of
+from pellucid.spec import (
+    CLASS,
+    IMAGENET_MEAN,
+    IMAGENET_SOURCE,
+    IMAGENET_STD,
+    MAX_CHANNELS,
+    NUMBERS,
+    Spec,
+    is_range_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +37,8 @@ class PhotoData(ImageData):
     ``files``: lists of them by split, or ``all`` in one; some of the training's are looked at. ``channels``:
     auto, 3 of photos and what they have of arrays (``.npy``) and TIFF files of several pages. ``bands``:
     those that are shown, as red, green and blue, or pca, the first principal components; auto: of more than
-    four pca. Raises UserError for options that do not fit, and images of different numbers of channels.
+    four pca. ``fit``: how photos are brought to the size, see ``Fit``. Raises UserError for options that do
+    not fit, and images of different numbers of channels.
     """
 
     def __init__(
@@ -41,6 +52,7 @@ class PhotoData(ImageData):
         bands: Sequence[int] | Literal["auto", "pca"] = "auto",
         batch_size: int = 32,
         augment: str | Sequence[str] = "crop_flip",
+        fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
         value_range: Sequence[float] | Literal["auto"] = "auto",
@@ -57,6 +69,7 @@ class PhotoData(ImageData):
         if value_range != "auto" and not is_range_of(value_range, channels):
             each = f", or as much for each of {channels} channels" if channels != 3 else ""
             raise UserError(f"data.value_range={value_range}: expected auto or [<black>,<white>]{each}.")
+        check_fit(fit)
         spec = Spec(
             image_shape=(channels, AUTO_SIZE, AUTO_SIZE),
             classes=classes,
@@ -66,6 +79,7 @@ class PhotoData(ImageData):
             value_range=None if value_range == "auto" else tuple(value_range),
             bands=() if isinstance(bands, str) else tuple(bands),
             labels=labels,
+            **fitted(fit, cropped=labels != NUMBERS),  # what is cut off may count
         )
         if channels != 3:
             kind = "images, before they are split" if "all" in files else "training images"

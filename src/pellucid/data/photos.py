@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,11 +24,12 @@ import torch
 from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
-from pellucid.data.entry import DIGESTS, Entry, Photos, name_in, read_entry, remove, seal
+from pellucid.data.entry import DIGESTS, SIZES, Entry, Photos, name_in, read_entry, remove, seal
+from pellucid.data.fitting import covered
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
-from pellucid.spec import Fit, Size, Values, sides
+from pellucid.spec import CENTRE, CROP, EVALUATION_CROP, Fit, Size, Values, sides
 from pellucid.system.console import console
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ KEY = re.compile(r"[0-9a-f]{24}(\.|$)")  # of an entry, and of one that is being
 ATTEMPTS = 3
 PART = 2**20  # bytes of a file, summed at a time
 STALE_SECONDS = 600  # seconds after which nobody is still building an entry that has not grown
-FORMAT = 3  # of the cache: what decode() gives for the same file, and what is kept of it
+FORMAT = 4  # of the cache: what decode() gives for the same file, and what is kept of it
+FORMAT_CENTRE = 3  # of what was cut out of each photo at once, as runs have it that began before there was 4
+GROWTH = 2**26  # bytes for which room is made at a time
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,37 @@ class _Made:
 
     @property
     def text(self) -> str:
-        """For a key: of square RGB as it was when there was nothing else."""
+        """For a key, that of entries of before where they hold the same."""
+        if self.fit.mode == CENTRE:
+            return self._text_before(self.fit.crop)
+        return f"{FORMAT}/{self._sizes}/{self.fit}"
+
+    @property
+    def texts_before(self) -> set[str]:
+        """Of what was kept of such photos before they were kept whole."""
+        return {self._text_before(crop) for crop in (1.0, EVALUATION_CROP, self.fit.crop)}
+
+    def _text_before(self, crop: float) -> str:
+        """Of square RGB as it was when there was nothing else."""
+        resample = self.fit.resample
+        fitted = "" if (resample, crop) == ("bilinear", 1) else f"/Fit({resample=!r}, {crop=!r})"
+        return f"{FORMAT_CENTRE}/{self._sizes}{fitted}"
+
+    @property
+    def _sizes(self) -> str:
         size = str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
-        channels = "" if self.channels == 3 else f"{self.channels}x"
-        fitted = "" if self.fit == Fit() else f"/{self.fit}"
-        return f"{channels}{size}/{self.values}{fitted}"
+        return f"{'' if self.channels == 3 else f'{self.channels}x'}{size}/{self.values}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether photos are kept whole, each of its own size, as crops are cut from them."""
+        return self.fit.mode == CROP
+
+    @property
+    def least_bytes(self) -> int:
+        """Of a photo; a whole one may have more."""
+        high, wide = covered(self.height, self.width, self.fit) if self.whole else (self.height, self.width)
+        return self.channels * high * wide
 
     def of(self, path: Path, odd: dict[Path, str]) -> NDArray[np.uint8] | str:
         """The pixels, or why there are none."""
@@ -72,6 +100,7 @@ class _Made:
             channels=self.channels,
             values=self.values,
             fit=self.fit,
+            whole=self.whole,
             odd=odd,
         )
 
@@ -88,7 +117,8 @@ def load_photos(
     fit: Fit = Fit(),  # noqa: B008 (it is frozen)
     beside: Sequence[Sequence[Path]] = (),
 ) -> Photos:
-    """The files' pixels, from the cache or decoded into it: ``channels`` of each, see ``decode``.
+    """The files' pixels, from the cache or decoded into it: ``channels`` of each, see ``decode``; photos that
+    are to be cropped are kept whole, see ``WholePhotos``.
 
     ``cache_limit``: GiB that the cache may take. What was not used for longest makes room for a new entry;
     not what ``beside``, more lists of files of the same root and size, has there: they are used together.
@@ -99,12 +129,13 @@ def load_photos(
     if not files:
         return Photos(torch.empty((0, *made.shape), dtype=torch.uint8), [], {}, as_digests([]))
     entry = cache / _key(files, root, made)
-    other_entries = {cache / _key(more, root, made) for more in beside}
+    room = _Room(cache, cache_limit, made, {cache / _key(more, root, made): len(more) for more in beside})
     for _ in range(ATTEMPTS):
         photos = read_entry(entry, files, root, made.shape)
         if photos is None:
-            _make_room(cache, files, beside, made, cache_limit, keep={entry, *other_entries})
-            _build(entry, files, root, made)
+            _tell_of_older(cache, files, root, made)
+            room.make(entry, len(files) * made.least_bytes)
+            _build(entry, files, root, made, room)
             photos = read_entry(entry, files, root, made.shape)
         if photos is None:
             continue  # another process has cleared it just now, or the disk has damaged it
@@ -179,30 +210,48 @@ def _ours(cache: Path) -> list[Path]:
     return [path for path in folders if (path / "pixels.bin").is_file()]
 
 
-def _make_room(
-    cache: Path,
-    files: Sequence[Path],
-    beside: Sequence[Sequence[Path]],
-    made: _Made,
-    limit: float,
-    *,
-    keep: Collection[Path],
-) -> None:
-    """Remove entries, not ``keep``, until all files stay within the limit, in GiB. Raises UserError."""
-    needed = (len(files) + sum(len(more) for more in beside)) * math.prod(made.shape)
-    if needed > limit * 2**30:
-        raise UserError(
-            f"The photos' pixels take {needed / 2**30:.2g} GiB, more than data.cache_limit={limit}. "
-            "Give the cache more, or use smaller images by data.image_size."
+@dataclass(frozen=True)
+class _Room:
+    """The room of a cache, ``limit`` GiB; ``beside`` are entries that stay, and how many photos they have."""
+
+    cache: Path
+    limit: float
+    made: _Made
+    beside: Mapping[Path, int]
+
+    def make(self, entry: Path, size: int) -> None:
+        """Remove what was not used for longest, until an entry of so many bytes fits in. Raises UserError."""
+        present = entries(self.cache)
+        known = {other.path: other.size for other in present}
+        needed = size + sum(
+            known.get(path, count * self.made.least_bytes) for path, count in self.beside.items()
         )
-    evictable = [entry for entry in entries(cache) if entry.path not in keep]
-    while evictable and sum(entry.size for entry in evictable) + needed > limit * 2**30:
-        with suppress(OSError):
-            remove(evictable.pop(0).path)  # those who have it mapped keep it
+        if needed > self.limit * 2**30:
+            raise UserError(
+                f"The photos' pixels take {needed / 2**30:.2g} GiB, more than data.cache_limit={self.limit}. "
+                "Give the cache more, or use smaller images by data.image_size."
+            )
+        evictable = [other for other in present if other.path not in {entry, *self.beside}]
+        while evictable and sum(other.size for other in evictable) + needed > self.limit * 2**30:
+            with suppress(OSError):
+                remove(evictable.pop(0).path)  # those who have it mapped keep it
 
 
-def _key(files: Sequence[Path], root: Path, made: _Made) -> str:
-    digest = hashlib.sha256(os.fsencode(f"{FORMAT}/{made.text}/{root.resolve()}"))
+def _tell_of_older(cache: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
+    """Say why photos are decoded again that the cache has as older versions kept them."""
+    if not made.whole:
+        return
+    older = (cache / _key(files, root, made, text) for text in made.texts_before)
+    if any((entry / "index.json").is_file() for entry in older):
+        log.info(
+            "The photo cache keeps photos whole now, and not what was cut out of them: %s are decoded anew, "
+            "once. What older runs have in it makes room when that is needed.",
+            counted(len(files), "photo"),
+        )
+
+
+def _key(files: Sequence[Path], root: Path, made: _Made, text: str = "") -> str:
+    digest = hashlib.sha256(os.fsencode(f"{text or made.text}/{root.resolve()}"))
     for path in files:
         state = "missing"
         with suppress(OSError):
@@ -213,7 +262,7 @@ def _key(files: Sequence[Path], root: Path, made: _Made) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
+def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made, room: _Room) -> None:
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         half_built = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
@@ -226,6 +275,8 @@ def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
         broken: dict[str, str] = {}
         odd: dict[Path, str] = {}
         sums: list[bytes] = []
+        sizes: list[tuple[int, int]] = []
+        written, reserved = 0, len(files) * made.least_bytes
         work = partial(_decode_and_sum, made=made, odd=odd)
         with (
             decoding(work, files, ahead=2 * WORKERS) as decoded,
@@ -235,17 +286,26 @@ def _build(entry: Path, files: Sequence[Path], root: Path, made: _Made) -> None:
             for file, (result, content) in zip(files, progress, strict=True):
                 if isinstance(result, str):
                     broken[name_in(root, file)] = result
-                else:
-                    pixels.write(result.tobytes())
-                    sums.append(content)
+                    continue
+                if made.whole:
+                    sizes.append((result.shape[1], result.shape[2]))
+                    result = result.transpose(1, 2, 0)
+                pixels.write(result.tobytes())
+                sums.append(content)
+                written += result.nbytes
+                if written > reserved:
+                    reserved = written + GROWTH
+                    room.make(entry, written)
         if len(broken) > BAD_SHARE * len(files):
             raise UserError(
                 _broken_text(broken, len(files)) + " More than a tenth cannot be used: mend or remove them."
             )
         (half_built / DIGESTS).write_bytes(as_digests(sums).astype("<u8").tobytes())
-        shape = (len(files) - len(broken), *made.shape)
+        if made.whole:
+            (half_built / SIZES).write_bytes(np.array(sizes, "<u4").tobytes())
         odd_names = {name_in(root, file): odd[file] for file in files if file in odd}
-        seal(half_built, entry.name, root=root, broken=broken, odd=odd_names, shape=shape)
+        count = len(files) - len(broken)
+        seal(half_built, entry.name, root=root, broken=broken, odd=odd_names, count=count, shape=made.shape)
         with suppress(OSError):  # another run was first; its entry is the same
             half_built.rename(entry)
     except OSError as error:

@@ -11,9 +11,9 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -21,10 +21,12 @@ from torch import Tensor
 from pellucid.data.base import ImageData
 from pellucid.data.divide import History, Shares, divide, shares_of
 from pellucid.data.download import download_beside
+from pellucid.data.fitting import check_fit, fitted
 from pellucid.data.images import Split, numbered
 from pellucid.data.photos import load_together
 from pellucid.data.statistics import channel_statistics
 from pellucid.data.torchvision_sets import (
+    AUTO_SIZE,
     NO_LABEL,
     Content,
     check_packages,
@@ -37,7 +39,7 @@ from pellucid.data.torchvision_sets import (
     read_set,
 )
 from pellucid.errors import UserError, counted, first_line
-from pellucid.spec import IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Spec
+from pellucid.spec import CENTRE, IMAGENET_MEAN, IMAGENET_SOURCE, IMAGENET_STD, Fit, Spec
 from pellucid.system.files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,12 @@ class _MissingError(Exception):
 @dataclass(frozen=True)
 class _Known:
     """What is known of a data set once its files were looked at: its spec, and for each of its labels, (K,),
-    the one here, -1 for those that are left out.
+    the one here, -1 for those that are left out; whether its images are files.
     """
 
     spec: Spec
     label_of_K: Tensor
+    photos: bool
 
 
 _known: dict[str, _Known] = {}  # in this process, by all that decides it: a sweep's runs look once
@@ -68,7 +71,8 @@ class Torchvision(ImageData):
 
     Its own training, validation and test images are taken as they are; what it lacks is taken from its
     training images. Classes with fewer than ``min_images`` training images are left out. Images that
-    torchvision has as arrays are kept in memory, those that are files in the cache. Looks at the files at
+    torchvision has as arrays are kept in memory, those that are files in the cache, brought to the size by
+    ``fit``, see ``Fit``. Looks at the files at
     construction, as the classes stand there. Raises UserError.
     """
 
@@ -82,6 +86,7 @@ class Torchvision(ImageData):
         min_images: int = 1,
         batch_size: int = 64,
         augment: str | Sequence[str] = "none",
+        fit: Literal["crop", "pad", "squash"] = "crop",
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         cache: str = "~/.cache/pellucid/photos",
@@ -104,8 +109,12 @@ class Torchvision(ImageData):
             self.contents = self._open()
             _known[key] = self._look(self.contents, shares, seed)
         self.label_of_K = _known[key].label_of_K
+        check_fit(fit)
+        spec = _known[key].spec
+        if _known[key].photos:  # nothing is cut off what comes in the net's size
+            spec = replace(spec, **fitted(fit, cropped=spec.image_shape[1] == AUTO_SIZE))
         super().__init__(
-            spec=_known[key].spec,
+            spec=spec,
             batch_size=batch_size,
             augment=augment,
             seed=seed,
@@ -139,7 +148,12 @@ class Torchvision(ImageData):
         size, splits = self.spec.image_shape[1:], {}
         files = {part: content.files for part, content in contents.items()}
         loaded = load_together(
-            files, root=self.root, size=size, cache=self.cache, cache_limit=self.cache_limit
+            files,
+            root=self.root,
+            size=size,
+            cache=self.cache,
+            cache_limit=self.cache_limit,
+            fit=Fit() if self.spec.fit_mode == CENTRE else self.spec.fit,  # as runs of before had it
         )
         self.left_out = 0
         for part, photos in loaded.items():
@@ -286,7 +300,7 @@ class Torchvision(ImageData):
                 std=IMAGENET_STD,
                 statistics=IMAGENET_SOURCE,
             )
-            return _Known(spec, label_of_K)
+            return _Known(spec, label_of_K, photos=True)
         train = train.relabelled(label_of_K)
         pixels_NCHW = train.pixels_NCHW
         if part == "all":  # nobody has split these, so what is known in advance hangs on the split as well
@@ -302,7 +316,7 @@ class Torchvision(ImageData):
             std=std,
             statistics=f"its {count:,} training images",
         )
-        return _Known(spec, label_of_K)
+        return _Known(spec, label_of_K, photos=False)
 
     def _check_counts(self, counts_K: Tensor, parts: int) -> None:
         """Raise UserError where too few classes are left, or classes with too few images for the splits."""

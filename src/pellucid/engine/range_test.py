@@ -83,7 +83,7 @@ def range_test(
     with console.progress() as progress:
         bar = progress.add_task("Looking for a learning rate", total=steps)
         rising = RisingRate(rates_S, lambda: progress.advance(bar))
-        limits = {"max_epochs": -1, "max_steps": steps, "limit_val_batches": 0}
+        limits: dict[str, Any] = {"max_epochs": -1, "max_steps": steps, "limit_val_batches": 0}
         short_training(config, rising, images=images, **limits)
     count = len(rising.losses)
     return choose_rate(rates_S[:count], np.array(rising.losses), rule)

@@ -35,6 +35,7 @@ from pellucid.engine.range_test import range_test, write_range_test
 from pellucid.engine.recorder import Recorder, Watch
 from pellucid.engine.resume import assemble_as_then, check_images, data_changes, history, load_last
 from pellucid.engine.task_choice import KNOWN, TASKS, check_mix, check_targets, fitting_task
+from pellucid.engine.train_size import check_train_size
 from pellucid.engine.trainer import fit, make_trainer
 from pellucid.engine.trial import TrialContext
 from pellucid.errors import UserError, counted, encodable, typed
@@ -138,6 +139,7 @@ class Training:
             config = self._take_task(Spec.from_dict(self.last["pellucid"]["spec"]).labels)
             data, task = assemble_as_then(config, self.last)
         task.check_schedule(max(1, min(config["trainer"].get("max_epochs") or 1, MAX_EPOCHS)))
+        check_train_size(data, task, config["trainer"].get("max_epochs"))
         trained_on = history(run, self.config, self.last) if self.resume else None
         gib = config.get("device_images", 0)
         images.setup(data, config["data"], history=trained_on, device_images=gib)

@@ -104,6 +104,12 @@ class Task(LightningModule, ABC):
                 plain.train()
                 self._check_output(images_BCHW, try_net(plain, images_BCHW))
 
+    def check_takes(self, image_shape: tuple[int, int, int]) -> None:
+        """Raise UserError where the net cannot do this task with images of another shape."""
+        images_BCHW = torch.zeros(2, *image_shape)
+        with preserve_state(self.net) as plain, torch.no_grad():
+            self._check_output(images_BCHW, try_net(plain, images_BCHW.clone()))
+
     def _one_number_each(self, metrics: dict[str, Metric]) -> dict[str, Metric]:
         """The user's own metrics, where the task can have one that gives several numbers give one."""
         return metrics

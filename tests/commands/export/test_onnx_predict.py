@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from PIL import Image
 
 from pellucid.commands.export import onnx_file, onnx_predict
 from pellucid.commands.predict import predict
+from pellucid.data.decode import decode
+from pellucid.data.fitting import fitted
+from pellucid.spec import FITS, Spec
 from tests.commands.export.runs import failing, run_export
 from tests.data.hostile import exif_jpeg, tiff
 from tests.fakes import write_photos
@@ -91,3 +95,17 @@ def test_1000_files(shape: tuple[int, int], tmp_path: Path, fashion: Path, photo
     rows = assert_it_predicts(run, model, tmp_path / "photos")
     assert len(rows) == 1000
     assert len({row["class"] for row in rows}) > 1
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_it_brings_photos_to_the_size_as_the_net_has_them(tmp_path: Path, fit: str, channels: int) -> None:
+    random = np.random.default_rng(0)
+    spec = Spec((channels, 14, 18), (), (0.4, 0.5, 0.6, 0.7)[:channels], (1.0,) * channels, "")
+    spec = replace(spec, **fitted(fit))
+    facts = {**spec.to_dict(), "value_range": None}
+    for shape in ((30, 40), (40, 30), (9, 80), (80, 9), (16, 21)):
+        pixels = random.integers(0, 256, (*shape, channels), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photo.png")
+        expected = decode(tmp_path / "photo.png", (14, 18), fit=spec.fit, channels=channels)
+        assert np.array_equal(onnx_predict.read(str(tmp_path / "photo.png"), facts)[0], expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms import RandomResizedCrop
 
 from pellucid.data.augment.geometry import Crop, Flip, Shift
 from pellucid.data.augment.pipeline import find_augment
@@ -129,5 +130,31 @@ def test_boxes_keep_their_ratio_in_images_of_any_proportions(aspect: float) -> N
     ratio = width * aspect / height
     assert 3 / 4 - 1e-5 < float(ratio.min()) <= float(ratio.max()) < 4 / 3 + 1e-5
     assert float(torch.maximum(height, width).max()) > 0.999, "the largest touch the sides"
-    if aspect == 1:
-        torch.testing.assert_close(boxes, Crop(scale=(0.3, 1.0)).boxes(rows))
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 450), (450, 300)])
+def test_boxes_are_distributed_as_those_of_torchvision(height: int, width: int) -> None:
+    count, image = 4000, torch.zeros(1, height, width)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = [RandomResizedCrop.get_params(image, [0.35, 1.0], [3 / 4, 4 / 3]) for _ in range(count)]
+    theirs_B4 = torch.tensor(drawn) / torch.tensor([height, width, height, width])
+    rows = torch.rand(count, 4, generator=torch.Generator().manual_seed(0))
+    ours_B4 = Crop().boxes(rows, torch.full((count,), width / height))
+    quantiles = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95])
+    for ours, theirs in zip(_described(ours_B4), _described(theirs_B4), strict=True):
+        torch.testing.assert_close(ours.quantile(quantiles), theirs.quantile(quantiles), atol=0.02, rtol=0)
+
+
+def test_a_crop_larger_than_any_part_of_its_ratio_is_the_largest_there_is() -> None:
+    rows = torch.rand(20, 4, generator=torch.Generator().manual_seed(0))
+    _, left, height, width = Crop(scale=(0.9, 1.0)).boxes(rows, torch.full((20,), 3.0)).unbind(1)
+    torch.testing.assert_close(height, torch.ones(20))
+    torch.testing.assert_close(width, torch.full((20,), 4 / 9))
+    assert float(left.max() - left.min()) > 0.3, "it lies anywhere"
+
+
+def _described(boxes_B4: torch.Tensor) -> list[torch.Tensor]:
+    """Area, ratio in units of the image, top and left."""
+    top, left, height, width = boxes_B4.unbind(1)
+    return [height * width, width / height, top, left]

@@ -28,18 +28,20 @@ UPRIGHT = {  # by the EXIF orientation
     8: Turn.ROTATE_90,
 }
 ORIENTATION, BITS = 0x0112, 258  # tags
+MAX_ASPECT = 3  # of a photo to the part that the net sees; beyond it the middle is kept
 
 
 def read(file: str, facts: dict[str, Any]) -> np.ndarray:
     """The image upright, cropped and scaled, uint8 (1, channels, height, width)."""
-    channels, height, width = facts["image_shape"]
+    channels = facts["image_shape"][0]
     if file.lower().endswith(".npy"):
         return _stacked(_planes(np.load(file, allow_pickle=False), channels), facts)
     with Image.open(file) as opened:
         pages = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
         if channels > 1 and pages == channels and opened.mode[0] in "1LIF":
             return _stacked([_page(opened, page) for page in range(pages)], facts)
-        opened.draft("RGB", (2 * width, 2 * height))  # JPEGs: decoded at the nearest scale above
+        high, wide = _covered(facts)
+        opened.draft("RGB", (2 * wide, 2 * high))  # JPEGs: decoded at the nearest scale above
         limits = _limits(opened)
         turn = UPRIGHT.get(opened.getexif().get(ORIENTATION, 1))
         image = opened.copy() if turn is None else opened.transpose(turn)
@@ -49,13 +51,13 @@ def read(file: str, facts: dict[str, Any]) -> np.ndarray:
     if channels in (1, 3):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image).convert("RGB")
-    pixels: np.ndarray = np.asarray(_fitted(image, facts).convert("LA" if channels == 2 else image.mode))
+    pixels: np.ndarray = np.asarray(_resized(image, facts).convert("LA" if channels == 2 else image.mode))
     pixels = pixels.transpose(2, 0, 1)
     if channels == 1:
         pixels = np.tensordot(np.array([0.299, 0.587, 0.114]), pixels, 1).round()[None]
     if len(pixels) != channels:
         raise ValueError(f"{file}: {len(pixels)} channels, expected {channels}")
-    return pixels[None].astype("uint8")
+    return _cut(pixels.astype("uint8"), facts)[None]
 
 
 def _planes(array: np.ndarray, channels: int) -> np.ndarray:
@@ -74,7 +76,7 @@ def _page(image: Image.Image, page: int) -> np.ndarray:
 def _stacked(planes: Sequence[np.ndarray] | np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """The channels, each as grey, cropped and scaled."""
     images = [_eight_bits(plane, channel, facts, None) for channel, plane in enumerate(planes)]
-    return np.stack([np.asarray(_fitted(image, facts)) for image in images])[None]
+    return _cut(np.stack([np.asarray(_resized(image, facts)) for image in images]), facts)[None]
 
 
 def _eight_bits(
@@ -89,10 +91,54 @@ def _eight_bits(
     return Image.fromarray(((grey - low) * 255 / (high - low)).astype("uint8"))
 
 
-def _fitted(image: Image.Image, facts: dict[str, Any]) -> Image.Image:
+def _covered(facts: dict[str, Any]) -> tuple[int, int]:
+    """The height and width of which the net sees the centre."""
+    _, height, width = facts["image_shape"]
+    return round(height / facts.get("crop", 1)), round(width / facts.get("crop", 1))
+
+
+def _resized(image: Image.Image, facts: dict[str, Any]) -> Image.Image:
+    """The image at the size that ``_cut`` brings to the net's."""
     _, height, width = facts["image_shape"]
     resample = Image.Resampling[facts.get("resample", "bilinear").upper()]
-    return ImageOps.fit(image, (width, height), resample, (1 - facts.get("crop", 1)) / 2)
+    mode = facts.get("fit_mode", "centre")
+    if mode == "centre":
+        return ImageOps.fit(image, (width, height), resample, (1 - facts.get("crop", 1)) / 2)
+    if mode == "squash":
+        return image.resize((width, height), resample)
+    if mode == "pad":
+        scale = min(height / image.height, width / image.width)
+        wide, high = (max(1, round(scale * side)) for side in image.size)
+        return image.resize((min(width, wide), min(height, high)), resample)
+    high, wide = _covered(facts)
+    left = above = 0.0
+    if high * image.width >= wide * image.height:
+        size = high * image.width // image.height
+        if size > MAX_ASPECT * wide:
+            left = (image.width - MAX_ASPECT * wide * image.height / high) / 2
+        wide = min(size, MAX_ASPECT * wide)
+    else:
+        size = wide * image.height // image.width
+        if size > MAX_ASPECT * high:
+            above = (image.height - MAX_ASPECT * high * image.width / wide) / 2
+        high = min(size, MAX_ASPECT * high)
+    return image.resize((wide, high), resample, (left, above, image.width - left, image.height - above))
+
+
+def _cut(pixels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
+    """The centre of (channels, height, width), or all of it on the mean colour."""
+    _, height, width = facts["image_shape"]
+    _, high, wide = pixels.shape
+    if facts.get("fit_mode") == "crop":
+        above, left = round((high - height) / 2), round((wide - width) / 2)
+        return pixels[:, above : above + height, left : left + width]
+    if facts.get("fit_mode") == "pad":
+        above, left = (height - high) // 2, (width - wide) // 2
+        ground = np.empty((len(pixels), height, width), "uint8")
+        ground[:] = np.array([round(255 * value) for value in facts["mean"]])[:, None, None]
+        ground[:, above : above + high, left : left + wide] = pixels
+        return ground
+    return pixels
 
 
 def _limits(image: Image.Image) -> tuple[int, int]:

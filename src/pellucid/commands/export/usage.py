@@ -14,7 +14,7 @@ from pellucid.commands.export.onnx_file import Graph
 from pellucid.engine.loaded_run import LoadedRun
 from pellucid.model.transfer import LibraryNet
 from pellucid.run.folder import FORMAT
-from pellucid.spec import Spec
+from pellucid.spec import CROP, PAD, SQUASH, Spec
 
 PROGRAM = Path(__file__).with_name("onnx_predict.py")
 TORCH_PROGRAM = "torch_predict.py"  # the same one beside a program of torch
@@ -43,6 +43,7 @@ def facts_of_net(trained: LoadedRun, *, classifies: bool, last: Finish | None = 
         "statistics": spec.statistics,
         "resample": spec.resample,
         "crop": spec.crop,
+        "fit_mode": spec.fit_mode,
         **(last.facts if last else {}),
     }
 
@@ -71,7 +72,7 @@ def outputs_of(graph: Graph) -> dict[str, str]:
 
 def reading(spec: Spec, *, inside: bool) -> list[str]:
     """How an image file becomes the model's input, in steps."""
-    channels, height, width = spec.image_shape
+    channels = spec.image_shape[0]
     colours = {
         1: "grey = round(0.299 red + 0.587 green + 0.114 blue)",
         2: "grey and transparency of a photo",
@@ -86,12 +87,27 @@ def reading(spec: Spec, *, inside: bool) -> list[str]:
         "turn the image upright by its EXIF orientation",
         f"grey of more than 8 bits: {_range(spec)}; clipped, NaN the lowest, scaled to 0 to 255",
         "lay transparency on white; then RGB" if channels in (1, 3) else "keep transparency",
-        f"crop the {_part(spec)} at the centre and scale it to {width} x {height} pixels, {spec.resample} "
-        "with antialiasing (Pillow: ImageOps.fit)",
+        _fitting(spec),
         f"channels: {colour}; of .npy those on the array's first or last axis, of a TIFF file "
         "of as many pages of grey a page each",
         f"axes: image, channel, row from the top, column; values: {values}",
     ]
+
+
+def _fitting(spec: Spec) -> str:
+    """How an image is brought to the size."""
+    _, height, width = spec.image_shape
+    size, how = f"{width} x {height} pixels", f"{spec.resample} with antialiasing"
+    if spec.fit_mode == SQUASH:
+        return f"resize it to {size}, without its proportions, {how} (Pillow: resize)"
+    if spec.fit_mode == PAD:
+        return f"resize it until it lies within {size}, {how}, at the centre of the mean colour"
+    if spec.fit_mode == CROP:
+        high, wide = round(height / spec.crop), round(width / spec.crop)
+        covered = f"its shorter side has {high}" if high == wide else f"it covers {wide} x {high}"
+        centre = f"crop the centre of {size} (torchvision: Resize, CenterCrop)"
+        return f"resize it until {covered} pixels, {how}, and {centre}"
+    return f"crop the {_part(spec)} at the centre and scale it to {size}, {how} (Pillow: ImageOps.fit)"
 
 
 def _part(spec: Spec) -> str:

@@ -5,6 +5,7 @@ Shapes: B images, C channels, H × W pixels, R numbers of an image.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from torch.nn import functional
 
 from pellucid.data.augment.kernels import rotation, warp
 from pellucid.data.augment.operation import Operation
+
+STEPS = 128  # of the distribution of a crop's ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +47,43 @@ class Crop(Operation):
 
     def _sides(self, numbers_BR: Tensor, aspect_B: Tensor | None) -> tuple[Tensor, Tensor]:
         """Widths and heights of the boxes."""
-        low, high = self.scale
-        area_B = low + (high - low) * numbers_BR[:, 0]
-        narrow, wide = (torch.tensor(ratio).log() for ratio in self.ratio)
-        root_ratio_B = (narrow + (wide - narrow) * numbers_BR[:, 1]).exp().sqrt()
         if aspect_B is None:
+            low, high = self.scale
+            area_B = low + (high - low) * numbers_BR[:, 0]
+            narrow, wide = (torch.tensor(ratio).log() for ratio in self.ratio)
+            root_ratio_B = (narrow + (wide - narrow) * numbers_BR[:, 1]).exp().sqrt()
             breadth_B = (area_B.sqrt() * root_ratio_B).clamp(max=1)
             return breadth_B, (area_B.sqrt() / root_ratio_B).clamp(max=1)
-        root_aspect_B = aspect_B.sqrt()
-        breadth_B = (area_B.sqrt() * root_ratio_B / root_aspect_B).clamp(max=1)
-        height_B = (area_B.sqrt() / root_ratio_B * root_aspect_B).clamp(max=1)
+        area_B, ratio_B = self._fitting(numbers_BR, aspect_B)
+        breadth_B = (area_B * ratio_B / aspect_B).sqrt().clamp(max=1)
+        height_B = (area_B / ratio_B * aspect_B).sqrt().clamp(max=1)
         # A side that was cut makes the part too narrow or too wide: the other follows.
         least, most = self.ratio
         breadth_B = torch.minimum(breadth_B, most * height_B / aspect_B)
         return breadth_B, torch.minimum(height_B, breadth_B * aspect_B / least)
+
+    def _fitting(self, numbers_BR: Tensor, aspect_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Areas and ratios of parts that lie within the images, each such pair as likely as any other.
+
+        That is what torchvision's RandomResizedCrop has, which draws again until a part fits: here the number
+        of the ratio goes through the inverse of its distribution among those. Where none fits, the largest
+        area and the nearest ratio.
+        """
+        low, high = self.scale
+        narrow, wide = (math.log(ratio) for ratio in self.ratio)
+        edge_S = torch.linspace(narrow, wide, STEPS + 1)
+        log_aspect_B = aspect_B.float().log()
+        distance_BS = ((edge_S[1:] + edge_S[:-1]) / 2 - log_aspect_B[:, None]).abs()
+        room_BS = ((-distance_BS).exp().clamp(max=high) - low).clamp(min=torch.finfo(torch.float32).tiny)
+        share_BS = room_BS.cumsum(dim=1)
+        wanted_B1 = numbers_BR[:, 1:2] * share_BS[:, -1:]
+        step_B1 = torch.searchsorted(share_BS, wanted_B1, right=True).clamp(max=STEPS - 1)
+        left_B1 = (share_BS.gather(1, step_B1) - wanted_B1) / room_BS.gather(1, step_B1)
+        log_ratio_B = narrow + (step_B1 + 1 - left_B1.clamp(0, 1))[:, 0] * (wide - narrow) / STEPS
+        most_B = (-(log_ratio_B - log_aspect_B).abs()).exp().clamp(max=high)
+        fits_B = most_B >= low
+        area_B = torch.where(fits_B, low + (most_B - low) * numbers_BR[:, 0], high)
+        return area_B, torch.where(fits_B, log_ratio_B, log_aspect_B.clamp(narrow, wide)).exp()
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         numbers_BR = numbers_BR.to(images_BCHW.device)
@@ -112,8 +138,16 @@ class Flip(Operation):
         return 1
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
-        flipped = (numbers_BR[:, 0].to(images_BCHW.device) < self.probability).view(-1, 1, 1, 1)
-        return torch.where(flipped, images_BCHW.flip(-1), images_BCHW)
+        chosen_B = self.chosen(numbers_BR)
+        moved_BCHW = torch.empty_like(images_BCHW)  # where() is eight times slower on a CPU
+        for rows_B, flips in ((chosen_B, True), (~chosen_B, False)):
+            index_B = torch.nonzero(rows_B)[:, 0].to(images_BCHW.device)
+            moved_BCHW[index_B] = images_BCHW[index_B].flip(-1) if flips else images_BCHW[index_B]
+        return moved_BCHW
+
+    def chosen(self, numbers_BR: Tensor) -> Tensor:
+        """Which images are mirrored, (B,) bool on the CPU."""
+        return numbers_BR[:, 0].cpu() < self.probability
 
 
 @dataclass(frozen=True, kw_only=True)

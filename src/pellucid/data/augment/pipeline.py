@@ -94,6 +94,15 @@ class Pipeline:
         assert self.crop is not None
         return self.crop.boxes(numbers_BR[:, self.steps[0].columns], aspect_B)
 
+    @property
+    def flip(self) -> Step | None:
+        """The flip that stands first; None where none does."""
+        return self.steps[0] if self.steps and isinstance(self.steps[0].operation, Flip) else None
+
+    def after_flip(self) -> Pipeline:
+        """The pipeline without the flip that stands first."""
+        return replace(self, steps=self.steps[1:]) if self.flip else self
+
     def after_crop(self) -> Pipeline:
         """The pipeline without the crop that stands first, whose numbers stay where they are."""
         return replace(self, steps=self.steps[1:]) if self.crop else self
