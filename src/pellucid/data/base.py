@@ -50,9 +50,10 @@ class ImageData(LightningDataModule, ABC):
     names; ``repeats``: how many draws of each of its images a training batch of all ranks holds, the epoch is
     as long. ``train_size``: the pixels a side of training images in the first and the last epoch, see
     ``TrainSize``. ``sampling``: natural, each training image once an epoch; or balanced, each class as
-    often, see ``balanced_order``. ``source`` says where the images came from, once they are read; ``left_out`` counts
-    files that could not be used; ``draw`` gives training images that are others in each epoch, where a data
-    set augments them itself. What a data set does not state among its options it hands on to this class.
+    often, see ``balanced_order``. ``source`` says where the images came from, once they are read;
+    ``left_out`` counts files that could not be used; ``draw`` gives training images that are others in each
+    epoch, where a data set augments them itself. What a data set does not state among its options it hands on
+    to this class.
     """
 
     spec: Spec
