@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from pellucid.spec import EVALUATION_CROP
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 Pair = tuple[Tensor, int]
 
@@ -64,7 +66,7 @@ def of_photos(mean: Sequence[float], std: Sequence[float], size: int, *, augment
     shape = (
         [transforms.RandomResizedCrop(size), transforms.RandomHorizontalFlip()]
         if augmented
-        else [transforms.Resize(size), transforms.CenterCrop(size)]
+        else [transforms.Resize(round(size / EVALUATION_CROP)), transforms.CenterCrop(size)]
     )
     return transforms.Compose([*shape, transforms.ToTensor(), transforms.Normalize(mean, std)])
 

@@ -23,7 +23,7 @@ def words(line: str) -> list[str]:
     [
         ("tr", ["train"]),
         ("train mod", ["model=", "model."]),
-        ("train model=resnet", ["model=resnet_finetune", "model=resnet_frozen"]),
+        ("train model=resnet", ["model=resnet9", "model=resnet_finetune", "model=resnet_frozen"]),
         ("train -m model=cnn,xa", ["model=cnn,xai"]),
         ("train callbacks=[default,early", ["callbacks=[default,early_stopping"]),
         ("train ~callbacks.emb", ["~callbacks.embeddings."]),

@@ -53,8 +53,8 @@ def test_without_a_pattern_the_choices_of_the_house(capsys: pytest.CaptureFixtur
 
 
 def test_a_pattern_that_matches_none() -> None:
-    with pytest.raises(UserError, match=r"models=resnet: no name of .* Did you mean .*'resnet18'"):
-        list_names(models="resnet")
+    with pytest.raises(UserError, match=r"models=resnett18: no name of .* Did you mean .*'resnet18'"):
+        list_names(models="resnett18")
     with pytest.raises(UserError, match=r"datasets=zzzz: .* Try datasets='\*zzzz\*'"):
         list_names(datasets="zzzz")
 

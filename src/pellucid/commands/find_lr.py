@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 def find_lr(
     *,
     data: Mapping[str, Any],
+    augment: Mapping[str, Any],
     task: Mapping[str, Any],
     optimizer: Mapping[str, Any],
     model: Mapping[str, Any],
@@ -37,7 +38,8 @@ def find_lr(
 ) -> dict[str, Any]:
     """Train a few steps at rising learning rates; the rate that ``rule`` chooses, and where its curve is.
 
-    ``low``, ``high``: the first and the last rate. Nothing is kept of what was trained. Raises UserError.
+    ``augment``: options of augmentations, which the data name. ``low``, ``high``: the first and the last
+    rate. Nothing is kept of what was trained. Raises UserError.
     """
     check_device(str(trainer.get("accelerator", "auto")), "trainer.accelerator")
     config: dict[str, Any] = {

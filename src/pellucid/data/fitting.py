@@ -43,13 +43,25 @@ def resized(image: Image.Image, height: int, width: int, fit: Fit) -> Image.Imag
         scale = min(height / image.height, width / image.width)
         inside = (round(scale * image.height), round(scale * image.width))
         return image.resize((min(width, max(1, inside[1])), min(height, max(1, inside[0]))), resampling)
-    (high, wide), (above, left) = whole_size(image.height, image.width, *covered(height, width, fit))
+    least = smallest(image.height, image.width, height, width, fit)
+    (high, wide), (above, left) = whole_size(image.height, image.width, *least)
     return image.resize((wide, high), resampling, (left, above, image.width - left, image.height - above))
 
 
 def covered(height: int, width: int, fit: Fit) -> tuple[int, int]:
     """The height and width that a whole photo covers: what a net sees is ``fit.crop`` of them."""
     return round(height / fit.crop), round(width / fit.crop)
+
+
+def smallest(image_height: int, image_width: int, height: int, width: int, fit: Fit) -> tuple[int, int]:
+    """What a photo of that size covers: less than ``covered`` where it would have to be enlarged for it, as
+    that blurs it and cuts its border off; at least the net's size.
+    """
+    high, wide = covered(height, width, fit)
+    scale = min(image_height / height, image_width / width)
+    if scale * height >= high and scale * width >= wide:
+        return high, wide
+    return round(height * max(1.0, scale)), round(width * max(1.0, scale))
 
 
 def whole_size(height: int, width: int, high: int, wide: int) -> tuple[tuple[int, int], tuple[float, float]]:

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from pellucid.data.decode import WORKERS, decode_or_reason, decoding
 from pellucid.data.entry import DIGESTS, SIZES, Entry, Photos, name_in, read_entry, remove, seal
-from pellucid.data.fitting import covered
 from pellucid.data.images import as_digests
 from pellucid.data.pictures import listed, odd_text
 from pellucid.errors import UserError, counted
@@ -89,8 +88,7 @@ class _Made:
     @property
     def least_bytes(self) -> int:
         """Of a photo; a whole one may have more."""
-        high, wide = covered(self.height, self.width, self.fit) if self.whole else (self.height, self.width)
-        return self.channels * high * wide
+        return self.channels * self.height * self.width
 
     def of(self, path: Path, odd: dict[Path, str]) -> NDArray[np.uint8] | str:
         """The pixels, or why there are none."""

@@ -29,7 +29,8 @@ MODULE_PARTS = ("_parameters", "_buffers", "_modules")  # of a net that was pick
 # Parts of checkpoints that are not the net, though they may hold tensors of its names.
 BESIDE = {"optimizer", "optimizer_states", "callbacks", "loops", "hyper_parameters"}
 BESIDE |= {"datamodule_hyper_parameters", "lr_schedulers"}
-FACTS = ("image_shape", "classes", "mean", "std", "statistics", "resample", "crop")  # of an exported net
+# Of an exported net.
+FACTS = ("image_shape", "classes", "mean", "std", "statistics", "resample", "crop", "fit_mode")
 MAX_DEPTH = 32  # of containers in one another
 # Of torch.export's files: the numbers of its schema, which it does not change.
 DTYPES = {4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32, 8: torch.float64}

@@ -32,7 +32,8 @@ def test_what_is_told_in_the_file_and_beside_it(trained: Path, exported: Path) -
     assert (facts["checkpoint"], int(facts["epoch"])) == ("best.ckpt", epoch)
     assert facts["run"] == "/".join(trained.parts[-2:])
     assert facts["input"] == "pixels: uint8 (batch, 3, 16, 16)"
-    assert any("its shorter side has 18 pixels, bilinear" in step for step in json.loads(facts["reading"]))
+    reading = json.loads(facts["reading"])
+    assert any("its shorter side has 18 pixels (" in step and "), bilinear" in step for step in reading)
     assert beside["checked"]["on"].startswith("16 test images of ")
     assert all(value < 1e-5 for value in beside["checked"]["largest_difference"].values())
     assert beside["trained_in_precision"] == "32-true"

@@ -111,6 +111,9 @@ def _resized(image: Image.Image, facts: dict[str, Any]) -> Image.Image:
         wide, high = (max(1, round(scale * side)) for side in image.size)
         return image.resize((min(width, wide), min(height, high)), resample)
     high, wide = _covered(facts)
+    scale = min(image.height / height, image.width / width)
+    if scale * height < high or scale * width < wide:  # it is not enlarged to be cut
+        high, wide = round(height * max(1.0, scale)), round(width * max(1.0, scale))
     left = above = 0.0
     if high * image.width >= wide * image.height:
         size = high * image.width // image.height

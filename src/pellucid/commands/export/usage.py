@@ -105,8 +105,9 @@ def _fitting(spec: Spec) -> str:
     if spec.fit_mode == CROP:
         high, wide = round(height / spec.crop), round(width / spec.crop)
         covered = f"its shorter side has {high}" if high == wide else f"it covers {wide} x {high}"
+        smaller = f"a smaller one as it is, enlarged where it has less than {size}"
         centre = f"crop the centre of {size} (torchvision: Resize, CenterCrop)"
-        return f"resize it until {covered} pixels, {how}, and {centre}"
+        return f"resize it until {covered} pixels ({smaller}), {how}, and {centre}"
     return f"crop the {_part(spec)} at the centre and scale it to {size}, {how} (Pillow: ImageOps.fit)"
 
 
