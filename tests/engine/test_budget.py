@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.engine.budget import Pace, Stopwatch, check_minutes, epochs_within, measure_pace
-from pellucid.errors import UserError
+from pellucid.engine.budget import Pace, Stopwatch, epochs_within, measure_pace
 from pellucid.run.folder import Run
 from tests.engine.runs import run
 from tests.helpers import compose
@@ -48,11 +47,3 @@ def test_a_run_has_as_many_epochs_as_fit(
     assert Run(tmp_path).config()["trainer"]["max_epochs"] == 3  # 0.9 × (36 − what was spent) / 10
     assert len(Run(tmp_path).rows()) == 3
     assert "3 epochs of 10 s each" in capfd.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("options", "told"), [({"minutes": 0}, "above 0"), ({"minutes": 3, "scheduler": {"T_max": 5}}, "T_max")]
-)
-def test_what_cannot_be_fitted_is_told(options: dict[str, object], told: str) -> None:
-    with pytest.raises(UserError, match=told):
-        check_minutes(options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
@@ -76,15 +77,23 @@ def test_fused_where_torch_has_it_and_nothing_else_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("clip", "scaler", "fused"), [(0.5, object(), False), (None, object(), True), (0.5, None, True)]
+    ("clip", "precision", "fused"),
+    [
+        (0.5, MixedPrecision("bf16-mixed", "cpu"), False),
+        (None, MixedPrecision("bf16-mixed", "cpu"), True),
+        (0.5, Precision(), True),
+    ],
 )
-def test_scaled_gradients_can_be_clipped(clip: float | None, scaler: object, fused: bool) -> None:
-    """In 16-mixed Lightning refuses to clip for a fused optimizer."""
+def test_gradients_can_be_clipped_in_mixed_precision(
+    clip: float | None, precision: Precision, fused: bool
+) -> None:
+    """There Lightning refuses to clip before a fused optimizer."""
     task = classification(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
     task.make_optimizer = partial(torch.optim.Adam)
-    precision = SimpleNamespace(scaler=scaler)
     task._trainer = SimpleNamespace(gradient_clip_val=clip, precision_plugin=precision)  # type: ignore[assignment]
-    assert made(task).defaults["fused"] is fused
+    optimizer = made(task)
+    assert optimizer.defaults["fused"] is fused
+    precision.clip_gradients(optimizer, clip or 0.0)  # it does not raise
 
 
 def made(task: Classification) -> torch.optim.Optimizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}={value}: expected {expected}."
     yield from _schedule(scheduler, config.get("trainer") or {})
     yield from _schedule_free(optimizer, scheduler, average)
+    yield from _minutes(config.get("minutes"), scheduler)
 
 
 def _is_number(value: Any) -> bool:
@@ -108,3 +110,15 @@ def _schedule_free(
         )
     if average:
         yield "optimizer=adamw_schedule_free averages the weights itself: leave average at none."
+
+
+def _minutes(minutes: Any, scheduler: Mapping[str, Any]) -> Iterator[str]:
+    if minutes is None:
+        return
+    if not _is_number(minutes) or not 0 < minutes < math.inf:
+        yield f"minutes={minutes}: expected a time above 0, or null for trainer.max_epochs."
+    elif "T_max" in scheduler:
+        yield (
+            f"minutes={minutes}: scheduler.T_max is of a training whose epochs are known. Take "
+            "scheduler=warmup_cosine, which takes the length from the training."
+        )

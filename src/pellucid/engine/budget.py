@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pellucid.data.image_cache import ImageCache
 from pellucid.engine.short_training import short_training
-from pellucid.errors import UserError, counted
+from pellucid.errors import counted
 
 log = logging.getLogger(__name__)
 BATCHES = {"train": 12, "val": 6}  # that are timed, and those before them
@@ -79,18 +79,6 @@ def epochs_within(minutes: float, pace: Pace, *, spent: float, share: float | No
     """Epochs that fit, at least 1; ``spent``: seconds that are gone; ``share``: that of pictures."""
     left = MARGIN * (60 * minutes - spent)
     return max(1, math.floor(left / max(1e-9, pace.epoch * (1 + (share or 0)))))
-
-
-def check_minutes(config: Mapping[str, Any]) -> None:
-    """Raise UserError where epochs cannot be fitted into ``minutes``."""
-    minutes, scheduler = config["minutes"], config.get("scheduler") or {}
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
-        raise UserError(f"minutes={minutes}: expected a time above 0, or null for trainer.max_epochs.")
-    if "T_max" in scheduler:
-        raise UserError(
-            f"minutes={minutes}: scheduler.T_max is of a training whose epochs are known. Take "
-            "scheduler=warmup_cosine, which takes the length from the training."
-        )
 
 
 def tell_epochs(epochs: int, minutes: float, pace: Pace, spent: float) -> None:

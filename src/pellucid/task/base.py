@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -354,9 +355,9 @@ class Task(LightningModule, ABC):
         ) not in FUSED or not keywords.keys().isdisjoint(HOW):
             return {}
         trainer = self._trainer
-        # Lightning cannot clip what is scaled, in 16-mixed, and would be unscaled by a fused optimizer.
-        precision = trainer.precision_plugin if trainer and trainer.gradient_clip_val else None
-        return {"fused": getattr(precision, "scaler", None) is None}
+        # Lightning does not clip in mixed precision, scaled (16) or not (bf16), before a fused optimizer.
+        clips = trainer is not None and bool(trainer.gradient_clip_val)
+        return {"fused": not (clips and isinstance(trainer.precision_plugin, MixedPrecision))}
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""
