@@ -99,12 +99,25 @@ def kill_and_resume(folder: Path, options: list[str], chance: random.Random) -> 
     return killed_in
 
 
+EVERYTHING = (
+    "recipe=good data.augment=strong data.repeats=2 task.mix=both task.label_smoothing=0.1 "
+    "optimizer.groups.layer_decay=0.7 trainer.gradient_clip_val=1 trainer.accumulate_grad_batches=3"
+)
+
+
 @pytest.mark.slow
-def test_killed_at_five_random_moments_and_resumed_is_bitwise_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "turns"),
+    [("data.augment=shift scheduler=cosine", 5), (EVERYTHING, 3)],
+    ids=["usual", "everything"],
+)
+def test_killed_at_random_moments_and_resumed_is_bitwise_the_same(
+    tmp_path: Path, more: str, turns: int
+) -> None:
     small = ["model=cnn", "model.channels=[4,8]", "model.hidden=[16]", "trainer.max_epochs=30"]
-    options = [*QUIET, *small, "data.augment=shift", "scheduler=cosine"]
+    options = [*QUIET, *small, *more.split()]
     assert command(*options, f"hydra.run.dir={tmp_path / 'whole'}").returncode == 0
-    for turn in range(5):
+    for turn in range(turns):
         folder = tmp_path / f"killed = [{turn}]"
         epoch = kill_and_resume(folder, options, random.Random(turn))
         print(f"killed after {epoch} epochs")
