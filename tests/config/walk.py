@@ -44,6 +44,9 @@ OWN: dict[str, dict[str, Any]] = {
     for node in (loaded, *loaded.values())
     if isinstance(node, dict) and "_target_" in node
 }
+for options in OWN.values():
+    if "augment_options" in options:  # which are those of conf/augment
+        options["augment_options"] = {}
 OWN["pellucid.model.torchvision.TorchvisionClassifier"]["weights"] = "none"  # the default is to download them
 FIRST: dict[str, FunctionType] = {}
 ASKED = ("callbacks", "logger")  # where a file alone may name harmless ones only

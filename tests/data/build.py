@@ -18,7 +18,8 @@ def load(name: str) -> dict[str, Any]:
     config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))  # type: ignore[assignment]
     if config["_target_"] == "???":  # which the user names: what is around it is ours
         config["_target_"] = "pellucid.data.own.Own"
-    config["augment_options"] = {}  # those of conf/augment, which are the defaults
+    if "augment_options" in config:
+        config["augment_options"] = {}  # those of conf/augment, which are the defaults
     return config
 
 

@@ -163,10 +163,11 @@ class _LineCheck:
         space = read_space(self.line.parsed(), self.choices.groups)
         sampled = base.sweep.sampler is not None
         yield from space_problems(searched(space), sampled=sampled)
-        if base.sweep.get("ablation"):
-            yield from ablation_problems(searched(space), sampled=sampled)
         if valid:
-            yield from option_problems(container(compose_line(self.line, self.conf))["sweep"], space)
+            sweep = container(compose_line(self.line, self.conf))["sweep"]
+            yield from option_problems(sweep, space)
+            if sweep.get("ablation"):
+                yield from ablation_problems(searched(space), sampled=sampled)
 
     def _unknown(self, override: Override, base: DictConfig) -> str:
         """Why Hydra would not even compose with it; the empty text where it would."""

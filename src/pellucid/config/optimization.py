@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.config.check import type_problem
 from pellucid.config.signature import read_signature
-from pellucid.errors import did_you_mean
+from pellucid.errors import counted, did_you_mean
 
 AUTO = "auto"  # of optimizer.lr: found by a range test
 GROUPS = "pellucid.task.parameter_groups.ParameterGroups"
@@ -94,7 +94,7 @@ def _schedule(scheduler: Mapping[str, Any], trainer: Mapping[str, Any]) -> Itera
     elif _is_number(epochs) and 0 < epochs <= warmup:
         yield (
             f"scheduler.warmup_epochs={warmup}: the warm-up is as long as the training or longer, which "
-            f"has {epochs} epochs. Expected fewer, or more trainer.max_epochs."
+            f"has {counted(epochs, 'epoch')}. Expected fewer, or more trainer.max_epochs."
         )
 
 
