@@ -356,8 +356,8 @@ class Task(LightningModule, ABC):
             return {}
         trainer = self._trainer
         # Lightning does not clip in mixed precision, scaled (16) or not (bf16), before a fused optimizer.
-        clips = trainer is not None and bool(trainer.gradient_clip_val)
-        return {"fused": not (clips and isinstance(trainer.precision_plugin, MixedPrecision))}
+        plugin = trainer.precision_plugin if trainer and trainer.gradient_clip_val else None
+        return {"fused": not isinstance(plugin, MixedPrecision)}
 
     def _step_plateau(self) -> None:
         """Lightning steps it after the epoch's checkpoint, which would then miss an epoch on resuming."""
