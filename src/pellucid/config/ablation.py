@@ -26,7 +26,7 @@ def ablations(space: tuple[Parameter, ...]) -> list[tuple[str, dict[str, Scalar]
 
 def _arm(space: tuple[Parameter, ...], switch: list[bool]) -> str:
     """The name of an ablation's trial."""
-    alone = [str(parameter.override((parameter.values or ())[1])) for parameter in space]
+    alone = [parameter.override((parameter.values or ())[1]) for parameter in space]
     if not any(switch):
         return "none"
     if all(switch):

@@ -73,6 +73,7 @@ class Training:
     ) -> None:
         # As it was written, so that it may be kept, and with what the environment says now.
         self.config, self.values = config, from_environment(config)
+        self.given = config  # before what is found out at the start
         self.run, self.main, self.resume, self.trial, self.page = run, main, resume, trial, page
         self.watch = watch
         self.start = time.perf_counter()
@@ -83,7 +84,6 @@ class Training:
         self.before = run.metrics() if resume else {}
         self.last: dict[str, Any] | None = None
         self.found: RangeTest | None = None  # of the learning rate, where it was to be found
-        self.fitted = False  # epochs to the minutes that there are
         self.chosen_task = ""  # where the images' labels have chosen it
         self._write_later: Callable[[], None] | None = None  # the page, when all processes have ended
 
@@ -130,7 +130,7 @@ class Training:
         images = self.trial.images if self.trial else ImageCache()
         if config["optimizer"].get("lr") == AUTO:
             config = self._find_rate(images)
-        if config.get("minutes") is not None and not self.resume:
+        if config.get("minutes") is not None and self.main and not self.resume:  # others are told
             config = self._fit_epochs(config, images)
         if self.last is None:
             data, task = assemble(config, run.overrides())
@@ -208,7 +208,7 @@ class Training:
         pace, spent = measure_pace(config, images), time.perf_counter() - self.start
         epochs = epochs_within(config["minutes"], pace, spent=spent, share=config.get("share"))
         self.config = {**self.config, "trainer": {**self.config["trainer"], "max_epochs": epochs}}
-        self.values, self.fitted = from_environment(self.config), True
+        self.values = from_environment(self.config)
         tell_epochs(epochs, config["minutes"], pace, spent)
         return dict(self.values)
 
@@ -236,9 +236,7 @@ class Training:
 
     def _note_start(self, trainer: Trainer, task: Task, data: ImageData) -> None:
         """Keep with the run what it begins with, and tell of it."""
-        if (
-            self.resume or self.chosen_task or self.found or self.fitted
-        ):  # from here on with the new budget and device
+        if self.resume or self.config is not self.given:  # from here on with the new budget and device
             self.run.save_config(self.config)
         if self.chosen_task:
             self.run.save_choice("task", self.chosen_task)

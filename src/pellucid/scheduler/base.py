@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,40 @@ class StepSchedule(LambdaLR):
         ]
         set_rates(self, rates)
         tell_length(state_dict.get("total_steps"), self.total_steps, before, rates)
+
+
+class WarmupSchedule(StepSchedule, ABC):
+    """The rate climbs linearly to the optimizer's, then falls as ``remaining`` says, at each step.
+
+    ``warmup``: a share of the steps, in [0, 1); ``warmup_epochs``: in its place, epochs. ``floor``: where it
+    ends, a share of the rate. Raises UserError, also where the warm-up is as long as the training.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        warmup: float = 0.05,
+        warmup_epochs: float | None = None,
+        floor: float = 0.0,
+    ) -> None:
+        check_floor(floor)
+        up = warmup_steps(warmup, warmup_epochs, total_steps, steps_per_epoch)
+
+        def share(step: int) -> float:
+            if step < up:
+                return warm(step, up)
+            part = min(1.0, (step - up) / max(1, total_steps - up))
+            return floor + (1 - floor) * self.remaining(part)
+
+        super().__init__(optimizer, share, total_steps=total_steps)
+
+    @staticmethod
+    @abstractmethod
+    def remaining(part: float) -> float:
+        """What is left of the rate, from 1 to 0, when that ``part`` of the fall, from 0 to 1, is over."""
 
 
 def set_rates(schedule: Any, rates: list[float]) -> None:

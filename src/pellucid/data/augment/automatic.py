@@ -135,11 +135,8 @@ class Trivial(Operation):
     """
 
     name = "trivial"
+    numbers = 3
     strength: float = 1.0
-
-    @property
-    def numbers(self) -> int:
-        return 3
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Fill = 0.0) -> Tensor:
         choice_B = _pick(numbers_BR[:, 0], len(members(images_BCHW.shape[1])))

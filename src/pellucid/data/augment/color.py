@@ -32,15 +32,12 @@ class Color(Operation):
     """
 
     name = "color"
+    numbers = 5
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.4
     hue: float = 0.1
     probability: float = 0.8
-
-    @property
-    def numbers(self) -> int:
-        return 5
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         chosen_B = (numbers_BR[:, 0] < self.probability).float()
@@ -61,11 +58,8 @@ class Grey(Operation):
     """Without colour with ``probability``; images that are not RGB stay."""
 
     name = "grey"
+    numbers = 1
     probability: float = 0.1
-
-    @property
-    def numbers(self) -> int:
-        return 1
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         if images_BCHW.shape[1] != 3:
@@ -80,13 +74,10 @@ class Blur(Operation):
     """Gaussian blur with ``probability``; ``sigma``: least and largest standard deviation, in pixels."""
 
     name = "blur"
+    numbers = 2
     commutes = True
     sigma: tuple[float, float] = (0.1, 1.0)
     probability: float = 0.5
-
-    @property
-    def numbers(self) -> int:
-        return 2
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         low, high = self.sigma

@@ -24,14 +24,11 @@ class Erase(Operation):
     """
 
     name = "erase"
+    numbers = 5
     commutes = True
     scale: tuple[float, float] = (0.02, 0.33)
     ratio: tuple[float, float] = (0.3, 3.3)
     probability: float = 0.25
-
-    @property
-    def numbers(self) -> int:
-        return 5
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         height, breadth = images_BCHW.shape[2:]

@@ -27,13 +27,10 @@ class Crop(Operation):
     """
 
     name = "crop"
+    numbers = 4
     commutes = True
     scale: tuple[float, float] = (0.35, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
-
-    @property
-    def numbers(self) -> int:
-        return 4
 
     def boxes(self, numbers_BR: Tensor, aspect_B: Tensor | None = None) -> Tensor:
         """Crop boxes, (B, 4): top, left, height and width as fractions of the image, all in [0, 1].
@@ -103,12 +100,9 @@ class Shift(Operation):
     """Random translation by whole pixels, up to ``share`` of the shorter side each way: 4 of 32 pixels."""
 
     name = "shift"
+    numbers = 2
     commutes = True
     share: float = 0.125
-
-    @property
-    def numbers(self) -> int:
-        return 2
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         batch, _, height, breadth = images_BCHW.shape
@@ -130,12 +124,9 @@ class Flip(Operation):
     """Horizontal flip: mirrored left to right with ``probability``."""
 
     name = "flip"
+    numbers = 1
     commutes = True
     probability: float = 0.5
-
-    @property
-    def numbers(self) -> int:
-        return 1
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         chosen_B = self.chosen(numbers_BR)
@@ -155,12 +146,9 @@ class Rotate(Operation):
     """Random rotation about the centre by up to so many ``degrees`` each way (bilinear)."""
 
     name = "rotate"
+    numbers = 1
     commutes = True
     degrees: float = 15.0
-
-    @property
-    def numbers(self) -> int:
-        return 1
 
     def __call__(self, images_BCHW: Tensor, numbers_BR: Tensor, fill: Tensor | float = 0.0) -> Tensor:
         return warp(images_BCHW, rotation(self.degrees * (2 * numbers_BR[:, 0] - 1)), fill)
