@@ -97,7 +97,7 @@ def test_what_stands_in_place_of_a_schedule() -> None:
     assert not list(optimization_problems({"optimizer": node}))
 
 
-@pytest.mark.parametrize(("name", "there"), [("lion", TIMM), ("muon", TIMM), ("adamw_schedule_free", FREE)])
+@pytest.mark.parametrize(("name", "there"), [("lion", TIMM), ("adamw_schedule_free", FREE)])
 def test_packages_of_optimizers(name: str, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if there:
         accepted(f"optimizer={name}")

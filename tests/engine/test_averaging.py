@@ -30,7 +30,7 @@ SMALL = [
     "data.augment=shift",
     "data.batch_size=128",
 ]
-EXTRA = {"lion": "timm", "lamb": "timm", "muon": "timm", "adamw_schedule_free": "schedulefree"}
+EXTRA = {"lion": "timm", "lamb": "timm", "adamw_schedule_free": "schedulefree"}
 
 
 def needs(*options: str) -> None:

@@ -13,7 +13,7 @@ from pellucid.engine.checkpoint import fits
 from tests.engine.runs import run
 from tests.helpers import CONF, compose
 
-PACKAGES = {"lion": "timm", "lamb": "timm", "muon": "timm", "adamw_schedule_free": "schedulefree"}
+PACKAGES = {"lion": "timm", "lamb": "timm", "adamw_schedule_free": "schedulefree"}
 NAMES = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml"))
 
 

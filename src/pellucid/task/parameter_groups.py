@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import unwrap_compiled
 
-MUON = "timm.optim.muon"  # by which matrices are updated, and the rest as by AdamW
+MUON = ("pellucid.optimizer.muon", "timm.optim.muon")  # by which matrices are updated, the rest by AdamW
 # Parameters of several sizes that are no layer's weights, by the last part of their names.
 EMBEDDINGS = re.compile(
     r"(pos|position)_?(embed|embedding|emb)|(class|cls|dist|mask|reg)_token|relative_position"
@@ -153,7 +153,7 @@ def _default(make: Callable[..., Optimizer], name: str) -> float:
 
 
 def _is_muon(make: Callable[..., Optimizer]) -> bool:
-    return str(getattr(getattr(make, "func", make), "__module__", "")) == MUON
+    return str(getattr(getattr(make, "func", make), "__module__", "")) in MUON
 
 
 def is_vector(parameter: nn.Parameter) -> bool:
