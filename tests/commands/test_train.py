@@ -167,6 +167,20 @@ def test_two_processes_train_one_net(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_processes_train_for_as_many_epochs_as_the_first_says(tmp_path: Path) -> None:
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    done = command(*QUIET, *ddp, "model=dnn", "minutes=0.5", f"hydra.run.dir={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"minutes=0\.5: ([\d,]+) epochs? of", done.stdout + done.stderr)
+    assert len(found) == 1, "said once"
+    result = metrics(tmp_path)
+    assert result["status"] == "finished"
+    assert result["devices"] == 2
+    assert Run(tmp_path).config()["trainer"]["max_epochs"] == int(found[0].replace(",", ""))
+    assert result["epochs"] == int(found[0].replace(",", ""))
+
+
+@pytest.mark.slow
 def test_two_processes_train_a_frozen_net(tmp_path: Path, photos: Path) -> None:
     """On features that are computed once."""
     ddp = [

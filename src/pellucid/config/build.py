@@ -50,7 +50,10 @@ SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "data": ("pellucid.data.base.ImageData", ("pellucid.data",)),
     "loss": ("torch.nn.Module", ("torch.nn.modules.loss",)),  # with metrics, of a task, the user's own
     "metric": ("torchmetrics.Metric", ("torchmetrics.classification", "torchmetrics.regression")),
-    "optimizer": ("torch.optim.Optimizer", ("torch.optim", "pellucid.optimizer", "timm.optim", "schedulefree")),
+    "optimizer": (
+        "torch.optim.Optimizer",
+        ("torch.optim", "pellucid.optimizer", "timm.optim", "schedulefree"),
+    ),
     "scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("torch.optim", "pellucid.scheduler")),
     "average": ("pellucid.average.base.Average", ("pellucid.average",)),
     "callbacks": ("lightning.pytorch.Callback", ("pellucid.callbacks", "lightning.pytorch.callbacks")),
