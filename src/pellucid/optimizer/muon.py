@@ -110,8 +110,8 @@ def is_matrix(parameter: Tensor) -> bool:
 
 
 def orthogonal(matrix_OI: Tensor) -> Tensor:
-    """About the nearest matrix whose singular values are 1: they come to 0.97 to 1.04, where they were no less
-    than a hundredth of the matrix's norm, and to no more than 1.15.
+    """About the nearest matrix whose singular values are 1: they come to 0.97 to 1.04 where they were
+    a hundredth of the matrix's norm or more, and none to more than 1.15.
     """
     turned = matrix_OI.shape[0] > matrix_OI.shape[1]
     x_OI = (matrix_OI.T if turned else matrix_OI).to(_fast(matrix_OI))
