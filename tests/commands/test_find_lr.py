@@ -27,6 +27,10 @@ def test_a_rate_and_its_curve(tmp_path: Path) -> None:
 
 
 def test_its_mistakes(tmp_path: Path) -> None:
+    done = command(*SMALL, "recipe=fast", "scheduler=cosine", script=SCRIPT)
+    assert done.returncode == 2
+    assert "recipe=fast: find_lr has no such option" in done.stderr
+    assert "scheduler=cosine: find_lr has no such option" in done.stderr
     done = command(*SMALL, "rule=fastest", "steps=many", "optimizer.groups.backbone=2", script=SCRIPT)
     assert done.returncode == 2
     for said in ("rule: expected", "steps: expected a whole number", "groups.backbone=2"):

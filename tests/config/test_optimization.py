@@ -29,6 +29,9 @@ TIMM = importlib.util.find_spec("timm") is not None
         "-m average=none,ema,swa",
         "optimizer.lr=auto",
         "optimizer=sgd_nesterov optimizer.lr=auto",
+        "recipe=fast minutes=null trainer.max_epochs=3",
+        "recipe=best minutes=5",
+        "model=dnn optimizer=sgd_nesterov scheduler=none average=none",
     ],
 )
 def test_good_lines(line: str) -> None:
@@ -50,6 +53,12 @@ def test_good_lines(line: str) -> None:
         ("optimizer.groups.layer_decay=much", "expected a number, got 'much'"),
         ("optimizer.groups.weight_decay=none", "expected one of all, weights"),
         ("optimizer.groups=3", "optimizer.groups: expected a mapping, got 3"),
+        ("optimizer.lr=-1", "optimizer.lr=-1: expected a rate, 0 or more"),
+        ("optimizer.weight_decay=-0.1", "weight_decay=-0.1: expected 0 or more"),
+        ("scheduler=one_cycle scheduler.div_factor=0", "div_factor=0: expected 1 or more"),
+        ("minutes=2 trainer.max_epochs=3", "max_epochs: without effect, as minutes decides"),
+        ("recipe=fast trainer.max_epochs=3", "minutes=null is none"),
+        ("recipe=fast minutes=soon", "minutes=soon: expected a time above 0"),
         ("optimizer.lr=often", "optimizer.lr: expected a number, got 'often'. auto finds one"),
         ("scheduler=linear scheduler.warmup=1", "scheduler.warmup=1: expected a share of the training"),
         ("scheduler=linear scheduler.warmup_epochs=10", "longer, which has 10 epochs. Expected fewer"),
@@ -92,8 +101,8 @@ def test_what_stands_in_place_of_a_schedule() -> None:
     node = {"_target_": "schedulefree.AdamWScheduleFree", "lr": 1.0}
     config = {"optimizer": node, "scheduler": {"_target_": "x.Y"}, "average": {"_target_": "x.Y"}}
     first, second = optimization_problems(config)
-    assert "leave scheduler at none" in first
-    assert "leave average at none" in second
+    assert "write scheduler=none" in first
+    assert "write average=none" in second
     assert not list(optimization_problems({"optimizer": node}))
 
 

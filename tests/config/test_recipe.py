@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pellucid.config import compose as composing
+from pellucid.config.command import Command
 from tests.helpers import CONF, compose
 
 NAMES = sorted(path.stem for path in (CONF / "recipe").glob("*.yaml"))
@@ -69,3 +70,12 @@ def test_values_of_the_line_count(recipe: str) -> None:
 def test_how_long_they_are(line: str, epochs: int, minutes: int | None) -> None:
     config = composing.compose(CONF, "train", line.split())
     assert (config.trainer.max_epochs, config.minutes) == (epochs, minutes)
+
+
+@pytest.mark.parametrize("command", ["find_lr", "look"])
+@pytest.mark.parametrize("model", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+def test_what_a_model_chooses_of_a_training_is_no_option_of_other_commands(model: str, command: str) -> None:
+    config = composing.compose(CONF, command, [f"model={model}"])
+    assert not {"scheduler", "average", "recipe"} & set(config)
+    assert ("optimizer" in config) is (command == "find_lr")
+    assert set(Command(CONF, command).choices) <= set(config)

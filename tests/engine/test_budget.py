@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.engine.budget import Pace, Stopwatch, epochs_within, measure_pace
+from pellucid.engine.budget import Pace, Stopwatch, epochs_within, measure_pace, tell_epochs
 from pellucid.run.folder import Run
 from tests.engine.runs import run
 from tests.helpers import compose
@@ -36,6 +36,11 @@ def test_a_pace_is_of_whole_epochs_and_leaves_nothing(
     assert (pace.train_batches, pace.val_batches) == (63, 9)  # 1,259 and 179 images
     assert 0 < pace.train_seconds < 5
     assert not list(tmp_path.iterdir())
+
+
+def test_an_epoch_that_takes_longer_than_what_is_left_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    tell_epochs(1, 1.0, Pace(train_seconds=1.0, val_seconds=0.0, train_batches=45, val_batches=1), spent=30)
+    assert "longer than what is left of it, 0.75 minutes of 0.5" in capfd.readouterr().err
 
 
 def test_a_run_has_as_many_epochs_as_fit(

@@ -90,9 +90,11 @@ class Command:
 
     @property
     def choices(self) -> dict[str, str | None]:
-        """The config groups that it chooses from, each with its choice."""
+        """The config groups that it chooses from, each with its choice; of a command those that it takes."""
         entries = [entry for entry in self.values.get("defaults", ()) if isinstance(entry, dict)]
-        return {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
+        groups = {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
+        taken = self.arguments if self.target else groups
+        return {group: choice for group, choice in groups.items() if group in taken}
 
     @cached_property
     def arguments(self) -> dict[str, ast.expr | None]:

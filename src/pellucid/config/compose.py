@@ -15,11 +15,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from pellucid.config.signature import read_signature
 from pellucid.errors import UserError, first_line
 from pellucid.system.files import check_yaml
 
@@ -82,8 +83,18 @@ def _compose(
             mark = error.problem_mark
             where = f"{mark.name}, line {mark.line + 1}: " if mark else ""
             raise UserError(f"{where}this is no YAML, {error.problem}.") from error
+    _leave_to_trainings(config, conf)
     OmegaConf.set_readonly(config, True)
     return config
+
+
+def _leave_to_trainings(config: DictConfig, conf: Path) -> None:
+    """Take out what a model chooses of a training, as its task and recipe, and the command does not take."""
+    signature = read_signature(str(config["_target_"])) if "_target_" in config else None
+    groups = {str(key) for key in config if (conf / str(key)).is_dir() and key != "hydra"}
+    with open_dict(config):
+        for group in groups - signature.annotations.keys() if signature else ():
+            del config[group]
 
 
 def in_quotes(text: str) -> str:

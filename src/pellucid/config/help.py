@@ -71,7 +71,9 @@ def read_help(line: CommandLine, command: Command) -> Help:
     about, examples = (
         [row for row in head if row.startswith("  ") is of_examples] for of_examples in (False, True)
     )
-    options = list(_options(rows[len(head) :], config_groups(line, command.conf)))
+    groups = config_groups(line, command.conf)
+    left_out = groups.keys() - command.choices.keys() - command.arguments.keys()  # a model's own choices
+    options = [option for option in _options(rows[len(head) :], groups) if option.name not in left_out]
     options.append(Option("--json", "", "what is found, or a mistake, as one JSON object on standard output"))
     return Help("\n".join(about).strip(), options, [_as_typed(row) for row in examples])
 

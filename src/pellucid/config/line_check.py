@@ -220,6 +220,8 @@ class _LineCheck:
             is_told = key in wrong or (key.startswith("augment.") and key.rpartition(".")[0] in wrong)
             if self.choices.is_of(override) or is_told or key.startswith("hydra."):
                 continue
+            if value is None and self.known_options.get(key, key) is None:  # as it is without a recipe
+                continue
             problems = list(key_problems(override, value, base, config))
             yield from problems
             if not problems and (problem := self.command.value_problem(key, value)):
@@ -241,6 +243,11 @@ class _LineCheck:
             for option in ("data.root", "data.cache"):
                 if option in written:
                     yield f"{option}: without effect, as data.source=drawn reads no files. Leave it out."
+        if self.name == "train" and config.get("minutes") is not None and "trainer.max_epochs" in written:
+            yield (
+                "trainer.max_epochs: without effect, as minutes decides how many epochs there are. Leave one "
+                "of them out; minutes=null is none."
+            )
         if self.name == "train":
             yield from moot_options(config["data"].get("augment"), written)
             for option in ("task.mix_alpha", "task.mix_probability"):

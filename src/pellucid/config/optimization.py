@@ -17,6 +17,10 @@ PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 # By option: the least, the most, whether these two are allowed, and what is expected in words.
 RANGES = {
     "scheduler.warmup": (0, 1, (True, False), "a share of the training, 0 to below 1"),
+    "scheduler.div_factor": (1, math.inf, (True, False), "1 or more"),
+    "scheduler.final_div_factor": (1, math.inf, (True, False), "1 or more"),
+    "optimizer.lr": (0, math.inf, (True, False), "a rate, 0 or more"),
+    "optimizer.weight_decay": (0, math.inf, (True, False), "0 or more"),
     "scheduler.floor": (0, 1, (True, True), "a share of the learning rate, 0 to 1"),
     "average.decay": (0, 1, (True, False), "0 to below 1"),
     "average.start": (0, 1, (True, False), "a share of the training, 0 to below 1"),
@@ -105,11 +109,11 @@ def _schedule_free(
         return
     if scheduler:
         yield (
-            "optimizer=adamw_schedule_free stands in place of a schedule: leave scheduler at none. It has a "
-            "warm-up of its own, optimizer.warmup_steps=<steps>."
+            "optimizer=adamw_schedule_free stands in place of a schedule, also of the recipe's: write "
+            "scheduler=none. It has a warm-up of its own, optimizer.warmup_steps=<steps>."
         )
     if average:
-        yield "optimizer=adamw_schedule_free averages the weights itself: leave average at none."
+        yield "optimizer=adamw_schedule_free averages the weights itself: write average=none."
 
 
 def _minutes(minutes: Any, scheduler: Mapping[str, Any]) -> Iterator[str]:

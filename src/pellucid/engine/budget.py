@@ -89,4 +89,8 @@ def tell_epochs(epochs: int, minutes: float, pace: Pace, spent: float) -> None:
         *(1000 * pace.train_seconds, spent),
     )
     if pace.epoch > 60 * minutes - spent:
-        log.warning("minutes=%g: a single epoch takes longer, %.3g minutes.", minutes, pace.epoch / 60)
+        left = max(0.0, minutes - spent / 60)
+        log.warning(
+            "minutes=%g: a single epoch takes longer than what is left of it, %.3g minutes of %.3g.",
+            *(minutes, pace.epoch / 60, left),
+        )

@@ -27,5 +27,5 @@ def check_train_size(data: ImageData, task: Task, epochs: int | None) -> None:
                 reason = f"{type(task.net).__name__} does not take images of {height} × {width}: {reason}"
             raise UserError(
                 f"data.train_size={data.train_size}: {reason}. Leave it out, or take a net for images of any "
-                "size, as model=xai."
+                "size, as model=resnet9."
             ) from error

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import unwrap_compiled
+from pellucid.optimizer.muon import is_matrix
 
 MUON = ("pellucid.optimizer.muon", "timm.optim.muon")  # by which matrices are updated, the rest by AdamW
 # Parameters of several sizes that are no layer's weights, by the last part of their names.
@@ -133,7 +134,7 @@ def told(groups: Sequence[Group], make: Callable[..., Optimizer]) -> str:
         text += ", ".join(
             f"{group.count:,} at lr {rate * group.scale:.3g}"
             + (" without weight decay" if decay and not group.decayed else "")
-            + (" by AdamW" if _is_muon(make) and group.head else "")
+            + (_by_adamw(group) if _is_muon(make) else "")
             for group in groups
         )
     else:
@@ -143,6 +144,13 @@ def told(groups: Sequence[Group], make: Callable[..., Optimizer]) -> str:
     if spared and not decay:
         text += "; optimizer.weight_decay is 0, so there is none to leave out"
     return f"{text}."
+
+
+def _by_adamw(group: Group) -> str:
+    """Which of a group's parameters Muon leaves to AdamW."""
+    count = sum(p.numel() for p in group.parameters if group.head or not is_matrix(p))
+    whole = count == group.count
+    return " by AdamW" if whole else f" ({count:,} of them by AdamW)" if count else ""
 
 
 def _default(make: Callable[..., Optimizer], name: str) -> float:

@@ -46,7 +46,8 @@ class Number:
 
 def _example(number: Number) -> str:
     low = number.low if not number.open_low else 0.2
-    return f"{low:g},{1 if math.isinf(number.high) else number.high:g}"
+    high = 1 if math.isinf(number.high) else number.high
+    return f"{low:g},{high / 2 if number.open_high else high:g}"
 
 
 PROBABILITY = Number(0, 1)
