@@ -38,9 +38,9 @@ def test_a_pace_is_of_whole_epochs_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_epoch_that_takes_longer_than_what_is_left_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_epoch_that_takes_longer_than_what_is_left_is_told(caplog: pytest.LogCaptureFixture) -> None:
     tell_epochs(1, 1.0, Pace(train_seconds=1.0, val_seconds=0.0, train_batches=45, val_batches=1), spent=30)
-    assert "longer than what is left of it, 0.75 minutes of 0.5" in capfd.readouterr().err
+    assert "longer than what is left of it, 0.75 minutes of 0.5" in caplog.text
 
 
 def test_a_run_has_as_many_epochs_as_fit(

@@ -208,7 +208,7 @@ def test_what_is_refused(options: dict[str, float], message: str) -> None:
 
 
 def test_one_group_is_as_without(tmp_path: Path) -> None:
-    line = ["model=dnn", "optimizer=adamw", "trainer.max_epochs=1"]
+    line = ["model=dnn", "recipe=plain", "optimizer=adamw", "trainer.max_epochs=1"]
     run(tmp_path / "plain", *line)
     run(tmp_path / "groups", *line, "+optimizer.groups.weight_decay=all")
     run(tmp_path / "spared", *line, "+optimizer.groups.weight_decay=weights")

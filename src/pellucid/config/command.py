@@ -93,7 +93,7 @@ class Command:
         """The config groups that it chooses from, each with its choice; of a command those that it takes."""
         entries = [entry for entry in self.values.get("defaults", ()) if isinstance(entry, dict)]
         groups = {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
-        taken = self.arguments if self.target else groups
+        taken = self.arguments or groups
         return {group: choice for group, choice in groups.items() if group in taken}
 
     @cached_property

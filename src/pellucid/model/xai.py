@@ -31,7 +31,7 @@ class XAI(nn.Module):
         *,
         image_shape: tuple[int, int, int],
         num_classes: int,
-        dropout: Sequence[float] = (0.3, 0.4, 0.5),
+        dropout: Sequence[float] = (0.0, 0.1, 0.3),
         channels_last: bool = False,
     ) -> None:
         super().__init__()

@@ -304,7 +304,9 @@ class Task(LightningModule, ABC):
         except UserError:
             raise
         except OPTION_ERRORS as error:  # torch's own checks: a negative learning rate
-            raise UserError(f"The optimizer or scheduler refused its options: {error}.") from error
+            raise UserError(
+                f"The optimizer or scheduler refused its options: {str(error).rstrip('.')}."
+            ) from error
         if isinstance(scheduler, ReduceLROnPlateau):
             never = {"scheduler": scheduler, "reduce_on_plateau": False, "frequency": NEVER}
             return [optimizer], [never]  # type: ignore[return-value]
