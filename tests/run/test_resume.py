@@ -18,7 +18,7 @@ from tests.helpers import CONF, command, compose, metrics, start
 def kept(folder: Path, *overrides: str) -> Run:
     """A run as its folder keeps it, which has not trained yet."""
     run = Run(folder)
-    run.save_config(compose("model=dnn", *overrides))
+    run.save_config(compose("model=dnn", "recipe=plain", *overrides))
     return run
 
 

@@ -106,7 +106,7 @@ def test_the_training_says_how_many_steps_there_are(
 
 
 def test_the_rate_of_steps_goes_to_the_loggers(tmp_path: Path) -> None:
-    line = ["model=dnn", "logger=csv", "trainer.max_epochs=1", "trainer.log_every_n_steps=10"]
+    line = ["model=dnn", "recipe=plain", "logger=csv", "trainer.max_epochs=1", "trainer.log_every_n_steps=10"]
     for name, options in (("by step", ["scheduler=linear"]), ("plain", [])):
         run(tmp_path / name, *line, *options)
         logged = rows(next((tmp_path / name).glob("csv/**/metrics.csv")))

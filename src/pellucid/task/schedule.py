@@ -29,14 +29,17 @@ class Length(NamedTuple):
     @classmethod
     def of(cls, trainer: Trainer) -> Length:
         """Accumulation and limits counted. Raises UserError where nobody knows before the end."""
+        if trainer.limit_train_batches == 0:  # nothing is trained
+            return cls(1, 1)
+        trainer.fit_loop.setup_data()  # else nothing is known where trainer.max_steps is the only end
         total = trainer.estimated_stepping_batches
         batches = trainer.num_training_batches
-        if not math.isfinite(total) or total < 1 or not math.isfinite(batches):
+        if not math.isfinite(total) or not math.isfinite(batches):
             raise UserError(
                 "scheduler: a schedule over the steps of a training needs to know how many there will be. "
-                "Set trainer.max_epochs, or +trainer.max_steps."
+                "Set trainer.max_epochs, or +trainer.max_steps, or write scheduler=none."
             )
-        return cls(int(total), max(1, math.ceil(batches / trainer.accumulate_grad_batches)))
+        return cls(max(1, int(total)), max(1, math.ceil(batches / trainer.accumulate_grad_batches)))
 
 
 class Schedule(partial[Any]):
