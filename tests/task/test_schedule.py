@@ -21,13 +21,18 @@ from tests.task.nets import Fixed, classification
 
 def trainer(total: float, batches: float, accumulated: int = 1) -> Any:
     return SimpleNamespace(
-        estimated_stepping_batches=total, num_training_batches=batches, accumulate_grad_batches=accumulated
+        estimated_stepping_batches=total,
+        num_training_batches=batches,
+        accumulate_grad_batches=accumulated,
+        limit_train_batches=1.0,
+        fit_loop=SimpleNamespace(setup_data=lambda: None),
     )
 
 
 def test_steps_of_a_training() -> None:
     assert Length.of(trainer(40, 10)) == (40, 10)
     assert Length.of(trainer(16, 10, 3)) == (16, 4)
+    assert Length.of(trainer(0, 10)) == (1, 10), "nothing is trained"
     for total, batches in ((float("inf"), 10), (-1, 10), (5, float("inf"))):
         with pytest.raises(UserError, match=r"Set trainer\.max_epochs, or \+trainer\.max_steps"):
             Length.of(trainer(total, batches))

@@ -34,7 +34,7 @@ class Length(NamedTuple):
         trainer.fit_loop.setup_data()  # else nothing is known where trainer.max_steps is the only end
         total = trainer.estimated_stepping_batches
         batches = trainer.num_training_batches
-        if not math.isfinite(total) or not math.isfinite(batches):
+        if not 0 <= total < math.inf or not math.isfinite(batches):
             raise UserError(
                 "scheduler: a schedule over the steps of a training needs to know how many there will be. "
                 "Set trainer.max_epochs, or +trainer.max_steps, or write scheduler=none."
