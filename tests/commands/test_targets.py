@@ -80,7 +80,13 @@ def test_a_function_is_as_its_class(tmp_path: Path, photo: Path) -> None:
 
 def test_the_other_groups(tmp_path: Path) -> None:
     place = "tests.config.targets"
-    line = ("model=dnn", "recipe=plain", "model.hidden=[4]", "packages=[tests]", f"data._target_={place}.digits")
+    line = (
+        "model=dnn",
+        "recipe=plain",
+        "model.hidden=[4]",
+        "packages=[tests]",
+        f"data._target_={place}.digits",
+    )
     more = (f"+callbacks.stop._target_={place}.stop", f"+logger.mine._target_={place}.csv")
     steps = ("scheduler=step", "~scheduler.step_size", "~scheduler.gamma", "+scheduler.every=2")
     trained = (f"optimizer._target_={place}.sgd", f"scheduler._target_={place}.halve", *steps)
