@@ -2,7 +2,7 @@
 
 Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; rates as AdamW's by Liu et
 al., "Muon is scalable for LLM training", 2025. torch's takes no convolutions; timm's makes orthogonal in
-bfloat16 everywhere, which took 12 times as long as the net itself on a CPU that has no such numbers.
+bfloat16 everywhere: 12 s a matrix of 512 × 4608, in place of 0.4 s, on a CPU that has no such numbers.
 
 Axes: O outputs of a layer, I inputs (of a convolution channels × height × width), the less of them first.
 """
@@ -57,11 +57,13 @@ class Muon(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            trained = [p for p in group["params"] if p.grad is not None]
-            by_adamw = [p for p in trained if group["use_fallback"] or not is_matrix(p)]
-            others = {id(p) for p in by_adamw}
-            for parameter in trained:
-                if id(parameter) not in others:
+            by_adamw = []
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                if group["use_fallback"] or not is_matrix(parameter):
+                    by_adamw.append(parameter)
+                else:
                     self._turn(parameter, group)
             if by_adamw:
                 self._adamw(by_adamw, group)
@@ -72,8 +74,8 @@ class Muon(Optimizer):
         assert gradient is not None
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        average, momentum = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"]), group["momentum"]
-        update_OI = orthogonal(gradient.lerp(average, momentum).flatten(1))
+        average = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
+        update_OI = orthogonal(gradient.lerp(average, group["momentum"]).flatten(1))
         scale = 0.2 * max(update_OI.shape) ** 0.5  # the root mean square of AdamW's updates
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(update_OI.view_as(parameter), alpha=-scale * group["lr"])
