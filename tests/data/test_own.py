@@ -144,7 +144,7 @@ def test_random_images_are_drawn_anew_in_each_epoch_as_a_function_of_place() -> 
 
 @pytest.mark.slow
 def test_a_training_with_random_images_resumes_bitwise(tmp_path: Path) -> None:
-    line = ("data=own", "packages=[tests]", f"data._target_={SETS}.Module", "model=dnn")
+    line = ("data=own", "packages=[tests]", f"data._target_={SETS}.Module", "model=dnn", "recipe=plain")
     train(compose(*line, "trainer.max_epochs=3"), tmp_path / "whole")
     train(compose(*line, "trainer.max_epochs=2"), tmp_path / "parts")
     train(compose(*line, "trainer.max_epochs=3"), tmp_path / "parts", resume=True)

@@ -117,6 +117,7 @@ def test_interrupted_it_says_how_to_continue(tmp_path: Path, number: int, code: 
 def test_every_rank_of_a_ddp_trial_has_the_trials_options(tmp_path: Path) -> None:
     line = ("model=dnn", "data=digits", "callbacks=none", "trainer=ddp", "trainer.accelerator=cpu")
     options = (
+        "recipe=plain",  # a rate that stays as it was drawn
         "trainer.devices=2",
         "trainer.max_epochs=4",
         "sweep.trials=3",
