@@ -34,8 +34,8 @@ FAST = [
 
 
 def trained(folder: Path, *options: str) -> dict[str, Tensor]:
-    """All weights and buffers after three epochs, also the optimizer's state."""
-    train(compose("trainer.max_epochs=3", "data.augment=shift_flip", *options), folder)
+    """All weights and buffers after two epochs, also the optimizer's state."""
+    train(compose("trainer.max_epochs=2", "data.augment=shift_flip", *options), folder)
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     moments = checkpoint["optimizer_states"][0]["state"]
     kept = {f"{key}.{name}": value for key, one in moments.items() for name, value in one.items()}
@@ -63,7 +63,7 @@ def test_one_of_ones_own_draws_and_changes_nothing(tmp_path: Path, name: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "accumulate"),
-    [("dnn", 1), ("cnn", 1), ("cnn", 2), ("xai", 2), ("resnet_frozen", 2), ("autoencoder", 2)],
+    [("dnn", 1), ("cnn", 2), ("xai", 2), ("resnet_frozen", 2), ("autoencoder", 2)],
 )
 def test_weights_are_bitwise_those_of_a_run_without_views(
     tmp_path: Path, photos: Path, model: str, accumulate: int, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +79,7 @@ def test_weights_are_bitwise_those_of_a_run_without_views(
         ]
         options += ["data.image_size=34" if model == "xai" else "data.image_size=32"]
     if model == "resnet_frozen":
-        options += ["model.weights=none"]
+        options += ["model.weights=none", "model.stem=standard"]  # whose maps are small
     check(tmp_path, options)
 
 

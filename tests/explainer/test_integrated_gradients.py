@@ -171,7 +171,13 @@ def test_of_a_trained_net_the_sum_is_right_to_1_percent(model: str, epochs: int,
 @pytest.mark.slow
 def test_of_a_trained_deep_net_too(tmp_path: Path, photos: Path) -> None:
     data = ("data=catdog", f"data.root={photos}", "data.image_size=40", f"data.cache={tmp_path / 'cache'}")
-    quick = ("recipe=plain", "optimizer=adam", "model.dropout=[0,0,0]", "data.batch_size=8", "trainer.max_epochs=6")
+    quick = (
+        "recipe=plain",
+        "optimizer=adam",
+        "model.dropout=[0,0,0]",
+        "data.batch_size=8",
+        "trainer.max_epochs=6",
+    )
     check_trained(make_run(tmp_path / "run", "model=xai", *data, *quick))
 
 

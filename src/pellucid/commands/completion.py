@@ -81,11 +81,7 @@ class _Options:
     def __init__(self, command: Command, line: CommandLine) -> None:
         self.command, self.line = command, line
         groups = config_groups(line, command.conf)
-        self.groups = {
-            name: choices
-            for name, choices in groups.items()
-            if name in command.choices or name in command.apart_from(groups)
-        }
+        self.groups = {name: choices for name, choices in groups.items() if command.takes(name)}
 
     def found(self, word: str) -> Found:
         sign = word[:1] if word[:1] in ("+", "~") else ""

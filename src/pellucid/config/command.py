@@ -93,8 +93,13 @@ class Command:
         """The config groups that it chooses from, each with its choice; of a command those that it takes."""
         entries = [entry for entry in self.values.get("defaults", ()) if isinstance(entry, dict)]
         groups = {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
-        taken = self.arguments or groups
-        return {group: choice for group, choice in groups.items() if group in taken}
+        return {
+            group: choice for group, choice in groups.items() if not self.target or group in self.arguments
+        }
+
+    def takes(self, group: str) -> bool:
+        """Whether it has that config group: of a command, the others are what a model chooses of a training."""
+        return group in (self.arguments or self.choices)
 
     @cached_property
     def arguments(self) -> dict[str, ast.expr | None]:

@@ -20,7 +20,7 @@ from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from pellucid.config.signature import read_signature
+from pellucid.config.command import Command
 from pellucid.errors import UserError, first_line
 from pellucid.system.files import check_yaml
 
@@ -83,18 +83,13 @@ def _compose(
             mark = error.problem_mark
             where = f"{mark.name}, line {mark.line + 1}: " if mark else ""
             raise UserError(f"{where}this is no YAML, {error.problem}.") from error
-    _leave_to_trainings(config, conf)
+    command = Command(conf, name)
+    with open_dict(config):
+        for key in [str(key) for key in config if key != "hydra" and (conf / str(key)).is_dir()]:
+            if not command.takes(key):
+                del config[key]
     OmegaConf.set_readonly(config, True)
     return config
-
-
-def _leave_to_trainings(config: DictConfig, conf: Path) -> None:
-    """Take out what a model chooses of a training, as its task and recipe, and the command does not take."""
-    signature = read_signature(str(config["_target_"])) if "_target_" in config else None
-    groups = {str(key) for key in config if (conf / str(key)).is_dir() and key != "hydra"}
-    with open_dict(config):
-        for group in groups - signature.annotations.keys() if signature else ():
-            del config[group]
 
 
 def in_quotes(text: str) -> str:

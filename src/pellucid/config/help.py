@@ -72,7 +72,7 @@ def read_help(line: CommandLine, command: Command) -> Help:
         [row for row in head if row.startswith("  ") is of_examples] for of_examples in (False, True)
     )
     groups = config_groups(line, command.conf)
-    left_out = groups.keys() - command.choices.keys() - command.arguments.keys()  # a model's own choices
+    left_out = {group for group in groups if not command.takes(group)}
     options = [option for option in _options(rows[len(head) :], groups) if option.name not in left_out]
     options.append(Option("--json", "", "what is found, or a mistake, as one JSON object on standard output"))
     return Help("\n".join(about).strip(), options, [_as_typed(row) for row in examples])
