@@ -93,12 +93,11 @@ class Command:
         """The config groups that it chooses from, each with its choice; of a command those that it takes."""
         entries = [entry for entry in self.values.get("defaults", ()) if isinstance(entry, dict)]
         groups = {key.removeprefix("optional "): choice for entry in entries for key, choice in entry.items()}
-        return {
-            group: choice for group, choice in groups.items() if not self.target or group in self.arguments
-        }
+        taken = self.arguments or groups
+        return {group: choice for group, choice in groups.items() if group in taken}
 
     def takes(self, group: str) -> bool:
-        """Whether it has that config group: of a command, the others are what a model chooses of a training."""
+        """Whether it has that config group; of a command, the others are what a model chooses of trainings."""
         return group in (self.arguments or self.choices)
 
     @cached_property
