@@ -97,7 +97,7 @@ class Command:
         return {group: choice for group, choice in groups.items() if group in taken}
 
     def takes(self, group: str) -> bool:
-        """Whether it has that config group; of a command, the others are what a model chooses of trainings."""
+        """Whether it has that config group; a command's others are what a model chooses of trainings."""
         return group in (self.arguments or self.choices)
 
     @cached_property
