@@ -139,7 +139,7 @@ def test_training_goes_on_as_if_nothing_was_averaged(tmp_path: Path) -> None:
     """Raw weights are those of a run without an average; also with views and a look within the epoch."""
     options = [*SMALL, "trainer.max_epochs=3"]
     run(tmp_path / "plain", *options)
-    views = ["callbacks=default", "logger=tensorboard"]
+    views = ["callbacks=[predictions,activations,film_strip]", "logger=tensorboard"]
     for number, more in enumerate((["average=ema"], ["average=swa", "average.start=0.3"])):
         for part, looks in (("a", []), ("b", [*views, "+trainer.val_check_interval=0.5"])):
             folder = tmp_path / f"{number}{part}"
