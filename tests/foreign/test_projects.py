@@ -56,8 +56,8 @@ PROJECTS = {
         ("batch['pixel_values']", SHAPES, "mean 0.5, 0.5, 0.5, std 0.5, 0.5, 0.5"),
     ),
 }
-# In the gate are those that need nothing more than the tests do: no images, two nets with an optimizer each, a
-# net of timm's.
+# In the gate are those that need nothing more than the tests do: no images, two nets with an optimizer each,
+# a net of timm's.
 GATE = {"lightning_boring", "lightning_gan", "timm_photos"}
 
 
