@@ -20,18 +20,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: the process
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--first-case", action="store_true", help="of a test with several cases, the first alone"
+        "--every",
+        type=int,
+        metavar="N",
+        help="of each file every N-th test, of one with several cases the first",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("first_case"):
+    if (every := config.getoption("every")) is None:
         return
-    first: dict[str, pytest.Item] = {}
+    tests: dict[Path, dict[str, pytest.Item]] = {}
     for item in items:
-        first.setdefault(item.nodeid.partition("[")[0], item)
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(first.values())])
-    items[:] = first.values()
+        tests.setdefault(item.path, {}).setdefault(item.nodeid.partition("[")[0], item)
+    kept = [item for in_file in tests.values() for item in list(in_file.values())[::every]]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)
