@@ -49,6 +49,7 @@ PHRASES = {  # of those that cannot say it themselves
     "docs/report.png": "The page of a run",
     "docs/run.svg": "The console of the first run",
     "docs/sweep.png": "The page of a sweep",
+    "docs/xai_curves.png": "Learning curves of the XAI net before and after its recipe",
     "docs/guides": "One page a task",
     "docs/pictures": "The pictures of docs/pictures.md",
     "docs/site": "How the site looks",

@@ -19,6 +19,7 @@ def test_the_workflow_runs_the_gates_commands_with_versions_that_there_are() -> 
     choices = job["strategy"]["matrix"]["include"]
     assert {choice["versions"] for choice in choices} == {p.stem for p in (ROOT / "constraints").iterdir()}
     commands = [step["run"] for step in job["steps"] if "run" in step]
+    commands.remove("pytest -m heavy -n 1")  # for which the gate has no time
     for command in commands:
         for choice in choices:
             assert command.replace("${{ matrix.versions }}", choice["versions"]) in GATE or (

@@ -110,8 +110,13 @@ SETS = ("experiment", "debug")
 CHOICES = {f"{group}={path.stem}" for group in (*GROUPS, *SETS) for path in (CONF / group).glob("*.yaml")}
 
 
+def _with_weight(choice: str) -> object:
+    """A view or a method of explanation has tests of its own, too."""
+    return pytest.param(choice, marks=[pytest.mark.heavy] * choice.startswith(("callbacks=", "explainer=")))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", sorted(CHOICES - ELSEWHERE))
+@pytest.mark.parametrize("choice", [_with_weight(choice) for choice in sorted(CHOICES - ELSEWHERE)])
 def test_every_choice_trains_to_the_end(choice: str, fashion: Path, tmp_path: Path) -> None:
     group = choice.partition("=")[0]
     argv = [choice, *(text.format(fashion=fashion) for text in WITH.get(choice, [])), "report=false"]

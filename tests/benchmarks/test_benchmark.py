@@ -183,6 +183,7 @@ def test_the_command(tmp_path: Path, fashion: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_every_command_that_is_timed(tmp_path: Path, fashion: Path) -> None:
     seconds = {}
     for name, line in processes._lines(ROOT / "train.py", str(fashion)):

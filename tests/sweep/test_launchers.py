@@ -75,7 +75,7 @@ def blocks() -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timed
-@pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
+@pytest.mark.parametrize("launcher", [JOBLIB, pytest.param(LOCAL, marks=pytest.mark.heavy)])
 def test_two_workers_share_the_trials(tmp_path: Path, launcher: tuple[str, ...]) -> None:
     run(tmp_path, *line(tmp_path, *TWO, *launcher, meet=2))
     check(tmp_path, 4, threads=HALF)
@@ -100,7 +100,7 @@ def test_ray(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timed
-@pytest.mark.parametrize("launcher", [JOBLIB, LOCAL])
+@pytest.mark.parametrize("launcher", [pytest.param(JOBLIB, marks=pytest.mark.heavy), LOCAL])
 def test_a_killed_worker(tmp_path: Path, launcher: tuple[str, ...]) -> None:
     """Its trial goes on from its checkpoint, and the sweep to its end, by themselves."""
     with started(tmp_path, *line(tmp_path, *TWO, *launcher, each=4, meet=2, hold=3)) as process:
@@ -162,9 +162,12 @@ def job_of(process: int) -> str:
     return f"{array}_{task}" if array else values["SLURM_JOB_ID"]
 
 
+MORE = [pytest.param(how, marks=pytest.mark.heavy) for how in ("requeued", "time limit, requeued")]
+
+
 @pytest.mark.slow
 @pytest.mark.timed
-@pytest.mark.parametrize("how", ["requeued", "killed and requeued", "time limit", "time limit, requeued"])
+@pytest.mark.parametrize("how", ["killed and requeued", "time limit", *MORE])
 def test_slurm_takes_a_job_away(tmp_path: Path, cluster: Slurm, how: str) -> None:
     """In the middle of a trial, which goes on in its folder from its checkpoint."""
     limits = {"time limit": 0, "time limit, requeued": 1}
