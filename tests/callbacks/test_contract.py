@@ -63,7 +63,14 @@ def test_one_of_ones_own_draws_and_changes_nothing(tmp_path: Path, name: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "accumulate"),
-    [("dnn", 1), ("cnn", 2), ("xai", 2), ("resnet_frozen", 2), ("autoencoder", 2)],
+    [
+        ("dnn", 1),
+        pytest.param("cnn", 1, marks=pytest.mark.heavy),
+        ("cnn", 2),
+        ("xai", 2),
+        ("resnet_frozen", 2),
+        ("autoencoder", 2),
+    ],
 )
 def test_weights_are_bitwise_those_of_a_run_without_views(
     tmp_path: Path, photos: Path, model: str, accumulate: int, monkeypatch: pytest.MonkeyPatch

@@ -144,6 +144,9 @@ class TestOtherKindsOfData:
             "model=resnet_frozen model.weights=none {once}",
             "model=resnet_frozen model.arch=densenet121 model.weights=none {once}",
             "model=timm model.arch=test_vit model.weights=none {once}",
+            pytest.param(
+                "model=resnet_finetune model.arch=vit_b_16 model.weights=none {once}", marks=pytest.mark.heavy
+            ),
             "model=cnn trainer.precision=bf16-true data.image_size=16",
             "model=cnn data.image_size=16 +trainer.limit_val_batches=1 +trainer.check_val_every_n_epoch=2",
         ],

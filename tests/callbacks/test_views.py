@@ -647,7 +647,7 @@ from pellucid import Views
 
 if __name__ == "__main__":
     folder, views = Path(sys.argv[1]), Views(only=["predictions"]) if sys.argv[2] == "seen" else None
-    options = dict(strategy="ddp", devices=2, num_sanity_val_steps=2)
+    options = dict(strategy="ddp", devices=2, num_sanity_val_steps=int(sys.argv[3]))
     ran = Case(Plain, options=options).fit(folder, views)
     if ran.trainer.is_global_zero:
         torch.save(ran.kept["weights"], folder / "weights.pt")
@@ -656,7 +656,8 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_first_of_two_processes_draws_and_nothing_hangs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sanity", [pytest.param(0, marks=pytest.mark.heavy), 2])
+def test_the_first_of_two_processes_draws_and_nothing_hangs(tmp_path: Path, sanity: int) -> None:
     script = tmp_path / "train.py"
     script.write_text(DISTRIBUTED)
     weights = []
@@ -665,7 +666,7 @@ def test_the_first_of_two_processes_draws_and_nothing_hangs(tmp_path: Path) -> N
         folder.mkdir()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
         ended = subprocess.run(
-            [sys.executable, str(script), str(folder), name],
+            [sys.executable, str(script), str(folder), name, str(sanity)],
             env=environment,
             capture_output=True,
             text=True,

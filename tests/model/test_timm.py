@@ -56,9 +56,10 @@ def test_a_family(name: str, channels: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "name"), list(enumerate(sorted(FAMILIES.keys() - set(QUICK)))))
-def test_every_family(place: int, name: str) -> None:
-    check_family(name, channels=(1, 3)[place % 2])
+@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.heavy), 3])
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - set(QUICK)))
+def test_every_family(name: str, channels: int) -> None:
+    check_family(name, channels)
 
 
 def test_layers_are_in_the_order_in_which_they_run() -> None:

@@ -1,6 +1,7 @@
 """A training killed between any two of its writes, and resumed.
 
-``python -m tests.run.kills <folder> every``, or ``few`` (one of each kind), or ``random`` (20 moments).
+``python -m tests.run.kills <folder> every``, ``few`` (one of every other kind), ``fewer`` (of every fourth)
+or ``random`` (20 moments).
 
 Whatever is written within the run's folder is counted (files opened to be written, renamed, removed; records
 of TensorBoard), and the process ends by SIGKILL just before the n-th. Resumed, or begun anew where there was
@@ -46,6 +47,7 @@ RANDOM = re.compile(r"\.[0-9a-f]{8}\.tmp")
 WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link"}
 
 
+STEPS = {"few": 2, "fewer": 4}  # which kinds of writes
 LIGHT = ("callbacks=[samples]", "trainer.max_epochs=3")  # as much as a few kinds of writes need
 
 
@@ -201,18 +203,18 @@ def files(run: Path) -> set[str]:
     return {str(path.relative_to(run)) for path in run.rglob("*") if "tfevents" not in path.name}
 
 
-def few(writes: list[str]) -> list[int]:
-    """Of every fourth kind of write one: the second of those that every epoch has, the first of others."""
+def few(writes: list[str], step: int) -> list[int]:
+    """Of every ``step``-th kind of write one: the second where every epoch has it, the first of others."""
     places: dict[str, list[int]] = {}
     for number, what in enumerate(writes, start=1):
         places.setdefault(re.sub(r"\d+", "#", what), []).append(number)
-    return sorted({numbers[min(1, len(numbers) - 1)] for numbers in places.values()})[::4]
+    return sorted({numbers[min(1, len(numbers) - 1)] for numbers in places.values()})[::step]
 
 
 def prove(folder: Path, which: str) -> list[tuple[str, list[str]]]:
     """Every killing and what came of it: what was about to be written, and what then differed."""
     torch.set_num_threads(1)
-    light = LIGHT if which == "few" else ()
+    light = LIGHT if which in STEPS else ()
     begin(folder / "first", *light)  # so that no other one must import, or look for fonts
     whole = folder / "whole"
     writes = listed(whole, *light)
@@ -224,7 +226,8 @@ def prove(folder: Path, which: str) -> list[tuple[str, list[str]]]:
         length, chance = time.perf_counter() - start, random.Random(0)
         for seconds in sorted(chance.uniform(0.02, length) for _ in range(20)):
             cases.append((f"after {seconds:.2f} s", partial(killed_after, seconds=seconds)))
-    for number in {"random": [], "few": few(writes), "every": range(1, len(writes) + 1)}[which]:
+    some = {name: few(writes, step) for name, step in STEPS.items()}
+    for number in {"random": [], "every": range(1, len(writes) + 1), **some}[which]:
 
         def case(run: Path, number: int = number) -> None:
             killed_and_resumed(run, number, *light, *(() if number >= page else ("report=false",)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -32,8 +31,7 @@ def draw_curves(
         axes = epoch_axes(sheet, x, y, width, height, "learning rate" if name == "lr" else name)
         if best is not None:
             axes.axvline(best, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-        colours = {**dict(zip(points, cycle((INK, *COLOURS)), strict=False)), **STAGE_COLOURS}
-        ends = [_line(axes, points[stage], colours[stage], stage) for stage in points]
+        ends = [_line(axes, points[stage], STAGE_COLOURS.get(stage, INK), stage) for stage in points]
         if name == "lr" and lr:
             axes.set_ylim(0, 1.1 * max(value for _, value in lr) or 1)
         _name_ends(axes, ends)
