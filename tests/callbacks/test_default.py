@@ -142,7 +142,10 @@ class TestOtherKindsOfData:
             "model=gcn",
             "model=xai data.image_size=34 trainer.precision=bf16-mixed",
             "model=resnet_frozen model.weights=none {once}",
-            "model=resnet_frozen model.arch=densenet121 model.weights=none {once}",
+            pytest.param(
+                "model=resnet_frozen model.arch=densenet121 model.weights=none {once}",
+                marks=pytest.mark.heavy,
+            ),
             "model=timm model.arch=test_vit model.weights=none {once}",
             pytest.param(
                 "model=resnet_finetune model.arch=vit_b_16 model.weights=none {once}", marks=pytest.mark.heavy

@@ -204,7 +204,9 @@ def test_a_run_folder_that_is_deleted_while_training(tmp_path: Path) -> None:
     assert not folder.exists(), "nothing is made where a user has removed it"
 
 
-@pytest.mark.parametrize("redirection", ["| head -1", "2> /dev/full >&-"])
+@pytest.mark.parametrize(
+    "redirection", [pytest.param("| head -1", marks=pytest.mark.heavy), "2> /dev/full >&-"]
+)
 def test_output_that_cannot_be_written(tmp_path: Path, redirection: str) -> None:
     """Nor, on a console of ASCII, all that is said."""
     line = [sys.executable, str(ROOT / "train.py"), *QUIET, "trainer.max_epochs=2", "hydra.run.dir=run"]

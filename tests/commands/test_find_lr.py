@@ -35,6 +35,7 @@ def test_its_mistakes(tmp_path: Path) -> None:
     assert done.returncode == 2
     for said in ("rule: expected", "steps: expected a whole number", "groups.backbone=2"):
         assert said in done.stderr
-    done = command(*SMALL, "low=1", "high=0.1", f"out={tmp_path}", script=SCRIPT)
-    assert done.returncode == 2
-    assert "expected two learning rates, 0 < low < high" in done.stderr
+    done = command(*SMALL, "low=1", "high=0.1", "steps=2", "seed=x", f"out={tmp_path}", script=SCRIPT)
+    assert done.returncode == 2  # all at once, as what is found before torch is imported
+    for said in ("expected two learning rates, 0 < low < high", "steps=2: expected", "seed: expected"):
+        assert said in done.stderr

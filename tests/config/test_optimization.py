@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from pellucid.config.optimization import optimization_problems
+from pellucid.config.optimization import optimization_problems, range_test_problems
 from tests.config.lines import accepted, problems
 
 FREE = importlib.util.find_spec("schedulefree") is not None
@@ -123,3 +123,18 @@ def test_packages_of_optimizers(name: str, there: bool, monkeypatch: pytest.Monk
 def test_a_users_own_schedule_has_options_of_its_own() -> None:
     own = {"_target_": "mine.Schedule", "warmup": 500, "total_steps": 3}
     assert not list(optimization_problems({"optimizer": {}, "scheduler": own}))
+
+
+def test_rates_and_length_of_a_range_test() -> None:
+    assert list(range_test_problems(1, 0.1, 2)) == [
+        "low=1, high=0.1: expected two learning rates, 0 < low < high.",
+        "steps=2: expected at least 20.",
+    ]
+    assert not list(range_test_problems(1e-6, 1, 20))
+
+
+def test_a_batch_of_one_has_nothing_to_be_mixed_with() -> None:
+    (told,) = optimization_problems({"task": {"mix": "cutmix"}, "data": {"batch_size": 1}})
+    assert told.startswith("task.mix=cutmix: a batch of one image")
+    assert not list(optimization_problems({"task": {"mix": "none"}, "data": {"batch_size": 1}}))
+    assert not list(optimization_problems({"task": {"mix": "cutmix"}, "data": {"batch_size": 2}}))

@@ -79,7 +79,9 @@ def test_a_folder_with_other_files_is_left_alone(sweep: Sweep, training: FakeTra
 
 
 @SLOW
-@pytest.mark.parametrize("damage", ["{", "{}", None])
+@pytest.mark.parametrize(
+    "damage", ["{", *(pytest.param(content, marks=pytest.mark.heavy) for content in ("{}", None))]
+)
 def test_a_damaged_definition_is_told(sweep: Sweep, training: FakeTraining, damage: str | None) -> None:
     line = (GRID, "sweep.name=a")
     assert sweep(*line).code == 0

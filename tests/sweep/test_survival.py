@@ -95,7 +95,9 @@ def test_one_that_dies_is_taken_over_by_the_other(tmp_path: Path) -> None:
     assert (folder / "0" / "train.log").read_text().count("INFO Data: ") == 2
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.heavy), (signal.SIGTERM, 143)]
+)
 def test_interrupted_it_says_how_to_continue(tmp_path: Path, number: int, code: int) -> None:
     line = (*BASE, "-m", "optimizer.lr=1e-3,1e-2", "trainer.max_epochs=20", "sweep.name=my sweep")
     process = start(*line, cwd=tmp_path)

@@ -1,4 +1,4 @@
 """Configuration: check the command line, compose it, build objects from it.
 
-May import ``data``, of which what needs no torch, and ``system``.
+May import ``data`` and ``metrics``, of which what needs no torch, and ``system``.
 """

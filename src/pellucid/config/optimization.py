@@ -51,6 +51,27 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _schedule(scheduler, config.get("trainer") or {})
     yield from _schedule_free(optimizer, scheduler, average)
     yield from _minutes(config.get("minutes"), scheduler)
+    task, data = config.get("task") or {}, config.get("data") or {}
+    if task.get("mix", "none") != "none" and data.get("batch_size") == 1:
+        yield mix_of_one(task["mix"])
+
+
+def mix_of_one(mix: str) -> str:
+    """What is wrong with mixing in batches of one image."""
+    return (
+        f"task.mix={mix}: a batch of one image has none to be mixed with. "
+        "Set data.batch_size=2 or more, of two images or more."
+    )
+
+
+def range_test_problems(low: float, high: float, steps: int) -> Iterator[str]:
+    """Problems of the rates and the length of a range test of learning rates."""
+    from pellucid.metrics.learning_rate import MIN_STEPS  # numpy
+
+    if not 0 < low < high:
+        yield f"low={low}, high={high}: expected two learning rates, 0 < low < high."
+    if steps < 2 * MIN_STEPS:
+        yield f"steps={steps}: expected at least {2 * MIN_STEPS}."
 
 
 def _is_number(value: Any) -> bool:

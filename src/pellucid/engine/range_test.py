@@ -11,13 +11,14 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pellucid.config.build import from_environment
+from pellucid.config.optimization import range_test_problems
 from pellucid.data.image_cache import ImageCache
 from pellucid.draw.learning_rate import draw_range_test
 from pellucid.draw.png import write_png
 from pellucid.engine.averaging import switching
 from pellucid.engine.short_training import short_training
 from pellucid.errors import UserError
-from pellucid.metrics.learning_rate import MIN_STEPS, RangeTest, Rule, choose_rate, has_diverged
+from pellucid.metrics.learning_rate import RangeTest, Rule, choose_rate, has_diverged
 from pellucid.system.console import console
 from pellucid.system.files import write_csv
 
@@ -73,10 +74,8 @@ def range_test(
     before. On one device; neither schedule nor average are tested. ``images``: what has been read already.
     Raises UserError, also where the losses say nothing.
     """
-    if not 0 < low < high:
-        raise UserError(f"low={low}, high={high}: expected two learning rates, 0 < low < high.")
-    if steps < 2 * MIN_STEPS:
-        raise UserError(f"steps={steps}: expected at least {2 * MIN_STEPS}.")
+    if problem := next(range_test_problems(low, high, steps), ""):
+        raise UserError(problem)
     optimizer = {**config["optimizer"], "lr": low}
     config = from_environment({**config, "optimizer": optimizer, "scheduler": None})
     rates_S = np.geomspace(low, high, steps)

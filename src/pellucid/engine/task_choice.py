@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pellucid.config.build import locate, parameters_of
+from pellucid.config.optimization import mix_of_one
 from pellucid.data.base import ImageData
 from pellucid.errors import UserError, counted
 from pellucid.spec import CLASS, MULTILABEL, NUMBERS
@@ -76,10 +77,7 @@ def check_mix(task: Task, data: ImageData) -> None:
             "data.augment=light"
         )
     if data.batch_size < 2 or len(data.splits["train"]) < 2:
-        raise UserError(
-            f"task.mix={mixer.mix}: a batch of one image has none to be mixed with. "
-            "Set data.batch_size=2 or more, of two images or more."
-        )
+        raise UserError(mix_of_one(mixer.mix))
 
 
 def check_targets(data: ImageData) -> None:
