@@ -12,13 +12,13 @@ def test_options_that_differ_in_the_order_of_the_first() -> None:
         "model": {"_target_": "a.CNN", "hidden": [8, 4]},
         "callbacks": {"stop": {"_target_": "b.EarlyStopping", "patience": 3}},
         "same": {"x": 1},
-        "scheduler": {"gamma": 0.5},
+        "scheduler": {"gamma": 0.5, "_partial_": True},
     }
     assert list(option_differences(left, right)) == [
         ("seed", "0", "1"),
         ("model.hidden", "[8]", "[8, 4]"),
         ("callbacks.stop", NONE, "EarlyStopping"),
-        ("scheduler", NONE, "gamma"),
+        ("scheduler", NONE, "gamma=0.5"),
     ]
     assert ("callbacks.stop", "EarlyStopping", NONE) in option_differences(right, left)
     assert list(option_differences(right, right)) == []

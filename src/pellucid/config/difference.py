@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 NONE = "–"  # the option is not there
+PARTIAL = "_partial_"  # which goes with the class
 
 
 def option_differences(
@@ -19,7 +20,7 @@ def option_differences(
         values = left.get(key, NONE), right.get(key, NONE)
         if isinstance(values[0], Mapping) and isinstance(values[1], Mapping):
             yield from option_differences(*values, f"{prefix}{key}.")
-        elif values[0] != values[1]:
+        elif values[0] != values[1] and key != PARTIAL:
             yield f"{prefix}{key}", _text(values[0]), _text(values[1])
 
 
@@ -27,4 +28,11 @@ def _text(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     target = value.get("_target_")
-    return str(target).rpartition(".")[2] if target else f"{', '.join(map(str, value)) or 'none'}"
+    if target:
+        return str(target).rpartition(".")[2]
+    parts = (
+        str(name) if isinstance(part, Mapping) else f"{name}={part}"
+        for name, part in value.items()
+        if name != PARTIAL
+    )
+    return ", ".join(parts) or "none"
