@@ -112,11 +112,3 @@ def test_a_folder_with_files_of_commands_is_no_folder_of_choices(tmp_path: Path)
     (tmp_path / "explain.yaml").touch()
     with pytest.raises(UserError, match=r"its explain\.yaml would take the place of our own"):
         split(["--config-dir", str(tmp_path)]).with_user_files(CONF)
-
-
-def test_a_word_needs_no_quotes_where_hydra_takes_it_for_a_text() -> None:
-    command = Command(CONF, "train")
-    for text in ("sure", "a-b_1", "last", "Nano"):
-        assert quote_path(f"name={text}", command) == f"name={text}"
-    for text in ("True", "inf", "NaN", "1.10", "1e5", "a b", "a,b"):
-        assert quote_path(f"name={text}", command) == f"name='{text}'"

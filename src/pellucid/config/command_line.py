@@ -26,8 +26,6 @@ FLAGS = {
 }
 OPEN = ("task.loss.", "task.metrics.")  # below which any option may stand
 ONLY_SHOWING = {"--resolve", "--package", "-p"}
-# Paths and words that need no quotes, which a shell would have to quote again.
-PLAIN = re.compile(r"[\w./-]*/[\w./-]*|(?!(?i:true|false|nan|inf)$)[a-z_][\w-]*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def quote_path(override: str, command: Command | None = None, *, multirun: bool 
     value = str(Path(value).expanduser()) if a_path else value
     if key.lstrip("+") in KEPT_PATHS and not _is_name(key, value):
         value = str(Path(value).absolute())
-    if PLAIN.fullmatch(value):  # Hydra, too, takes it for a text
+    if re.fullmatch(r"[\w./-]*/[\w./-]*", value, re.ASCII):  # Hydra, too, takes it for a text
         return f"{key}={value}"
     return assignment(key, value)
 

@@ -34,7 +34,7 @@ from pellucid.config.keys import (
     mapping_problems,
     required_problems,
 )
-from pellucid.config.optimization import optimization_problems, range_test_problems
+from pellucid.config.optimization import optimization_problems
 from pellucid.config.space import option_problems, read_space, searched, space_problems
 from pellucid.config.sweep_values import each_value, single_value, sweep_values
 from pellucid.config.trainer import trainer_problems
@@ -43,7 +43,6 @@ from pellucid.errors import UserError, did_you_mean, first_line
 from pellucid.system.figure_formats import format_problem
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError)  # what Hydra raises for a user's mistake
-RANGE_TEST = ("low", "high", "steps")  # of find_lr
 
 
 def check(line: CommandLine, *, conf: Path, name: str) -> None:
@@ -227,10 +226,6 @@ class _LineCheck:
             yield from problems
             if not problems and (problem := self.command.value_problem(key, value)):
                 yield problem
-        if self.name == "find_lr" and not any(
-            self.command.value_problem(name, config[name]) for name in RANGE_TEST
-        ):
-            yield from range_test_problems(*(config[name] for name in RANGE_TEST))
         yield from required_problems(config, {override.key_or_group for override in self.line.parsed()})
         written = {override.key_or_group.split(".")[0] for override, _ in values}
         for key, value in config.items():  # what a YAML of the user's brought in

@@ -33,9 +33,10 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Problems of optimizer, scheduler and average, each in a sentence; what is of the wrong kind is told
     elsewhere.
     """
-    optimizer, scheduler, average = (config.get(name) or {} for name in ("optimizer", "scheduler", "average"))
-    if not all(isinstance(node, Mapping) for node in (optimizer, scheduler, average)):
+    nodes = [config.get(name) or {} for name in ("optimizer", "scheduler", "average", "task", "data")]
+    if not all(isinstance(node, Mapping) for node in nodes):
         return
+    optimizer, scheduler, average, task, data = nodes
     lr = optimizer.get("lr")
     if isinstance(lr, str) and lr != AUTO and "${" not in lr and lr != "???":
         yield f"optimizer.lr: expected a number, got {lr!r}. auto finds one by a range test."
@@ -51,7 +52,9 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _schedule(scheduler, config.get("trainer") or {})
     yield from _schedule_free(optimizer, scheduler, average)
     yield from _minutes(config.get("minutes"), scheduler)
-    task, data = config.get("task") or {}, config.get("data") or {}
+    test: list[Any] = [config.get(name) for name in ("low", "high", "steps")]  # of find_lr
+    if all(map(_is_number, test)):
+        yield from range_test_problems(*test)
     if task.get("mix", "none") != "none" and data.get("batch_size") == 1:
         yield mix_of_one(task["mix"])
 
