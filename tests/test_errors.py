@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from pellucid import errors
@@ -14,6 +16,7 @@ from pellucid.errors import (
     first_line,
     plain,
     remember_secret,
+    typed,
     without_secrets,
 )
 
@@ -61,3 +64,18 @@ def test_an_image_that_is_too_small_says_what_would_do() -> None:
     assert isinstance(error, UserError)
     assert error.smallest == 8
     assert str(error).startswith("CNN cannot take images of 7 pixels a side: the smallest that works is 8.")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("model=cnn", "model=cnn"),
+        ("name='sure'", "\"name='sure'\""),
+        ("name='it costs $5'", "'name='\"'\"'it costs $5'\"'\"''"),
+        ("data.augment=[flip,erase]", "'data.augment=[flip,erase]'"),
+    ],
+)
+def test_a_word_of_a_command_is_read_by_a_shell_as_it_was(word: str, said: str) -> None:
+    line = typed("train", word)
+    assert line == f"{typed('train')} {said}"
+    assert shlex.split(line)[-1] == word

@@ -1,6 +1,7 @@
 """The one exception for a user's mistake, and the names in what it says."""
 
 import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 from pellucid.nearest import nearest_names
 
 UNSEEN = ("Cc", "Zl", "Zp")  # control signs, ends of lines and of paragraphs
+SPECIAL = set('"$`\\!\n')  # what a shell reads within double quotes
 
 # What classes raise for options that they cannot work with, where they do not check them.
 OPTION_ERRORS = (
@@ -34,11 +36,20 @@ class ImageTooSmallError(UserError):
         self.smallest = smallest
 
 
-def typed(command: str) -> str:
-    """What this process's user types for a command: ``pellucid evaluate``, or the script of a clone."""
+def typed(command: str, *words: str) -> str:
+    """What this process's user types for a command and its words: ``pellucid evaluate``, or the script of a
+    clone.
+    """
     if "PELLUCID_COMMAND" in os.environ or Path(__file__).with_name("conf").is_dir():  # no clone: a wheel's
-        return f"pellucid {command}"
-    return "python train.py" if command == "train" else f"python scripts/{command}.py"
+        line = f"pellucid {command}"
+    else:
+        line = "python train.py" if command == "train" else f"python scripts/{command}.py"
+    return " ".join([line, *map(_quoted, words)])
+
+
+def _quoted(word: str) -> str:
+    """As a shell reads it; in double quotes where it has Hydra's single ones."""
+    return f'"{word}"' if "'" in word and not SPECIAL & set(word) else shlex.quote(word)
 
 
 def first_line(error: BaseException) -> str:

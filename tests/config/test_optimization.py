@@ -74,6 +74,9 @@ def test_good_lines(line: str) -> None:
         ("average=emma", "there is no such average. Did you mean 'ema'"),
         ("average=ema average.decay=1", "average.decay=1: expected 0 to below 1"),
         ("average=ema average.deacy=0.9", "Did you mean 'decay'"),
+        ("task.mix=mixup task.mix_alpha=-1", "task.mix_alpha=-1: expected a number above 0, or null"),
+        ("task.mix=both task.mix_probability=2", "task.mix_probability=2: expected a share of the batches"),
+        ("data.augment=light data.repeats=0", "data.repeats=0: expected 1 or more draws"),
         ("average=swa average.start=1.5", "average.start=1.5: expected a share of the training"),
     ],
 )

@@ -28,9 +28,10 @@ def check(model: str, *overrides: str, epochs: int | None = 3) -> Any:
 
 
 @pytest.mark.parametrize("model", ["dnn", "cnn", "autoencoder"])
-def test_nets_of_one_size_are_refused_in_a_line(model: str) -> None:
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_nets_of_one_size_are_refused_in_a_line(model: str, epochs: int) -> None:
     with pytest.raises(UserError, match=r"^data\.train_size=\[34,48\]: .* 34 × 34.*Leave it out") as caught:
-        check(model)
+        check(model, epochs=epochs)
     assert "\n" not in str(caught.value)
 
 

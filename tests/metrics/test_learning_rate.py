@@ -40,6 +40,11 @@ def test_where_it_diverges_the_rest_counts_no_more() -> None:
     assert np.isfinite(found.smooth_S).all()
 
 
+def test_a_loss_that_falls_to_the_last_rate_is_known() -> None:
+    assert not choose_rate(RATES, bowl()).still_falls
+    assert choose_rate(RATES[:40], bowl()[:40]).still_falls
+
+
 def test_when_a_test_ends() -> None:
     assert has_diverged(np.array([1.0, np.nan]))
     assert not has_diverged(np.linspace(2, 1, 30))
@@ -51,8 +56,12 @@ def test_when_a_test_ends() -> None:
     [
         (np.array([2.0, np.inf]), r"after 1 steps, at 1e-06, the loss is no finite number any more"),
         (np.full(61, 2.3), r"the loss never falls below 2\.3, where it began, from 1e-06 to 1"),
-        (np.linspace(2, 3, 61), r"never falls"),
+        (np.linspace(2, 3, 61), r"the loss rises from the lowest rates on, 1e-06 to 1"),
         (np.array([np.nan]), r"at the first"),
+        (
+            np.array([2.27, 2.44, 1.87, 2.5, 46, 61, 43, 1753, 926, 1e5, 2e8]),
+            r"rises from the lowest.* low=1e-09",
+        ),
     ],
 )
 def test_losses_that_say_nothing(losses: np.ndarray, said: str) -> None:

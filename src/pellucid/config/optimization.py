@@ -26,6 +26,9 @@ RANGES = {
     "average.start": (0, 1, (True, False), "a share of the training, 0 to below 1"),
     "optimizer.groups.backbone": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
     "optimizer.groups.layer_decay": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
+    "task.mix_alpha": (0, math.inf, (False, False), "a number above 0, or null: 0.2 for mixup, 1 for CutMix"),
+    "task.mix_probability": (0, 1, (False, True), "a share of the batches, above 0 to 1"),
+    "data.repeats": (1, math.inf, (True, False), "1 or more draws of each image"),
 }
 
 
@@ -45,7 +48,7 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
         value: Any = config
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-        if not _is_number(value) or not _is_ours(name, scheduler):
+        if not _is_number(value) or not _is_ours(name, config):
             continue
         if not (least < value < most or (with_least and value == least) or (with_most and value == most)):
             yield f"{name}={value}: expected {expected}."
@@ -81,10 +84,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_ours(name: str, scheduler: Mapping[str, Any]) -> bool:
-    """Whether the option is one of ours, and no user's own scheduler's."""
-    target = str(scheduler.get("_target_", ""))
-    return not name.startswith("scheduler.") or target.startswith("pellucid.scheduler.")
+def _is_ours(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether the option is one of ours, and no user's own class's; of a library's optimizer it is alike."""
+    node = config.get(name.partition(".")[0]) or {}
+    return name.startswith("optimizer.") or str(node.get("_target_", "")).startswith("pellucid.")
 
 
 def _groups(groups: Any) -> Iterator[str]:

@@ -85,7 +85,12 @@ def range_test(
         limits: dict[str, Any] = {"max_epochs": -1, "max_steps": steps, "limit_val_batches": 0}
         short_training(config, rising, images=images, **limits)
     count = len(rising.losses)
-    return choose_rate(rates_S[:count], np.array(rising.losses), rule)
+    test = choose_rate(rates_S[:count], np.array(rising.losses), rule)
+    if test.still_falls:
+        log.warning(
+            "The loss still falls at %.2g: a higher rate may be better. Look on, high=%.2g.", high, 10 * high
+        )
+    return test
 
 
 def write_range_test(test: RangeTest, folder: Path, *, title: str, note: str) -> None:

@@ -18,7 +18,8 @@ def check_train_size(data: ImageData, task: Task, epochs: int | None) -> None:
             "epochs."
         )
     channels = data.spec.image_shape[0]
-    for height, width in sorted({data.train_size.at(n, epochs, data.image_size) for n in range(epochs)}):
+    asked = max(epochs, 2)  # of one epoch the first size is not used, and yet asked for
+    for height, width in sorted({data.train_size.at(n, asked, data.image_size) for n in range(asked)}):
         try:
             task.check_takes((channels, height, width))
         except (UserError, AssertionError) as error:  # some nets assert their size

@@ -38,6 +38,11 @@ class RangeTest:
     diverged: bool
 
     @property
+    def still_falls(self) -> bool:
+        """Whether the loss is least at the highest rates, so that a higher one may be better."""
+        return int(self.smooth_S.argmin()) >= len(self.lr_S) - 2
+
+    @property
     def chosen(self) -> float:
         """Rounded to two digits, as more are not known."""
         return float(f"{self.lr_S[self.index]:.1e}")
@@ -76,9 +81,15 @@ def choose_rate(lr_S: np.ndarray, loss_S: np.ndarray, rule: Rule = "valley") -> 
         )
     smooth_S = smoothed(loss_S)
     least = int(smooth_S.argmin())
+    if least < MIN_STEPS // 2 and smooth_S[-1] > smooth_S[least] * (1 + FALL):
+        raise UserError(
+            f"The learning rate could not be found: the loss rises from the lowest rates on, {lr_S[0]:.2g}"
+            f" to {lr_S[-1]:.2g}. Begin at a smaller rate, low={lr_S[0] / 1000:.2g}, or set "
+            "optimizer.lr=<number>."
+        )
     # The first losses of the mean are few images each: the fall is that from the loss of small rates on.
     first = float(smooth_S[: max(MIN_STEPS // 2, 1)].mean())
-    if first - smooth_S[least] < FALL * abs(first) or least < 2:
+    if first - smooth_S[least] < FALL * abs(first):
         raise UserError(
             f"The learning rate could not be found: the loss never falls below {first:.4g}, where it began, "
             f"from {lr_S[0]:.2g} to {lr_S[-1]:.2g}. Look at the data and the loss, or set "

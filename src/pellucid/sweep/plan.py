@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,4 +245,4 @@ def _line(folder: SweepFolder, master: DictConfig, arguments: list[str]) -> str:
     folder_option = f"sweep.name={folder.folder.name}"
     if folder.folder.parent != Path.cwd() / "outputs" / "sweeps":
         folder_option = f"hydra.sweep.dir={folder.folder}"
-    return f"{typed('train')} {shlex.join(['-m', *hydra, *overrides, folder_option])}"
+    return typed("train", "-m", *hydra, *overrides, folder_option)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
@@ -168,7 +167,7 @@ class SweepSummary:
         fixed = _of_a_run(self.definition["fixed"])
         searched = [p.override(values[p.name]) for p in self.space if p.name in values]
         files = [f"--config-dir={self.folder.user_conf}"] if self.folder.user_conf.is_dir() else []
-        return f"{typed('train')} {shlex.join([*files, *fixed, *searched])}"
+        return typed("train", *files, *fixed, *searched)
 
     def _importance(self) -> dict[str, float]:
         """How much each parameter decides, as fractions of 1 (PED-ANOVA, Watanabe et al. 2023)."""

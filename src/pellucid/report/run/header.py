@@ -146,7 +146,7 @@ def _commands(trained: LoadedRun) -> dict[str, str]:
     more = _twice(trained.config["trainer"])
     test = f"{typed('evaluate')} run={folder} data=image_folder data.root=/my/photos"
     return {
-        "Repeat it": f"{typed('train')} {shlex.join(_overrides(trained.run))}",
+        "Repeat it": typed("train", *_overrides(trained.run)),
         "Go on with it": f"{typed('train')} resume={folder} {more}",
         "Test it on other images": test,
         "Ask why": f"{typed('explain')} run={folder} images=/my/photos",
