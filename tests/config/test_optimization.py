@@ -77,6 +77,13 @@ def test_good_lines(line: str) -> None:
         ("task.mix=mixup task.mix_alpha=-1", "task.mix_alpha=-1: expected a number above 0, or null"),
         ("task.mix=both task.mix_probability=2", "task.mix_probability=2: expected a share of the batches"),
         ("data.augment=light data.repeats=0", "data.repeats=0: expected 1 or more draws"),
+        ("optimizer=lion optimizer.betas=[1,2]", "optimizer.betas=[1,2]: expected decays, each 0 to below 1"),
+        ("optimizer=muon optimizer.momentum=2", "optimizer.momentum=2: expected 0 to below 1"),
+        ("optimizer=sgd_nesterov optimizer.momentum=0", "optimizer.momentum=0: Nesterov's needs some"),
+        ("task.label_smoothing=1", "task.label_smoothing=1: expected 0 to below 1"),
+        ("keep_every=-1", "keep_every=-1: expected 0 (none) or more"),
+        ("data.val_fraction=1", "data.val_fraction=1: expected more than 0 and less than 1"),
+        ("data.image_size=0", "data.image_size=0: expected 1 or more pixels a side"),
         ("average=swa average.start=1.5", "average.start=1.5: expected a share of the training"),
     ],
 )

@@ -90,7 +90,10 @@ def test_alpha_and_probability() -> None:
         ),
         ({"mix": "mixup", "mix_alpha": 0.0}, r"task\.mix_alpha=0\.0: expected a number above 0, or null"),
         ({"mix": "mixup", "mix_alpha": float("inf")}, r"task\.mix_alpha=inf: expected"),
-        ({"mix": "both", "mix_probability": 0.0}, r"task\.mix_probability=0\.0: expected a number above 0"),
+        (
+            {"mix": "both", "mix_probability": 0.0},
+            r"task\.mix_probability=0\.0: expected a share of the batches, above 0",
+        ),
         ({"mix": "both", "mix_probability": 1.5}, r"task\.mix_probability=1\.5: expected"),
         ({"mix": "mixup", "num_classes": 1}, r"task\.mix=mixup: the images have one class"),
     ],

@@ -197,7 +197,10 @@ def test_muon_leaves_the_head_to_adamw() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": 0}, r"optimizer\.groups\.backbone=0: expected a share, above 0 to 1"),
+        (
+            {"backbone": 0},
+            r"optimizer\.groups\.backbone=0: expected a share of the learning rate, above 0 to 1",
+        ),
         ({"layer_decay": 1.5}, r"optimizer\.groups\.layer_decay=1\.5"),
         ({"weight_decay": "none"}, r"weight_decay=none: expected all or weights"),
     ],

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pellucid.average.base import Average
-from pellucid.errors import UserError
+from pellucid.system.ranges import check_range
 
 
 class EMA(Average):
@@ -27,8 +27,7 @@ class EMA(Average):
     statistics: Literal["averaged", "estimated"] = "averaged"
 
     def __init__(self, *, decay: float = 0.999, warmup: bool = True) -> None:
-        if not 0 <= decay < 1:
-            raise UserError(f"average.decay={decay}: expected 0 to below 1.")
+        check_range("average.decay", decay)
         self.decay, self.warmup = decay, warmup
 
     def decay_at(self, count: int) -> float:

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from pellucid.average.base import Average
 from pellucid.errors import UserError
+from pellucid.system.ranges import check_range
 
 
 class SWA(Average):
@@ -25,8 +26,7 @@ class SWA(Average):
     statistics: Literal["averaged", "estimated"] = "estimated"
 
     def __init__(self, *, start: float = 0.75) -> None:
-        if not 0 <= start < 1:
-            raise UserError(f"average.start={start}: expected a share of the training, 0 to below 1.")
+        check_range("average.start", start)
         self.start = start
 
     def takes(self, epoch: int, epochs: int | None) -> bool:

@@ -34,6 +34,8 @@ class Samples(Visualizer):
         note = "" if images.total is None else f"{counted(images.total, 'image')}, "
         note += f"each {size} (channels × height × width)"
         received_BHWC = predictor.shown(images.received_BCHW)
+        if (sides := images.received_BCHW.shape[2:]) != predictor.spec.image_shape[1:]:
+            note += ", in this epoch trained at {} × {}".format(*sides)
         if images.originals is None:
             note += "; what the net receives, normalisation undone"
             picture = image_grid(

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid.errors import UserError
+from pellucid.system.ranges import check_range
 
 EFFORTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # shares of its images and methods that a dear view may be drawn with
 DRAWING = 0.3  # seconds of a look that fewer images do not spare
@@ -28,8 +28,7 @@ class TimeShare:
     """
 
     def __init__(self, part: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        if part is not None and not (isinstance(part, int | float) and math.isfinite(part) and part >= 0):
-            raise UserError(f"share={part}: expected 0 or more, of the time trained; null draws everything.")
+        check_range("share", part)
         self.part, self._clock = part, clock
         self._start: float | None = None
         self._before = 0.0  # seconds trained by earlier processes

@@ -9,27 +9,13 @@ from typing import Any
 from pellucid.config.check import type_problem
 from pellucid.config.signature import read_signature
 from pellucid.errors import counted, did_you_mean
+from pellucid.system.ranges import RANGES, range_problem
 
 AUTO = "auto"  # of optimizer.lr: found by a range test
 GROUPS = "pellucid.task.parameter_groups.ParameterGroups"
 GIVEN = ("total_steps", "steps_per_epoch")  # options of our schedules that a training gives
 PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
-# By option: the least, the most, whether these two are allowed, and what is expected in words.
-RANGES = {
-    "scheduler.warmup": (0, 1, (True, False), "a share of the training, 0 to below 1"),
-    "scheduler.div_factor": (1, math.inf, (True, False), "1 or more"),
-    "scheduler.final_div_factor": (1, math.inf, (True, False), "1 or more"),
-    "optimizer.lr": (0, math.inf, (True, False), "a rate, 0 or more"),
-    "optimizer.weight_decay": (0, math.inf, (True, False), "0 or more"),
-    "scheduler.floor": (0, 1, (True, True), "a share of the learning rate, 0 to 1"),
-    "average.decay": (0, 1, (True, False), "0 to below 1"),
-    "average.start": (0, 1, (True, False), "a share of the training, 0 to below 1"),
-    "optimizer.groups.backbone": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
-    "optimizer.groups.layer_decay": (0, 1, (False, True), "a share of the learning rate, above 0 to 1"),
-    "task.mix_alpha": (0, math.inf, (False, False), "a number above 0, or null: 0.2 for mixup, 1 for CutMix"),
-    "task.mix_probability": (0, 1, (False, True), "a share of the batches, above 0 to 1"),
-    "data.repeats": (1, math.inf, (True, False), "1 or more draws of each image"),
-}
+LIBRARIES = {"pellucid", "torch", "timm", "schedulefree"}  # whose options have the ranges of ours
 
 
 def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -44,14 +30,9 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(lr, str) and lr != AUTO and "${" not in lr and lr != "???":
         yield f"optimizer.lr: expected a number, got {lr!r}. auto finds one by a range test."
     yield from _groups(optimizer.get("groups"))
-    for name, (least, most, (with_least, with_most), expected) in RANGES.items():
-        value: Any = config
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if not _is_number(value) or not _is_ours(name, config):
-            continue
-        if not (least < value < most or (with_least and value == least) or (with_most and value == most)):
-            yield f"{name}={value}: expected {expected}."
+    yield from _ranges(config)
+    if optimizer.get("nesterov") and optimizer.get("momentum") == 0:
+        yield "optimizer.momentum=0: Nesterov's needs some. Expected above 0, or optimizer=sgd."
     yield from _schedule(scheduler, config.get("trainer") or {})
     yield from _schedule_free(optimizer, scheduler, average)
     yield from _minutes(config.get("minutes"), scheduler)
@@ -84,10 +65,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_ours(name: str, config: Mapping[str, Any]) -> bool:
-    """Whether the option is one of ours, and no user's own class's; of a library's optimizer it is alike."""
-    node = config.get(name.partition(".")[0]) or {}
-    return name.startswith("optimizer.") or str(node.get("_target_", "")).startswith("pellucid.")
+def _ranges(config: Mapping[str, Any]) -> Iterator[str]:
+    """Of numbers that a class may not be given; of a user's own class it is for that to say."""
+    for option in RANGES:
+        group, _, inner = option.partition(".")
+        value: Any = config.get(group)
+        if inner and str((value or {}).get("_target_", "")).partition(".")[0] not in LIBRARIES:
+            continue
+        for name in filter(None, inner.split(".")):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if problem := range_problem(option, value):
+            yield problem
 
 
 def _groups(groups: Any) -> Iterator[str]:
@@ -120,9 +108,7 @@ def _schedule(scheduler: Mapping[str, Any], trainer: Mapping[str, Any]) -> Itera
     epochs: Any = trainer.get("max_epochs")
     if not ours or not _is_number(warmup):
         return
-    if warmup < 0:
-        yield f"scheduler.warmup_epochs={warmup}: expected 0 or more."
-    elif _is_number(epochs) and 0 < epochs <= warmup:
+    if _is_number(epochs) and 0 < epochs <= warmup:
         yield (
             f"scheduler.warmup_epochs={warmup}: the warm-up is as long as the training or longer, which "
             f"has {counted(epochs, 'epoch')}. Expected fewer, or more trainer.max_epochs."

@@ -26,6 +26,7 @@ from pellucid.data.store import WholePhotos
 from pellucid.data.train_size import TrainSize
 from pellucid.errors import UserError
 from pellucid.spec import MAX_SIZE, Spec
+from pellucid.system.ranges import check_range
 
 CHUNK = 1024  # images
 
@@ -78,8 +79,7 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         if image_size != "auto":
             check_image_size(image_size)
-        if batch_size < 1:
-            raise UserError(f"data.batch_size={batch_size}: expected at least 1 image.")
+        check_range("data.batch_size", batch_size)
         if sampling not in ("natural", "balanced"):
             raise UserError(f"data.sampling={sampling}: expected natural or balanced.")
         self.sampling = sampling
@@ -88,8 +88,7 @@ class ImageData(LightningDataModule, ABC):
         self.spec = spec if image_size == "auto" else spec.at_size(image_size)
         self.batch_size, self.seed = batch_size, seed
         self.augment = find_augment(augment, augment_options)
-        if repeats < 1:
-            raise UserError(f"data.repeats={repeats}: expected 1 or more draws of each image.")
+        check_range("data.repeats", repeats)
         if repeats > 1 and not self.augment:
             raise UserError(
                 f"data.repeats={repeats}: without data.augment a batch would hold the same image {repeats} "

@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from pellucid.data.images import Split
 from pellucid.errors import UserError, counted, typed
+from pellucid.system.ranges import check_range, fraction_range
 from pellucid.system.seeding import derive
 
 Digests = NDArray[np.uint64]
@@ -38,8 +39,7 @@ class Fold:
     count: int
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise UserError(f"data.folds={self.count}: expected at least 2, or null for no folds.")
+        check_range("data.folds", self.count)
         if not 0 <= self.number < self.count:
             raise UserError(
                 f"data.fold={self.number}: expected 0 to {self.count - 1}, as data.folds={self.count}. "
@@ -131,12 +131,8 @@ def _cut(ends_M: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.in
 
 def _check(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
-        if not 0 < fraction < 1:
-            raise UserError(
-                f"data.{name}_fraction={fraction}: expected more than 0 and less than 1, as every run needs "
-                f"{name} images that it is not trained on. For a few give data.{name}_fraction=0.01; for "
-                f"your own, <root>/{{train,{name}}}/<class>."
-            )
+        if fraction not in (found := fraction_range(name)):
+            raise UserError(f"data.{name}_fraction={fraction}: expected {found.expected}.")
     if sum(fractions.values()) >= 1:
         options = " and ".join(f"data.{name}_fraction={fraction}" for name, fraction in fractions.items())
         raise UserError(f"{options} leave nothing to train on: expected a sum below 1.")

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BATCHES = {"train": 12, "val": 6}  # that are timed, and those before them
 FIRST = 3  # batches that are slower than the others: memory, kernels, compilation
 MARGIN = 0.9  # of the time is planned for: other work on the machine, checkpoints
+PAGE = 5.0  # seconds that the test and the page of a small net take on two processors
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def measure_pace(config: Mapping[str, Any], images: ImageCache | None = None) ->
 
 
 def epochs_within(minutes: float, pace: Pace, *, spent: float, share: float | None) -> int:
-    """Epochs that fit, at least 1; ``spent``: seconds that are gone; ``share``: that of pictures."""
+    """Epochs that fit, at least 1; ``spent``: seconds that are gone, or will be after the last; ``share``:
+    that of pictures.
+    """
     left = MARGIN * (60 * minutes - spent)
     return max(1, math.floor(left / max(1e-9, pace.epoch * (1 + (share or 0)))))
 

@@ -23,6 +23,7 @@ from pellucid.engine.recorder import Recorder
 from pellucid.errors import UserError
 from pellucid.metrics.curves import Rows, best_epoch
 from pellucid.run.checkpoint import load_checkpoint, write_checkpoint
+from pellucid.system.ranges import check_range
 from pellucid.task.base import FUSED
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,7 @@ class CheckpointKeeper(Checkpoint):
         recorder: Recorder,
         last: Mapping[str, Any] | None,
     ) -> None:
-        if keep_every < 0:
-            raise UserError(f"keep_every={keep_every}: expected 0 (none) or more.")
+        check_range("keep_every", keep_every)
         self.folder, self.monitor, self.mode, self.keep_every = folder, monitor, mode, keep_every
         self.recorder, self.last = recorder, last
 

@@ -107,7 +107,7 @@ class RunHost(Host, Callback):
 
     def training_images(self, count: int) -> TrainingImages:
         # Images, also where features train.
-        loader = self.data.loader("train", shuffle=True, augmented=True)
+        loader = self.data.loader("train", shuffle=True, augmented=True, sized=True)
         received: list[Tensor] = []
         index: list[Tensor] = []
         for (images_BCHW, _), index_B in zip(loader, loader.sampler, strict=True):

@@ -22,7 +22,7 @@ from pellucid.config.trust import packages_option
 from pellucid.data.base import ImageData
 from pellucid.data.image_cache import ImageCache
 from pellucid.data.manifest import Manifest
-from pellucid.engine.budget import epochs_within, measure_pace, tell_epochs
+from pellucid.engine.budget import PAGE, epochs_within, measure_pace, tell_epochs
 from pellucid.engine.build import assemble, make_explainers
 from pellucid.engine.describe import describe, hyperparameters
 from pellucid.engine.evaluation import PredictionCollector
@@ -206,7 +206,8 @@ class Training:
     def _fit_epochs(self, config: Mapping[str, Any], images: ImageCache) -> dict[str, Any]:
         """The configuration with as many epochs as ``minutes`` allow, which is the run's from here on."""
         pace, spent = measure_pace(config, images), time.perf_counter() - self.start
-        epochs = epochs_within(config["minutes"], pace, spent=spent, share=config.get("share"))
+        later = PAGE if self._reports() else 0.0
+        epochs = epochs_within(config["minutes"], pace, spent=spent + later, share=config.get("share"))
         self.config = {**self.config, "trainer": {**self.config["trainer"], "max_epochs": epochs}}
         self.values = from_environment(self.config)
         tell_epochs(epochs, config["minutes"], pace, spent)

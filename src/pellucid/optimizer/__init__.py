@@ -1,4 +1,4 @@
 """Optimizers that no library has as they are needed here.
 
-Nothing here knows Lightning, tasks or runs. May import ``errors``.
+Nothing here knows Lightning, tasks or runs. May import ``system``.
 """

@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
+from pellucid.system.ranges import check_range
+
 # Of each step of Newton and Schulz's iteration, x to ax + bx³ + cx⁵: Cesista, "Squeezing 1–2 % efficiency
 # gains out of Muon by optimizing the Newton–Schulz coefficients", 2025.
 COEFFICIENTS = (
@@ -46,6 +48,7 @@ class Muon(Optimizer):
         betas: tuple[float, float] = (0.9, 0.95),
         eps: float = 1e-8,
     ) -> None:
+        check_range("optimizer.momentum", momentum)
         options = {"weight_decay": weight_decay, "momentum": momentum, "betas": tuple(betas), "eps": eps}
         super().__init__(params, {"lr": lr, **options, "use_fallback": False})
 

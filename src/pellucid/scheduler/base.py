@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from pellucid.errors import UserError, counted
+from pellucid.system.ranges import check_range
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class WarmupSchedule(StepSchedule, ABC):
         warmup_epochs: float | None = None,
         floor: float = 0.0,
     ) -> None:
-        check_floor(floor)
+        check_range("scheduler.floor", floor)
         up = warmup_steps(warmup, warmup_epochs, total_steps, steps_per_epoch)
 
         def share(step: int) -> float:
@@ -90,12 +91,10 @@ def tell_length(before: Any, now: int, old: list[float], new: list[float]) -> No
 
 def warmup_steps(warmup: float, warmup_epochs: float | None, total_steps: int, steps_per_epoch: int) -> int:
     """Steps of the warm-up: a share of all, or so many epochs. Raises UserError where none are left."""
-    if not 0 <= warmup < 1:
-        raise UserError(f"scheduler.warmup={warmup}: expected a share of the training, 0 to below 1.")
+    check_range("scheduler.warmup", warmup)
+    check_range("scheduler.warmup_epochs", warmup_epochs)
     if warmup_epochs is None:
         return round(warmup * total_steps)
-    if warmup_epochs < 0:
-        raise UserError(f"scheduler.warmup_epochs={warmup_epochs}: expected 0 or more.")
     steps = round(warmup_epochs * steps_per_epoch)
     if steps >= total_steps:
         raise UserError(
@@ -104,12 +103,6 @@ def warmup_steps(warmup: float, warmup_epochs: float | None, total_steps: int, s
             "trainer.max_epochs."
         )
     return steps
-
-
-def check_floor(floor: float) -> None:
-    """Raise UserError for what is no share of a learning rate."""
-    if not 0 <= floor <= 1:
-        raise UserError(f"scheduler.floor={floor}: expected a share of the learning rate, 0 to 1.")
 
 
 def warm(step: int, warmup: int) -> float:

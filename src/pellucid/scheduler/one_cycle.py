@@ -12,8 +12,8 @@ from typing import Any, Literal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
-from pellucid.errors import UserError
 from pellucid.scheduler.base import set_rates, tell_length, warmup_steps
+from pellucid.system.ranges import check_range
 
 MIN_STEPS = 3  # that torch can share out into up and down
 
@@ -39,9 +39,8 @@ class OneCycle(OneCycleLR):
         anneal_strategy: Literal["cos", "linear"] = "cos",
         cycle_momentum: bool = True,
     ) -> None:
-        for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            if value < 1:
-                raise UserError(f"scheduler.{name}={value}: expected 1 or more.")
+        check_range("scheduler.div_factor", div_factor)
+        check_range("scheduler.final_div_factor", final_div_factor)
         up = warmup_steps(warmup, warmup_epochs, total_steps, steps_per_epoch)
         steps = max(total_steps, MIN_STEPS)
         super().__init__(

@@ -18,6 +18,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from pellucid.errors import UserError
+from pellucid.system.ranges import check_range
 from pellucid.task.loss import balanced_weights, cross_entropies, weighted_mean
 from pellucid.task.metric import MeanOverImages
 from pellucid.task.mix import Mixture
@@ -61,10 +62,8 @@ class Classification(ScoresTask):
         mix_probability: float = 1.0,
         **given: Any,
     ) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise UserError(f"task.label_smoothing={label_smoothing}: expected 0 up to below 1.")
-        if not (math.isfinite(focal) and focal >= 0):
-            raise UserError(f"task.focal={focal}: expected 0 (cross-entropy) or more, such as 2.")
+        check_range("task.label_smoothing", label_smoothing)
+        check_range("task.focal", focal)
         weights_K = _read_weights(class_weights, num_classes)
         options = {"label_smoothing": label_smoothing, "focal": focal, "class_weights": weights_K is not None}
         if loss is not None and (vain := [f"task.{name}" for name, value in options.items() if value]):

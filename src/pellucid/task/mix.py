@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import UserError, did_you_mean
+from pellucid.system.ranges import check_range
 from pellucid.system.seeding import derive, generator
 
 Mix = Literal["none", "mixup", "cutmix", "both"]
@@ -56,12 +57,8 @@ class Mixer:
         if mix not in MIXES:
             hint = did_you_mean(str(mix), MIXES)
             raise UserError(f"task.mix={mix}: expected one of {', '.join(MIXES)}.{hint}")
-        if alpha is not None and not (math.isfinite(alpha) and alpha > 0):
-            raise UserError(
-                f"task.mix_alpha={alpha}: expected a number above 0, or null: 0.2 for mixup, 1 for CutMix."
-            )
-        if not 0 < probability <= 1:
-            raise UserError(f"task.mix_probability={probability}: expected a number above 0, up to 1.")
+        check_range("task.mix_alpha", alpha)
+        check_range("task.mix_probability", probability)
         self.mix, self.alpha, self.probability = mix, alpha, probability
 
     def __bool__(self) -> bool:

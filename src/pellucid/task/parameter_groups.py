@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from pellucid.errors import UserError, counted
 from pellucid.inside.preserve_state import unwrap_compiled
 from pellucid.optimizer.muon import is_matrix
+from pellucid.system.ranges import check_range
 
 MUON = ("pellucid.optimizer.muon", "timm.optim.muon")  # by which matrices are updated, the rest by AdamW
 # Parameters of several sizes that are no layer's weights, by the last part of their names.
@@ -62,9 +63,8 @@ class ParameterGroups:
     ) -> None:
         if weight_decay not in ("all", "weights"):
             raise UserError(f"optimizer.groups.weight_decay={weight_decay}: expected all or weights.")
-        for name, value in (("backbone", backbone), ("layer_decay", layer_decay)):
-            if not 0 < value <= 1:
-                raise UserError(f"optimizer.groups.{name}={value}: expected a share, above 0 to 1.")
+        check_range("optimizer.groups.backbone", backbone)
+        check_range("optimizer.groups.layer_decay", layer_decay)
         self.weight_decay, self.backbone, self.layer_decay = weight_decay, backbone, layer_decay
 
     def split(self, net: nn.Module, more: Sequence[nn.Parameter] = (), *, apart: bool = False) -> list[Group]:
