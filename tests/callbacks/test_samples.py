@@ -33,6 +33,18 @@ def test_the_first_images_of_the_first_epoch(tmp_path: Path, monkeypatch: pytest
     assert options["note"].startswith("8 images, each 1 × 8 × 8 (channels × height × width)")
 
 
+def test_images_that_grow_are_shown_as_the_net_receives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "paired_grid", pen := Pen())
+    scene = classifier(tmp_path)
+    monkeypatch.setattr(scene.host.data, "_size_of", lambda trainer: lambda epoch: (4, 4))
+    scene.drawn(Samples(count=4, figures=scene.figures), epoch=0)
+    ((before, received, _), options) = pen.calls[0]
+    assert (before.shape[1:3], received.shape[1:3]) == ((8, 8), (4, 4))
+    assert ", in this epoch trained at 4 × 4" in options["note"]
+
+
 def test_what_each_augmentation_does_is_shown_of_one_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
