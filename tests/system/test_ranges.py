@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from pellucid.errors import UserError
@@ -31,10 +32,12 @@ def test_one_of_several() -> None:
     )
 
 
-def test_a_constructor_says_the_same() -> None:
-    check_range("average.decay", 0.5)
-    with pytest.raises(UserError, match=r"^average\.decay=1: expected 0 to below 1\.$"):
-        check_range("average.decay", 1)
+@pytest.mark.parametrize("value", [1, np.float32(1), "much", [0.5]])
+def test_a_constructor_says_the_same_and_takes_numbers_alone(value: object) -> None:
+    for right in (0.5, np.float32(0.5), None):
+        check_range("average.decay", right)
+    with pytest.raises(UserError, match=r"^average\.decay=.*: expected 0 to below 1\.$"):
+        check_range("average.decay", value)
 
 
 def test_what_is_expected_is_part_of_a_sentence() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from pellucid.errors import UserError
 
@@ -74,14 +75,17 @@ def range_problem(option: str, value: object) -> str:
     for what is no number.
     """
     values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    numbers = [float(v) for v in values if isinstance(v, Real) and not isinstance(v, bool)]
     if all(number in RANGES[option] for number in numbers):
         return ""
-    shown = f"[{','.join(map(str, values))}]" if values is value else value
-    return f"{option}={shown}: expected {RANGES[option].expected}."
+    return _problem(option, f"[{','.join(map(str, values))}]" if values is value else value)
 
 
 def check_range(option: str, value: object) -> None:
-    """Raise UserError for a number that the option may not be."""
-    if problem := range_problem(option, value):
-        raise UserError(problem)
+    """Raise UserError for what the option may not be; None is something else than a number."""
+    if value is not None and not (isinstance(value, Real) and float(value) in RANGES[option]):
+        raise UserError(_problem(option, value))
+
+
+def _problem(option: str, value: object) -> str:
+    return f"{option}={value}: expected {RANGES[option].expected}."
