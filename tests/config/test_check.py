@@ -6,7 +6,14 @@ import ast
 
 import pytest
 
-from pellucid.config.check import check_targets, is_typed, kind_problem, targets, type_problem
+from pellucid.config.check import (
+    check_targets,
+    is_typed,
+    kind_problem,
+    range_problems,
+    targets,
+    type_problem,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +102,21 @@ def test_options_of_timms_builder_have_their_place() -> None:
     problems = check_targets({"model": node})
     assert problems["model.patch_size"].endswith("is added by +model.options.patch_size=4")
     assert problems["model.in_chans"].endswith("The data's images set it; leave it out.")
+
+
+@pytest.mark.parametrize("target", ["mine.Sgd", "torch.optim.SGD", "pellucid.optimizer.muon.Muon"])
+def test_numbers_of_every_optimizer_have_a_range(target: str) -> None:
+    node = {"_target_": target, "lr": -1, "groups": {"backbone": 2}}
+    assert list(range_problems({"optimizer": node})) == [
+        "optimizer.groups.backbone=2: expected a share of the learning rate, above 0 to 1.",
+        "optimizer.lr=-1: expected a rate, 0 or more.",
+    ]
+
+
+def test_a_class_of_ones_own_says_what_its_numbers_may_be() -> None:
+    node = {"warmup": 500, "repeats": 0}
+    named = {group: {"_target_": "mine.Class", **node} for group in ("data", "scheduler", "task")}
+    assert not list(range_problems(named))
+    assert not list(range_problems({"optimizer": "adam", "share": None}))
+    ours = {"scheduler": {"_target_": "pellucid.scheduler.linear.Linear", **node}, "share": -1}
+    assert [problem.partition("=")[0] for problem in range_problems(ours)] == ["scheduler.warmup", "share"]

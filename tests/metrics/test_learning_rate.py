@@ -56,7 +56,7 @@ def test_when_a_test_ends() -> None:
     [
         (np.array([2.0, np.inf]), r"after 1 steps, at 1e-06, the loss is no finite number any more"),
         (np.full(61, 2.3), r"the loss never falls below 2\.3, where it began, from 1e-06 to 1"),
-        (np.linspace(2, 3, 61), r"the loss rises from the lowest rates on, 1e-06 to 1"),
+        (np.linspace(2, 3, 61), r"never falls"),
         (np.array([np.nan]), r"at the first"),
         (
             np.array([2.27, 2.44, 1.87, 2.5, 46, 61, 43, 1753, 926, 1e5, 2e8]),

@@ -1,4 +1,4 @@
-"""Checks of a composed configuration: unknown keys and wrong types, with the nearest valid name."""
+"""Checks of a composed configuration: unknown keys, with the nearest valid name, wrong types and numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.config.signature import Signature, read_signature
 from pellucid.errors import did_you_mean
+from pellucid.system.ranges import RANGES, range_problem
 
 CERTAIN = 0.8  # a name as near is meant, whatever else there is
 SPECIAL = {"_target_", "_partial_"}
@@ -18,6 +19,7 @@ NULLABLE = ("share",)  # options of trainings: a number, or null
 LOGGERS = {"wandb": "wandb", "mlflow": "mlflow", "comet": "comet_ml", "trackio": "trackio"}
 OPTIMIZERS = {"timm": "timm", "schedulefree": "schedulefree"}  # packages of optimizers, and their extras
 RATE = "optimizer.lr"  # whose texts are told by ``optimization``: auto is one
+OWN_OPTIONS = ("data", "scheduler", "task")  # groups whose options a user's class names for itself
 # Options of ours beside those of a library's class, which is made without them.
 BESIDE = {
     "optimizer": {"groups": "Mapping"},
@@ -122,6 +124,20 @@ def with_options_of_own(signature: Signature) -> Signature:
     assert ours is not None
     options = {name: annotation for name, annotation in ours.annotations.items() if name != "make"}
     return Signature({**signature.annotations, **options}, signature.open)
+
+
+def range_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Of numbers that options may not be, each in a sentence."""
+    for option in RANGES:
+        group, *names = option.split(".")
+        value: Any = config.get(group)
+        target = str(value.get("_target_", "")) if isinstance(value, Mapping) else ""
+        if group in OWN_OPTIONS and not target.startswith("pellucid."):
+            continue
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if problem := range_problem(option, value):
+            yield problem
 
 
 def unknown_key(

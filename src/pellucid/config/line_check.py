@@ -20,7 +20,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from yaml import YAMLError
 
 from pellucid.config.ablation import ablation_problems
-from pellucid.config.check import check_targets, kind_problem
+from pellucid.config.check import check_targets, kind_problem, range_problems
 from pellucid.config.choices import Choices
 from pellucid.config.command import Command
 from pellucid.config.command_line import CommandLine, check_readable
@@ -200,6 +200,7 @@ class _LineCheck:
             yield from unnamed
             return
         yield from trainer_problems(config.get("trainer") or {})
+        yield from range_problems(config)
         yield from optimization_problems(config)
         if self.name == "train" and (problem := _name_problem(config.get("name"))):
             yield problem

@@ -9,13 +9,11 @@ from typing import Any
 from pellucid.config.check import type_problem
 from pellucid.config.signature import read_signature
 from pellucid.errors import counted, did_you_mean
-from pellucid.system.ranges import RANGES, range_problem
 
 AUTO = "auto"  # of optimizer.lr: found by a range test
 GROUPS = "pellucid.task.parameter_groups.ParameterGroups"
 GIVEN = ("total_steps", "steps_per_epoch")  # options of our schedules that a training gives
 PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
-LIBRARIES = {"pellucid", "torch", "timm", "schedulefree"}  # whose options have the ranges of ours
 
 
 def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -30,7 +28,6 @@ def optimization_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(lr, str) and lr != AUTO and "${" not in lr and lr != "???":
         yield f"optimizer.lr: expected a number, got {lr!r}. auto finds one by a range test."
     yield from _groups(optimizer.get("groups"))
-    yield from _ranges(config)
     if optimizer.get("nesterov") and optimizer.get("momentum") == 0:
         yield "optimizer.momentum=0: Nesterov's needs some. Expected above 0, or optimizer=sgd."
     yield from _schedule(scheduler, config.get("trainer") or {})
@@ -63,19 +60,6 @@ def range_test_problems(low: float, high: float, steps: int) -> Iterator[str]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _ranges(config: Mapping[str, Any]) -> Iterator[str]:
-    """Of numbers that a class may not be given; of a user's own class it is for that to say."""
-    for option in RANGES:
-        group, _, inner = option.partition(".")
-        value: Any = config.get(group)
-        if inner and str((value or {}).get("_target_", "")).partition(".")[0] not in LIBRARIES:
-            continue
-        for name in filter(None, inner.split(".")):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        if problem := range_problem(option, value):
-            yield problem
 
 
 def _groups(groups: Any) -> Iterator[str]:

@@ -81,19 +81,18 @@ def choose_rate(lr_S: np.ndarray, loss_S: np.ndarray, rule: Rule = "valley") -> 
         )
     smooth_S = smoothed(loss_S)
     least = int(smooth_S.argmin())
-    if least < MIN_STEPS // 2 and smooth_S[-1] > smooth_S[least] * (1 + FALL):
-        raise UserError(
-            f"The learning rate could not be found: the loss rises from the lowest rates on, {lr_S[0]:.2g}"
-            f" to {lr_S[-1]:.2g}. Begin at a smaller rate, low={lr_S[0] / 1000:.2g}, or set "
-            "optimizer.lr=<number>."
-        )
     # The first losses of the mean are few images each: the fall is that from the loss of small rates on.
     first = float(smooth_S[: max(MIN_STEPS // 2, 1)].mean())
-    if first - smooth_S[least] < FALL * abs(first):
+    if first - smooth_S[least] < FALL * abs(first) or least < 2:
         raise UserError(
             f"The learning rate could not be found: the loss never falls below {first:.4g}, where it began, "
             f"from {lr_S[0]:.2g} to {lr_S[-1]:.2g}. Look at the data and the loss, or set "
             "optimizer.lr=<number>."
+        )
+    if least < MIN_STEPS // 2:
+        raise UserError(
+            f"The learning rate could not be found: the loss rises from the lowest rates on, {lr_S[0]:.2g}"
+            f" to {lr_S[-1]:.2g}. Begin lower, low={lr_S[0] / 1000:.2g}, or set optimizer.lr=<number>."
         )
     index = _valley(smooth_S) if rule == "valley" else _steepest(lr_S, smooth_S, least)
     return RangeTest(lr_S, loss_S, smooth_S, rule, index, diverged)

@@ -37,11 +37,11 @@ def fraction_range(split: str) -> Range:
 
 SHARE_OF_RATE = Range(0, 1, "(]", "a share of the learning rate, above 0 to 1")
 SHARE_OF_TRAINING = Range(0, 1, "[)", "a share of the training, 0 to below 1")
-DECAY = Range(0, 1, "[)", "0 to below 1")
-NO_LESS_THAN_0 = Range(0, math.inf, "[)", "0 or more")
-NO_LESS_THAN_1 = Range(1, math.inf, "[)", "1 or more")
+BELOW_1 = Range(0, 1, "[)", "0 to below 1")
+AT_LEAST_0 = Range(0, math.inf, "[)", "0 or more")
+AT_LEAST_1 = Range(1, math.inf, "[)", "1 or more")
 RANGES = {
-    "average.decay": DECAY,
+    "average.decay": BELOW_1,
     "average.start": SHARE_OF_TRAINING,
     "data.batch_size": Range(1, math.inf, "[)", "at least 1 image"),
     "data.folds": Range(2, math.inf, "[)", "at least 2, or null for no folds"),
@@ -55,16 +55,16 @@ RANGES = {
     "optimizer.groups.backbone": SHARE_OF_RATE,
     "optimizer.groups.layer_decay": SHARE_OF_RATE,
     "optimizer.lr": Range(0, math.inf, "[)", "a rate, 0 or more"),
-    "optimizer.momentum": DECAY,
-    "optimizer.weight_decay": NO_LESS_THAN_0,
-    "scheduler.div_factor": NO_LESS_THAN_1,
-    "scheduler.final_div_factor": NO_LESS_THAN_1,
+    "optimizer.momentum": BELOW_1,
+    "optimizer.weight_decay": AT_LEAST_0,
+    "scheduler.div_factor": AT_LEAST_1,
+    "scheduler.final_div_factor": AT_LEAST_1,
     "scheduler.floor": Range(0, 1, "[]", "a share of the learning rate, 0 to 1"),
     "scheduler.warmup": SHARE_OF_TRAINING,
-    "scheduler.warmup_epochs": NO_LESS_THAN_0,
+    "scheduler.warmup_epochs": AT_LEAST_0,
     "share": Range(0, math.inf, "[)", "0 or more, of the time trained; null draws everything"),
     "task.focal": Range(0, math.inf, "[)", "0 (cross-entropy) or more, such as 2"),
-    "task.label_smoothing": DECAY,
+    "task.label_smoothing": BELOW_1,
     "task.mix_alpha": Range(0, math.inf, "()", "a number above 0, or null: 0.2 for mixup, 1 for CutMix"),
     "task.mix_probability": Range(0, 1, "(]", "a share of the batches, above 0 to 1"),
 }
